@@ -176,6 +176,16 @@ mfn_t arch_m2p_frame(unsigned long i)
 	return mfn(i);
 }
 
+bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)
+{
+	bool present = *desc >> 47 & 1, system = !(*desc >> 44 & 1);
+
+	(void)d;
+	if (present && !(*desc >> 45 & 3))
+		*desc |= 3ULL << 45;
+	return !present || !system;
+}
+
 static uint8_t *guest_at_va(uint64_t va, size_t n)
 {
 	if (va < guest_va || n > guest_size || va - guest_va > guest_size - n)
