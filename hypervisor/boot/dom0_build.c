@@ -45,9 +45,7 @@ static mfn_t __init mfn_of(uint64_t p)
 	return mfn_add(chunks[p / CHUNK_PAGES], p % CHUNK_PAGES);
 }
 
-/* -- memory
- * ------------------------------------------------------------------------------------------------------
- */
+/* -- memory -- */
 
 /* Xen's default: all but a sixteenth, at most 128 MiB, kept for ring 0. */
 static uint64_t __init default_bytes(void)
@@ -92,9 +90,7 @@ static void __init memory_allocate(void)
 	}
 }
 
-/* -- layout
- * ------------------------------------------------------------------------------------------------------
- */
+/* -- layout -- */
 
 static uint64_t __init pages_of(uint64_t bytes)
 {
@@ -195,9 +191,7 @@ static void __init lay_out(uint64_t initrd_bytes)
 		      nr_pages >> 8, (layout.pfns >> 8) + 1);
 }
 
-/* -- contents
- * ----------------------------------------------------------------------------------------------------
- */
+/* -- contents -- */
 
 /* Copy bytes of a module (identity-mapped) to dom0's memory from byte `offset` of pfn on. */
 static void __init copy_in(uint64_t pfn_first, uint64_t offset, const uint8_t *src, uint64_t size)
@@ -297,9 +291,7 @@ static void __init write_start_info(const struct module *initrd)
 	frame_unmap(si);
 }
 
-/* -- page tables
- * -------------------------------------------------------------------------------------------------
- */
+/* -- page tables -- */
 
 #define TABLE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
@@ -348,9 +340,7 @@ static void __init build_tables(void)
 	CHECK(next_p2m_table <= layout.p2m_tables.pfn + layout.p2m_tables.pages);
 }
 
-/* -- the domain
- * --------------------------------------------------------------------------------------------------
- */
+/* -- the domain -- */
 
 static void __init start_vcpu0(void)
 {

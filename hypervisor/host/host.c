@@ -102,8 +102,7 @@ void host_guest_memory(void *base, uint64_t va, size_t size)
 	guest_size = size;
 }
 
-/* -- the contract
- * ---------------------------------------------------------------------------------------------- */
+/* -- the contract -- */
 
 void *frame_map(mfn_t m)
 {

@@ -127,8 +127,7 @@ extern struct domain *dom0;
 	for (unsigned vi_##v = 0; vi_##v < (d)->max_vcpus; vi_##v++) \
 		if (((v) = (d)->vcpu[vi_##v]) != NULL)
 
-/* -- domain/domain.c
- * ------------------------------------------------------------------------------------------- */
+/* -- domain/domain.c -- */
 
 struct domain_params {
 	domid_t id;
@@ -165,8 +164,7 @@ void domain_unpause(struct domain *d);
 /* Begin or continue destruction; -ERESTART when preempted, 0 when all is gone but references. */
 int domain_destroy(struct domain *d) __must_check;
 
-/* -- vCPU info (domain/vcpu.c)
- * --------------------------------------------------------------------------------- */
+/* -- vCPU info (domain/vcpu.c) -- */
 
 /* Address of the vCPU's vcpu_info for this CPU; give back with vcpu_info_put(). Cheap for the
  * running vCPU. */

@@ -175,8 +175,7 @@ void guest_nmi(struct regs *r)
 	guest_trap(r, TRAP_NMI, 0);
 }
 
-/* -- iret: the way back out of a handler
- * ------------------------------------------------------------------------- */
+/* -- iret: the way back out of a handler -- */
 
 HYPERCALL(do_iret)
 {

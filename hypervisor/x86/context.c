@@ -28,9 +28,7 @@ int load_gs(uint16_t sel);
 int uaccess_xrstor(const void *area, uint64_t mask);
 int uaccess_fxrstor(const void *area);
 
-/* -- FPU
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- FPU -- */
 
 static void fpu_save(struct vcpu *v, void *area)
 {
@@ -78,8 +76,7 @@ static void fpu_reset(void *area)
 	p[25] = 0x1f;
 }
 
-/* -- debug registers
- * --------------------------------------------------------------------------------------------- */
+/* -- debug registers -- */
 
 static void debug_load(const struct vcpu *v)
 {
@@ -94,8 +91,7 @@ static void debug_load(const struct vcpu *v)
 	}
 }
 
-/* -- segments and bases
- * ------------------------------------------------------------------------------------------ */
+/* -- segments and bases -- */
 
 static void bases_save(struct vcpu *v)
 {
@@ -156,9 +152,7 @@ void arch_root_load(struct vcpu *v)
 	root_write(mfn_to_maddr(arch_vcpu_root(v)).a);
 }
 
-/* -- switching
- * ---------------------------------------------------------------------------------------------------
- */
+/* -- switching -- */
 
 static void unload(struct cpu *c)
 {
@@ -282,8 +276,7 @@ void arch_idle(void)
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-/* -- creation and contexts
- * --------------------------------------------------------------------------------------- */
+/* -- creation and contexts -- */
 
 int arch_vcpu_create(struct vcpu *v)
 {

@@ -193,7 +193,7 @@ iret_fault:
 	call	guest_iret_failed
 	jmp	exit_to_guest
 
-/* -- exceptions and interrupts --------------------------------------------------------------------------------- */
+/* -- exceptions and interrupts -- */
 
 	.globl trap_common
 trap_common:

@@ -171,8 +171,7 @@ HYPERCALL(do_set_segment_base)
 	}
 }
 
-/* -- debug registers
- * --------------------------------------------------------------------------------------------- */
+/* -- debug registers -- */
 
 /* One of DR7's four breakpoints: type 0 execute, 1 write, 2 I/O, 3 access. */
 static unsigned breakpoint_type(uint64_t dr7, unsigned i)

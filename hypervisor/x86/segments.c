@@ -93,9 +93,7 @@ bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)
 	return true;
 }
 
-/* -- LDT
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- LDT -- */
 
 static void ldt_drop(struct vcpu *v)
 {
@@ -143,9 +141,7 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset)
 	return true;
 }
 
-/* -- GDT
- * ---------------------------------------------------------------------------------------------------------
- */
+/* -- GDT -- */
 
 int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries)
 {

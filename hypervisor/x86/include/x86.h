@@ -7,8 +7,7 @@
 #include "domain.h"
 #include "layout.h"
 
-/* -- control registers and instructions
- * ------------------------------------------------------------------------ */
+/* -- control registers and instructions -- */
 
 #define CR0_MP (1u << 1)
 #define CR0_TS (1u << 3)
@@ -190,8 +189,7 @@ static inline bool is_hv_address(uint64_t va)
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 int wrmsr_safe(uint32_t msr, uint64_t v) __must_check;
 
-/* -- what this CPU model has (x86/cpu.c), const after boot
- * ------------------------------------------------------ */
+/* -- what this CPU model has (x86/cpu.c), const after boot -- */
 struct cpu_features {
 	bool smep, smap, nx, xsave, avx, avx512, gb_pages, x2apic, tsc_deadline, invariant_tsc;
 	uint64_t xcr0; /* components ring 0 saves for guests */
@@ -199,8 +197,7 @@ struct cpu_features {
 };
 extern struct cpu_features cpu_has;
 
-/* -- ring 0's address space (x86/own_map.c)
- * --------------------------------------------------------------------- */
+/* -- ring 0's address space (x86/own_map.c) -- */
 
 /* Map n frames at va with the PTE flags; existing entries are replaced. 0 or -ENOMEM. */
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_check;
@@ -212,8 +209,7 @@ const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root;   /* ring 0's own root table: the idle address space */
 extern uint64_t *m2p_table; /* writable view of the M2P */
 
-/* -- CPUs (x86/percpu.c, x86/smp.c)
- * ----------------------------------------------------------------------------- */
+/* -- CPUs (x86/percpu.c, x86/smp.c) -- */
 
 /* Allocate and map the block of a CPU (stacks, struct cpu, GDT, windows, syscall stub). NULL: out
  * of memory. */
@@ -244,9 +240,7 @@ static inline void xcr0_write(uint64_t v)
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
 
-/* -- traps
- * -------------------------------------------------------------------------------------------------------
- */
+/* -- traps -- */
 
 #define TRAP_DE  0
 #define TRAP_DB  1
@@ -309,8 +303,7 @@ void arch_vcpu_info_moved(struct vcpu *v);
 /* LDT and GDT (x86/segments.c). */
 int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
 
-/* -- panic (x86/panic.c)
- * ----------------------------------------------------------------------------------------- */
+/* -- panic (x86/panic.c) -- */
 void regs_dump(const struct regs *r);
 void fatal_trap(struct regs *r) __noreturn;
 
