@@ -270,6 +270,11 @@ void arch_vcpu_sync(struct vcpu *v)
 	journal(HOST_SYNC, (uint64_t)v, 0);
 }
 
+void arch_vcpu_info_load(struct vcpu *v)
+{
+	(void)v;
+}
+
 void arch_vcpu_set_retval(struct vcpu *v, long ret)
 {
 	v->host_retval = ret;
