@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory before the allocator exists: pages from the top of RAM below 4 GiB, where the boot identity map reaches, and
- * the hand-over of everything unused. What is in use is the image, the modules, and the first MiB.
+ * Memory before the allocator exists: pages from the top of RAM below 4 GiB, where the boot
+ * identity map reaches, and the hand-over of everything unused. What is in use is the image, the
+ * modules, and the first MiB.
  */
 #include "boot.h"
 #include "frame.h"
@@ -12,8 +13,8 @@ struct range {
 	uint64_t start, end;
 };
 
-#define LOW_END (1UL << 20)
-#define BELOW_4G (1UL << 32)
+#define LOW_END    (1UL << 20)
+#define BELOW_4G   (1UL << 32)
 #define RANGES_MAX (BOOT_MODULES_MAX + 3)
 
 /* In use from the start, sorted by address; the last is what boot_page_alloc() has taken. */
@@ -84,7 +85,8 @@ void __init boot_pages_init(void)
 mfn_t boot_page_alloc(void)
 {
 	if (pool.end == pool.start)
-		panic("out of memory while booting; the host has too little, or the modules are too large");
+		panic("out of memory while booting; the host has too little, or the modules are "
+		      "too large");
 	pool.end -= PAGE_SIZE;
 	return maddr_to_mfn(maddr(pool.end));
 }

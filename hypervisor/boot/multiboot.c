@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the boot loader left. Multiboot 1: flags-guarded fields of one structure; Multiboot 2: a list of 8-aligned tags.
- * Strings are copied, since the memory they lie in is reused. The formats are the Multiboot specifications' (0.6.96, 2.0).
+ * What the boot loader left. Multiboot 1: flags-guarded fields of one structure; Multiboot 2: a
+ * list of 8-aligned tags. Strings are copied, since the memory they lie in is reused. The formats
+ * are the Multiboot specifications' (0.6.96, 2.0).
  */
 #include "boot.h"
 #include "lib.h"
@@ -28,7 +29,15 @@ struct mb1_mmap {
 	uint32_t type;
 } __packed;
 
-enum { MB2_END, MB2_CMDLINE, MB2_LOADER, MB2_MODULE, MB2_MMAP = 6, MB2_ACPI_OLD = 14, MB2_ACPI_NEW = 15 };
+enum {
+	MB2_END,
+	MB2_CMDLINE,
+	MB2_LOADER,
+	MB2_MODULE,
+	MB2_MMAP = 6,
+	MB2_ACPI_OLD = 14,
+	MB2_ACPI_NEW = 15
+};
 struct mb2_tag {
 	uint32_t type, size;
 };
@@ -167,7 +176,9 @@ void __init multiboot_parse(uint32_t magic, uint32_t info)
 	else if (magic == MB2_MAGIC)
 		parse_v2(at(info));
 	else
-		panic("not started by a Multiboot loader (magic %x); use GRUB's multiboot2 or QEMU's -kernel", magic);
+		panic("not started by a Multiboot loader (magic %x); use GRUB's multiboot2 or "
+		      "QEMU's -kernel",
+		      magic);
 	if (!e820_count)
 		panic("the boot loader gave no memory map");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypervisor's command line: a table of options, Xen's names. Anything unknown or malformed is said and passed over. */
+/* The hypervisor's command line: a table of options, Xen's names. Anything unknown or malformed is
+ * said and passed over. */
 #include "options.h"
 #include "lib.h"
 
@@ -79,7 +80,8 @@ static void option_apply(const char *name, const char *value)
 		if (strcmp(table[i].name, name))
 			continue;
 		if (table[i].parse(value, table[i].out))
-			printk(LOG_WARN, "option %s=%s ignored: expected %s\n", name, value, table[i].expects);
+			printk(LOG_WARN, "option %s=%s ignored: expected %s\n", name, value,
+			       table[i].expects);
 		return;
 	}
 	printk(LOG_WARN, "option %s ignored: Tenon has no option of that name\n", name);

@@ -30,7 +30,7 @@
 	.endm
 
 	/* AC may be the guest's: close SMAP's door. Patched to nops where there is no SMAP. */
-	.macro CLAC
+	.macro SMAP_CLOSE
 771:	clac
 	.pushsection .patch, "a"
 	.quad	771b
@@ -63,8 +63,6 @@ syscall_entry:
 	movl	$0, CPU_BUDGET(%rsp)
 	call	*%r10
 	mov	%rax, REGS_RAX(%rsp)
-	cmp	$-85, %rax		/* -ERESTART */
-	je	restart_hypercall
 
 /* Leave to the guest whose registers are on the stack: work, events, then the shortest way out. */
 	.globl exit_to_guest
@@ -133,12 +131,8 @@ bad_hypercall:
 	movq	$-38, REGS_RAX(%rsp)	/* -ENOSYS */
 	jmp	exit_to_guest
 
-restart_hypercall:
-	mov	%rsp, %rdi
-	call	hypercall_reissue
-	jmp	exit_to_guest
-
 exit_work:
+	mov	%rsp, %rdi
 	call	exit_work_do
 	jmp	exit_to_guest
 
@@ -170,7 +164,7 @@ syscall32_entry:
 	.balign 16
 sysenter_entry:
 	/* the CPU kept nothing: rsp and rip are unknown to it, the guest's handler knows */
-	CLAC
+	SMAP_CLOSE
 	push	$0xe02b
 	push	$0
 	pushfq
@@ -199,12 +193,12 @@ iret_fault:
 	call	guest_iret_failed
 	jmp	exit_to_guest
 
-/* -- exceptions and interrupts --------------------------------------------------------------------------------- */
+/* -- exceptions and interrupts -- */
 
 	.globl trap_common
 trap_common:
 	cld
-	CLAC
+	SMAP_CLOSE
 	SAVE_REGS
 	mov	%rsp, %rdi
 	testb	$3, REGS_CS(%rsp)
@@ -235,7 +229,7 @@ trap_ring0:
 /* On an IST stack. From a guest: copy the frame to the main stack and go on there; from ring 0: stay. */
 trap_ist:
 	cld
-	CLAC
+	SMAP_CLOSE
 	SAVE_REGS
 	mov	%rsp, %rsi
 	testb	$3, REGS_CS(%rsp)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ring 0's own page tables. They hang below `hv_root`; slot 271 of it points at itself, so every table of ring 0's is
- * visible at a fixed place, in every address space, and nowhere is a map of memory that is not ring 0's.
+ * Ring 0's own page tables. They hang below `hv_root`; slot 271 of it points at itself, so every
+ * table of ring 0's is visible at a fixed place, in every address space, and nowhere is a map of
+ * memory that is not ring 0's.
  *
- * Guest roots get a copy of slots 256-271 when they are promoted, so all sixteen are filled before the first guest
- * exists and never change.
+ * Guest roots get a copy of slots 256-271 when they are promoted, so all sixteen are filled before
+ * the first guest exists and never change.
  */
 #include "x86.h"
 #include "boot.h"
@@ -38,7 +39,8 @@ static uint64_t *l3e_of(uint64_t va)
 	return (uint64_t *)(SELF_L3 + ((va >> 30 & 0x3ffffUL) << 3));
 }
 
-/* The topmost missing table entry on the way to va, or NULL; *table is where the new table will be seen. */
+/* The topmost missing table entry on the way to va, or NULL; *table is where the new table will be
+ * seen. */
 static uint64_t *missing_level(uint64_t va, uint64_t **table)
 {
 	if (!(*l3e_of(va) & PTE_P)) {
@@ -63,7 +65,8 @@ static mfn_t table_page(void)
 	return boot_pages_live() ? boot_page_alloc() : frame_alloc_raw(0, 64);
 }
 
-/* Make the tables for va exist. Allocates outside the lock; a page that a race made needless goes back. */
+/* Make the tables for va exist. Allocates outside the lock; a page that a race made needless goes
+ * back. */
 static int tables_ensure(uint64_t va)
 {
 	uint64_t *entry, *table;
@@ -107,6 +110,11 @@ void hv_unmap(uint64_t va, unsigned long n)
 		WRITE_ONCE(*l1e_of(va), 0);
 		invlpg(va);
 	}
+}
+
+uint64_t *hv_l1_of(uint64_t va)
+{
+	return (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK);
 }
 
 int own_map(mfn_t first, unsigned long n)
@@ -169,7 +177,8 @@ static void __init slots_fill(void)
 	}
 }
 
-/* Back a table of `bytes` at va with fresh pages, filled with `fill`; a second, read-only view at ro if not 0. */
+/* Back a table of `bytes` at va with fresh pages, filled with `fill`; a second, read-only view at
+ * ro if not 0. */
 static void __init table_back(uint64_t va, uint64_t bytes, int fill, uint64_t ro)
 {
 	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
@@ -199,7 +208,8 @@ static void __init image_range(const char *from, const char *to, uint64_t flags)
 {
 	mfn_t first = mfn(((uint64_t)from - IMAGE_BASE) >> PAGE_SHIFT);
 
-	CHECK(hv_map((uint64_t)from, first, (unsigned long)(to - from) >> PAGE_SHIFT, flags | PTE_G) == 0);
+	CHECK(hv_map((uint64_t)from, first, (unsigned long)(to - from) >> PAGE_SHIFT,
+		     flags | PTE_G) == 0);
 }
 
 /* Split the 2 MiB pages that the image was booted on, keeping their contents mapped. */
@@ -209,7 +219,8 @@ static void __init image_split(void)
 		mfn_t page = boot_page_alloc();
 		uint64_t *l2e = l2e_of(va), *table;
 
-		/* fill the new table before it is used: it is ordinary boot memory, visible at its machine address */
+		/* fill the new table before it is used: it is ordinary boot memory, visible at its
+		 * machine address */
 		table = (uint64_t *)mfn_to_maddr(page).a;
 		for (unsigned i = 0; i < 512; i++)
 			table[i] = (va - IMAGE_BASE + i * PAGE_SIZE) | PTE_RW | LEAF_FLAGS;
@@ -226,11 +237,13 @@ void __init image_protect(void)
 	image_range(_init_start, _init_text_end, 0);
 	image_range(_init_text_end, image_end, PTE_NX | PTE_RW);
 	hv_unmap(IMAGE_BASE, (unsigned long)((uint64_t)_image_start - IMAGE_BASE) >> PAGE_SHIFT);
-	hv_unmap((uint64_t)image_end, (unsigned long)(IMAGE_BASE + (16UL << 20) - (uint64_t)image_end) >> PAGE_SHIFT);
+	hv_unmap((uint64_t)image_end,
+		 (unsigned long)(IMAGE_BASE + (16UL << 20) - (uint64_t)image_end) >> PAGE_SHIFT);
 	write_cr3(read_cr3());
 }
 
-/* Boot is over: constants turn read-only, boot code, data and the identity map go; their frames are given to the allocator. */
+/* Boot is over: constants turn read-only, boot code, data and the identity map go; their frames are
+ * given to the allocator. */
 void image_seal(void)
 {
 	mfn_t first = mfn(((uint64_t)_init_start - IMAGE_BASE) >> PAGE_SHIFT);

@@ -9,13 +9,13 @@
 	.quad	\from, \to
 	.popsection
 	.endm
-	.macro STAC
+	.macro SMAP_OPEN
 771:	stac
 	.pushsection .patch, "a"
 	.quad	771b
 	.popsection
 	.endm
-	.macro CLAC
+	.macro SMAP_CLOSE
 772:	clac
 	.pushsection .patch, "a"
 	.quad	772b
@@ -27,7 +27,7 @@
 	.globl uaccess_copy
 	.balign 16
 uaccess_copy:
-	STAC
+	SMAP_OPEN
 	mov	%rdx, %rcx
 	shr	$3, %rcx
 	cmp	$16, %rcx
@@ -46,7 +46,7 @@ uaccess_copy:
 	jz	6f
 	mov	%edx, %ecx
 5:	rep movsb
-6:	CLAC
+6:	SMAP_CLOSE
 	xor	%eax, %eax
 	ret
 	EX	1b, uaccess_fault
@@ -60,9 +60,9 @@ uaccess_copy:
 	.balign 16
 \name:
 	mov	(%rsi), %rax
-	STAC
+	SMAP_OPEN
 1:	lock cmpxchg \reg, (%rdi)
-	CLAC
+	SMAP_CLOSE
 	mov	\acc, %ecx
 	mov	%rax, (%rsi)
 	xor	%eax, %eax
@@ -81,20 +81,20 @@ uaccess_copy:
 	.globl uaccess_push
 	.balign 16
 uaccess_push:
-	STAC
+	SMAP_OPEN
 1:	mov	(%rsi), %rax
 2:	mov	%rax, (%rdi)
 	add	$8, %rsi
 	add	$8, %rdi
 	dec	%edx
 	jnz	1b
-	CLAC
+	SMAP_CLOSE
 	xor	%eax, %eax
 	ret
 	EX	2b, uaccess_fault
 
 uaccess_fault:
-	CLAC
+	SMAP_CLOSE
 	mov	$-14, %eax
 	ret
 

@@ -7,8 +7,7 @@
 #include "domain.h"
 #include "layout.h"
 
-/* -- control registers and instructions
- * ------------------------------------------------------------------------ */
+/* -- control registers and instructions -- */
 
 #define CR0_MP (1u << 1)
 #define CR0_TS (1u << 3)
@@ -190,8 +189,7 @@ static inline bool is_hv_address(uint64_t va)
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 int wrmsr_safe(uint32_t msr, uint64_t v) __must_check;
 
-/* -- what this CPU model has (x86/cpu.c), const after boot
- * ------------------------------------------------------ */
+/* -- what this CPU model has (x86/cpu.c), const after boot -- */
 struct cpu_features {
 	bool smep, smap, nx, xsave, avx, avx512, gb_pages, x2apic, tsc_deadline, invariant_tsc;
 	uint64_t xcr0; /* components ring 0 saves for guests */
@@ -199,8 +197,7 @@ struct cpu_features {
 };
 extern struct cpu_features cpu_has;
 
-/* -- ring 0's address space (x86/own_map.c)
- * --------------------------------------------------------------------- */
+/* -- ring 0's address space (x86/own_map.c) -- */
 
 /* Map n frames at va with the PTE flags; existing entries are replaced. 0 or -ENOMEM. */
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_check;
@@ -212,8 +209,7 @@ const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root;   /* ring 0's own root table: the idle address space */
 extern uint64_t *m2p_table; /* writable view of the M2P */
 
-/* -- CPUs (x86/percpu.c, x86/smp.c)
- * ----------------------------------------------------------------------------- */
+/* -- CPUs (x86/percpu.c, x86/smp.c) -- */
 
 /* Allocate and map the block of a CPU (stacks, struct cpu, GDT, windows, syscall stub). NULL: out
  * of memory. */
@@ -224,9 +220,27 @@ void cpu_block_load(struct cpu *c);
 void lapic_send_ipi(cpumask_t cpus, unsigned vector);
 void lapic_eoi(void);
 
-/* -- traps
- * -------------------------------------------------------------------------------------------------------
- */
+/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's; part of the range was mapped before. */
+uint64_t *hv_l1_of(uint64_t va);
+void windows_init(struct cpu *c);
+/* The CPU turns to another domain: no frame of the last one stays in a window. */
+void windows_drop(struct cpu *c);
+/* Map a frame (INVALID_MFN: nothing) at a fixed entry of the CPU's window page (WINDOW_*); returns its address. */
+void *window_set(struct cpu *c, unsigned index, mfn_t m);
+/* Load a root on this CPU and note the flush. */
+void root_write(uint64_t cr3);
+/* Serve another CPU's flush request, if there is one for this CPU. */
+void tlb_serve(void);
+bool guest_range_ok(uint64_t va, size_t n);
+void cpu_features_read(void);
+void smap_patch(void);
+void idt_init(void);
+static inline void xcr0_write(uint64_t v)
+{
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+}
+
+/* -- traps -- */
 
 #define TRAP_DE  0
 #define TRAP_DB  1
@@ -257,6 +271,8 @@ void lapic_eoi(void);
 void guest_trap(struct regs *r, unsigned vector, uint32_t error_code);
 /* The same for #PF: records the address. */
 void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
+/* Deliver a pending NMI, unless one is being handled. */
+void guest_nmi(struct regs *r);
 /* Device interrupt, IPI, timer: vectors VEC_IRQ_FIRST and up (x86/irq_entry.c calls the owners). */
 void interrupt(struct regs *r, unsigned vector);
 /* True while the guest is in its kernel mode. */
@@ -275,14 +291,19 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2);
 
 /* Enter the guest mode that is not the present one: page tables and GS base (x86/context.c). */
 void toggle_guest_mode(struct vcpu *v);
+/* Set a debug register after auditing it; 4 and 5 are 6 and 7. 0, -EINVAL, -EPERM. */
+int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
+/* Load a GS selector whose base is the user mode's (SEGBASE_GS_USER_SEL); a bad one loads null.
+ * Always 0. */
+long gs_user_selector_load(uint16_t sel);
+/* In a kick interrupt: give up the idle vCPU that another CPU wants. */
+void context_serve(void);
+/* The running vCPU registered another vcpu_info. */
+void arch_vcpu_info_moved(struct vcpu *v);
 /* LDT and GDT (x86/segments.c). */
 int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
-bool ldt_fault(struct regs *r, uint64_t offset, uint32_t error_code);
-void segments_load(struct vcpu *v);
-void segments_release(struct vcpu *v);
 
-/* -- panic (x86/panic.c)
- * ----------------------------------------------------------------------------------------- */
+/* -- panic (x86/panic.c) -- */
 void regs_dump(const struct regs *r);
 void fatal_trap(struct regs *r) __noreturn;
 
