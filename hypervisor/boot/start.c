@@ -50,9 +50,9 @@ void __init start(uint32_t magic, uint32_t info)
 	smap_patch();
 	multiboot_parse(magic, info);
 	str_copy(hypervisor_cmdline, boot_info.cmdline, sizeof(hypervisor_cmdline));
-	console_init(boot_info.cmdline);
 	printk(LOG_INFO, "Tenon " TENON_VERSION " - a paravirtualization hypervisor\n");
 	options_parse(boot_info.cmdline);
+	console_init();
 	memory_init();
 	cpu0_init();
 	platform_init();
