@@ -6,6 +6,7 @@
 
 #define TRAP_KERNEL       0
 #define TRAP_USER         3
+#define FLAG_TF           0x100UL
 #define TRAP_MASKS_EVENTS 4
 
 trap_handler *kit_handlers[VEC_COUNT];
@@ -32,6 +33,7 @@ void kit_trap(struct trap_frame *f)
 		kit_trap_record.cr2 = cr2;
 		kit_trap_record.frame = *f;
 		f->rip = kit_trap_resume;
+		f->rflags &= ~FLAG_TF;
 		kit_trap_resume = 0;
 		return;
 	}
