@@ -13,7 +13,7 @@ KIT_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -no-pie -mcmodel=kernel 
 KIT_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 \
 	-Wl,--no-warn-rwx-segments -T $(KIT)/pv64/pv64.lds
 KIT_SRCS := $(wildcard $(KIT)/core/*.c $(KIT)/pv64/*.c)
-KIT_OBJS := $(KIT_SRCS:%=$(B)/%.o) $(B)/$(KIT)/pv64/trap_entry.S.o
+KIT_OBJS := $(KIT_SRCS:%=$(B)/%.o) $(patsubst %,$(B)/$(KIT)/pv64/%_entry.S.o,trap user)
 
 $(B)/$(KIT)/%.c.o: $(KIT)/%.c
 	@mkdir -p $(@D)

@@ -3,6 +3,7 @@
 #include <kit/guest.h>
 #include <kit/shared.h>
 #include <kit/trap.h>
+#include <kit/user.h>
 
 #define TRAP_KERNEL       0
 #define TRAP_USER         3
@@ -23,15 +24,20 @@ static void print_frame(const struct trap_frame *f, uint64_t cr2)
 		   f->r10, f->r11, f->r12);
 }
 
+static void record(const struct trap_frame *f, uint64_t cr2)
+{
+	kit_trap_record.vector = f->vector;
+	kit_trap_record.error_code = f->error_code;
+	kit_trap_record.cr2 = cr2;
+	kit_trap_record.frame = *f;
+}
+
 void kit_trap(struct trap_frame *f)
 {
 	uint64_t cr2 = f->vector == VEC_PF ? kit_vcpu_info()->arch.cr2 : 0;
 
 	if (f->vector != VEC_EVENT && kit_trap_resume) {
-		kit_trap_record.vector = f->vector;
-		kit_trap_record.error_code = f->error_code;
-		kit_trap_record.cr2 = cr2;
-		kit_trap_record.frame = *f;
+		record(f, cr2);
 		f->rip = kit_trap_resume;
 		f->rflags &= ~FLAG_TF;
 		kit_trap_resume = 0;
@@ -40,6 +46,10 @@ void kit_trap(struct trap_frame *f)
 	if (f->vector < VEC_COUNT && kit_handlers[f->vector]) {
 		kit_handlers[f->vector](f);
 		return;
+	}
+	if ((f->cs & 3) == 3 && kit_user_return_sp) {
+		record(f, cr2);
+		kit_user_exit();
 	}
 	print_frame(f, cr2);
 	kit_panic("not ok - guest died of trap %u", f->vector);

@@ -8,4 +8,7 @@
 
 #define KIT_STACK_SIZE 16384
 
+/* Size of a struct trap_frame in words of 8 bytes. */
+#define KIT_FRAME_WORDS 21
+
 #endif

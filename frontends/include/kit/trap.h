@@ -8,6 +8,7 @@
 #define KIT_TRAP_H
 
 #include <kit/guest.h>
+#include <kit/stack.h>
 
 enum {
 	VEC_DE = 0,
@@ -46,6 +47,8 @@ struct trap_frame {
 	uint8_t saved_upcall_mask, mask_pad[3];
 	uint64_t rflags, rsp, ss;
 };
+
+_Static_assert(sizeof(struct trap_frame) == 8 * KIT_FRAME_WORDS, "assembler copies frames");
 
 typedef void trap_handler(struct trap_frame *frame);
 
