@@ -53,8 +53,8 @@ check_disk() {
 	fi
 }
 
-# check_net DRIVER SUBNET MEGABYTES: configure the interface and send data through the echo
-# service at SUBNET.100 port 7; what comes back must be what was sent.
+# check_net DRIVER SUBNET MEGABYTES [HOST]: configure the interface and send data through the echo
+# service at SUBNET.HOST (100) port 7; what comes back must be what was sent.
 check_net() {
 	net=$(find_net "$1") || {
 		echo "$1: no interface"
@@ -67,7 +67,7 @@ check_net() {
 		return 1
 	}
 	dd if=/dev/urandom of=/tmp/net.data bs=1M count="$3" 2>/dev/null
-	timeout 60 nc "$2.100" 7 < /tmp/net.data > /tmp/net.back
+	timeout 60 nc "$2.${4:-100}" 7 < /tmp/net.data > /tmp/net.back
 	net_sent=$(md5sum < /tmp/net.data)
 	net_got=$(md5sum < /tmp/net.back)
 	net_size=$(wc -c < /tmp/net.back)
