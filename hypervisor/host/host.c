@@ -102,8 +102,7 @@ void host_guest_memory(void *base, uint64_t va, size_t size)
 	guest_size = size;
 }
 
-/* -- the contract
- * ---------------------------------------------------------------------------------------------- */
+/* -- the contract -- */
 
 void *frame_map(mfn_t m)
 {
@@ -174,6 +173,16 @@ void arch_root_load(struct vcpu *v)
 mfn_t arch_m2p_frame(unsigned long i)
 {
 	return mfn(i);
+}
+
+bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)
+{
+	bool present = *desc >> 47 & 1, system = !(*desc >> 44 & 1);
+
+	(void)d;
+	if (present && !(*desc >> 45 & 3))
+		*desc |= 3ULL << 45;
+	return !present || !system;
 }
 
 static uint8_t *guest_at_va(uint64_t va, size_t n)
@@ -259,6 +268,11 @@ void arch_context_switch(struct vcpu *next)
 void arch_vcpu_sync(struct vcpu *v)
 {
 	journal(HOST_SYNC, (uint64_t)v, 0);
+}
+
+void arch_vcpu_info_load(struct vcpu *v)
+{
+	(void)v;
 }
 
 void arch_vcpu_set_retval(struct vcpu *v, long ret)

@@ -39,6 +39,7 @@ struct vcpu {
 
 	/* only this vCPU (or whoever stopped it): */
 	bool initialised; /* has a context */
+	bool shut_down;   /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel,
 		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
 	uint64_t table_giveup;  /* mfn + 1 of a table whose devalidation was preempted (0: none),
@@ -75,6 +76,12 @@ struct vcpu {
 /* pending_traps: */
 #define VCPU_TRAP_NMI (1u << 0)
 
+/* XEN_DOMCTL_settscinfo. */
+struct tsc_setting {
+	uint32_t mode, khz, incarnation;
+	uint64_t elapsed_ns;
+};
+
 struct domain {
 	/* set at creation, const after: */
 	domid_t id;
@@ -86,14 +93,19 @@ struct domain {
 	mfn_t shared_info_mfn;
 	xen_domain_handle_t handle; /* (domain_lock) */
 
-	struct domain *next; /* domain list, by rising id (domlist lock) */
-	uint32_t refs;       /* atomic */
+	struct domain *next;      /* domain list, by rising id (domlist lock) */
+	struct domain *dead_next; /* queue of the unreferenced */
+	uint32_t refs;            /* atomic */
 
 	struct spinlock domain_lock;
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
-	unsigned pause_count; /* by domctl */
+	unsigned pause_count;   /* pauses a toolstack holds; a new domain has one */
+	unsigned pause_depth;   /* domain_pause() in force; a vCPU is created with as many */
+	unsigned destroy_step;  /* how far domain_destroy() has come */
+	port_t suspend_port;    /* its peer in dom0 is told of a suspend; 0: none */
+	struct tsc_setting tsc; /* as the toolstack set it */
 	uint32_t createflags;
 	uint64_t vm_assist;  /* VMASST_TYPE_* bits */
 	int32_t time_offset; /* seconds added to wall clock */
@@ -115,22 +127,24 @@ struct domain {
 	struct irq_domain *irq; /* pirqs and permissions, NULL if never had any */
 	struct pv_cpu_policy *cpu_policy;
 
-	/* permissions, (domain_lock): */
-	uint8_t *ioports;        /* bitmap of 65,536 ports, 1: allowed; NULL: none */
-	struct mfn_range *iomem; /* allowed MMIO ranges, see domain/iomem.c */
+	/* permissions, changed under domain_lock: */
+	uint8_t *ioports;           /* bitmap of 65,536 ports, 1: allowed; NULL: none */
+	struct spinlock iomem_lock; /* rank below RANK_HEAP: */
+	struct mfn_range *iomem;    /* allowed MMIO ranges, see domain/iomem.c */
 
 	uint64_t stat_hypercalls;
 	ARCH_DOMAIN_FIELDS
 };
 
 extern struct domain *dom0;
+/* Head of the list of all domains, by rising id (domlist lock; see domain_list_lock()). */
+extern struct domain *domain_list;
 
 #define for_each_vcpu(d, v)                                          \
 	for (unsigned vi_##v = 0; vi_##v < (d)->max_vcpus; vi_##v++) \
 		if (((v) = (d)->vcpu[vi_##v]) != NULL)
 
-/* -- domain/domain.c
- * ------------------------------------------------------------------------------------------- */
+/* -- domain/domain.c -- */
 
 struct domain_params {
 	domid_t id;
@@ -150,7 +164,14 @@ int vcpu_create(struct domain *d, unsigned id) __must_check;
  * DEAD). */
 int domain_find(domid_t id, struct domain **out) __must_check;
 void domain_get(struct domain *d);
+/* Drop a reference. The last one queues the domain for domains_reap(): callable with any lock held.
+ */
 void domain_put(struct domain *d);
+/* Free the domains that nobody refers to any more. No lock held. */
+void domains_reap(void);
+/* For a walk along domain_list. */
+void domain_list_lock(void);
+void domain_list_unlock(void);
 /* The domain whose frames carry this id, without reference; NULL if none. Caller must hold a frame
  * reference or a lock. */
 struct domain *domain_by_id(domid_t id);
@@ -162,13 +183,35 @@ int domain_may_control(const struct domain *d) __must_check;
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 /* Guest or toolstack asked for shutdown with a SHUTDOWN_* code; dom0's ends the machine. */
 void domain_shutdown(struct domain *d, unsigned code);
+/* Undo a shutdown (after a suspend that was called off). -EINVAL unless it is shut down. */
+int domain_resume(struct domain *d) __must_check;
+/* Stop all vCPUs of d; returns when none of them runs. Nests. d is not the running domain; no lock
+ * held. */
 void domain_pause(struct domain *d);
+/* Undo one domain_pause() (or the pause a domain is born with); the first time it makes d RUNNING.
+ */
 void domain_unpause(struct domain *d);
 /* Begin or continue destruction; -ERESTART when preempted, 0 when all is gone but references. */
 int domain_destroy(struct domain *d) __must_check;
 
-/* -- vCPU info (domain/vcpu.c)
- * --------------------------------------------------------------------------------- */
+/* Free a vCPU that does not run, in reverse of vcpu_create(). */
+void vcpu_destroy(struct vcpu *v);
+
+/* -- permissions (domain/iomem.c, domain/ioport.c): dom0 may use all that ring 0 does not keep */
+
+/* Keep device registers (or firmware's memory) for ring 0 alone. Boot. */
+void iomem_reserve(mfn_t first, unsigned long n);
+void ioport_reserve(unsigned first, unsigned n);
+/* d may map machine frames [first, first + n) as device memory. */
+bool iomem_allowed(const struct domain *d, mfn_t first, unsigned long n);
+/* d may access ports [port, port + bytes). */
+bool ioport_allowed(const struct domain *d, unsigned port, unsigned bytes);
+/* Give or take. 0, -EINVAL (range), -ENOMEM. Under domain_lock. */
+int iomem_permit(struct domain *d, mfn_t first, unsigned long n, bool allow) __must_check;
+int ioport_permit(struct domain *d, unsigned first, unsigned n, bool allow) __must_check;
+void permissions_free(struct domain *d);
+
+/* -- vCPU info (domain/vcpu.c) -- */
 
 /* Address of the vCPU's vcpu_info for this CPU; give back with vcpu_info_put(). Cheap for the
  * running vCPU. */

@@ -83,8 +83,7 @@ static inline mfn_t frame_mfn(const struct frame *f)
 	return mfn((uint64_t)(f - frame_table));
 }
 
-/* -- allocator (mm/frame_alloc.c)
- * ------------------------------------------------------------------------------ */
+/* -- allocator (mm/frame_alloc.c) -- */
 
 /*
  * Once, when frame_table and frame_count are set: every frame becomes DOMID_IO's, that is no RAM,
@@ -136,8 +135,7 @@ int domain_relinquish_memory(struct domain *d) __must_check;
 void frame_share(void *page, struct domain *d, bool readonly);
 void frame_unshare(void *page);
 
-/* -- references and types (mm/pagetype.c)
- * ---------------------------------------------------------------------- */
+/* -- references and types (mm/pagetype.c) -- */
 
 /* Take a reference if the frame belongs to d. False if it does not (or is free). */
 bool frame_get(mfn_t m, const struct domain *d) __must_check;
@@ -150,9 +148,7 @@ void frame_type_put(mfn_t m);
 int frame_get_as(mfn_t m, const struct domain *d, enum frame_type t) __must_check;
 void frame_put_as(mfn_t m);
 
-/* -- page tables
- * ------------------------------------------------------------------------------------------------
- */
+/* -- page tables -- */
 
 /*
  * Take a use of m as d's table of a level (1..4), validating it if it is not one yet. Under no
@@ -226,8 +222,7 @@ bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va);
  */
 int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) __must_check;
 
-/* -- machine-to-physical table (mm/m2p.c)
- * ---------------------------------------------------------------------- */
+/* -- machine-to-physical table (mm/m2p.c) -- */
 #define M2P_INVALID (~0ULL)
 void m2p_set(mfn_t m, uint64_t gpfn);
 uint64_t m2p_get(mfn_t m);

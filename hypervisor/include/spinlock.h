@@ -20,6 +20,7 @@ enum lock_rank {
 	RANK_MAPTRACK, /* a domain's map-tracking table */
 	RANK_MM,       /* a domain's page tables: validation, updates, pins */
 	RANK_PAGES,    /* a domain's page list and counts */
+	RANK_IOMEM,    /* a domain's device-memory ranges */
 	RANK_EVTCHN,   /* a domain's port table */
 	RANK_IRQ,      /* an irq descriptor, pirq bindings */
 	RANK_SCHED,    /* a CPU's run queue */
