@@ -356,6 +356,7 @@ void domain_shutdown(struct domain *d, unsigned code)
 	if (first) {
 		d->state = DOM_SHUTDOWN;
 		d->shutdown_code = code;
+		d->shut_down = true;
 		for_each_vcpu (d, v) {
 			v->shut_down = true;
 			vcpu_pause_nosync(v);
@@ -379,6 +380,7 @@ int domain_resume(struct domain *d)
 		err = 0;
 		d->state = DOM_RUNNING;
 		d->shutdown_code = 0;
+		d->shut_down = false;
 		for_each_vcpu (d, v) {
 			if (v->shut_down)
 				vcpu_unpause(v);

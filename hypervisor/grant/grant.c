@@ -238,3 +238,13 @@ out:
 	spin_unlock(&gt->lock);
 	return err;
 }
+
+void grant_show(struct domain *d)
+{
+	struct grant_table *gt = d->grant;
+
+	spin_lock(&gt->lock);
+	printk(LOG_INFO, "d%u: version %u, %u of %u frames, %u pins, %u handles\n", d->id,
+	       gt->version, gt->nr_frames, gt->max_frames, gt->pinned, gt->nr_handles);
+	spin_unlock(&gt->lock);
+}

@@ -116,6 +116,15 @@ void arch_vcpu_set_retval(struct vcpu *v, long ret);
  * off. */
 void arch_idle(void);
 
+struct xen_domctl;
+struct xen_sysctl;
+/*
+ * Sub-operations that only the arch knows, on a domain that is not dying: 0, -ENOSYS, other errnos,
+ * -ERESTART with *op as it is to be next time. *op goes back to the caller.
+ */
+long arch_domctl(struct domain *d, struct xen_domctl *op) __must_check;
+long arch_sysctl(struct xen_sysctl *op) __must_check;
+
 /* -- interrupts between CPUs, preemption
  * ----------------------------------------------------------------------- */
 
