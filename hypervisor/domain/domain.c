@@ -46,8 +46,7 @@ void domain_list_unlock(void)
 	spin_unlock(&domlist_lock);
 }
 
-/* -- finding and counting
- * -------------------------------------------------------------------------------------- */
+/* -- finding and counting -- */
 
 struct domain *domain_by_id(domid_t id)
 {
@@ -112,9 +111,7 @@ int domain_may_control(const struct domain *d)
 	return !v || v->domain->privileged ? 0 : -EPERM;
 }
 
-/* -- creation
- * --------------------------------------------------------------------------------------------------
- */
+/* -- creation -- */
 
 static int ids_page_make(domid_t id)
 {
@@ -299,9 +296,7 @@ void domains_reap(void)
 	}
 }
 
-/* -- pausing
- * ---------------------------------------------------------------------------------------------------
- */
+/* -- pausing -- */
 
 void domain_pause(struct domain *d)
 {
@@ -334,8 +329,7 @@ void domain_unpause(struct domain *d)
 	spin_unlock(&d->domain_lock);
 }
 
-/* -- shutdown and crash
- * ---------------------------------------------------------------------------------------- */
+/* -- shutdown and crash -- */
 
 static void dom0_shutdown(unsigned code) __noreturn;
 static void dom0_shutdown(unsigned code)
@@ -403,9 +397,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 	domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* -- destruction
- * -----------------------------------------------------------------------------------------------
- */
+/* -- destruction -- */
 
 static int destroy_stop(struct domain *d)
 {

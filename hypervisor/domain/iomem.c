@@ -54,8 +54,7 @@ static bool port_is_reserved(unsigned first, unsigned end)
 	return false;
 }
 
-/* -- device memory
- * --------------------------------------------------------------------------------------------- */
+/* -- device memory -- */
 
 bool iomem_allowed(const struct domain *d, mfn_t first, unsigned long n)
 {
@@ -154,9 +153,7 @@ int iomem_permit(struct domain *d, mfn_t first, unsigned long n, bool allow)
 	return 0;
 }
 
-/* -- ports
- * -----------------------------------------------------------------------------------------------------
- */
+/* -- ports -- */
 
 bool ioport_allowed(const struct domain *d, unsigned port, unsigned bytes)
 {
@@ -197,8 +194,7 @@ int ioport_permit(struct domain *d, unsigned first, unsigned n, bool allow)
 	return 0;
 }
 
-/* -- interrupt lines
- * ------------------------------------------------------------------------------------------- */
+/* -- interrupt lines -- */
 
 bool irq_allowed(const struct domain *d, unsigned irq)
 {

@@ -93,9 +93,7 @@ void vcpu_nmi_send(struct vcpu *v)
 	cpu_raise(READ_ONCE(v->processor), CPU_WORK_TRAP);
 }
 
-/* -- vcpu_info
- * -------------------------------------------------------------------------------------------------
- */
+/* -- vcpu_info -- */
 
 static struct vcpu_info *legacy_info(const struct vcpu *v)
 {

@@ -71,9 +71,7 @@ static int table_grow(struct domain *d, unsigned nr)
 	return err;
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------------------
- */
+/* -- life -- */
 
 int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_maptrack,
 			unsigned version)
@@ -121,8 +119,7 @@ void grant_domain_free(struct domain *d)
 	d->grant = NULL;
 }
 
-/* -- what a guest and its toolstack ask for
- * -------------------------------------------------------------------- */
+/* -- what a guest and its toolstack ask for -- */
 
 int grant_resize(struct domain *d, unsigned nr_frames)
 {

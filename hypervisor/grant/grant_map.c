@@ -105,8 +105,7 @@ int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter)
 	return status;
 }
 
-/* -- unmapping
- * ------------------------------------------------------------------------------------------------- */
+/* -- unmapping -- */
 
 static void batch_note_flush(struct unmap_batch *b, const struct maptrack *m, bool user_address)
 {

@@ -102,8 +102,7 @@ void host_guest_memory(void *base, uint64_t va, size_t size)
 	guest_size = size;
 }
 
-/* -- the contract
- * ---------------------------------------------------------------------------------------------- */
+/* -- the contract -- */
 
 void *frame_map(mfn_t m)
 {
@@ -174,6 +173,16 @@ void arch_root_load(struct vcpu *v)
 mfn_t arch_m2p_frame(unsigned long i)
 {
 	return mfn(i);
+}
+
+bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)
+{
+	bool present = *desc >> 47 & 1, system = !(*desc >> 44 & 1);
+
+	(void)d;
+	if (present && !(*desc >> 45 & 3))
+		*desc |= 3ULL << 45;
+	return !present || !system;
 }
 
 static uint8_t *guest_at_va(uint64_t va, size_t n)

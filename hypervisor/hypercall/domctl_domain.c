@@ -5,8 +5,7 @@
 #define DEFAULT_GRANT_FRAMES    64
 #define DEFAULT_MAPTRACK_FRAMES 1024
 
-/* -- creation
- * -------------------------------------------------------------------------------------------------- */
+/* -- creation -- */
 
 /* The next free id after the last one given out, so that an id is not soon seen again. */
 static int id_choose(domid_t *out)
@@ -88,8 +87,7 @@ long domctl_max_vcpus(struct domain *d, struct xen_domctl *op)
 	return err;
 }
 
-/* -- information
- * ----------------------------------------------------------------------------------------------- */
+/* -- information -- */
 
 static void info_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -154,8 +152,7 @@ long domctl_getdomaininfo(struct xen_domctl *op)
 	return ret;
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------------------ */
+/* -- life -- */
 
 long domctl_destroydomain(struct domain *d, struct xen_domctl *op __unused)
 {
@@ -185,8 +182,7 @@ long domctl_resumedomain(struct domain *d, struct xen_domctl *op __unused)
 	return domain_resume(d);
 }
 
-/* -- properties
- * ------------------------------------------------------------------------------------------------ */
+/* -- properties -- */
 
 long domctl_max_mem(struct domain *d, struct xen_domctl *op)
 {

@@ -2,8 +2,7 @@
 /* domctl: state, affinity and scheduling of a domain's vCPUs. */
 #include "domctl.h"
 
-/* -- register state
- * ------------------------------------------------------------------------------------------- */
+/* -- register state -- */
 
 /* A NULL context puts the vCPU back to where it was created: down, without one. */
 static long context_clear(struct vcpu *v)
@@ -116,8 +115,7 @@ long domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-/* -- scheduling
- * ------------------------------------------------------------------------------------------------ */
+/* -- scheduling -- */
 
 long domctl_set_vcpuaffinity(struct domain *d, struct xen_domctl *op)
 {

@@ -12,9 +12,7 @@
 struct vcpu;
 struct domain;
 
-/* -- frames
- * ----------------------------------------------------------------------------------------------------
- */
+/* -- frames -- */
 
 /*
  * Map a frame for this CPU and return its address; frame_unmap() gives the window back. Windows are
@@ -36,9 +34,7 @@ static inline mfn_t own_mfn(const void *va);
 int own_map(mfn_t first, unsigned long n) __must_check;
 void own_unmap(mfn_t first, unsigned long n);
 
-/* -- TLB
- * -------------------------------------------------------------------------------------------------------
- */
+/* -- TLB -- */
 
 /* Advances with every full flush; frames remember it when they lose a type. Never 0. */
 extern uint32_t tlb_clock;
@@ -54,8 +50,7 @@ void arch_tlb_flush_own(void);
 /* Write back and invalidate caches on the CPUs of the mask. */
 void arch_cache_flush(cpumask_t cpus);
 
-/* -- address spaces
- * -------------------------------------------------------------------------------------------- */
+/* -- address spaces -- */
 
 /* Write ring 0's part (slots 256-271 of a 64-bit root, the top of a PAE L2) into a table that is
  * being promoted. */
@@ -69,8 +64,13 @@ void arch_root_load(struct vcpu *v);
  * i-th 2 MiB piece. */
 mfn_t arch_m2p_frame(unsigned long i);
 
-/* -- guest memory
- * ---------------------------------------------------------------------------------------------- */
+/*
+ * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes it safe. False: not to
+ * be loaded. A page becomes FT_SEGDESC when all its entries pass, and only passed entries are written to it.
+ */
+bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
+
+/* -- guest memory -- */
 
 /*
  * Copy between ring 0 and the running guest's current address space. 0 or -EFAULT (not mapped, not
@@ -82,9 +82,7 @@ int copy_to_guest(gvaddr_t dst, const void *src, size_t n) __must_check;
  * -EFAULT. */
 int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes) __must_check;
 
-/* -- vCPUs
- * -----------------------------------------------------------------------------------------------------
- */
+/* -- vCPUs -- */
 
 struct vcpu_guest_context;
 /* Allocate and free what the arch keeps for a vCPU (register page, trap table). 0 or -ENOMEM. */
@@ -125,8 +123,7 @@ struct xen_sysctl;
 long arch_domctl(struct domain *d, struct xen_domctl *op) __must_check;
 long arch_sysctl(struct xen_sysctl *op) __must_check;
 
-/* -- interrupts between CPUs, preemption
- * ----------------------------------------------------------------------- */
+/* -- interrupts between CPUs, preemption -- */
 
 /* Make a CPU look at its cpu->work (an IPI that interrupts guest or idle). */
 void arch_cpu_kick(unsigned cpu);
@@ -135,9 +132,7 @@ void arch_spin_wait(void);
 /* Let pending interrupts in for a moment. No locks held, no windows open. */
 void arch_preempt_window(void);
 
-/* -- time
- * ------------------------------------------------------------------------------------------------------
- */
+/* -- time -- */
 
 /* Nanoseconds since boot, monotonic across CPUs. */
 uint64_t now_ns(void);
@@ -150,9 +145,7 @@ void arch_timer_program(uint64_t deadline_ns);
 /* Seconds since 1970 read from the machine's clock at boot. */
 uint64_t arch_wallclock_boot(void);
 
-/* -- machine
- * ---------------------------------------------------------------------------------------------------
- */
+/* -- machine -- */
 
 enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 /* Stop all CPUs and reset or halt; honours the noreboot option. */

@@ -146,8 +146,7 @@ extern struct domain *domain_list;
 	for (unsigned vi_##v = 0; vi_##v < (d)->max_vcpus; vi_##v++) \
 		if (((v) = (d)->vcpu[vi_##v]) != NULL)
 
-/* -- domain/domain.c
- * ------------------------------------------------------------------------------------------- */
+/* -- domain/domain.c -- */
 
 struct domain_params {
 	domid_t id;
@@ -226,8 +225,7 @@ void permissions_free(struct domain *d);
 /* Do what a debug key stands for: print something to the console. */
 void debug_key(char key);
 
-/* -- vCPU info (domain/vcpu.c)
- * --------------------------------------------------------------------------------- */
+/* -- vCPU info (domain/vcpu.c) -- */
 
 /* Address of the vCPU's vcpu_info for this CPU; give back with vcpu_info_put(). Cheap for the
  * running vCPU. */

@@ -52,8 +52,7 @@ static inline mfn_t frame_mfn(const struct frame *f)
 	return mfn((uint64_t)(f - frame_table));
 }
 
-/* -- allocator (mm/frame_alloc.c)
- * ------------------------------------------------------------------------------ */
+/* -- allocator (mm/frame_alloc.c) -- */
 
 /*
  * Hand a range of RAM to the allocator (boot; also boot memory when it is given back). The frame
@@ -96,8 +95,7 @@ int domain_relinquish_memory(struct domain *d) __must_check;
 void frame_share(void *page, struct domain *d, bool readonly);
 void frame_unshare(void *page);
 
-/* -- references and types (mm/pagetype.c)
- * ---------------------------------------------------------------------- */
+/* -- references and types (mm/pagetype.c) -- */
 
 /* Take a reference if the frame belongs to d. False if it does not (or is free). */
 bool frame_get(mfn_t m, const struct domain *d) __must_check;
@@ -110,9 +108,7 @@ void frame_type_put(mfn_t m);
 int frame_get_as(mfn_t m, const struct domain *d, enum frame_type t) __must_check;
 void frame_put_as(mfn_t m);
 
-/* -- page tables
- * ------------------------------------------------------------------------------------------------
- */
+/* -- page tables -- */
 
 /*
  * Take a use of m as d's table of a level (1..4), validating it if it is not one yet. Under no
@@ -150,8 +146,7 @@ bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va);
  * root only). */
 int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) __must_check;
 
-/* -- machine-to-physical table (mm/m2p.c)
- * ---------------------------------------------------------------------- */
+/* -- machine-to-physical table (mm/m2p.c) -- */
 #define M2P_INVALID (~0ULL)
 void m2p_set(mfn_t m, uint64_t gpfn);
 uint64_t m2p_get(mfn_t m);
