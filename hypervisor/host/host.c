@@ -15,7 +15,7 @@ struct host_event host_journal[HOST_JOURNAL_MAX];
 unsigned host_journal_count;
 void (*host_fetch_hook)(gvaddr_t src, size_t n);
 cpumask_t cpus_online;
-uint32_t tlb_clock = 1;
+uint64_t tlb_clock = 1;
 
 static struct cpu host_cpus[MAX_CPUS];
 static uint64_t host_frames, host_now;

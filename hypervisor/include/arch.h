@@ -36,8 +36,12 @@ void own_unmap(mfn_t first, unsigned long n);
 
 /* -- TLB -- */
 
-/* Advances with every full flush; frames remember it when they lose a type. Never 0. */
-extern uint32_t tlb_clock;
+/*
+ * Advances with every full flush, before the CPU flushes (so that tlb_time > stamp proves that the
+ * flush came after the stamp was taken); frames remember its low half when they lose a type or the
+ * last reference. 64 bits: never wraps. Starts at 1.
+ */
+extern uint64_t tlb_clock;
 #define TLB_FLUSH_ALL (~0ULL)
 /*
  * Drop guest translations on the CPUs of the mask: of one page (va) or all (TLB_FLUSH_ALL), and

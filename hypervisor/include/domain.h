@@ -43,6 +43,8 @@ struct vcpu {
 	bool shut_down;   /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel,
 		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
+	uint64_t table_giveup;  /* mfn + 1 of a table whose devalidation was preempted (0: none),
+				   finished before the next page-table operation; see mm/pt_update.c */
 	gvaddr_t runstate_area; /* guest's copy of runstate; 0 if none */
 	gvaddr_t time_area;     /* guest's second copy of the pvclock page; 0 if none */
 	uint16_t poll_ports;    /* number of ports in SCHEDOP_poll, 0: not polling */
