@@ -17,19 +17,19 @@ static void show_vcpus(struct domain *d)
 	struct vcpu *v;
 
 	for_each_vcpu (d, v)
-		printk(LOG_INFO,
-		       "  vCPU %u: CPU %u%s, pauses %u, flags %x, %lu ms run, traps %x\n", v->id,
-		       v->processor, v->running ? " running" : "", v->pause_count, v->pause_flags,
-		       vcpu_cpu_time(v) / 1000000, v->pending_traps);
+		printk(LOG_INFO, "  vCPU %u: CPU %u%s, pauses %u, flags %x, %lu ms run, traps %x\n",
+		       v->id, v->processor, v->running ? " running" : "", v->pause_count,
+		       v->pause_flags, vcpu_cpu_time(v) / 1000000, v->pending_traps);
 }
 
 static void show_domains(void)
 {
 	domain_list_lock();
 	for (struct domain *d = domain_list; d; d = d->next) {
-		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu, %u grant frames\n",
-		       d->id, state_name(d->state), d->refs, d->pause_count, d->pause_depth,
-		       d->tot_pages, d->max_pages, grant_frame_count(d));
+		printk(LOG_INFO,
+		       "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu, %u grant frames\n", d->id,
+		       state_name(d->state), d->refs, d->pause_count, d->pause_depth, d->tot_pages,
+		       d->max_pages, grant_frame_count(d));
 		show_vcpus(d);
 	}
 	domain_list_unlock();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GNTTABOP_copy: bytes from one frame to another. Either side is a frame of the caller or a grant that
- * somebody made to the caller, which is pinned for the time of the copy.
+ * GNTTABOP_copy: bytes from one frame to another. Either side is a frame of the caller or a grant
+ * that somebody made to the caller, which is pinned for the time of the copy.
  */
 #include "table.h"
 
@@ -20,11 +20,9 @@ static int side_open_own(struct copy_side *s, const struct gnttab_copy_ptr *p)
 
 	if (p->domid != DOMID_SELF)
 		return GNTST_permission_denied;
-	if (s->readonly ? !frame_get(m, d) : frame_get_as(m, d, FT_WRITABLE) != 0)
-		return GNTST_bad_page;
 	s->granter = NULL;
 	s->g = (struct granted){ m, 0, PAGE_SIZE };
-	return GNTST_okay;
+	return granted_get(d, m, s->readonly);
 }
 
 static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool is_ref)
@@ -38,7 +36,13 @@ static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool 
 	s->ref = p->u.ref;
 	status = grant_pin(s->granter, s->ref, current->domain->id, s->readonly, false, &s->g);
 	if (status != GNTST_okay)
-		domain_put(s->granter);
+		goto err_put_domain;
+	status = granted_get(s->granter, s->g.frame, s->readonly);
+	if (likely(status == GNTST_okay))
+		return GNTST_okay;
+	grant_unpin(s->granter, s->ref, s->readonly);
+err_put_domain:
+	domain_put(s->granter);
 	return status;
 }
 

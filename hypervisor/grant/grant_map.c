@@ -2,17 +2,17 @@
 /*
  * Mapping granted frames.
  *
- * A mapping is a pin of the granter's entry, a handle of the mapper's that remembers it, and what was
- * asked for: an entry in one of the mapper's L1 tables (host), leave to use the frame by its machine
- * address (device), or both. The handle knows which table entry it made, so unmapping touches that one
- * and no other, and only while it still maps the frame with the same rights; an entry that the guest
- * replaced by other means has given its references back already.
+ * A mapping is a pin of the granter's entry, a handle of the mapper's that remembers it, and what
+ * was asked for: an entry in one of the mapper's L1 tables (host), leave to use the frame by its
+ * machine address (device), or both. The handle knows which table entry it made, so unmapping
+ * touches that one and no other, and only while it still maps the frame with the same rights; an
+ * entry that the guest replaced by other means has given its references back already.
  *
- * Order: pin, then references, then the table entry; back: table entry, TLB flush, pin.
+ * Order: pin, then table entry with its references; back: table entry, TLB flush, pin.
  */
 #include "table.h"
 
-#define MAP_FLAGS                                                                           \
+#define MAP_FLAGS                                                                         \
 	(GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map | \
 	 GNTMAP_contains_pte | GNTMAP_guest_avail_mask)
 
@@ -34,15 +34,16 @@ static uint64_t l1e_for(mfn_t frame, uint32_t flags)
 	return flags & GNTMAP_readonly ? e : e | L1E_WRITABLE | L1E_DIRTY;
 }
 
-static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m)
+static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m,
+		    const struct domain *granter)
 {
 	struct l1_place at;
 	int err = l1_place_find(current, op->host_addr, op->flags & GNTMAP_contains_pte, &at);
 
 	if (!err)
-		err = l1_entry_install(current->domain, &at, l1e_for(mfn(m->frame), op->flags));
+		err = l1_place_map(current, &at, granter, l1e_for(mfn(m->frame), op->flags));
 	if (err)
-		return err == -ENOMEM ? GNTST_eagain : GNTST_bad_virt_addr;
+		return err == -EPERM ? GNTST_bad_page : GNTST_bad_virt_addr;
 	m->table = (uint32_t)mfn_x(at.table);
 	m->index = (uint16_t)(at.index & 511);
 	m->host_addr = op->host_addr;
@@ -50,35 +51,48 @@ static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m)
 	return GNTST_okay;
 }
 
-/* The pin and one set of the frame's references are held. Each kind of mapping keeps a set. */
-static int mapping_make(struct gnttab_map_grant_ref *op, struct domain *granter, mfn_t frame)
+/* Make what is asked for: all of it or nothing. */
+static int mapping_make(const struct gnttab_map_grant_ref *op, struct maptrack *m,
+			struct domain *granter)
 {
-	bool readonly = op->flags & GNTMAP_readonly, both;
+	int status = GNTST_okay;
+
+	if (op->flags & GNTMAP_device_map) {
+		status = granted_get(granter, mfn(m->frame), m->readonly);
+		if (status != GNTST_okay)
+			return status;
+		m->device = 1;
+	}
+	if (op->flags & GNTMAP_host_map)
+		status = host_map(op, m, granter);
+	if (status != GNTST_okay && m->device)
+		granted_put(mfn(m->frame), m->readonly);
+	return status;
+}
+
+/* The entry is pinned and grants `frame`. */
+static int mapping_track(struct gnttab_map_grant_ref *op, struct domain *granter, mfn_t frame)
+{
 	struct domain *d = current->domain;
 	struct maptrack *m;
 	uint32_t handle;
 	int status;
 
-	if (mfn_x(frame) > UINT32_MAX)
+	/* A frame that is not the granter's memory, device registers above all, is not his to
+	 * grant. */
+	if (!mfn_valid(frame) || frame_of(frame)->owner != granter->id)
 		return GNTST_bad_page;
 	handle = maptrack_get(d, &m);
 	if (handle == MAPTRACK_NONE)
 		return GNTST_no_space;
 	m->frame = (uint32_t)mfn_x(frame);
 	m->ref = op->ref;
-	m->readonly = readonly;
-	both = (op->flags & GNTMAP_host_map) && (op->flags & GNTMAP_device_map);
-	status = both ? granted_get(frame, granter, readonly) : GNTST_okay;
-	if (status == GNTST_okay && op->flags & GNTMAP_host_map) {
-		status = host_map(op, m);
-		if (status != GNTST_okay && both)
-			granted_put(frame, readonly);
-	}
+	m->readonly = !!(op->flags & GNTMAP_readonly);
+	status = mapping_make(op, m, granter);
 	if (status != GNTST_okay) {
 		maptrack_put(d, handle, m);
 		return status;
 	}
-	m->device = !!(op->flags & GNTMAP_device_map);
 	domain_get(granter);
 	maptrack_publish(d, m, granter);
 	op->handle = handle;
@@ -97,11 +111,9 @@ int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter)
 	status = grant_pin(granter, op->ref, current->domain->id, readonly, true, &g);
 	if (status != GNTST_okay)
 		return status;
-	status = mapping_make(op, granter, g.frame);
-	if (status != GNTST_okay) {
-		granted_put(g.frame, readonly);
+	status = mapping_track(op, granter, g.frame);
+	if (status != GNTST_okay)
 		grant_unpin(granter, op->ref, readonly);
-	}
 	return status;
 }
 
@@ -135,7 +147,7 @@ int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref
 	}
 	if (op->host_addr) {
 		at = (struct l1_place){ mfn(m->table), m->index };
-		l1_entry_remove(b->mapper, &at, mfn(m->frame), !m->readonly);
+		l1_place_unmap(b->mapper, &at, mfn(m->frame), !m->readonly);
 		batch_note_flush(b, m, op->host_addr == entry_address(m));
 		m->host = 0;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * XEN_DOMCTL_*: one domain manages another. Privilege and the interface version are checked here and
- * nowhere else; one domctl runs at a time, and a caller that finds another under way tries again.
+ * XEN_DOMCTL_*: one domain manages another. Privilege and the interface version are checked here
+ * and nowhere else; one domctl runs at a time, and a caller that finds another under way tries
+ * again.
  */
 #include "domctl.h"
 

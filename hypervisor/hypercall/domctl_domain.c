@@ -13,7 +13,7 @@ static int id_choose(domid_t *out)
 	static domid_t last;
 
 	for (unsigned i = 0; i < DOMID_FIRST_RESERVED; i++) {
-		last = (domid_t)(last + 1 < DOMID_FIRST_RESERVED ? last + 1 : 1);
+		last = last + 1u < DOMID_FIRST_RESERVED ? (domid_t)(last + 1) : 1;
 		if (!domain_by_id(last)) {
 			*out = last;
 			return 0;
@@ -24,8 +24,8 @@ static int id_choose(domid_t *out)
 
 static int create_check(const struct xen_domctl_createdomain *c)
 {
-	uint32_t allowed = XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity |
-			   XEN_DOMCTL_CDF_oos_off;
+	uint32_t allowed =
+		XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off;
 
 	if (c->flags & ~allowed || c->iommu_opts || c->vmtrace_size || c->cpupool_id)
 		return -EINVAL;
@@ -125,9 +125,8 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	if (d->state >= DOM_DYING)
 		info->flags |= XEN_DOMINF_dying;
 	if (d->shut_down)
-		info->flags |= XEN_DOMINF_shutdown |
-			       (d->shutdown_code & XEN_DOMINF_shutdownmask)
-				       << XEN_DOMINF_shutdownshift;
+		info->flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask)
+							     << XEN_DOMINF_shutdownshift;
 	if (d->pause_count)
 		info->flags |= XEN_DOMINF_paused;
 	if (d->createflags & XEN_DOMCTL_CDF_xs_domain)

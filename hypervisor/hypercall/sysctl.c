@@ -50,8 +50,8 @@ static long sysctl_sched_id(struct xen_sysctl *op)
 	return 0;
 }
 
-/* The domain list cannot be held while a guest's buffer is written in full, so each domain is looked
- * up by its id. */
+/* The domain list cannot be held while a guest's buffer is written in full, so each domain is
+ * looked up by its id. */
 static long sysctl_getdomaininfolist(struct xen_sysctl *op)
 {
 	struct xen_sysctl_getdomaininfolist *list = &op->u.getdomaininfolist;
@@ -61,9 +61,9 @@ static long sysctl_getdomaininfolist(struct xen_sysctl *op)
 	for (; n < list->max_domains; n++, one.domain++) {
 		if (domctl_getdomaininfo(&one))
 			break;
-		if (copy_to_guest(guest_at(guest_ptr(list->buffer.p), n,
-					   sizeof(one.u.getdomaininfo)),
-				  &one.u.getdomaininfo, sizeof(one.u.getdomaininfo)))
+		if (copy_to_guest(
+			    guest_at(guest_ptr(list->buffer.p), n, sizeof(one.u.getdomaininfo)),
+			    &one.u.getdomaininfo, sizeof(one.u.getdomaininfo)))
 			return -EFAULT;
 	}
 	list->num_domains = n;

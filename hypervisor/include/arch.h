@@ -69,8 +69,9 @@ void arch_root_load(struct vcpu *v);
 mfn_t arch_m2p_frame(unsigned long i);
 
 /*
- * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes it safe. False: not to
- * be loaded. A page becomes FT_SEGDESC when all its entries pass, and only passed entries are written to it.
+ * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes
+ * it safe. False: not to be loaded. A page becomes FT_SEGDESC when all its entries pass, and only
+ * passed entries are written to it.
  */
 bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
 

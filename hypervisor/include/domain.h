@@ -44,7 +44,8 @@ struct vcpu {
 	mfn_t root_kernel,
 		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
 	uint64_t table_giveup;  /* mfn + 1 of a table whose devalidation was preempted (0: none),
-				   finished before the next page-table operation; see mm/pt_update.c */
+				   finished before the next page-table operation; see mm/pt_update.c
+				 */
 	gvaddr_t runstate_area; /* guest's copy of runstate; 0 if none */
 	gvaddr_t time_area;     /* guest's second copy of the pvclock page; 0 if none */
 	uint16_t poll_ports;    /* number of ports in SCHEDOP_poll, 0: not polling */
@@ -102,7 +103,7 @@ struct domain {
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
-	bool shut_down; /* and not resumed since: state may be DYING by now */
+	bool shut_down;         /* and not resumed since: state may be DYING by now */
 	unsigned pause_count;   /* pauses a toolstack holds; a new domain has one */
 	unsigned pause_depth;   /* domain_pause() in force; a vCPU is created with as many */
 	unsigned destroy_step;  /* how far domain_destroy() has come */
@@ -110,8 +111,8 @@ struct domain {
 	struct tsc_setting tsc; /* as the toolstack set it */
 	uint32_t createflags;
 	struct xen_arch_domainconfig arch_config; /* as given at creation */
-	uint64_t vm_assist;  /* VMASST_TYPE_* bits */
-	int32_t time_offset; /* seconds added to wall clock */
+	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */
+	int32_t time_offset;                      /* seconds added to wall clock */
 
 	struct spinlock mm_lock;
 	/* mm_lock: page tables and pins of the domain (see mm/pagetype.c) */
@@ -131,9 +132,9 @@ struct domain {
 	struct pv_cpu_policy *cpu_policy;
 
 	/* permissions, changed under domain_lock: */
-	uint8_t *ioports;           /* bitmap of 65,536 ports, 1: allowed; NULL: none */
-	struct spinlock iomem_lock; /* rank below RANK_HEAP: */
-	struct mfn_range *iomem;    /* allowed MMIO ranges, see domain/iomem.c */
+	uint8_t *ioports;                   /* bitmap of 65,536 ports, 1: allowed; NULL: none */
+	struct spinlock iomem_lock;         /* rank below RANK_HEAP: */
+	struct mfn_range *iomem;            /* allowed MMIO ranges, see domain/iomem.c */
 	uint64_t irqs[NR_PERMIT_IRQS / 64]; /* bitmap of GSIs it may bind */
 
 	uint64_t stat_hypercalls;
