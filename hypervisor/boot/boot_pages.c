@@ -113,6 +113,9 @@ void __init boot_pages_handover(void)
 	live = false;
 	reserve_ram();
 	use(pool.end, pool_end);
+	frames_reserve(maddr_to_mfn(maddr(pool.end)), (pool_end - pool.end) >> PAGE_SHIFT);
+	frames_reserve(maddr_to_mfn(maddr((uint64_t)_image_start - IMAGE_BASE)),
+		       (unsigned long)(image_end - _image_start) >> PAGE_SHIFT);
 	for_all_unused(hand_over);
 }
 

@@ -284,6 +284,18 @@ void arch_vcpu_info_load(struct vcpu *v)
 	(void)v;
 }
 
+long arch_domctl(struct domain *d, struct xen_domctl *op)
+{
+	(void)d, (void)op;
+	return -ENOSYS;
+}
+
+long arch_sysctl(struct xen_sysctl *op)
+{
+	(void)op;
+	return -ENOSYS;
+}
+
 void arch_vcpu_set_retval(struct vcpu *v, long ret)
 {
 	v->host_retval = ret;

@@ -69,8 +69,9 @@ void arch_root_load(struct vcpu *v);
 mfn_t arch_m2p_frame(unsigned long i);
 
 /*
- * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes it safe. False: not to
- * be loaded. A page becomes FT_SEGDESC when all its entries pass, and only passed entries are written to it.
+ * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes
+ * it safe. False: not to be loaded. A page becomes FT_SEGDESC when all its entries pass, and only
+ * passed entries are written to it.
  */
 bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
 /* MMUEXT_SET_LDT: the running vCPU's LDT is `entries` descriptors at base (0: none). 0, -EINVAL. */
@@ -119,6 +120,15 @@ void arch_vcpu_set_retval(struct vcpu *v, long ret);
 /* Sleep until an interrupt; called with interrupts off and nothing to run, returns with interrupts
  * off. */
 void arch_idle(void);
+
+struct xen_domctl;
+struct xen_sysctl;
+/*
+ * Sub-operations that only the arch knows, on a domain that is not dying: 0, -ENOSYS, other errnos,
+ * -ERESTART with *op as it is to be next time. *op goes back to the caller.
+ */
+long arch_domctl(struct domain *d, struct xen_domctl *op) __must_check;
+long arch_sysctl(struct xen_sysctl *op) __must_check;
 
 /* -- interrupts between CPUs, preemption -- */
 

@@ -235,6 +235,28 @@ bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va);
  */
 int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) __must_check;
 
+/* -- grant mappings (mm/pt_place.c) -- */
+
+/* An entry of an L1 table. */
+struct l1_place {
+	mfn_t table;
+	unsigned index;
+};
+/*
+ * The entry that maps va `addr` of the running guest, or (is_pte) the one at machine address
+ * `addr`. 0, -EINVAL, -EFAULT (no L1 table there). Nothing is held: the functions below look again.
+ */
+int l1_place_find(struct vcpu *v, uint64_t addr, bool is_pte, struct l1_place *out) __must_check;
+/*
+ * Make the entry e, which maps a frame of `owner`, in the running domain's table; the entry before
+ * it gives its references back. 0, -EINVAL (no L1 table in use), -EPERM (frame not owner's),
+ * -EBUSY.
+ */
+int l1_place_map(struct vcpu *v, const struct l1_place *at, const struct domain *owner,
+		 uint64_t e) __must_check;
+/* Clear the entry if it still maps m with these rights. */
+void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool writable);
+
 /* -- machine-to-physical table (mm/m2p.c) -- */
 #define M2P_INVALID (~0ULL)
 extern uint64_t *m2p_table; /* writable view, set by arch at boot */

@@ -125,11 +125,12 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->ldt_base = gvaddr(ctx->ldt_base);
 	a->ldt_entries = (unsigned)ctx->ldt_ents;
 	a->ts = ctx->ctrlreg[0] & CR0_TS;
-	/* addresses before DR7, which is judged with them; a refused value leaves its register as it was */
+	/* addresses before DR7, which is judged with them; a refused value leaves its register as
+	 * it was */
 	for (unsigned i = 0; i < 8; i++)
 		if (debugreg_set(v, i, ctx->debugreg[i]))
-			gprintk(v->domain, LOG_WARN, "vCPU %u: DR%u=%lx of its context refused\n", v->id, i,
-				ctx->debugreg[i]);
+			gprintk(v->domain, LOG_WARN, "vCPU %u: DR%u=%lx of its context refused\n",
+				v->id, i, ctx->debugreg[i]);
 }
 
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)

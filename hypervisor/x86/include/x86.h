@@ -300,6 +300,9 @@ void context_serve(void);
 /* The running vCPU registered another vcpu_info. */
 void arch_vcpu_info_moved(struct vcpu *v);
 
+/* The time-stamp counter's rate (x86/clock.c). */
+uint32_t tsc_khz(void);
+
 /* -- panic (x86/panic.c) -- */
 void regs_dump(const struct regs *r);
 void fatal_trap(struct regs *r) __noreturn;
