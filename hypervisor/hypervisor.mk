@@ -35,7 +35,7 @@ $(B)/$(HV)/%.S.o: $(HV)/%.S $(B)/$(HV)/asm-offsets.h
 	@echo '  AS  $<'; $(CC) $(HV_CPPFLAGS) $(HV_X86_INC) -I$(B)/$(HV) -D__ASSEMBLY__ -g -MMD -c $< -o $@
 
 # The image is linked three times: the symbol table it carries must hold its own final addresses, and its size moves them.
-HV_LD := $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096,--no-warn-rwx-segments \
+HV_LD := $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,--no-relax,-z,max-page-size=4096,--no-warn-rwx-segments \
 	-T $(HV)/tenon.lds
 $(B)/$(HV)/symbols0.S: scripts/symbols
 	@mkdir -p $(@D)
