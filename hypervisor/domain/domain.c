@@ -46,8 +46,7 @@ void domain_list_unlock(void)
 	spin_unlock(&domlist_lock);
 }
 
-/* -- finding and counting
- * -------------------------------------------------------------------------------------- */
+/* -- finding and counting -- */
 
 struct domain *domain_by_id(domid_t id)
 {
@@ -112,9 +111,7 @@ int domain_may_control(const struct domain *d)
 	return !v || v->domain->privileged ? 0 : -EPERM;
 }
 
-/* -- creation
- * --------------------------------------------------------------------------------------------------
- */
+/* -- creation -- */
 
 static int ids_page_make(domid_t id)
 {
@@ -299,9 +296,7 @@ void domains_reap(void)
 	}
 }
 
-/* -- pausing
- * ---------------------------------------------------------------------------------------------------
- */
+/* -- pausing -- */
 
 void domain_pause(struct domain *d)
 {
@@ -334,8 +329,7 @@ void domain_unpause(struct domain *d)
 	spin_unlock(&d->domain_lock);
 }
 
-/* -- shutdown and crash
- * ---------------------------------------------------------------------------------------- */
+/* -- shutdown and crash -- */
 
 static void dom0_shutdown(unsigned code) __noreturn;
 static void dom0_shutdown(unsigned code)
@@ -356,6 +350,7 @@ void domain_shutdown(struct domain *d, unsigned code)
 	if (first) {
 		d->state = DOM_SHUTDOWN;
 		d->shutdown_code = code;
+		d->shut_down = true;
 		for_each_vcpu (d, v) {
 			v->shut_down = true;
 			vcpu_pause_nosync(v);
@@ -379,6 +374,7 @@ int domain_resume(struct domain *d)
 		err = 0;
 		d->state = DOM_RUNNING;
 		d->shutdown_code = 0;
+		d->shut_down = false;
 		for_each_vcpu (d, v) {
 			if (v->shut_down)
 				vcpu_unpause(v);
@@ -401,9 +397,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 	domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* -- destruction
- * -----------------------------------------------------------------------------------------------
- */
+/* -- destruction -- */
 
 static int destroy_stop(struct domain *d)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Device memory and I/O ports: who may use what.
+ * Device memory, I/O ports and interrupt lines: who may use what.
  *
  * dom0 may use everything except what ring 0 reserved for itself at boot; another domain what a
  * domctl gave it, never what is reserved. Ranges are kept in lists sorted by address, disjoint and
@@ -54,8 +54,7 @@ static bool port_is_reserved(unsigned first, unsigned end)
 	return false;
 }
 
-/* -- device memory
- * --------------------------------------------------------------------------------------------- */
+/* -- device memory -- */
 
 bool iomem_allowed(const struct domain *d, mfn_t first, unsigned long n)
 {
@@ -154,9 +153,7 @@ int iomem_permit(struct domain *d, mfn_t first, unsigned long n, bool allow)
 	return 0;
 }
 
-/* -- ports
- * -----------------------------------------------------------------------------------------------------
- */
+/* -- ports -- */
 
 bool ioport_allowed(const struct domain *d, unsigned port, unsigned bytes)
 {
@@ -194,6 +191,24 @@ int ioport_permit(struct domain *d, unsigned first, unsigned n, bool allow)
 		else
 			(void)bit_test_and_clear(i, map);
 	}
+	return 0;
+}
+
+/* -- interrupt lines -- */
+
+bool irq_allowed(const struct domain *d, unsigned irq)
+{
+	return d->privileged || (irq < NR_PERMIT_IRQS && bit_test(irq, d->irqs));
+}
+
+int irq_permit(struct domain *d, unsigned irq, bool allow)
+{
+	if (irq >= NR_PERMIT_IRQS)
+		return -EINVAL;
+	if (allow)
+		(void)bit_test_and_set(irq, d->irqs);
+	else
+		(void)bit_test_and_clear(irq, d->irqs);
 	return 0;
 }
 

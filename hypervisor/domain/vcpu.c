@@ -76,9 +76,24 @@ void vcpu_destroy(struct vcpu *v)
 	vcpu_unwind(v, ARRAY_SIZE(vcpu_parts));
 }
 
-/* -- vcpu_info
- * -------------------------------------------------------------------------------------------------
- */
+uint64_t vcpu_cpu_time(const struct vcpu *v)
+{
+	uint64_t t = v->runstate.time[RUNSTATE_running], now = now_ns();
+
+	if (READ_ONCE(v->running) && now > v->runstate.state_entry_time)
+		t += now - v->runstate.state_entry_time;
+	return t;
+}
+
+void vcpu_nmi_send(struct vcpu *v)
+{
+	__atomic_fetch_or(&v->pending_traps, VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
+	vcpu_unblock_flag(v, VPF_BLOCKED | VPF_POLL);
+	/* If it runs elsewhere by now, it took the trap along when it was switched in. */
+	cpu_raise(READ_ONCE(v->processor), CPU_WORK_TRAP);
+}
+
+/* -- vcpu_info -- */
 
 static struct vcpu_info *legacy_info(const struct vcpu *v)
 {

@@ -71,9 +71,7 @@ static int table_grow(struct domain *d, unsigned nr)
 	return err;
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------------------
- */
+/* -- life -- */
 
 int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_maptrack,
 			unsigned version)
@@ -121,8 +119,7 @@ void grant_domain_free(struct domain *d)
 	d->grant = NULL;
 }
 
-/* -- what a guest and its toolstack ask for
- * -------------------------------------------------------------------- */
+/* -- what a guest and its toolstack ask for -- */
 
 int grant_resize(struct domain *d, unsigned nr_frames)
 {
@@ -237,4 +234,14 @@ int grant_set_version(struct domain *d, unsigned version)
 out:
 	spin_unlock(&gt->lock);
 	return err;
+}
+
+void grant_show(struct domain *d)
+{
+	struct grant_table *gt = d->grant;
+
+	spin_lock(&gt->lock);
+	printk(LOG_INFO, "d%u: version %u, %u of %u frames, %u pins, %u handles\n", d->id,
+	       gt->version, gt->nr_frames, gt->max_frames, gt->pinned, gt->nr_handles);
+	spin_unlock(&gt->lock);
 }

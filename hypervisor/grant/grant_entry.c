@@ -133,13 +133,6 @@ static int pin_locked(struct domain *d, grant_ref_t ref, domid_t grantee, bool r
 	return GNTST_okay;
 }
 
-static int frame_take(struct domain *d, mfn_t m, bool readonly)
-{
-	if (readonly)
-		return frame_get(m, d) ? GNTST_okay : GNTST_bad_page;
-	return frame_get_as(m, d, FT_WRITABLE) ? GNTST_bad_page : GNTST_okay;
-}
-
 int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
 	      struct granted *out)
 {
@@ -148,11 +141,6 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 	spin_lock(&d->grant->lock);
 	status = pin_locked(d, ref, grantee, readonly, whole, out);
 	spin_unlock(&d->grant->lock);
-	if (status != GNTST_okay)
-		return status;
-	status = frame_take(d, out->frame, readonly);
-	if (unlikely(status != GNTST_okay))
-		grant_unpin(d, ref, readonly);
 	return status;
 }
 
@@ -176,6 +164,13 @@ void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly)
 		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
 	}
 	spin_unlock(&gt->lock);
+}
+
+int granted_get(struct domain *d, mfn_t frame, bool readonly)
+{
+	if (readonly)
+		return frame_get(frame, d) ? GNTST_okay : GNTST_bad_page;
+	return frame_get_as(frame, d, FT_WRITABLE) ? GNTST_bad_page : GNTST_okay;
 }
 
 void granted_put(mfn_t frame, bool readonly)

@@ -48,6 +48,14 @@ uint32_t maptrack_get(struct domain *d, struct maptrack **out)
 	return handle;
 }
 
+void maptrack_publish(struct domain *d, struct maptrack *m, struct domain *granter)
+{
+	spin_lock(&d->grant->maptrack_lock);
+	m->granter = granter;
+	m->busy = 0;
+	spin_unlock(&d->grant->maptrack_lock);
+}
+
 void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m)
 {
 	struct grant_table *gt = d->grant;

@@ -68,26 +68,27 @@ static inline unsigned status_frames_for(unsigned nr_frames)
 
 /* -- entries (grant_entry.c) */
 
-/* What a pinned entry grants. */
-struct granted {
-	mfn_t frame;         /* reference held; with a writable type reference unless readonly */
-	unsigned start, end; /* bytes of the frame, [start, end) */
-};
-/*
- * Pin entry ref of d for `grantee` and take the frame's references. GNTST_okay or the error for the
- * guest. whole: only grants of whole frames will do.
+/* What a pinned entry grants: a frame number the granter wrote, and the bytes [start, end) of it.
  */
+struct granted {
+	mfn_t frame;
+	unsigned start, end;
+};
+/* Pin entry ref of d for `grantee`. GNTST_okay or the error for the guest. whole: only grants of
+ * whole frames will do. */
 int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
 	      struct granted *out) __must_check;
-/* Drop the pin alone: the frame's references are the caller's affair. */
 void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly);
-/* Drop what grant_pin() took of the frame. */
+/* A reference to a frame of d's, with a use as writable page unless readonly. GNTST_*. */
+int granted_get(struct domain *d, mfn_t frame, bool readonly) __must_check;
 void granted_put(mfn_t frame, bool readonly);
 
 /* -- handles (maptrack.c) */
 
 /* A free handle of d, marked busy: MAPTRACK_NONE if the limit or memory is reached. */
 uint32_t maptrack_get(struct domain *d, struct maptrack **out) __must_check;
+/* The mapping is made: others of the domain may find its handle. */
+void maptrack_publish(struct domain *d, struct maptrack *m, struct domain *granter);
 /* Give a busy handle back. */
 void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m);
 /* Mark the handle busy: NULL if there is no such mapping or it is busy. */

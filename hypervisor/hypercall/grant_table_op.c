@@ -124,9 +124,101 @@ static long get_version(unsigned cmd __unused, gvaddr_t array, unsigned count)
 	return err ? err : copy_to_guest(array, &op, sizeof(op));
 }
 
+/* -- mapping and copying: arrays of any length -- */
+
+/* Stop here; go on with operation `done`. */
+static long array_restart(unsigned cmd, gvaddr_t array, size_t size, unsigned done, unsigned count)
+{
+	return hypercall_restart(__HYPERVISOR_grant_table_op, 3, (uint64_t)cmd,
+				 guest_at(array, done, size).a, (uint64_t)(count - done));
+}
+
+static long map_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
+{
+	struct gnttab_map_grant_ref op;
+	struct domain *d;
+
+	for (unsigned i = 0; i < count; i++) {
+		gvaddr_t at = guest_at(array, i, sizeof(op));
+
+		if (i && hypercall_preempt())
+			return array_restart(cmd, array, sizeof(op), i, count);
+		if (copy_from_guest(&op, at, sizeof(op)))
+			return -EFAULT;
+		if (domain_find(op.dom, &d)) {
+			op.status = GNTST_bad_domain;
+		} else {
+			op.status = (int16_t)grant_map(&op, d);
+			domain_put(d);
+		}
+		if (copy_to_guest(at, &op, sizeof(op)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int unmap_one(struct unmap_batch *b, gvaddr_t at)
+{
+	struct gnttab_unmap_grant_ref op;
+
+	if (copy_from_guest(&op, at, sizeof(op)))
+		return -EFAULT;
+	op.status = (int16_t)grant_unmap_begin(b, &op);
+	if (op.status == GNTST_bad_handle && b->n) {
+		/* The handle may be in this batch already, for its other half. */
+		grant_unmap_finish(b);
+		op.status = (int16_t)grant_unmap_begin(b, &op);
+	}
+	at.a += offsetof(struct gnttab_unmap_grant_ref, status);
+	return copy_to_guest(at, &op.status, sizeof(op.status));
+}
+
+static long unmap_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
+{
+	const size_t size = sizeof(struct gnttab_unmap_grant_ref);
+	struct unmap_batch b = { .mapper = current->domain };
+	unsigned i = 0;
+	int err = 0;
+
+	while (i < count && !err) {
+		err = unmap_one(&b, guest_at(array, i++, size));
+		if (b.n < UNMAP_BATCH && i < count && !err)
+			continue;
+		grant_unmap_finish(&b);
+		if (!err && i < count && hypercall_preempt())
+			return array_restart(cmd, array, size, i, count);
+	}
+	return err;
+}
+
+static long copy(unsigned cmd, gvaddr_t array, unsigned count)
+{
+	struct gnttab_copy op;
+	int16_t status;
+
+	for (unsigned i = 0; i < count; i++) {
+		gvaddr_t at = guest_at(array, i, sizeof(op));
+
+		if (i && hypercall_preempt())
+			return array_restart(cmd, array, sizeof(op), i, count);
+		if (copy_from_guest(&op, at, sizeof(op)))
+			return -EFAULT;
+		status = (int16_t)grant_copy(&op);
+		at.a += offsetof(struct gnttab_copy, status);
+		if (copy_to_guest(at, &status, sizeof(status)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
 static long (*const grant_ops[])(unsigned cmd, gvaddr_t array, unsigned count) = {
-	[GNTTABOP_setup_table] = setup_table, [GNTTABOP_query_size] = query_size,
-	[GNTTABOP_set_version] = set_version, [GNTTABOP_get_status_frames] = get_status_frames,
+	[GNTTABOP_map_grant_ref] = map_grant_ref,
+	[GNTTABOP_unmap_grant_ref] = unmap_grant_ref,
+	[GNTTABOP_copy] = copy,
+	[GNTTABOP_setup_table] = setup_table,
+	[GNTTABOP_query_size] = query_size,
+	[GNTTABOP_set_version] = set_version,
+	[GNTTABOP_get_status_frames] = get_status_frames,
 	[GNTTABOP_get_version] = get_version,
 };
 

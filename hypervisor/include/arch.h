@@ -36,8 +36,12 @@ void own_unmap(mfn_t first, unsigned long n);
 
 /* -- TLB -- */
 
-/* Advances with every full flush; frames remember it when they lose a type. Never 0. */
-extern uint32_t tlb_clock;
+/*
+ * Advances with every full flush, before the CPU flushes (so that tlb_time > stamp proves that the
+ * flush came after the stamp was taken); frames remember its low half when they lose a type or the
+ * last reference. 64 bits: never wraps. Starts at 1.
+ */
+extern uint64_t tlb_clock;
 #define TLB_FLUSH_ALL (~0ULL)
 /*
  * Drop guest translations on the CPUs of the mask: of one page (va) or all (TLB_FLUSH_ALL), and
@@ -60,15 +64,18 @@ mfn_t arch_vcpu_root(const struct vcpu *v);
 /* Load the running vCPU's root for its present mode (v->root_kernel or v->root_user); flushes guest
  * translations. */
 void arch_root_load(struct vcpu *v);
-/* The frames where the machine-to-physical table is stored, for machphys_mfn_list: frame of the
- * i-th 2 MiB piece. */
+/* The frames where the machine-to-physical table is stored, for machphys_mfn_list: first of the 512
+ * consecutive frames of the i-th 2 MiB piece. */
 mfn_t arch_m2p_frame(unsigned long i);
 
 /*
- * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes it safe. False: not to
- * be loaded. A page becomes FT_SEGDESC when all its entries pass, and only passed entries are written to it.
+ * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes
+ * it safe. False: not to be loaded. A page becomes FT_SEGDESC when all its entries pass, and only
+ * passed entries are written to it.
  */
 bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
+/* MMUEXT_SET_LDT: the running vCPU's LDT is `entries` descriptors at base (0: none). 0, -EINVAL. */
+int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
 
 /* -- guest memory -- */
 
@@ -115,6 +122,15 @@ void arch_vcpu_set_retval(struct vcpu *v, long ret);
 /* Sleep until an interrupt; called with interrupts off and nothing to run, returns with interrupts
  * off. */
 void arch_idle(void);
+
+struct xen_domctl;
+struct xen_sysctl;
+/*
+ * Sub-operations that only the arch knows, on a domain that is not dying: 0, -ENOSYS, other errnos,
+ * -ERESTART with *op as it is to be next time. *op goes back to the caller.
+ */
+long arch_domctl(struct domain *d, struct xen_domctl *op) __must_check;
+long arch_sysctl(struct xen_sysctl *op) __must_check;
 
 /* -- interrupts between CPUs, preemption -- */
 

@@ -60,7 +60,7 @@ struct cpu {
 
 	/* public: */
 	uint32_t work;     /* CPU_WORK_*; set with cpu_raise() */
-	uint32_t tlb_time; /* tlb_clock when this CPU last flushed everything */
+	uint64_t tlb_time; /* tlb_clock when this CPU last flushed everything */
 
 	ARCH_CPU_FIELDS
 };

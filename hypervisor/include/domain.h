@@ -14,7 +14,8 @@
 
 #include <xen/vcpu.h>
 
-#define MAX_VCPUS 128
+#define MAX_VCPUS      128
+#define NR_PERMIT_IRQS 256
 
 enum domain_state { DOM_CREATING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
@@ -42,6 +43,9 @@ struct vcpu {
 	bool shut_down;   /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel,
 		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
+	uint64_t table_giveup;  /* mfn + 1 of a table whose devalidation was preempted (0: none),
+				   finished before the next page-table operation; see mm/pt_update.c
+				 */
 	gvaddr_t runstate_area; /* guest's copy of runstate; 0 if none */
 	gvaddr_t time_area;     /* guest's second copy of the pvclock page; 0 if none */
 	uint16_t poll_ports;    /* number of ports in SCHEDOP_poll, 0: not polling */
@@ -99,14 +103,16 @@ struct domain {
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
+	bool shut_down;         /* and not resumed since: state may be DYING by now */
 	unsigned pause_count;   /* pauses a toolstack holds; a new domain has one */
 	unsigned pause_depth;   /* domain_pause() in force; a vCPU is created with as many */
 	unsigned destroy_step;  /* how far domain_destroy() has come */
 	port_t suspend_port;    /* its peer in dom0 is told of a suspend; 0: none */
 	struct tsc_setting tsc; /* as the toolstack set it */
 	uint32_t createflags;
-	uint64_t vm_assist;  /* VMASST_TYPE_* bits */
-	int32_t time_offset; /* seconds added to wall clock */
+	struct xen_arch_domainconfig arch_config; /* as given at creation */
+	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */
+	int32_t time_offset;                      /* seconds added to wall clock */
 
 	struct spinlock mm_lock;
 	/* mm_lock: page tables and pins of the domain (see mm/pagetype.c) */
@@ -116,6 +122,8 @@ struct domain {
 	uint32_t page_head; /* list of frames through frame.next/prev; FRAME_NONE if empty */
 	uint64_t tot_pages, max_pages;
 	uint64_t relinquish_at; /* progress of domain_relinquish_memory() */
+	struct e820entry *e820; /* XENMEM_set_memory_map; NULL: none */
+	unsigned e820_count;
 
 	cpumask_t dirty_cpus;  /* atomic: CPUs whose TLB may hold the domain's translations */
 	unsigned address_bits; /* frames must lie below 2^this (PV32); 64: anywhere */
@@ -126,9 +134,10 @@ struct domain {
 	struct pv_cpu_policy *cpu_policy;
 
 	/* permissions, changed under domain_lock: */
-	uint8_t *ioports;           /* bitmap of 65,536 ports, 1: allowed; NULL: none */
-	struct spinlock iomem_lock; /* rank below RANK_HEAP: */
-	struct mfn_range *iomem;    /* allowed MMIO ranges, see domain/iomem.c */
+	uint8_t *ioports;                   /* bitmap of 65,536 ports, 1: allowed; NULL: none */
+	struct spinlock iomem_lock;         /* rank below RANK_HEAP: */
+	struct mfn_range *iomem;            /* allowed MMIO ranges, see domain/iomem.c */
+	uint64_t irqs[NR_PERMIT_IRQS / 64]; /* bitmap of GSIs it may bind */
 
 	uint64_t stat_hypercalls;
 	ARCH_DOMAIN_FIELDS
@@ -192,6 +201,10 @@ void domain_unpause(struct domain *d);
 /* Begin or continue destruction; -ERESTART when preempted, 0 when all is gone but references. */
 int domain_destroy(struct domain *d) __must_check;
 
+/* Time it has run so far, in ns. */
+uint64_t vcpu_cpu_time(const struct vcpu *v);
+/* Let it take an NMI as soon as it can. */
+void vcpu_nmi_send(struct vcpu *v);
 /* Free a vCPU that does not run, in reverse of vcpu_create(). */
 void vcpu_destroy(struct vcpu *v);
 
@@ -207,7 +220,15 @@ bool ioport_allowed(const struct domain *d, unsigned port, unsigned bytes);
 /* Give or take. 0, -EINVAL (range), -ENOMEM. Under domain_lock. */
 int iomem_permit(struct domain *d, mfn_t first, unsigned long n, bool allow) __must_check;
 int ioport_permit(struct domain *d, unsigned first, unsigned n, bool allow) __must_check;
+/* d may use interrupt line (GSI) irq. */
+bool irq_allowed(const struct domain *d, unsigned irq);
+int irq_permit(struct domain *d, unsigned irq, bool allow) __must_check;
 void permissions_free(struct domain *d);
+
+/* -- domain/debug_keys.c */
+
+/* Do what a debug key stands for: print something to the console. */
+void debug_key(char key);
 
 /* -- vCPU info (domain/vcpu.c) -- */
 

@@ -22,5 +22,7 @@ unsigned grant_frame_count(const struct domain *d);
 unsigned grant_version(const struct domain *d);
 /* GNTTABOP_set_version. 0, -EINVAL, -EBUSY (an entry is in use), -ENOMEM. */
 int grant_set_version(struct domain *d, unsigned version) __must_check;
+/* Print the table's state (debug key). */
+void grant_show(struct domain *d);
 
 #endif
