@@ -229,14 +229,8 @@ static void __init write_p2m(void)
 	}
 }
 
-/* Stubs of 32 bytes that make the hypercall of their number (arch-x86/xen-x86_64.h); iret keeps rax
- * on the stack. */
 static void __init write_hypercall_page(void)
 {
-	static const uint8_t stub[] __initrodata = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
-						     0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
-	static const uint8_t iret[] __initrodata = { 0x51, 0x41, 0x53, 0x50, 0xb8, 23,
-						     0,    0,    0,    0x0f, 0x05 };
 	uint64_t pfn_at = (kernel.hypercall_page - layout.virt_base) >> PAGE_SHIFT;
 	uint8_t *page;
 
@@ -246,12 +240,7 @@ static void __init write_hypercall_page(void)
 	    kernel.hypercall_page >= layout.start_info.va)
 		panic("the kernel's HYPERCALL_PAGE note lies outside its image");
 	page = frame_map(mfn_of(pfn_at));
-	memset(page, 0xcc, PAGE_SIZE);
-	for (unsigned i = 0; i < 128; i++) {
-		memcpy(page + i * 32, stub, sizeof(stub));
-		page[i * 32 + 4] = (uint8_t)i;
-	}
-	memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
+	hypercall_page_fill(page);
 	frame_unmap(page);
 }
 

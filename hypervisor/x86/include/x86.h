@@ -303,6 +303,9 @@ void arch_vcpu_info_moved(struct vcpu *v);
 /* LDT and GDT (x86/segments.c). */
 int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
 
+/* Write the stubs of a 64-bit guest's hypercall page (x86/domctl.c). */
+void hypercall_page_fill(uint8_t *page);
+
 /* -- panic (x86/panic.c) -- */
 void regs_dump(const struct regs *r);
 void fatal_trap(struct regs *r) __noreturn;
