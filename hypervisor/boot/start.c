@@ -28,6 +28,7 @@ static void __init memory_init(void)
 {
 	boot_pages_init();
 	own_map_init(ram_end() >> PAGE_SHIFT);
+	frames_init();
 	image_protect();
 	boot_pages_handover();
 	printk(LOG_INFO, "memory: %lu MiB, %lu MiB free\n", frames_total >> 8, frames_free >> 8);
@@ -50,9 +51,9 @@ void __init start(uint32_t magic, uint32_t info)
 	smap_patch();
 	multiboot_parse(magic, info);
 	str_copy(hypervisor_cmdline, boot_info.cmdline, sizeof(hypervisor_cmdline));
-	console_init(boot_info.cmdline);
-	printk(LOG_INFO, "Tenon " TENON_VERSION " - a paravirtualization hypervisor\n");
 	options_parse(boot_info.cmdline);
+	console_init();
+	printk(LOG_INFO, "Tenon " TENON_VERSION " - a paravirtualization hypervisor\n");
 	memory_init();
 	cpu0_init();
 	platform_init();

@@ -17,6 +17,7 @@ struct host_event host_journal[HOST_JOURNAL_MAX];
 unsigned host_journal_count;
 void (*host_fetch_hook)(gvaddr_t src, size_t n);
 cpumask_t cpus_online;
+uint64_t *m2p_table;
 uint64_t tlb_clock = 1;
 
 static struct cpu host_cpus[MAX_CPUS];
@@ -48,6 +49,8 @@ unsigned host_journal_find(enum host_event_kind kind)
 void host_machine_init(unsigned frames, unsigned cpus)
 {
 	host_frames = frames;
+	free(m2p_table);
+	m2p_table = calloc(frames, sizeof(*m2p_table));
 	host_memory = mmap(NULL, (size_t)frames << PAGE_SHIFT, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (host_memory == MAP_FAILED)
@@ -175,6 +178,12 @@ void arch_root_load(struct vcpu *v)
 mfn_t arch_m2p_frame(unsigned long i)
 {
 	return mfn(i);
+}
+
+int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries)
+{
+	(void)v, (void)base;
+	return entries > 8192 ? -EINVAL : 0;
 }
 
 bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)

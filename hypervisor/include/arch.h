@@ -64,8 +64,8 @@ mfn_t arch_vcpu_root(const struct vcpu *v);
 /* Load the running vCPU's root for its present mode (v->root_kernel or v->root_user); flushes guest
  * translations. */
 void arch_root_load(struct vcpu *v);
-/* The frames where the machine-to-physical table is stored, for machphys_mfn_list: frame of the
- * i-th 2 MiB piece. */
+/* The frames where the machine-to-physical table is stored, for machphys_mfn_list: first of the 512
+ * consecutive frames of the i-th 2 MiB piece. */
 mfn_t arch_m2p_frame(unsigned long i);
 
 /*
@@ -74,6 +74,8 @@ mfn_t arch_m2p_frame(unsigned long i);
  * passed entries are written to it.
  */
 bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
+/* MMUEXT_SET_LDT: the running vCPU's LDT is `entries` descriptors at base (0: none). 0, -EINVAL. */
+int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
 
 /* -- guest memory -- */
 

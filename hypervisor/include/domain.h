@@ -122,6 +122,8 @@ struct domain {
 	uint32_t page_head; /* list of frames through frame.next/prev; FRAME_NONE if empty */
 	uint64_t tot_pages, max_pages;
 	uint64_t relinquish_at; /* progress of domain_relinquish_memory() */
+	struct e820entry *e820; /* XENMEM_set_memory_map; NULL: none */
+	unsigned e820_count;
 
 	cpumask_t dirty_cpus;  /* atomic: CPUs whose TLB may hold the domain's translations */
 	unsigned address_bits; /* frames must lie below 2^this (PV32); 64: anywhere */

@@ -322,19 +322,10 @@ int arch_vcpu_release(struct vcpu *v)
 
 	arch_vcpu_sync(v);
 	segments_release(v);
-	while (!mfn_eq(v->root_user, INVALID_MFN)) {
-		rc = table_put(v->domain, v->root_user);
-		if (rc)
-			return rc;
-		v->root_user = INVALID_MFN;
-	}
-	while (!mfn_eq(v->root_kernel, INVALID_MFN)) {
-		rc = table_put(v->domain, v->root_kernel);
-		if (rc)
-			return rc;
-		v->root_kernel = INVALID_MFN;
-	}
-	return 0;
+	rc = vcpu_root_set(v, INVALID_MFN, true);
+	if (!rc)
+		rc = vcpu_root_set(v, INVALID_MFN, false);
+	return rc ? rc : table_giveup_finish(v);
 }
 
 void arch_vcpu_set_retval(struct vcpu *v, long ret)

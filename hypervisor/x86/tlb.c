@@ -10,7 +10,7 @@
  */
 #include "x86.h"
 
-uint32_t tlb_clock = 1;
+uint64_t tlb_clock = 1;
 
 static struct spinlock flush_lock = SPINLOCK_INIT(RANK_LEAF);
 static cpumask_t flush_pending; /* atomic: CPUs that have not served the request yet */

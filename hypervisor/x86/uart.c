@@ -17,9 +17,9 @@
 #define LSR 5
 #define SCR 7
 
-#define IER_RX	  0x01
-#define FCR_ON	  0x07 /* enable and clear both FIFOs */
-#define FCR_14	  0xc0 /* interrupt at 14 bytes */
+#define IER_RX    0x01
+#define FCR_ON    0x07 /* enable and clear both FIFOs */
+#define FCR_14    0xc0 /* interrupt at 14 bytes */
 #define LCR_DLAB  0x80
 #define MCR_LINES 0x0b /* DTR, RTS, and OUT2, which gates the interrupt */
 #define LSR_DATA  0x01
@@ -33,7 +33,8 @@ struct line_settings {
 };
 
 static bool present;
-static unsigned room; /* bytes that may be sent before the line status is read again (console lock) */
+static unsigned
+	room; /* bytes that may be sent before the line status is read again (console lock) */
 
 /* "8n1": data bits 5-8, parity n, o, e, m or s, stop bits 1 or 2. */
 static bool frame_parse(const char *s, uint8_t *lcr)

@@ -32,8 +32,10 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, stru
 	if (rc) {
 		/* the kernel root was valid before or stays so by this very reference: dropping it
 		 * may be preempted */
-		while (table_put(v->domain, kernel) == -ERESTART)
-			;
+		int put = table_put(v->domain, kernel);
+
+		while (put == -ERESTART)
+			put = table_put_resume(v->domain, kernel);
 		return rc;
 	}
 	out->user = user;
@@ -123,11 +125,12 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->ldt_base = gvaddr(ctx->ldt_base);
 	a->ldt_entries = (unsigned)ctx->ldt_ents;
 	a->ts = ctx->ctrlreg[0] & CR0_TS;
-	/* addresses before DR7, which is judged with them; a refused value leaves its register as it was */
+	/* addresses before DR7, which is judged with them; a refused value leaves its register as
+	 * it was */
 	for (unsigned i = 0; i < 8; i++)
 		if (debugreg_set(v, i, ctx->debugreg[i]))
-			gprintk(v->domain, LOG_WARN, "vCPU %u: DR%u=%lx of its context refused\n", v->id, i,
-				ctx->debugreg[i]);
+			gprintk(v->domain, LOG_WARN, "vCPU %u: DR%u=%lx of its context refused\n",
+				v->id, i, ctx->debugreg[i]);
 }
 
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)
