@@ -8,7 +8,7 @@
  */
 #include "../hypercall/domctl.h"
 #include "cpu_policy.h"
-#include "x86.h"
+#include "emulate.h"
 
 #include <xen/sysctl.h>
 
@@ -21,6 +21,21 @@ struct pv_cpu_policy {
 	unsigned nr;
 	struct xen_cpuid_leaf leaf[LEAVES_MAX];
 };
+
+/* -- sources -- */
+
+void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	cpuid(leaf, subleaf, out);
+}
+
+void cpuid_pv(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	static struct domain sample_domain = { .max_vcpus = 1 };
+	static struct vcpu sample = { .domain = &sample_domain };
+
+	guest_cpuid(&sample, leaf, subleaf, out);
+}
 
 /* -- reading -- */
 
