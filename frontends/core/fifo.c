@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The consumer's side of FIFO event queues. The hypervisor links events at a queue's tail; the guest unlinks at its head:
- * it clears LINKED and the link in one step, and only then may the event be linked again. When the link was zero the
- * queue is empty; the next event makes the hypervisor write the head in the control block and set the ready bit.
+ * The consumer's side of FIFO event queues. The hypervisor links events at a queue's tail; the
+ * guest unlinks at its head: it clears LINKED and the link in one step, and only then may the event
+ * be linked again. When the link was zero the queue is empty; the next event makes the hypervisor
+ * write the head in the control block and set the ready bit.
  */
 #include <kit/fifo.h>
 #include <kit/pt.h>
@@ -113,7 +114,9 @@ long kit_fifo_expand(void)
 long kit_fifo_init_vcpu(unsigned int vcpu)
 {
 	unsigned long pfn = kit_page_alloc();
-	struct evtchn_init_control init = { .control_gfn = kit_mfn(pfn), .offset = 0, .vcpu = vcpu };
+	struct evtchn_init_control init = { .control_gfn = kit_mfn(pfn),
+					    .offset = 0,
+					    .vcpu = vcpu };
 	long rc = hv_event_channel_op(EVTCHNOP_init_control, &init);
 
 	if (rc)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Event channels in the 2-level format: binding, sending, masking, closing, waiting for them; and what is refused. */
+/* Event channels in the 2-level format: binding, sending, masking, closing, waiting for them; and
+ * what is refused. */
 #include <kit/evtchn.h>
 #include "tap.h"
 
@@ -33,7 +34,8 @@ static void test_ipi(void)
 	long port = kit_event_bind_ipi(0);
 
 	ok(port > 0, "an IPI port is bound");
-	ok(kit_shared_info->evtchn_mask[port / 64] >> port % 64 & 1, "the guest finds the mask bit as it left it");
+	ok(kit_shared_info->evtchn_mask[port / 64] >> port % 64 & 1,
+	   "the guest finds the mask bit as it left it");
 	is(kit_event_send(port), 0, "an event is sent to a masked port");
 	ok(kit_event_pending(port), "it is pending");
 	is(seen[port], 0, "and not delivered");
@@ -66,8 +68,10 @@ static void test_virq(void)
 
 	ok(port > 0, "a virtual interrupt is bound");
 	is(kit_event_bind_virq(VIRQ_DEBUG, 0), KIT_ERRNO(EEXIST), "it is not bound twice");
-	is(kit_event_bind_virq(NR_VIRQS, 0), KIT_ERRNO(EINVAL), "an unknown virtual interrupt is refused");
-	is(kit_event_bind_virq(VIRQ_TIMER, 40), KIT_ERRNO(ENOENT), "a vCPU that does not exist is refused");
+	is(kit_event_bind_virq(NR_VIRQS, 0), KIT_ERRNO(EINVAL),
+	   "an unknown virtual interrupt is refused");
+	is(kit_event_bind_virq(VIRQ_TIMER, 40), KIT_ERRNO(ENOENT),
+	   "a vCPU that does not exist is refused");
 	is(status(port, &st), 0, "its status");
 	is(st.status, EVTCHNSTAT_virq, "is virq");
 	is(st.u.virq, VIRQ_DEBUG, "with its number");
@@ -113,8 +117,10 @@ static void test_interdomain(void)
 	is(seen[a], 1, "arrives at the other");
 	is(kit_event_send(a), 0, "and back");
 	is(seen[b], 1, "as well");
-	is(kit_event_bind_interdomain(DOMID_SELF, a), KIT_ERRNO(EINVAL), "a bound port is not bound again");
-	is(kit_event_bind_interdomain(DOMID_SELF, 4000), KIT_ERRNO(EINVAL), "nor one that is not in use");
+	is(kit_event_bind_interdomain(DOMID_SELF, a), KIT_ERRNO(EINVAL),
+	   "a bound port is not bound again");
+	is(kit_event_bind_interdomain(DOMID_SELF, 4000), KIT_ERRNO(EINVAL),
+	   "nor one that is not in use");
 	is(kit_event_bind_interdomain(1234, 1), KIT_ERRNO(ESRCH), "nor one of no domain");
 	is(kit_event_close(a), 0, "one end is closed");
 	status_is(b, EVTCHNSTAT_unbound, "the other is unbound");
@@ -124,7 +130,8 @@ static void test_interdomain(void)
 	ok(a > 0, "an unbound port for a domain to come");
 	is(kit_event_bind_interdomain(DOMID_SELF, a), KIT_ERRNO(EINVAL), "is not for oneself");
 	kit_event_close(a);
-	is(kit_event_alloc_unbound(1234, 0), KIT_ERRNO(ESRCH), "a port of a domain that does not exist");
+	is(kit_event_alloc_unbound(1234, 0), KIT_ERRNO(ESRCH),
+	   "a port of a domain that does not exist");
 }
 
 static long bind_vcpu(unsigned int port, unsigned int vcpu)
@@ -137,7 +144,8 @@ static long bind_vcpu(unsigned int port, unsigned int vcpu)
 static void test_bind_vcpu(void)
 {
 	long port = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF), ipi = kit_event_bind_ipi(0);
-	long virq = kit_event_bind_virq(VIRQ_TIMER, 0), global = kit_event_bind_virq(VIRQ_CONSOLE, 0);
+	long virq = kit_event_bind_virq(VIRQ_TIMER, 0),
+	     global = kit_event_bind_virq(VIRQ_CONSOLE, 0);
 
 	is(bind_vcpu(port, 0), 0, "an unbound port changes its vCPU");
 	is(bind_vcpu(port, 40), KIT_ERRNO(ENOENT), "not to one that does not exist");
@@ -163,10 +171,12 @@ static void test_refused(void)
 	is(kit_event_close(100000), KIT_ERRNO(EINVAL), "close beyond the ports");
 	is(kit_event_close(0), KIT_ERRNO(EINVAL), "close of port 0");
 	is(kit_event_send(0), KIT_ERRNO(EINVAL), "send to port 0");
-	is(hv_event_channel_op(EVTCHNOP_unmask, &unmask), KIT_ERRNO(EINVAL), "unmask beyond the ports");
+	is(hv_event_channel_op(EVTCHNOP_unmask, &unmask), KIT_ERRNO(EINVAL),
+	   "unmask beyond the ports");
 	is(status(100000, &st), KIT_ERRNO(EINVAL), "status beyond the ports");
 	is(hv_event_channel_op(99, &st), KIT_ERRNO(ENOSYS), "an unknown operation");
-	is(hv_event_channel_op(EVTCHNOP_send, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "an unmapped argument");
+	is(hv_event_channel_op(EVTCHNOP_send, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
+	   "an unmapped argument");
 	is(hv_event_channel_op(EVTCHNOP_bind_pirq, &pirq), KIT_ERRNO(EINVAL), "a pirq beyond all");
 	is(hv_event_channel_op(EVTCHNOP_reset, &reset), KIT_ERRNO(ESRCH), "reset of no domain");
 	st.dom = 1234;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event channels in the FIFO format: each vCPU has a control block with 16 queue heads, by priority; an event is a word in
- * the event array that links to the next event of its queue. It replaces the 2-level format for the whole domain.
+ * Event channels in the FIFO format: each vCPU has a control block with 16 queue heads, by
+ * priority; an event is a word in the event array that links to the next event of its queue. It
+ * replaces the 2-level format for the whole domain.
  */
 #ifndef KIT_FIFO_H
 #define KIT_FIFO_H
 
 #include <kit/evtchn.h>
 
-/* Switches to FIFO for the calling vCPU, with an event array for 1024 ports. 0 or the hypervisor's error. */
+/* Switches to FIFO for the calling vCPU, with an event array for 1024 ports. 0 or the hypervisor's
+ * error. */
 long kit_fifo_init(void);
 
 /* Adds a control block for another vCPU; one more array page (1024 ports). */
