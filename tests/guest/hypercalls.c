@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypercall ABI: registers, unknown numbers, what each number answers to a harmless or senseless call; multicalls. */
+/* The hypercall ABI: registers, unknown numbers, what each number answers to a harmless or
+ * senseless call; multicalls. */
 #include <kit/shared.h>
 #include "probe.h"
 #include "tap.h"
@@ -34,14 +35,15 @@ static void test_registers(void)
 	is_hex(out.r10, in.r10, "r10 is kept");
 	is_hex(out.r8, in.r8, "r8 is kept");
 	is_hex(out.r9, in.r9, "r9 is kept");
-	ok(out.r12 == in.r12 && out.r13 == in.r13 && out.r14 == in.r14 && out.r15 == in.r15, "r12 to r15 are kept");
+	ok(out.r12 == in.r12 && out.r13 == in.r13 && out.r14 == in.r14 && out.r15 == in.r15,
+	   "r12 to r15 are kept");
 	is_hex(out.rflags & 0x8d5, in.rflags, "the flags are kept");
 	fill(&in);
 	in.rax = 43;
 	probe_syscall(&in, &out);
 	is((long)out.rax, KIT_ERRNO(ENOSYS), "an unknown number");
-	ok(out.rdi == in.rdi && out.rsi == in.rsi && out.rdx == in.rdx && out.r10 == in.r10 && out.r8 == in.r8 &&
-		   out.r9 == in.r9 && out.rbx == in.rbx && out.r15 == in.r15,
+	ok(out.rdi == in.rdi && out.rsi == in.rsi && out.rdx == in.rdx && out.r10 == in.r10 &&
+		   out.r8 == in.r8 && out.r9 == in.r9 && out.rbx == in.rbx && out.r15 == in.r15,
 	   "keeps all registers");
 }
 
@@ -58,14 +60,16 @@ static void test_high_half(void)
 	in.rax = __HYPERVISOR_xen_version;
 	in.rdi = 0xabcd00000000UL | XENVER_version;
 	probe_syscall(&in, &out);
-	kit_printf("# = a command with bits above 31: %ld\n", (long)out.rax > 0 ? 1 : (long)out.rax);
+	kit_printf("# = a command with bits above 31: %ld\n",
+		   (long)out.rax > 0 ? 1 : (long)out.rax);
 	ok(true, "upper halves were tried");
 }
 
 static void test_unknown(void)
 {
-	static const unsigned int none[] = { 11, 27, 38, 39, 43, 44, 45, 46, 47, 50, 51, 52, 53, 54, 55, 56, 63, 64,
-					     100, 255, 256, 1000, 0x7fffffff, 0xffffffff };
+	static const unsigned int none[] = { 11, 27, 38,  39,  43,  44,   45,         46,
+					     47, 50, 51,  52,  53,  54,   55,         56,
+					     63, 64, 100, 255, 256, 1000, 0x7fffffff, 0xffffffff };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(none); i++) {
 		char name[40];
@@ -86,8 +90,10 @@ static void test_verdicts(void)
 		{ __HYPERVISOR_sched_op_compat, 99, 0, 0, "sched_op_compat 99" },
 		{ __HYPERVISOR_sched_op_compat, 0, 0, 0, "sched_op_compat yield" },
 		{ __HYPERVISOR_platform_op, 0x7000000000UL, 0, 0, "platform_op of nothing" },
-		{ __HYPERVISOR_event_channel_op_compat, 0x7000000000UL, 0, 0, "event_channel_op_compat of nothing" },
-		{ __HYPERVISOR_physdev_op_compat, 0x7000000000UL, 0, 0, "physdev_op_compat of nothing" },
+		{ __HYPERVISOR_event_channel_op_compat, 0x7000000000UL, 0, 0,
+		  "event_channel_op_compat of nothing" },
+		{ __HYPERVISOR_physdev_op_compat, 0x7000000000UL, 0, 0,
+		  "physdev_op_compat of nothing" },
 		{ __HYPERVISOR_nmi_op, 99, 0, 0, "nmi_op 99" },
 		{ __HYPERVISOR_hvm_op, 99, 0, 0, "hvm_op 99" },
 		{ __HYPERVISOR_hvm_op, 0, 0x7000000000UL, 0, "hvm_op set_param" },
@@ -119,7 +125,8 @@ static void test_verdicts(void)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++)
-		value(calls[i].name, hypercall3(calls[i].nr, calls[i].a1, calls[i].a2, calls[i].a3));
+		value(calls[i].name,
+		      hypercall3(calls[i].nr, calls[i].a1, calls[i].a2, calls[i].a3));
 	ok(true, "verdicts were logged");
 }
 
@@ -156,8 +163,10 @@ static void test_multicall_readonly(void)
 {
 	struct multicall_entry *in_m2p = IN_HV;
 
-	is(hv_multicall(in_m2p, 2), KIT_ERRNO(EFAULT), "a multicall in read-only memory of the hypervisor");
-	ok(machine_to_phys_mapping[kit_start_info->shared_info >> PAGE_SHIFT] != 0x7777, "nothing is written there");
+	is(hv_multicall(in_m2p, 2), KIT_ERRNO(EFAULT),
+	   "a multicall in read-only memory of the hypervisor");
+	ok(machine_to_phys_mapping[kit_start_info->shared_info >> PAGE_SHIFT] != 0x7777,
+	   "nothing is written there");
 }
 
 static void test_vm_assist(void)
@@ -172,9 +181,12 @@ static void test_vm_assist(void)
 		kit_snprintf(name, sizeof(name), "vm_assist disable %u", types[i]);
 		value(name, hv_vm_assist(VMASST_CMD_disable, types[i]));
 	}
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0, "writable_pagetables");
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0, "runstate_update_flag");
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0, "architectural_iopl");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0,
+	   "writable_pagetables");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0,
+	   "runstate_update_flag");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0,
+	   "architectural_iopl");
 	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict), 0, "m2p_strict");
 	is(hv_vm_assist(VMASST_CMD_enable, 1000), KIT_ERRNO(EINVAL), "an unknown type");
 	is(hv_vm_assist(7, 0), KIT_ERRNO(ENOSYS), "an unknown command");
@@ -216,11 +228,16 @@ static void test_version(void)
 		value(name, u.features.submap >> bit & 1);
 	}
 	u.features.submap_idx = 7;
-	is(hv_xen_version(XENVER_get_features, &u), KIT_ERRNO(EINVAL), "a submap that does not exist");
-	is(hv_xen_version(XENVER_extraversion, UNMAPPED), KIT_ERRNO(EFAULT), "extraversion to nowhere");
-	is(hv_xen_version(XENVER_capabilities, IN_HV), KIT_ERRNO(EFAULT), "capabilities into the hypervisor's range");
-	is(hv_xen_version(XENVER_compile_info, UNMAPPED), KIT_ERRNO(EFAULT), "compile_info to nowhere");
-	is(hv_xen_version(XENVER_get_features, UNMAPPED), KIT_ERRNO(EFAULT), "get_features of nowhere");
+	is(hv_xen_version(XENVER_get_features, &u), KIT_ERRNO(EINVAL),
+	   "a submap that does not exist");
+	is(hv_xen_version(XENVER_extraversion, UNMAPPED), KIT_ERRNO(EFAULT),
+	   "extraversion to nowhere");
+	is(hv_xen_version(XENVER_capabilities, IN_HV), KIT_ERRNO(EFAULT),
+	   "capabilities into the hypervisor's range");
+	is(hv_xen_version(XENVER_compile_info, UNMAPPED), KIT_ERRNO(EFAULT),
+	   "compile_info to nowhere");
+	is(hv_xen_version(XENVER_get_features, UNMAPPED), KIT_ERRNO(EFAULT),
+	   "get_features of nowhere");
 }
 
 /* Nothing of the hypervisor's stack behind short texts. */
@@ -245,12 +262,16 @@ static void test_console(void)
 	is(hv_console_io(CONSOLEIO_write, sizeof(text) - 1, text), 0, "console_io write");
 	is(hv_console_io(CONSOLEIO_write, 0, text), 0, "of no bytes");
 	is(hv_console_io(CONSOLEIO_write, 5, UNMAPPED), KIT_ERRNO(EFAULT), "of nothing");
-	is(hv_console_io(CONSOLEIO_write, 5, IN_HV), KIT_ERRNO(EFAULT), "of the hypervisor's memory");
-	value("console_io write of a negative length", hv_console_io(CONSOLEIO_write, 0x80000000U, UNMAPPED));
-	value("console_io write of 4 GiB - 1", hv_console_io(CONSOLEIO_write, 0xffffffffU, UNMAPPED));
+	is(hv_console_io(CONSOLEIO_write, 5, IN_HV), KIT_ERRNO(EFAULT),
+	   "of the hypervisor's memory");
+	value("console_io write of a negative length",
+	      hv_console_io(CONSOLEIO_write, 0x80000000U, UNMAPPED));
+	value("console_io write of 4 GiB - 1",
+	      hv_console_io(CONSOLEIO_write, 0xffffffffU, UNMAPPED));
 	is(hv_console_io(CONSOLEIO_read, 0, (void *)text), 0, "read of no bytes");
 	value("console_io read with nothing to read", hv_console_io(CONSOLEIO_read, 8, UNMAPPED));
-	value("console_io read of a negative length", hv_console_io(CONSOLEIO_read, 0x80000000U, UNMAPPED));
+	value("console_io read of a negative length",
+	      hv_console_io(CONSOLEIO_read, 0x80000000U, UNMAPPED));
 	is(hv_console_io(9, 0, NULL), KIT_ERRNO(ENOSYS), "an unknown command");
 }
 
