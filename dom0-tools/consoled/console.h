@@ -33,7 +33,7 @@ struct console {
 	unsigned num; /* 0: the guest's console; else device/console/NUM */
 	/* the guest's side */
 	struct xencons_interface *ring;
-	int by_grant;                /* how the ring was mapped */
+	int by_grant;                   /* how the ring was mapped */
 	xenevtchn_port_or_error_t port; /* local; -1: none */
 	/* our side */
 	int master, slave;  /* pty; the slave stays open so that the master never hangs up */

@@ -314,6 +314,44 @@ static int be_the_one(void)
 	return 0;
 }
 
+/*
+ * Go into the background. The parent stays until the child is ready or dead, and tells which by its
+ * exit code. This comes before the store is opened: its library starts a thread, and threads do not
+ * survive a fork. Returns the descriptor for ready(), or -1.
+ */
+static int go_background(void)
+{
+	char byte;
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC))
+		return -1;
+	switch (fork()) {
+	case -1:
+		return -1;
+	case 0:
+		close(p[0]);
+		setsid();
+		return p[1];
+	default:
+		close(p[1]);
+		_exit(read(p[0], &byte, 1) == 1 ? 0 : 1);
+	}
+}
+
+static void ready(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	close(null);
+	if (chdir("/") || write(fd, "", 1) != 1)
+		quit = 1;
+	close(fd);
+}
+
 static void write_pid(const char *path)
 {
 	FILE *f = path ? fopen(path, "we") : NULL;
@@ -328,7 +366,7 @@ int main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
 	const char *pid_file = NULL;
-	int o, foreground = 0;
+	int o, foreground = 0, waiting = -1;
 
 	while ((o = getopt_long(argc, argv, "i", options, NULL)) != -1) {
 		if (o == 'i')
@@ -352,7 +390,9 @@ int main(int argc, char **argv)
 		mkdir(TL_LOG_DIR, 0755);
 		mkdir(sh.log_dir, 0750);
 	}
-	if (open_all() || (!foreground && daemon(0, 0)) || be_the_one())
+	if (!foreground)
+		waiting = go_background();
+	if ((!foreground && waiting < 0) || open_all() || be_the_one())
 		return 1;
 	write_pid(pid_file);
 	sigaction(SIGTERM, &sa, NULL);
@@ -360,6 +400,8 @@ int main(int argc, char **argv)
 	sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	scan();
+	if (waiting >= 0)
+		ready(waiting);
 	o = loop();
 	while (consoles)
 		end(consoles);

@@ -271,6 +271,15 @@ int tl_device_remove(struct tl_ctx *ctx, const struct tl_device *d, int force, i
 	return 0;
 }
 
+void tl_device_undo(struct tl_ctx *ctx, const struct tl_device *d)
+{
+	char reason[sizeof(ctx->err)];
+
+	memcpy(reason, ctx->err, sizeof(reason));
+	tl_device_remove(ctx, d, 1, 1000);
+	memcpy(ctx->err, reason, sizeof(reason));
+}
+
 /* Fill one device from its record; returns 0 when the record is usable. */
 static int read_record(struct tl_ctx *ctx, uint32_t domid, const char *kind, const char *id,
 		       struct tl_device *d)

@@ -66,6 +66,9 @@ int tl_device_ask_close(struct tl_ctx *ctx, const struct tl_device *d);
  */
 int tl_device_remove(struct tl_ctx *ctx, const struct tl_device *d, int force, int ms);
 
+/* Remove a device whose attaching failed; the reason of that failure stays. */
+void tl_device_undo(struct tl_ctx *ctx, const struct tl_device *d);
+
 /* All devices of a domain, for free(). Returns how many. */
 int tl_device_list(struct tl_ctx *ctx, uint32_t domid, const char *kind, struct tl_device **list);
 

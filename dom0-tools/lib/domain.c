@@ -227,12 +227,16 @@ static int steps(struct create *cr, const char *text, const char *overrides)
 
 static void undo(struct create *cr)
 {
+	char reason[sizeof(cr->ctx->err)];
+
 	if (!cr->made)
 		return;
+	memcpy(reason, cr->ctx->err, sizeof(reason));
 	if (cr->published)
 		tl_domain_destroy(cr->ctx, cr->domid);
 	else
 		tl_dom_destroy(cr->ctx->h, cr->domid);
+	memcpy(cr->ctx->err, reason, sizeof(reason));
 }
 
 int tl_domain_create(struct tl_ctx *ctx, struct tl_config *c, const char *text,

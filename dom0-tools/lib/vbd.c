@@ -84,8 +84,12 @@ static int open_target(struct tl_ctx *ctx, const char *target, int readonly, dev
 	char path[32];
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st))
-		return tl_fail(ctx, -errno, "disk %s: %s", target, strerror(errno));
+	if (fd < 0 || fstat(fd, &st)) {
+		loop = -errno;
+		if (fd >= 0)
+			close(fd);
+		return tl_fail(ctx, loop, "disk %s: %s", target, strerror(-loop));
+	}
 	if (S_ISBLK(st.st_mode)) {
 		*dev = st.st_rdev;
 		return fd;
@@ -196,7 +200,7 @@ int tl_vbd_attach(struct tl_ctx *ctx, uint32_t domid, const struct tl_disk *disk
 	if (!e && wait_ms)
 		e = tl_device_wait(ctx, &d, 1, TL_XS_CONNECTED, wait_ms);
 	if (e)
-		tl_device_remove(ctx, &d, 1, 1000);
+		tl_device_undo(ctx, &d);
 	return e;
 }
 
@@ -208,7 +212,7 @@ void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d)
 	tl_back_path(d, back, sizeof(back));
 	script = tl_store_get(ctx->s, "%s/script", back);
 	snprintf(netif, sizeof(netif), "vif%u.%u", d->domid, d->devid);
-	if (script)
+	if (script && !tl_store_exists(ctx->s, "%s/tl-plug", back))
 		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif,
 			       TL_PLUG_MS);
 	ctx->err[0] = 0; /* nothing can be done about it: the log has it */

@@ -69,8 +69,12 @@ static void fill(struct tl_ctx *ctx, const struct tl_device *d, const struct tl_
 	tl_kv_add(front, "trusted", "%d", vif->trusted);
 	tl_kv_add(back, "type", "vif");
 	tl_kv_add(back, "bridge", "%s", bridge);
-	if (*script)
-		tl_kv_add(back, "script", "%s%s", *script == '/' ? "" : TL_SCRIPT_DIR "/", script);
+	/* The kernel's netback refuses to work without a script node, so built-in plugging has one
+	 * too. */
+	tl_kv_add(back, "script", "%s%s", !*script || *script == '/' ? "" : TL_SCRIPT_DIR "/",
+		  *script ? script : STOCK_SCRIPT);
+	if (!*script)
+		tl_kv_add(back, "tl-plug", "built-in");
 	if (vif->ip)
 		tl_kv_add(back, "ip", "%s", vif->ip);
 	if (vif->gatewaydev)
@@ -120,7 +124,7 @@ int tl_vif_plug(struct tl_ctx *ctx, const struct tl_device *d)
 	tl_back_path(d, back, sizeof(back));
 	snprintf(netif, sizeof(netif), "vif%u.%u", d->domid, d->devid);
 	script = tl_store_get(ctx->s, "%s/script", back);
-	if (script)
+	if (script && !tl_store_exists(ctx->s, "%s/tl-plug", back))
 		e = tl_hotplug_run(ctx, d, script, "online", netif, TL_PLUG_MS);
 	else
 		e = plug_built_in(ctx, d, netif, back);
@@ -152,6 +156,6 @@ int tl_vif_attach(struct tl_ctx *ctx, uint32_t domid, struct tl_vif *vif, int wa
 	if (!e && wait_ms)
 		e = tl_device_wait(ctx, &d, 1, TL_XS_CONNECTED, wait_ms);
 	if (e)
-		tl_device_remove(ctx, &d, 1, 1000);
+		tl_device_undo(ctx, &d);
 	return e;
 }
