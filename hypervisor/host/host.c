@@ -9,6 +9,8 @@
 #include "frame.h"
 #include "hypercall.h"
 
+#include <xen/sysctl.h>
+
 __thread struct cpu *host_cpu;
 uint8_t *host_memory;
 struct host_event host_journal[HOST_JOURNAL_MAX];
@@ -223,6 +225,11 @@ int copy_to_guest(gvaddr_t dst, const void *src, size_t n)
 	return 0;
 }
 
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
+{
+	return copy_to_guest(dst, src, n);
+}
+
 int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes)
 {
 	uint8_t *at = guest_at_va(p.a, bytes);
@@ -279,7 +286,7 @@ void arch_vcpu_sync(struct vcpu *v)
 	journal(HOST_SYNC, (uint64_t)v, 0);
 }
 
-void arch_vcpu_info_load(struct vcpu *v)
+void arch_vcpu_info_moved(struct vcpu *v)
 {
 	(void)v;
 }
@@ -292,8 +299,7 @@ long arch_domctl(struct domain *d, struct xen_domctl *op)
 
 long arch_sysctl(struct xen_sysctl *op)
 {
-	(void)op;
-	return -ENOSYS;
+	return op->cmd == XEN_SYSCTL_physinfo ? 0 : -ENOSYS;
 }
 
 void arch_vcpu_set_retval(struct vcpu *v, long ret)
@@ -334,6 +340,16 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 	*mul = 0x80000000u;
 	*shift = 1;
 	*tsc_stamp = *ns_stamp = host_now;
+}
+
+bool arch_tsc_stable(void)
+{
+	return true;
+}
+
+uint64_t arch_cpu_physid(unsigned cpu)
+{
+	return (uint64_t)(cpu + 100) << 32 | cpu * 2;
 }
 
 void arch_timer_program(uint64_t deadline_ns)

@@ -24,6 +24,9 @@ enum lock_rank {
 	RANK_EVTCHN,   /* a domain's port table */
 	RANK_PIRQ,     /* pirq tables and bindings of all domains, vector tables */
 	RANK_IRQ,      /* an irq descriptor */
+	RANK_VIRQ,     /* who handles global VIRQs */
+	RANK_PORT,     /* one event channel */
+	RANK_FIFO,     /* a vCPU's FIFO event queues */
 	RANK_SCHED,    /* a CPU's run queue */
 	RANK_TIMER,    /* a CPU's timer queue */
 	RANK_FRAMES,   /* the machine's free frames */
