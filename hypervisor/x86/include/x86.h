@@ -168,6 +168,14 @@ static inline void outl(uint16_t port, uint32_t v)
 {
 	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
 }
+/* a * b / c with all bits of the product; the quotient must fit. */
+static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t q, r;
+
+	__asm__("mul %3; div %4" : "=&a"(q), "=&d"(r) : "0"(a), "r"(b), "r"(c) : "cc");
+	return q;
+}
 static inline void cpu_pause(void)
 {
 	__asm__ volatile("pause" : : : "memory");
@@ -297,11 +305,12 @@ int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
 long gs_user_selector_load(uint16_t sel);
 /* In a kick interrupt: give up the idle vCPU that another CPU wants. */
 void context_serve(void);
-/* The running vCPU registered another vcpu_info. */
-void arch_vcpu_info_moved(struct vcpu *v);
 
 /* The time-stamp counter's rate (x86/clock.c). */
 uint32_t tsc_khz(void);
+
+/* Write the stubs of a 64-bit guest's hypercall page (x86/domctl.c). */
+void hypercall_page_fill(uint8_t *page);
 
 /* -- panic (x86/panic.c) -- */
 void regs_dump(const struct regs *r);
