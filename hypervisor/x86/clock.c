@@ -32,15 +32,6 @@ static bool stable __ro_after_init;
 
 static volatile uint32_t *hpet __initdata;
 
-/* a * b / c; the result must fit. */
-static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
-{
-	uint64_t hi;
-
-	__asm__("mul %2; div %3" : "+a"(a), "=&d"(hi) : "r"(b), "r"(c) : "cc");
-	return a;
-}
-
 /* -- reference clocks: 24 bits or more, or the PIT's 16 ---------------------------------------- */
 
 static bool __init hpet_start(uint64_t *hz)
