@@ -18,7 +18,7 @@ enum { A, B, C, D };
 #define LEAF1_C_HIDE                                                                        \
 	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) | \
 	 BIT(15) | BIT(17) | BIT(18) | BIT(21) | BIT(24) | BIT(27))
-/* VME PSE MCE MTRR PGE MCA PSE36 DS ACPI SS TM PBE */
+/* VME PSE MCE MTRR PGE MCA PSE36 DS ACPI SS TM PBE: machine checks are ring 0's */
 #define LEAF1_D_HIDE                                                                            \
 	(BIT(1) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(22) | \
 	 BIT(27) | BIT(29) | BIT(31))
@@ -192,8 +192,8 @@ static void leaf_basic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, ui
 	}
 }
 
-/* What a toolstack set for the domain takes features away; it gives none. OSXSAVE and the hypervisor
- * bit say how the guest runs. */
+/* What a toolstack set for the domain takes features away; it gives none. OSXSAVE and the
+ * hypervisor bit say how the guest runs. */
 static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
 	uint32_t set[4];
