@@ -269,6 +269,18 @@ static void control_free(struct evtchn_fifo_vcpu *q)
 	heap_free(q);
 }
 
+/* Ports that are pending in the 2-level format become so again when their page comes. */
+static void carry_pending(struct domain *d)
+{
+	uint32_t n = MIN(d->evtchn.valid_ports, twolevel_ports(d));
+
+	for (port_t p = 1; p < n; p++)
+		if (twolevel_pending(d, p)) {
+			twolevel_clear(d, p);
+			port_find(d, p)->pending = port_is_open(port_find(d, p));
+		}
+}
+
 /* Install a control block; *f is taken if it is the first. */
 static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q,
 			   struct evtchn_fifo_domain **f)
@@ -282,6 +294,7 @@ static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q,
 	} else {
 		__atomic_store_n(&v->fifo, q, __ATOMIC_RELEASE);
 		if (!d->evtchn.fifo) {
+			carry_pending(d);
 			__atomic_store_n(&d->evtchn.fifo, *f, __ATOMIC_RELEASE);
 			*f = NULL;
 		}

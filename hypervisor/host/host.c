@@ -225,6 +225,11 @@ int copy_to_guest(gvaddr_t dst, const void *src, size_t n)
 	return 0;
 }
 
+bool guest_range_ok(uint64_t va, size_t n)
+{
+	return va + n >= va && va + n <= 1ULL << 47;
+}
+
 int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
 {
 	return copy_to_guest(dst, src, n);

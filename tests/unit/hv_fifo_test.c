@@ -351,6 +351,18 @@ static void raised_before_its_page(void **state)
 	assert_int_equal(got[0], p);
 }
 
+static void pending_before_the_switch(void **state)
+{
+	port_t got[4], p = ipi(1), q = ipi(1);
+
+	send(q);
+	use_fifo(1);
+	assert_false(pending2(guest, q));
+	assert_false(evtchn_port_pending(guest, p));
+	assert_int_equal(take(1, got, 4), 1);
+	assert_int_equal(got[0], q);
+}
+
 static void raised_for_a_vcpu_without_control_block(void **state)
 {
 	port_t p;
@@ -493,6 +505,7 @@ int main(void)
 		EVT_TEST(a_raise_between_taking_and_linking),
 		EVT_TEST(moving_between_queues_loses_nothing),
 		EVT_TEST(raised_before_its_page),
+		EVT_TEST(pending_before_the_switch),
 		EVT_TEST(raised_for_a_vcpu_without_control_block),
 		EVT_TEST(a_closed_port_in_a_queue_is_not_given_out),
 		EVT_TEST(many_ports),
