@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "host.h"
+#include "e820.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "irq.h"
@@ -38,6 +39,9 @@ static uint8_t arg_page[ARG_SIZE] __attribute__((aligned(16)));
 /* What a test of mm/ does without; real ones take the place when they are linked. */
 #define DUMMY __attribute__((weak))
 DUMMY struct options options;
+DUMMY struct e820entry e820_map[E820_MAX] = { { 0, 0x9f000, E820_RAM },
+					      { 0x100000, 0x700000, E820_RAM } };
+DUMMY unsigned e820_count = 2;
 DUMMY void panic(const char *fmt, ...)
 {
 	va_list ap;
