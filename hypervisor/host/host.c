@@ -223,6 +223,11 @@ int copy_to_guest(gvaddr_t dst, const void *src, size_t n)
 	return 0;
 }
 
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
+{
+	return copy_to_guest(dst, src, n);
+}
+
 int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes)
 {
 	uint8_t *at = guest_at_va(p.a, bytes);
@@ -334,6 +339,16 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 	*mul = 0x80000000u;
 	*shift = 1;
 	*tsc_stamp = *ns_stamp = host_now;
+}
+
+bool arch_tsc_stable(void)
+{
+	return true;
+}
+
+uint64_t arch_cpu_physid(unsigned cpu)
+{
+	return (uint64_t)(cpu + 100) << 32 | cpu * 2;
 }
 
 void arch_timer_program(uint64_t deadline_ns)

@@ -85,6 +85,8 @@ int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
  */
 int copy_from_guest(void *dst, gvaddr_t src, size_t n) __must_check;
 int copy_to_guest(gvaddr_t dst, const void *src, size_t n) __must_check;
+/* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode. */
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) __must_check;
 /* Atomically compare and exchange 1, 2, 4 or 8 bytes, aligned; *old is what was found. 0 or
  * -EFAULT. */
 int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes) __must_check;
@@ -146,6 +148,8 @@ uint64_t now_ns(void);
 /* The raw time-stamp counter and the pvclock parameters that turn it into now_ns(). */
 uint64_t arch_tsc(void);
 void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp);
+/* The counter runs at one rate and shows one time on all CPUs: guests may use it without ring 0. */
+bool arch_tsc_stable(void);
 /* Program this CPU's one-shot timer to interrupt at an absolute now_ns() (0: never). A deadline in
  * the past fires at once. */
 void arch_timer_program(uint64_t deadline_ns);
@@ -154,9 +158,15 @@ uint64_t arch_wallclock_boot(void);
 
 /* -- machine -- */
 
+/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
+uint64_t arch_cpu_physid(unsigned cpu);
+
 enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 /* Stop all CPUs and reset or halt; honours the noreboot option. */
-void arch_machine_stop(enum machine_action action) __noreturn;
+void arch_machine_stop(/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
+uint64_t arch_cpu_physid(unsigned cpu);
+
+enum machine_action action) __noreturn;
 void arch_panic(const char *text) __noreturn;
 
 #include <arch/arch.h>

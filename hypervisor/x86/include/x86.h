@@ -297,8 +297,6 @@ int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
 long gs_user_selector_load(uint16_t sel);
 /* In a kick interrupt: give up the idle vCPU that another CPU wants. */
 void context_serve(void);
-/* The running vCPU registered another vcpu_info. */
-void arch_vcpu_info_moved(struct vcpu *v);
 
 /* The time-stamp counter's rate (x86/clock.c). */
 uint32_t tsc_khz(void);
