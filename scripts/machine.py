@@ -61,8 +61,9 @@ def vmlinux(name="6.1"):
 
 
 def hypervisor():
-    """The hypervisor under test: HV, or our own build."""
-    return os.path.abspath(os.environ.get("HV", os.path.join(BUILD, "tenon")))
+    """The hypervisor under test: HV (a path, or stock), or our own build."""
+    hv = os.environ.get("HV") or os.path.join(BUILD, "tenon")
+    return STOCK_XEN if hv == "stock" else os.path.abspath(hv)
 
 
 def is_stock(hv):
@@ -141,6 +142,7 @@ class Machine:
         self.proc = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
         self.qmp = None
+        self.connect_monitor()
 
     def __enter__(self):
         return self
@@ -190,26 +192,44 @@ class Machine:
             pass
 
     def end(self, timeout=60):
-        """Wait until the machine powers off (or, without reboot, resets): QEMU's exit status."""
+        """Wait until the machine powers off (or, without reboot, resets).
+
+        Returns QEMU's word for it: guest-shutdown, guest-reset, guest-panic, host-error...
+        """
         limit = time.time() + timeout * scale()
         while time.time() < limit:
             if not self.pump(0.5):
-                return self.proc.wait()
+                self.proc.wait()
+                return self.end_event()
         raise Failed(f"the machine did not stop in {timeout} s; last: {last_line(self.text)}")
 
     def send(self, text):
         self.proc.stdin.write(text.encode())
         self.proc.stdin.flush()
 
+    def connect_monitor(self):
+        """QEMU listens before it starts the machine; if it never does, its message is the reason."""
+        link = socket.socket(socket.AF_UNIX)
+        link.settimeout(20)
+        limit = time.time() + 20
+        while True:
+            try:
+                link.connect(f"{self.dir.name}/qmp")
+                break
+            except OSError:
+                if self.proc.poll() is not None or time.time() > limit:
+                    self.settle()
+                    link.close()
+                    self.stop()
+                    raise Failed(f"QEMU did not start: {last_line(self.text)}") from None
+                time.sleep(0.02)
+        self.qmp = link
+        self.qmp_file = link.makefile("rw")
+        self.qmp_file.readline()
+        self.command("qmp_capabilities")
+
     def command(self, name, **arguments):
         """One QMP command; returns its answer. Events on the way are dropped."""
-        if self.qmp is None:
-            self.qmp = socket.socket(socket.AF_UNIX)
-            self.qmp.settimeout(20)
-            self.qmp.connect(f"{self.dir.name}/qmp")
-            self.qmp_file = self.qmp.makefile("rw")
-            self.qmp_file.readline()
-            self.command("qmp_capabilities")
         self.qmp_file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
         self.qmp_file.flush()
         for line in self.qmp_file:
@@ -217,6 +237,15 @@ class Machine:
             if "return" in answer or "error" in answer:
                 return answer
         raise Failed("QEMU closed its monitor")
+
+    def end_event(self):
+        """The reason in the last event that QEMU sent before it ended."""
+        reason = "unknown"
+        for line in self.qmp_file:
+            event = json.loads(line)
+            if event.get("event") == "SHUTDOWN":
+                reason = event["data"]["reason"]
+        return reason
 
     def stop(self):
         if self.proc.poll() is None:

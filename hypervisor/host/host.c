@@ -9,6 +9,8 @@
 #include "frame.h"
 #include "hypercall.h"
 
+#include <xen/sysctl.h>
+
 __thread struct cpu *host_cpu;
 uint8_t *host_memory;
 struct host_event host_journal[HOST_JOURNAL_MAX];
@@ -284,7 +286,7 @@ void arch_vcpu_sync(struct vcpu *v)
 	journal(HOST_SYNC, (uint64_t)v, 0);
 }
 
-void arch_vcpu_info_load(struct vcpu *v)
+void arch_vcpu_info_moved(struct vcpu *v)
 {
 	(void)v;
 }
@@ -297,8 +299,7 @@ long arch_domctl(struct domain *d, struct xen_domctl *op)
 
 long arch_sysctl(struct xen_sysctl *op)
 {
-	(void)op;
-	return -ENOSYS;
+	return op->cmd == XEN_SYSCTL_physinfo ? 0 : -ENOSYS;
 }
 
 void arch_vcpu_set_retval(struct vcpu *v, long ret)

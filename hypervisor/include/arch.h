@@ -115,7 +115,7 @@ void arch_context_switch(struct vcpu *next);
 void arch_vcpu_sync(struct vcpu *v);
 /* v is current and its vcpu_info has moved (info_mfn, info_offset): set this CPU's cpu->vcpu_info
  * anew. */
-void arch_vcpu_info_load(struct vcpu *v);
+void arch_vcpu_info_moved(struct vcpu *v);
 /* Hypercall return value of a vCPU that is not running (VCPU woken from SCHEDOP_poll and the like).
  */
 void arch_vcpu_set_retval(struct vcpu *v, long ret);
@@ -163,10 +163,7 @@ uint64_t arch_cpu_physid(unsigned cpu);
 
 enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 /* Stop all CPUs and reset or halt; honours the noreboot option. */
-void arch_machine_stop(/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
-uint64_t arch_cpu_physid(unsigned cpu);
-
-enum machine_action action) __noreturn;
+void arch_machine_stop(enum machine_action action) __noreturn;
 void arch_panic(const char *text) __noreturn;
 
 #include <arch/arch.h>

@@ -236,6 +236,8 @@ void debug_key(char key);
  * running vCPU. */
 struct vcpu_info *vcpu_info_get(struct vcpu *v) __must_check;
 void vcpu_info_put(struct vcpu *v, struct vcpu_info *info);
+/* Where it is while none is registered: its slot in shared_info, or a place nobody reads. */
+struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
 /* VCPUOP_register_vcpu_info: 0, -EINVAL (offset unaligned or crossing, twice, frame not ordinary
  * memory). */
 int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) __must_check;

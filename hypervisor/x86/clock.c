@@ -189,7 +189,7 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 	*ns_stamp = 0;
 }
 
-uint32_t clock_tsc_khz(void)
+uint32_t tsc_khz(void)
 {
 	return (uint32_t)(tsc_hz / 1000);
 }
