@@ -74,30 +74,46 @@ static int entry_put(struct domain *d, struct frame *f, unsigned level, uint64_t
 	return 0;
 }
 
-/* The entry where a table stopped may lead to a child that stopped, too. */
-static int child_take_down(struct domain *d, unsigned level, unsigned index, const uint64_t *table,
-			   unsigned *left)
-{
-	if (level == 1 || index >= PT_ENTRIES || !(table[index] & PTE_P) ||
-	    (level == 4 && l4_index_is_hv(index)))
-		return 0;
-	return table_take_down(d, pte_mfn(table[index]), left);
-}
-
 static bool is_guest_entry(unsigned level, unsigned i)
 {
 	return level != 4 || !l4_index_is_hv(i);
 }
 
+static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigned *left);
+
+/*
+ * The entry where a table stopped may lead to a child that stopped, too: one of the level below, or
+ * (`linear`) one of the same level. From the latter there is no further linear step, however the
+ * guest has knotted its half-done tables.
+ */
+static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool linear,
+			   unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), child;
+	mfn_t m = pte_mfn(e);
+	int rc = 0;
+
+	if (level == 1 || !(e & PTE_P) || !frame_get(m, d))
+		return 0;
+	child = type_load(frame_of(m)) & FTF_PARTIAL ? type_level(type_load(frame_of(m))) : 0;
+	if (child == level - 1)
+		rc = table_retreat(d, frame_of(m), true, left);
+	else if (child == level && linear && frame_of(m) != f)
+		rc = table_retreat(d, frame_of(m), false, left);
+	frame_put(m);
+	return rc;
+}
+
 /* PARTIAL, downwards: give all references back, then the table's own use and reference. */
-static int table_retreat(struct domain *d, struct frame *f, unsigned *left)
+static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigned *left)
 {
 	unsigned level = type_level(type_load(f)), i = partial_index(f);
-	int error = partial_error(f), rc;
+	int error = partial_error(f), rc = 0;
 	mfn_t m = frame_mfn(f);
 	uint64_t *table = frame_map(m);
 
-	rc = child_take_down(d, level, i, table, left);
+	if (i < PT_ENTRIES && is_guest_entry(level, i))
+		rc = child_take_down(d, f, table[i], linear, left);
 	while (!rc && i > 0) {
 		i--;
 		if (is_guest_entry(level, i))
@@ -142,7 +158,7 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left)
 		partial_set(f, rc ? i : 0, error);
 	}
 	if (error) {
-		rc = table_retreat(d, f, left);
+		rc = table_retreat(d, f, true, left);
 		return rc ? rc : error;
 	}
 	if (!rc)
@@ -208,7 +224,7 @@ int table_drop(struct domain *d, mfn_t m, unsigned *left)
 	}
 	partial_set(f, PT_ENTRIES, 0);
 	__atomic_store_n(&f->type, (t & ~FTF_VALIDATED) | FTF_PARTIAL, __ATOMIC_RELEASE);
-	return table_retreat(d, f, left);
+	return table_retreat(d, f, true, left);
 }
 
 int table_take_down(struct domain *d, mfn_t m, unsigned *left)
@@ -218,7 +234,7 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left)
 	if (!frame_get(m, d))
 		return 0;
 	if (type_load(frame_of(m)) & FTF_PARTIAL)
-		rc = table_retreat(d, frame_of(m), left);
+		rc = table_retreat(d, frame_of(m), true, left);
 	frame_put(m);
 	return rc;
 }
@@ -304,7 +320,7 @@ static int unpin_locked(struct domain *d, mfn_t m, unsigned *left)
 		__atomic_fetch_and(&f->type, ~FTF_PINNED, __ATOMIC_RELAXED);
 		return table_drop(d, m, left);
 	}
-	return t & FTF_PARTIAL ? table_retreat(d, f, left) : -EINVAL;
+	return t & FTF_PARTIAL ? table_retreat(d, f, true, left) : -EINVAL;
 }
 
 int table_unpin(struct domain *d, mfn_t m)
