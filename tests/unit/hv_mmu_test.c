@@ -183,7 +183,9 @@ static void device_frames_need_permission(void **state)
 	assert_int_equal(update(ptr(h.l[1], 2, 0), pte(page_of(dom0), RW), DOMID_IO), -EPERM);
 	/* another domain's permission counts when it is named */
 	assert_int_equal(update(ptr(h.l[1], 3, 0), beyond | RW, guest->id), -EPERM);
+	frame_limit = 1ULL << 27; /* 39 address bits */
 	assert_int_equal(set_pte(h.l[1], 3, frame_limit << PAGE_SHIFT | RW), -EINVAL);
+	assert_int_equal(set_pte(h.l[1], 3, (frame_limit - 1) << PAGE_SHIFT | RW), 0);
 	assert_int_equal(set_pte(h.l[1], 0, 0), 0);
 	run_as(guest);
 	assert_int_equal(set_pte(t.l[1], 0, inside | RO), -EPERM);

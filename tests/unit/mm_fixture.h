@@ -19,6 +19,7 @@
 #include "frame.h"
 #include "hypercall.h"
 #include "irq.h"
+#include "memop.h"
 #include "options.h"
 #include "sched.h"
 #include "../../hypervisor/mm/pt.h"
