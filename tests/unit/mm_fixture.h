@@ -15,12 +15,14 @@
 #include <cmocka.h>
 
 #include "host.h"
+#include "console.h"
 #include "e820.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "irq.h"
 #include "memop.h"
 #include "options.h"
+#include "pci.h"
 #include "sched.h"
 #include "../../hypervisor/mm/pt.h"
 
@@ -52,67 +54,38 @@ DUMMY void panic(const char *fmt, ...)
 	va_end(ap);
 	abort();
 }
-DUMMY int evtchn_domain_create(struct domain *d, uint32_t max)
+DUMMY unsigned arch_gsi_count(void)
 {
 	return 0;
 }
-DUMMY int evtchn_domain_destroy(struct domain *d)
-{
-	return 0;
-}
-DUMMY void evtchn_domain_free(struct domain *d)
+DUMMY void arch_gsi_program(unsigned gsi, bool level, bool low, uint8_t vector, unsigned cpu)
 {
 }
-DUMMY int evtchn_vcpu_create(struct vcpu *v)
-{
-	return 0;
-}
-DUMMY void evtchn_vcpu_destroy(struct vcpu *v)
+DUMMY void arch_gsi_mask(unsigned gsi, bool masked)
 {
 }
-DUMMY int evtchn_send(struct domain *d, port_t port)
-{
-	return -EINVAL;
-}
-DUMMY void virq_raise_global(unsigned virq)
+DUMMY void arch_irq_ack(void)
 {
 }
-DUMMY void irq_domain_destroy(struct domain *d)
+DUMMY void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data)
 {
 }
-DUMMY int sched_vcpu_create(struct vcpu *v)
+DUMMY volatile uint32_t *arch_registers_map(uint64_t address, size_t size)
 {
-	return 0;
+	return NULL;
 }
-DUMMY void sched_vcpu_destroy(struct vcpu *v)
+DUMMY uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes)
 {
+	return ~0u;
 }
-DUMMY void vcpu_pause(struct vcpu *v)
-{
-}
-DUMMY void vcpu_pause_nosync(struct vcpu *v)
-{
-}
-DUMMY void vcpu_unpause(struct vcpu *v)
-{
-}
-DUMMY void vcpu_unblock_flag(struct vcpu *v, uint32_t flag)
+DUMMY void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value)
 {
 }
 DUMMY void cpu_raise(unsigned cpu, uint32_t work)
 {
+	__atomic_fetch_or(&cpu_of(cpu)->work, work, __ATOMIC_SEQ_CST);
 }
-DUMMY void domain_wallclock_update(struct domain *d)
-{
-}
-DUMMY void vcpu_time_update(struct vcpu *v)
-{
-}
-DUMMY int vcpu_timers_create(struct vcpu *v)
-{
-	return 0;
-}
-DUMMY void vcpu_timers_destroy(struct vcpu *v)
+DUMMY void uart_interrupt(void)
 {
 }
 
@@ -155,6 +128,13 @@ static inline void machine_start(unsigned cpus)
 	/* the last 16 frames stay what firmware left: no RAM */
 	frames_add(mfn(0), FRAMES - 16);
 	host_guest_memory(arg_page, ARG_VA, ARG_SIZE);
+	sched_init();
+	for (unsigned i = 0; i < cpus; i++) {
+		host_cpu_set(i);
+		timers_init_cpu();
+		sched_init_cpu();
+	}
+	host_cpu_set(0);
 }
 
 /* Roots go through vcpu_root_set(), as arch_vcpu_release() does on the machine. */
