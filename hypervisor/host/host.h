@@ -53,6 +53,9 @@ bool host_should_fail(void);
 void host_frames_check(void);
 void host_frame_hold(mfn_t m, int refs, int uses);
 void host_frames_check_reset(void);
+/* Set: writable frames may have more uses, each with a reference, than page tables account for
+ * (event-channel pages and the like). */
+extern bool host_frames_slack;
 
 /*
  * Guest memory for copy_*_guest: guest virtual addresses are offsets into a buffer that the test

@@ -28,7 +28,9 @@
 
 #include <xen/memory.h>
 
-#define FRAMES   2048u
+#ifndef FRAMES
+#define FRAMES 2048u
+#endif
 #define ARG_VA   0x10000ull
 #define ARG_SIZE 0x10000u
 
