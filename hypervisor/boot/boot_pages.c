@@ -82,13 +82,18 @@ void __init boot_pages_init(void)
 	live = true;
 }
 
-mfn_t boot_page_alloc(void)
+mfn_t boot_pages_alloc(unsigned long n)
 {
-	if (pool.end == pool.start)
+	if (pool.end - pool.start < n << PAGE_SHIFT)
 		panic("out of memory while booting; the host has too little, or the modules are "
 		      "too large");
-	pool.end -= PAGE_SIZE;
+	pool.end -= n << PAGE_SHIFT;
 	return maddr_to_mfn(maddr(pool.end));
+}
+
+mfn_t boot_page_alloc(void)
+{
+	return boot_pages_alloc(1);
 }
 
 static void __init hand_over(uint64_t start, uint64_t end)

@@ -21,6 +21,8 @@ struct domain;
  */
 void *frame_map(mfn_t m) __must_check;
 void frame_unmap(const void *p);
+/* The 64-bit word `index` of a frame of RAM, read once; cheaper than a window around it. */
+uint64_t frame_read(mfn_t m, unsigned index);
 
 /*
  * Ring 0's own memory. `own_va` is where a frame appears while it belongs to ring 0: a fixed
