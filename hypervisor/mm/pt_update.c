@@ -231,46 +231,6 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e)
 	return rc;
 }
 
-/* -- grant unmapping
- * ------------------------------------------------------------------------------------------- */
-
-static int l1_unmap(const struct pt_context *c, mfn_t table_mfn, unsigned index, mfn_t m,
-		    bool writable)
-{
-	struct frame *f = frame_of(table_mfn);
-	struct pt_change clear = { .e = 0 };
-	uint64_t t = type_load(f), *table, e;
-	int rc = -EINVAL;
-
-	if (!(t & FTF_VALIDATED) || type_level(t) != 1)
-		return -EINVAL;
-	table = frame_map(table_mfn);
-	e = READ_ONCE(table[index]);
-	if (e & PTE_P && mfn_eq(pte_mfn(e), m) && !!(e & PTE_RW) == writable)
-		rc = l1_set(c, &table[index], &clear);
-	frame_unmap(table);
-	return rc;
-}
-
-int pt_unmap(const struct pt_context *c, gvaddr_t va, uint64_t pte, mfn_t m, bool writable)
-{
-	unsigned index = (pte ? pte >> 3 : va.a >> PAGE_SHIFT) & 511;
-	mfn_t l1 = pte_mfn(pte);
-	int rc = 0;
-
-	if (pte && !frame_get(l1, c->d))
-		return -EPERM;
-	spin_lock(&c->d->mm_lock);
-	if (!pte)
-		rc = walk_to_l1(c->giver, va.a, &l1) ? -EINVAL : 0;
-	if (!rc)
-		rc = l1_unmap(c, l1, index, m, writable);
-	spin_unlock(&c->d->mm_lock);
-	if (pte)
-		frame_put(l1);
-	return rc;
-}
-
 /* -- walks and emulated stores
  * --------------------------------------------------------------------------------- */
 

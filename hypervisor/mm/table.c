@@ -46,10 +46,10 @@ static void partial_set(struct frame *f, unsigned index, int error)
 	f->partial = (uint16_t)(index | (unsigned)-error << PARTIAL_ERRNO);
 }
 
-/* One unit of work is spent; true if there is more. */
-static bool work_left(unsigned *left)
+/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more. */
+static bool work_left(unsigned *left, uint64_t e, unsigned i)
 {
-	if (*left)
+	if (*left && (e & PTE_P || i % 16 == 0))
 		--*left;
 	return *left;
 }
@@ -102,7 +102,7 @@ static int table_retreat(struct domain *d, struct frame *f, unsigned *left)
 		i--;
 		if (is_guest_entry(level, i))
 			rc = entry_put(d, f, level, table[i], left);
-		if (!work_left(left) && !rc && i > 0)
+		if (!work_left(left, table[i], i) && !rc && i > 0)
 			rc = -ERESTART;
 	}
 	if (!rc && level == 4)
@@ -129,10 +129,11 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left)
 		while (!rc && i < PT_ENTRIES) {
 			if (is_guest_entry(level, i))
 				rc = entry_get(d, f, level, &table[i], left);
-			if (!rc)
-				i++;
-			if (!work_left(left) && !rc && i < PT_ENTRIES)
+			if (rc)
+				break;
+			if (!work_left(left, table[i], i) && i + 1 < PT_ENTRIES)
 				rc = -ERESTART;
+			i++;
 		}
 		if (!rc && level == 4)
 			arch_root_install(d, table);
