@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant tables: entries and pins, mappings and their references, copies, versions, limits, death of either
- * side. dom0 maps what the guest grants. */
+/* Grant tables: entries and pins, mappings and their references, copies, versions, limits, death of
+ * either side. dom0 maps what the guest grants. */
 #include "mm_fixture.h"
 #include "../../hypervisor/grant/table.h"
 
@@ -46,7 +46,9 @@ static struct gnttab_map_grant_ref map_op(unsigned ref, uint64_t at, uint32_t fl
 
 static int unmap_op(grant_handle_t handle, uint64_t at, uint64_t bus)
 {
-	struct gnttab_unmap_grant_ref op = { .host_addr = at, .dev_bus_addr = bus, .handle = handle };
+	struct gnttab_unmap_grant_ref op = { .host_addr = at,
+					     .dev_bus_addr = bus,
+					     .handle = handle };
 
 	arg_put(0, &op, sizeof(op));
 	assert_int_equal(op_run(GNTTABOP_unmap_grant_ref, 1), 0);
@@ -137,16 +139,16 @@ static void refused_maps_leave_nothing(void **state)
 	assert_int_equal(map_op(REF, VA, 0).status, GNTST_bad_gntref);
 	assert_int_equal(map_op(REF, VA + 1, GNTMAP_host_map).status, GNTST_bad_virt_addr);
 	assert_int_equal(map_op(REF, 1ull << 45, GNTMAP_host_map).status, GNTST_bad_virt_addr);
-	assert_int_equal(map_op(REF, ptr(tree.l[1], 1, 4), GNTMAP_host_map | GNTMAP_contains_pte)
-				 .status,
-			 GNTST_bad_virt_addr);
+	assert_int_equal(
+		map_op(REF, ptr(tree.l[1], 1, 4), GNTMAP_host_map | GNTMAP_contains_pte).status,
+		GNTST_bad_virt_addr);
 	/* entries that are not in an L1 table of the mapper */
-	assert_int_equal(map_op(REF, ptr(tree.l[2], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte)
-				 .status,
-			 GNTST_bad_virt_addr);
-	assert_int_equal(map_op(REF, ptr(t.l[1], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte)
-				 .status,
-			 GNTST_bad_virt_addr);
+	assert_int_equal(
+		map_op(REF, ptr(tree.l[2], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
+		GNTST_bad_virt_addr);
+	assert_int_equal(
+		map_op(REF, ptr(t.l[1], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
+		GNTST_bad_virt_addr);
 	assert_int_equal(map_op(REF, ptr(mine, 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
 			 GNTST_bad_virt_addr);
 	assert_unused(REF, m);
@@ -293,8 +295,9 @@ static void batches_preempted_anywhere(void **state)
 		assert_int_equal(guest->grant->pinned, N);
 		assert_int_equal(type_count(m), N);
 		for (unsigned i = 0; i < N; i++)
-			unmap[i] = (struct gnttab_unmap_grant_ref){ .host_addr = (i + 1) * PAGE_SIZE,
-								    .handle = handle[i] };
+			unmap[i] =
+				(struct gnttab_unmap_grant_ref){ .host_addr = (i + 1) * PAGE_SIZE,
+								 .handle = handle[i] };
 		assert_int_equal(op_run(GNTTABOP_unmap_grant_ref, N), 0);
 		for (unsigned i = 0; i < N; i++)
 			assert_int_equal(unmap[i].status, GNTST_okay);
@@ -617,6 +620,7 @@ static void mapper_dies_first(void **state)
 					   .host_addr = VA,
 					   .ref = REF };
 	struct tree t = tree_of(guest);
+	int rc;
 
 	*e = (struct grant_entry_v1){ GTF_permit_access, 1, (uint32_t)mfn_x(m) };
 	run_as(guest);
@@ -627,9 +631,12 @@ static void mapper_dies_first(void **state)
 	assert_int_equal(op.status, GNTST_okay);
 	assert_int_equal(dom0->grant->pinned, 1);
 	run_as(NULL);
+	assert_int_equal(vcpu_root_set(guest->vcpu[0], INVALID_MFN, false), 0);
 	hypercall_preempt_units = 0;
-	domain_end(guest);
+	while ((rc = domain_destroy(guest)) == -ERESTART)
+		;
 	hypercall_preempt_units = 1000000;
+	assert_int_equal(rc, 0);
 	domains_reap();
 	assert_null(domain_by_id(1));
 	assert_int_equal(dom0->grant->pinned, 0);
