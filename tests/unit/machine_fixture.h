@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "console.h"
 #include "e820.h"
 #include "frame.h"
 #include "grant.h"
