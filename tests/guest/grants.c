@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant tables of a domain to itself: the table, versions, mapping, copying, and what is refused. */
+/* Grant tables of a domain to itself: the table, versions, mapping, copying, and what is refused.
+ */
 #include <kit/pt.h>
 #include <kit/shared.h>
 #include "tap.h"
@@ -38,14 +39,17 @@ static void test_setup(void)
 	is(hv_grant_table_op(GNTTABOP_get_version, &got, 1), 0, "get_version");
 	is(got.version, 1, "tells it too");
 	version.version = 3;
-	is(hv_grant_table_op(GNTTABOP_set_version, &version, 1), KIT_ERRNO(EINVAL), "set_version 3");
+	is(hv_grant_table_op(GNTTABOP_set_version, &version, 1), KIT_ERRNO(EINVAL),
+	   "set_version 3");
 	set_xen_guest_handle(setup.frame_list, frames);
 	is(hv_grant_table_op(GNTTABOP_setup_table, &setup, 1), 0, "setup_table");
 	is(setup.status, GNTST_okay, "succeeds");
 	ok(frames[0] != 0, "and gives a frame");
-	is(hv_update_va_mapping(table_page, frames[0] << PAGE_SHIFT | PTE_DATA, UVMF_INVLPG), 0, "which can be mapped");
+	is(hv_update_va_mapping(table_page, frames[0] << PAGE_SHIFT | PTE_DATA, UVMF_INVLPG), 0,
+	   "which can be mapped");
 	is_hex(table[REF].flags, 0, "its entries are empty");
-	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, frames[0], NULL), KIT_ERRNO(EINVAL), "it cannot be a page table");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, frames[0], NULL), KIT_ERRNO(EINVAL),
+	   "it cannot be a page table");
 	setup.nr_frames = 8;
 	hv_grant_table_op(GNTTABOP_setup_table, &setup, 1);
 	is(setup.status, GNTST_okay, "the table grows");
@@ -55,7 +59,8 @@ static void test_setup(void)
 	value("setup_table of too many frames: status", setup.status);
 	setup.nr_frames = 1;
 	set_xen_guest_handle(setup.frame_list, (void *)HYPERVISOR_VIRT_START);
-	value("setup_table into the hypervisor's range", hv_grant_table_op(GNTTABOP_setup_table, &setup, 1));
+	value("setup_table into the hypervisor's range",
+	      hv_grant_table_op(GNTTABOP_setup_table, &setup, 1));
 	value("its status", setup.status);
 	setup.dom = 1234;
 	set_xen_guest_handle(setup.frame_list, frames);
@@ -73,7 +78,9 @@ static void grant(unsigned int ref, unsigned long pfn, unsigned int flags)
 
 static struct gnttab_map_grant_ref map(unsigned int ref, void *va, unsigned int flags)
 {
-	struct gnttab_map_grant_ref m = { .host_addr = (unsigned long)va, .flags = flags, .ref = ref, .dom = 0 };
+	struct gnttab_map_grant_ref m = {
+		.host_addr = (unsigned long)va, .flags = flags, .ref = ref, .dom = 0
+	};
 	long rc = hv_grant_table_op(GNTTABOP_map_grant_ref, &m, 1);
 
 	if (rc)
@@ -96,7 +103,8 @@ static void test_map(void)
 	m = map(REF, window[0], GNTMAP_host_map);
 	is(m.status, GNTST_okay, "a grant is mapped");
 	is_hex(*(volatile uint64_t *)window[0], 0xaaaa, "it shows the frame");
-	is_hex(table[REF].flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing, "the entry tells that it is in use");
+	is_hex(table[REF].flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing,
+	       "the entry tells that it is in use");
 	*(volatile uint64_t *)window[0] = 0xa1a1;
 	is_hex(*(uint64_t *)kit_page(page_a), 0xa1a1, "it is writable");
 	is(kit_page_protect(page_a, PTE_RO), 0, "the owner drops its own writable mapping");
@@ -107,13 +115,15 @@ static void test_map(void)
 	TRAP_TRY("movb $1, (%0)", ::"r"(window[1]) : "memory");
 	trapped(VEC_PF, 3, "a write there faults");
 	is(unmap(m.handle, window[0]), GNTST_okay, "the writable mapping goes");
-	is_hex(table[REF].flags & (GTF_reading | GTF_writing), GTF_reading, "the entry is in use for reading only");
+	is_hex(table[REF].flags & (GTF_reading | GTF_writing), GTF_reading,
+	       "the entry is in use for reading only");
 	is(unmap(second.handle, window[1]), GNTST_okay, "the other goes");
 	is_hex(table[REF].flags, GTF_permit_access, "the entry is not in use");
 	is(unmap(second.handle, window[1]), GNTST_bad_handle, "a handle is good once");
 	TRAP_TRY("movb (%0), %%cl", ::"r"(window[0]) : "rcx", "memory");
 	trapped(VEC_PF, 0, "nothing is mapped there now");
-	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(page_a), NULL), 0, "the frame can be a page table now");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(page_a), NULL), 0,
+	   "the frame can be a page table now");
 	kit_mmuext(MMUEXT_UNPIN_TABLE, kit_mfn(page_a), NULL);
 	kit_page_protect(page_a, PTE_DATA);
 	*(uint64_t *)kit_page(page_a) = 0xaaaa;
@@ -126,7 +136,8 @@ static void test_map_refused(void)
 	grant(REF + 1, page_a, 0);
 	is(map(REF + 1, window[0], GNTMAP_host_map).status, GNTST_general_error, "an empty entry");
 	grant(REF + 1, page_a, GTF_permit_access | GTF_readonly);
-	is(map(REF + 1, window[0], GNTMAP_host_map).status, GNTST_general_error, "a read-only entry, for writing");
+	is(map(REF + 1, window[0], GNTMAP_host_map).status, GNTST_general_error,
+	   "a read-only entry, for writing");
 	m = map(REF + 1, window[0], GNTMAP_host_map | GNTMAP_readonly);
 	is(m.status, GNTST_okay, "for reading");
 	unmap(m.handle, window[0]);
@@ -134,22 +145,29 @@ static void test_map_refused(void)
 	is(map(REF + 1, window[0], GNTMAP_host_map | GNTMAP_readonly).status, GNTST_general_error,
 	   "an entry for another domain");
 	grant(REF + 1, page_a, GTF_permit_access);
-	is(map(1000000, window[0], GNTMAP_host_map).status, GNTST_bad_gntref, "a reference beyond the table");
-	is(map(REF + 1, NOWHERE, GNTMAP_host_map).status, GNTST_general_error, "an address without tables");
+	is(map(1000000, window[0], GNTMAP_host_map).status, GNTST_bad_gntref,
+	   "a reference beyond the table");
+	is(map(REF + 1, NOWHERE, GNTMAP_host_map).status, GNTST_general_error,
+	   "an address without tables");
 	is(map(REF + 1, (void *)HYPERVISOR_VIRT_START, GNTMAP_host_map).status, GNTST_general_error,
 	   "an address of the hypervisor's");
 	value("map with no flags: status", map(REF + 1, window[0], 0).status);
-	m = (struct gnttab_map_grant_ref){ .host_addr = (unsigned long)window[0], .flags = GNTMAP_host_map, .dom = 1234 };
+	m = (struct gnttab_map_grant_ref){ .host_addr = (unsigned long)window[0],
+					   .flags = GNTMAP_host_map,
+					   .dom = 1234 };
 	hv_grant_table_op(GNTTABOP_map_grant_ref, &m, 1);
 	is(m.status, GNTST_bad_domain, "a domain that does not exist");
 	grant(REF + 2, kit_root_pfn, GTF_permit_access);
-	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_general_error, "a writable mapping of a page table");
+	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_general_error,
+	   "a writable mapping of a page table");
 	table[REF + 2].frame = 0xfffffff;
-	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_bad_page, "a frame beyond memory");
+	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_bad_page,
+	   "a frame beyond memory");
 	is(unmap(99999, window[0]), GNTST_bad_handle, "unmap of no handle");
-	is(hv_grant_table_op(GNTTABOP_map_grant_ref, NOWHERE, 1), KIT_ERRNO(EFAULT), "an unmapped request");
-	is(hv_grant_table_op(GNTTABOP_map_grant_ref, (void *)HYPERVISOR_VIRT_START, 1), KIT_ERRNO(EFAULT),
-	   "a request in the hypervisor's range");
+	is(hv_grant_table_op(GNTTABOP_map_grant_ref, NOWHERE, 1), KIT_ERRNO(EFAULT),
+	   "an unmapped request");
+	is(hv_grant_table_op(GNTTABOP_map_grant_ref, (void *)HYPERVISOR_VIRT_START, 1),
+	   KIT_ERRNO(EFAULT), "a request in the hypervisor's range");
 	is(hv_grant_table_op(GNTTABOP_map_grant_ref, &m, 0), 0, "no request");
 	is_hex(table[REF + 1].flags, GTF_permit_access, "refused maps leave the entry as it was");
 }
@@ -168,8 +186,9 @@ static void test_unmap_elsewhere(void)
 /* A mapping by the machine address of a page-table entry, as user processes of dom0 get them. */
 static void test_contains_pte(void)
 {
-	struct gnttab_map_grant_ref m = { .flags = GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_application_map,
-					  .ref = REF };
+	struct gnttab_map_grant_ref m = {
+		.flags = GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_application_map, .ref = REF
+	};
 	volatile uint64_t *va = (void *)0xffffc00000000000UL;
 
 	kit_map(va, 0);
@@ -238,7 +257,8 @@ static void test_copy(void)
 	is_hex(*(uint64_t *)kit_page(page_a), 0xbbbb, "arrives");
 	table[REF].flags = GTF_permit_access | GTF_readonly;
 	is(copy(&c), GNTST_general_error, "a copy to a read-only grant");
-	is_hex(table[REF].flags, GTF_permit_access | GTF_readonly, "the entry is not in use afterwards");
+	is_hex(table[REF].flags, GTF_permit_access | GTF_readonly,
+	       "the entry is not in use afterwards");
 	c.flags = 0;
 	c.dest.u.gmfn = kit_mfn(page_a);
 	*(uint64_t *)kit_page(page_b) = 0xcccc;
@@ -258,7 +278,8 @@ static void test_others(void)
 
 	value("transfer to no domain", hv_grant_table_op(GNTTABOP_transfer, &transfer, 1));
 	value("its status", transfer.status);
-	value("unmap_and_replace of no handle", hv_grant_table_op(GNTTABOP_unmap_and_replace, &replace, 1));
+	value("unmap_and_replace of no handle",
+	      hv_grant_table_op(GNTTABOP_unmap_and_replace, &replace, 1));
 	value("its status", replace.status);
 	value("swap_grant_ref", hv_grant_table_op(GNTTABOP_swap_grant_ref, &swap, 1));
 	value("its status", swap.status);
@@ -266,7 +287,8 @@ static void test_others(void)
 	value("dump_table of no domain", hv_grant_table_op(GNTTABOP_dump_table, &dump, 1));
 	value("its status", dump.status);
 	set_xen_guest_handle(status.frame_list, list);
-	value("get_status_frames with version 1", hv_grant_table_op(GNTTABOP_get_status_frames, &status, 1));
+	value("get_status_frames with version 1",
+	      hv_grant_table_op(GNTTABOP_get_status_frames, &status, 1));
 	value("its status", status.status);
 	is(hv_grant_table_op(99, &status, 1), KIT_ERRNO(ENOSYS), "an unknown operation");
 	ok(true, "rare operations were tried");

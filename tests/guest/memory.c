@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* memory_op: giving memory back and asking for it, exchanging frames, maps of memory and of the hypervisor's tables. */
+/* memory_op: giving memory back and asking for it, exchanging frames, maps of memory and of the
+ * hypervisor's tables. */
 #include <kit/pt.h>
 #include <kit/shared.h>
 #include "tap.h"
@@ -11,7 +12,9 @@ static xen_pfn_t list[64];
 
 static struct xen_memory_reservation request(unsigned int count, unsigned int order)
 {
-	struct xen_memory_reservation r = { .nr_extents = count, .extent_order = order, .domid = DOMID_SELF };
+	struct xen_memory_reservation r = { .nr_extents = count,
+					    .extent_order = order,
+					    .domid = DOMID_SELF };
 
 	set_xen_guest_handle(r.extent_start, list);
 	return r;
@@ -35,8 +38,10 @@ static void test_queries(void)
 	is(hv_memory_op(XENMEM_maximum_gpfn, &self), kit_start_info->nr_pages - 1,
 	   "maximum_gpfn is what the guest has written into shared_info");
 	ok(hv_memory_op(XENMEM_maximum_ram_page, NULL) > 0x8000, "maximum_ram_page");
-	is(hv_memory_op(XENMEM_current_reservation, &none), KIT_ERRNO(ESRCH), "the reservation of no domain");
-	is(hv_memory_op(XENMEM_current_reservation, (void *)NOWHERE), KIT_ERRNO(EFAULT), "an unmapped argument");
+	is(hv_memory_op(XENMEM_current_reservation, &none), KIT_ERRNO(ESRCH),
+	   "the reservation of no domain");
+	is(hv_memory_op(XENMEM_current_reservation, (void *)NOWHERE), KIT_ERRNO(EFAULT),
+	   "an unmapped argument");
 	is(hv_memory_op(99, NULL), KIT_ERRNO(ENOSYS), "an unknown operation");
 }
 
@@ -60,8 +65,8 @@ static void test_decrease(void)
 	is(hv_memory_op(XENMEM_decrease_reservation, &r), 8, "eight frames are given back");
 	is(current(), before - 8, "the domain has eight less");
 	ok(kit_pfn(mfns[0]) != pfns[0], "their machine-to-physical entries are invalid");
-	is(hv_update_va_mapping(kit_page(pfns[0]), (mfns[0] << PAGE_SHIFT) | PTE_DATA, UVMF_INVLPG), KIT_ERRNO(EBUSY),
-	   "they cannot be mapped any more");
+	is(hv_update_va_mapping(kit_page(pfns[0]), (mfns[0] << PAGE_SHIFT) | PTE_DATA, UVMF_INVLPG),
+	   KIT_ERRNO(EBUSY), "they cannot be mapped any more");
 	for (unsigned int i = 0; i < 8; i++)
 		list[i] = pfns[i];
 	r = request(8, 0);
@@ -159,20 +164,24 @@ static void test_exchange(void)
 	is(kit_pfn(out[0] + 7), pfns[0] + 7, "and the last");
 	x.nr_exchanged = 0;
 	x.out.nr_extents = 2;
-	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL), "sizes that do not fit are refused");
+	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL),
+	   "sizes that do not fit are refused");
 	x.out.nr_extents = 1;
 	x.out.domid = 1234;
 	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL), "two domains are refused");
 	x.out.domid = DOMID_SELF;
 	x.nr_exchanged = 9;
-	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL), "a count beyond the list is refused");
+	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL),
+	   "a count beyond the list is refused");
 	x.nr_exchanged = 0;
 	set_xen_guest_handle(x.out.extent_start, (xen_pfn_t *)HYPERVISOR_VIRT_START);
-	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EFAULT), "a list in the hypervisor's range is refused");
+	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EFAULT),
+	   "a list in the hypervisor's range is refused");
 	set_xen_guest_handle(x.out.extent_start, out);
 	x.in.extent_order = 40;
 	value("exchange of extents of order 40", hv_memory_op(XENMEM_exchange, &x));
-	is(hv_memory_op(XENMEM_exchange, (void *)NOWHERE), KIT_ERRNO(EFAULT), "an unmapped argument");
+	is(hv_memory_op(XENMEM_exchange, (void *)NOWHERE), KIT_ERRNO(EFAULT),
+	   "an unmapped argument");
 }
 
 /* e820 entries are 20 bytes. */
@@ -194,7 +203,8 @@ static void test_maps(void)
 		ram += entries[i].type == 1 ? entries[i].size : 0;
 	ok(ram > 200 << 20 && ram < 300 << 20, "with the machine's memory");
 	map.nr_entries = 1;
-	value("machine_memory_map into too small a buffer", hv_memory_op(XENMEM_machine_memory_map, &map));
+	value("machine_memory_map into too small a buffer",
+	      hv_memory_op(XENMEM_machine_memory_map, &map));
 	map.nr_entries = 128;
 	value("memory_map of dom0", hv_memory_op(XENMEM_memory_map, &map));
 	set_xen_guest_handle(map.buffer, (void *)NOWHERE);
@@ -221,7 +231,8 @@ static void test_machphys(void)
 	u.val = extents[0] << PAGE_SHIFT | PTE_RO;
 	is(hv_mmu_update(&u, 1, NULL, DOMID_XEN), 0, "dom0 may map them read-only");
 	kit_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, NULL);
-	is_hex(WINDOW[kit_mfn(0) % 512], machine_to_phys_mapping[kit_mfn(0) % 512], "they show the table");
+	is_hex(WINDOW[kit_mfn(0) % 512], machine_to_phys_mapping[kit_mfn(0) % 512],
+	       "they show the table");
 	u.val |= PTE_RW;
 	is(hv_mmu_update(&u, 1, NULL, DOMID_XEN), KIT_ERRNO(EBUSY), "not writable");
 	value("machphys_compat_mfn_list", hv_memory_op(XENMEM_machphys_compat_mfn_list, &l));
@@ -255,14 +266,17 @@ static void test_others(void)
 static void test_resource(void)
 {
 	static xen_pfn_t frames[4];
-	struct xen_mem_acquire_resource r = { .domid = DOMID_SELF, .type = XENMEM_resource_grant_table };
+	struct xen_mem_acquire_resource r = { .domid = DOMID_SELF,
+					      .type = XENMEM_resource_grant_table };
 
-	value("acquire_resource: number of grant frames", hv_memory_op(XENMEM_acquire_resource, &r));
+	value("acquire_resource: number of grant frames",
+	      hv_memory_op(XENMEM_acquire_resource, &r));
 	r.nr_frames = 1;
 	set_xen_guest_handle(r.frame_list, frames);
 	value("acquire_resource of oneself", hv_memory_op(XENMEM_acquire_resource, &r));
 	r.domid = 1234;
-	is(hv_memory_op(XENMEM_acquire_resource, &r), KIT_ERRNO(ESRCH), "acquire_resource of no domain");
+	is(hv_memory_op(XENMEM_acquire_resource, &r), KIT_ERRNO(ESRCH),
+	   "acquire_resource of no domain");
 	r.domid = DOMID_SELF;
 	r.type = 77;
 	value("acquire_resource of an unknown type", hv_memory_op(XENMEM_acquire_resource, &r));
