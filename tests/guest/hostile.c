@@ -340,6 +340,18 @@ static void do_multicall(void)
 	hv_multicall(entries, n);
 }
 
+static bool verbose; /* option verbose=1: print each call before it is made */
+
+static void print_call(const struct call *c)
+{
+	kit_printf("# %lu: %u(%lx, %lx, %lx, %lx)\n", calls_made, c->nr, c->a[0], c->a[1], c->a[2],
+		   c->a[3]);
+	if (c->a[0] == (uint64_t)args && c->a[1] < 8) {
+		for (unsigned int i = 0; i < 3 * c->a[1]; i++)
+			kit_printf("#   %lx\n", args[i]);
+	}
+}
+
 static void one_call(void)
 {
 	struct call c;
@@ -348,6 +360,8 @@ static void one_call(void)
 		do_multicall();
 	} else {
 		make(&c);
+		if (verbose)
+			print_call(&c);
 		if (hypercall(c.nr, c.a[0], c.a[1], c.a[2], c.a[3], c.a[4]) >= 0)
 			accepted++;
 	}
@@ -482,6 +496,7 @@ void guest_main(void)
 	kit_mm_init();
 	setup();
 	count = option_number("count", 20000);
+	verbose = option_number("verbose", 0);
 	for (unsigned long i = 0; i < count; i++)
 		one_call();
 	kit_printf("# %lu calls, %lu accepted\n", calls_made, accepted);

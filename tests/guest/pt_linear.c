@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables that refer to tables of their own level (linear page tables) at every level: to themselves, in pairs, in rings, in
- * chains. The depth must be bounded, when they are made and when they are taken down.
+ * Tables that refer to tables of their own level (linear page tables) at every level: to
+ * themselves, in pairs, in rings, in chains. The depth must be bounded, when they are made and when
+ * they are taken down.
  */
 #include <kit/pt.h>
 #include <kit/shared.h>
@@ -32,7 +33,8 @@ static long unpin(unsigned long pfn)
 
 static long link(unsigned long from, unsigned int slot, unsigned long to)
 {
-	return kit_mmu_update(((uint64_t)kit_mfn(from) << PAGE_SHIFT) + 8 * slot, to ? kit_pte(to, LINK) : 0);
+	return kit_mmu_update(((uint64_t)kit_mfn(from) << PAGE_SHIFT) + 8 * slot,
+			      to ? kit_pte(to, LINK) : 0);
 }
 
 /* Whether frames are ordinary again, by writing to each. */
@@ -114,7 +116,8 @@ static void test_chain(void)
 	all_free(t, 8, "chain");
 }
 
-/* A chain of tables with their links inside, pinned by its head: the hypervisor goes down it by itself. */
+/* A chain of tables with their links inside, pinned by its head: the hypervisor goes down it by
+ * itself. */
 static void test_deep(void)
 {
 	static unsigned long t[600];
@@ -136,7 +139,8 @@ static void test_deep(void)
 	all_free(t, n, "deep chain");
 }
 
-/* A table with links and a wrong entry behind them: the validation must be taken back completely. */
+/* A table with links and a wrong entry behind them: the validation must be taken back completely.
+ */
 static void test_failed(void)
 {
 	unsigned long t[3];
@@ -147,7 +151,8 @@ static void test_failed(void)
 	((uint64_t *)kit_page(t[0]))[2] = kit_pte(t[1], LINK);
 	((uint64_t *)kit_page(t[0]))[200] = 0xfffffff000UL | LINK;
 	kit_page_protect(t[0], PTE_RO);
-	ok(check(pin(t[0]), "pin a table with links and a wrong entry") != 0, "a wrong entry is refused");
+	ok(check(pin(t[0]), "pin a table with links and a wrong entry") != 0,
+	   "a wrong entry is refused");
 	all_free(t, 3, "failed pin");
 }
 
