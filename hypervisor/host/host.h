@@ -53,4 +53,9 @@ bool host_should_fail(void);
 void host_guest_memory(void *base, uint64_t va, size_t size);
 extern void (*host_fetch_hook)(gvaddr_t src, size_t n);
 
+/* What went out on the serial line since uart_init(), ended by NUL. */
+#define HOST_SERIAL_MAX 65536
+extern char host_serial[HOST_SERIAL_MAX];
+extern size_t host_serial_len;
+
 #endif

@@ -30,8 +30,8 @@ struct timer_cpu;
 #define CPU_WORK_SCHEDULE (1u << 0) /* choose a vCPU anew */
 #define CPU_WORK_TIMER    (1u << 1) /* run expired timers */
 #define CPU_WORK_CALL     (1u << 2) /* another CPU left a request (arch private) */
-#define CPU_WORK_TRAP \
-	(1u << 3) /* current has an NMI or a deferred trap to take (v->pending_traps) */
+#define CPU_WORK_TRAP     (1u << 3) /* current has an NMI to take (v->pending_traps) */
+#define CPU_WORK_RESTART  (1u << 4) /* issue the hypercall just made again (struct restart) */
 
 /* Arguments with which a preempted hypercall is to be issued again. */
 struct restart {
@@ -60,7 +60,7 @@ struct cpu {
 
 	/* public: */
 	uint32_t work;     /* CPU_WORK_*; set with cpu_raise() */
-	uint32_t tlb_time; /* tlb_clock when this CPU last flushed everything */
+	uint64_t tlb_time; /* tlb_clock when this CPU last flushed everything */
 
 	ARCH_CPU_FIELDS
 };

@@ -14,7 +14,7 @@ struct options {
 	char com1[32]; /* "115200,8n1"; empty: no serial console */
 	char console[32];
 	char loglvl[32], guest_loglvl[32];
-	char sched[16];
+	char sched[32];
 };
 extern struct options options;
 

@@ -7,9 +7,9 @@
  * slot 256  machine-to-physical table, read-only for guests
  * slot 257  the same, writable, ring 0 only
  * slot 258  frame table
- * slot 259  per-CPU blocks, frame windows, guest GDT/LDT views, device registers
+ * slot 259  frame windows, guest GDT/LDT views, device registers
  * slot 260- own memory: machine address + OWN_BASE, present only while the frame is ring 0's
- * slot 264  the image
+ * slot 264  the image, and within reach of its relative jumps the per-CPU blocks
  */
 #ifndef TENON_LAYOUT_H
 #define TENON_LAYOUT_H
@@ -25,12 +25,13 @@
 
 #define HV_START    UL(0xffff800000000000)
 #define HV_END      UL(0xffff880000000000)
+#define IMAGE_BASE  UL(0xffff840000000000)
 #define M2P_RO_BASE UL(0xffff800000000000)
 #define M2P_RW_BASE UL(0xffff808000000000)
 #define FRAMES_BASE UL(0xffff810000000000)
 
 /* One block per CPU. */
-#define PERCPU_BASE  UL(0xffff818000000000)
+#define PERCPU_BASE  (IMAGE_BASE + UL(0x40000000))
 #define PERCPU_SHIFT 16
 #define PERCPU_SIZE  UL(0x10000)
 /* pages of a block; those not named are guards */
@@ -57,11 +58,13 @@
 #define IO_BASE UL(0xffff81a000000000)
 #define IO_SIZE UL(0x1000000000)
 
-#define OWN_BASE   UL(0xffff820000000000)
-#define OWN_END    UL(0xffff840000000000)
-#define IMAGE_BASE UL(0xffff840000000000)
+#define OWN_BASE UL(0xffff820000000000)
+#define OWN_END  UL(0xffff840000000000)
 /* where the image lies in machine memory, and so IMAGE_BASE + it in virtual */
 #define IMAGE_LOAD UL(0x200000)
+
+/* where other CPUs start: a page below 1 MiB that is never handed out */
+#define TRAMPOLINE 0x8000
 
 /* selectors: the ABI's FLAT_RING* (xen-x86_64.h) and ring 0's own, all in page 14 of the GDT */
 #define GDT_RESERVED_FIRST UL(0xe000)

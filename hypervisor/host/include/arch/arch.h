@@ -14,4 +14,11 @@ static inline mfn_t own_mfn(const void *va)
 {
 	return mfn((uint64_t)((const uint8_t *)va - host_memory) >> PAGE_SHIFT);
 }
+bool host_should_fail(void);
+/* True if a test wants this allocation to fail. */
+static inline bool arch_alloc_fails(void)
+{
+	return host_should_fail();
+}
+
 #endif

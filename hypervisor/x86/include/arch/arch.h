@@ -11,5 +11,10 @@ static inline mfn_t own_mfn(const void *va)
 {
 	return mfn(((uint64_t)va - OWN_BASE) >> PAGE_SHIFT);
 }
+/* Fault injection of the host port; never here. */
+static inline bool arch_alloc_fails(void)
+{
+	return false;
+}
 
 #endif

@@ -19,8 +19,6 @@ struct arch_vcpu {
 	/* only this vCPU: */
 	bool user_mode;  /* 64-bit: runs on root_user */
 	bool nmi_masked; /* an NMI is being handled: until its iret */
-	bool fpu_dirty;  /* FPU holds its registers */
-	bool fpu_saved;  /* the state page has a valid image */
 	bool ts;         /* guest's CR0.TS */
 	struct callback event, failsafe, syscall, syscall32, sysenter;
 	uint64_t kernel_sp;
@@ -39,6 +37,10 @@ struct arch_vcpu {
 	gvaddr_t ldt_base;
 	unsigned ldt_entries;
 	mfn_t ldt_frames[16]; /* mapped lazily, INVALID_MFN if not */
+	bool bad_selectors;   /* a selector did not load: failsafe callback due */
+	/* public: */
+	int loaded_on; /* CPU that holds its registers, -1: none */
+	bool wanted;   /* another CPU waits for it */
 	/* set at creation, const after: */
 	struct trap_info *traps; /* 256 */
 	mfn_t state_mfn; /* struct regs and FPU image while not loaded; reached through a window
@@ -46,6 +48,8 @@ struct arch_vcpu {
 };
 
 #define ARCH_VCPU_FIELDS   struct arch_vcpu arch;
-#define ARCH_DOMAIN_FIELDS bool msr_relaxed;
+#define ARCH_DOMAIN_FIELDS                                                                         \
+	bool msr_relaxed;                                                                          \
+	uint32_t pci_address; /* what it wrote to port cf8 */
 
 #endif
