@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows of the micro-benchmark. Row n is the window between the marker instructions 2n and 2n + 1, which an instruction
+ * Rows of the latency benchmark. Row n is the window between the marker instructions 2n and 2n + 1, which an instruction
  * counter outside recognises: nopl 0xBEEFiiii(%rax). Inside, each row also reads the time-stamp counter around single
  * operations and prints the least, without the cost of reading; under -icount shift=0 that is a number of instructions.
  */
-#ifndef MICRO_H
-#define MICRO_H
+#ifndef LATENCY_H
+#define LATENCY_H
 
 #define MARK_BASE 0xBEEF0000
 
