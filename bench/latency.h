@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows of the latency benchmark. Row n is the window between the marker instructions 2n and 2n + 1, which an instruction
- * counter outside recognises: nopl 0xBEEFiiii(%rax). Inside, each row also reads the time-stamp counter around single
- * operations and prints the least, without the cost of reading; under -icount shift=0 that is a number of instructions.
+ * Rows of the latency benchmark. Row n is the window between the marker instructions 2n and 2n + 1,
+ * which an instruction counter outside recognises: nopl 0xBEEFiiii(%rax). Inside, each row also
+ * reads the time-stamp counter around single operations and prints the least, without the cost of
+ * reading; under -icount shift=0 that is a number of instructions.
  */
 #ifndef LATENCY_H
 #define LATENCY_H
