@@ -156,6 +156,32 @@ static void test_failed(void)
 	all_free(t, 3, "failed pin");
 }
 
+/* A link that is made writable afterwards, by each way of changing an entry. */
+static void test_flip(void)
+{
+	unsigned long t[1];
+	uint64_t entry, writable;
+	char name[80];
+	unsigned int bad = 0;
+
+	tables(t, 1);
+	pin(t[0]);
+	link(t[0], 5, t[0]);
+	entry = ((uint64_t)kit_mfn(t[0]) << PAGE_SHIFT) + 8 * 5;
+	writable = kit_pte(t[0], PTE_TABLE);
+	bad += kit_mmu_update(entry, writable) == 0;
+	bad += kit_mmu_update(entry | MMU_PT_UPDATE_PRESERVE_AD, writable) == 0;
+	bad += kit_mmu_update(entry | MMU_PT_UPDATE_NO_TRANSLATE, writable) == 0;
+	bad += (kit_entry_read(entry) & PTE_RW) != 0;
+	kit_snprintf(name, sizeof(name),
+		     "L%u: a link to itself is not made writable by a change of flags", level);
+	is(bad, 0, name);
+	check(kit_mmu_update(entry, kit_pte(t[0], LINK & ~PTE_A)), "another change of flags");
+	link(t[0], 5, 0);
+	unpin(t[0]);
+	all_free(t, 1, "flip");
+}
+
 void guest_main(void)
 {
 	kit_shared_init();
@@ -163,6 +189,7 @@ void guest_main(void)
 	kit_mm_init();
 	for (level = 2; level <= 4; level++) {
 		test_self();
+		test_flip();
 		test_pair();
 		test_chain();
 		test_failed();
