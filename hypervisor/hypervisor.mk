@@ -23,19 +23,19 @@ HV_OBJS := $(patsubst %,$(B)/%.o,$(HV_OBJECTS) $(HV_MACHINE))
 
 $(B)/$(HYP)/%.c.o: $(HYP)/%.c
 	@mkdir -p $(@D)
-	@echo '  CC  $<'; $(CC) $(HV_CPPFLAGS) $(HV_X86_INC) $(HV_CFLAGS) -MMD -c $< -o $@
+	@echo '  CC  $<'; $(CC) $(HV_CPPFLAGS) $(HV_X86_INC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/$(HYP)/asm-offsets.h: $(HYP)/x86/asm-offsets.c
 	@mkdir -p $(@D)
-	@$(CC) $(HV_CPPFLAGS) $(HV_X86_INC) $(HV_CFLAGS) -MMD -MT $@ -MF $(B)/$(HYP)/asm-offsets.d -S $< -o $(B)/$(HYP)/asm-offsets.s
+	@$(CC) $(HV_CPPFLAGS) $(HV_X86_INC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(B)/$(HYP)/asm-offsets.d -S $< -o $(B)/$(HYP)/asm-offsets.s
 	@sed -n 's/^->\([A-Z0-9_]*\) \$$\(.*\)/#define \1 \2/p' $(B)/$(HYP)/asm-offsets.s > $@
 
 $(B)/$(HYP)/%.S.o: $(HYP)/%.S $(B)/$(HYP)/asm-offsets.h
 	@mkdir -p $(@D)
-	@echo '  AS  $<'; $(CC) $(HV_CPPFLAGS) $(HV_X86_INC) -I$(B)/$(HYP) -D__ASSEMBLY__ -g -MMD -c $< -o $@
+	@echo '  AS  $<'; $(CC) $(HV_CPPFLAGS) $(HV_X86_INC) -I$(B)/$(HYP) -D__ASSEMBLY__ -g -MMD -MP -c $< -o $@
 
 # The image is linked three times: the symbol table it carries must hold its own final addresses, and its size moves them.
-HV_LD := $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096,--no-warn-rwx-segments \
+HV_LD := $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,--no-relax,-z,max-page-size=4096,--no-warn-rwx-segments \
 	-T $(HYP)/tenon.lds
 $(B)/$(HYP)/symbols0.S: scripts/symbols
 	@mkdir -p $(@D)
@@ -62,7 +62,7 @@ HV_HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin -fno-strict-aliasing $(WARN) -D
 define hv_host_library
 $(B)/$(1)/%.c.o: %.c
 	@mkdir -p $$(@D)
-	@echo '  $(2) $$<'; $(2) $(HV_HOST_CFLAGS) $(3) -MMD -c $$< -o $$@
+	@echo '  $(2) $$<'; $(2) $(HV_HOST_CFLAGS) $(3) -MMD -MP -c $$< -o $$@
 $(B)/$(1)/libhv.a: $(patsubst %,$(B)/$(1)/%.o,$(HV_HOST_SRCS))
 	@rm -f $$@
 	ar rcs $$@ $$^

@@ -96,9 +96,22 @@ static void __init hand_over(uint64_t start, uint64_t end)
 	frames_add(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
 }
 
+/* All RAM is ring 0's until it is handed over; what is no RAM may be a device's. */
+static void __init reserve_ram(void)
+{
+	for (unsigned i = 0; i < e820_count; i++) {
+		uint64_t start = ROUND_DOWN(e820_map[i].addr, PAGE_SIZE);
+		uint64_t end = ROUND_UP(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
+
+		if (e820_map[i].type == E820_RAM)
+			frames_reserve(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
+	}
+}
+
 void __init boot_pages_handover(void)
 {
 	live = false;
+	reserve_ram();
 	use(pool.end, pool_end);
 	frames_reserve(maddr_to_mfn(maddr(pool.end)), (pool_end - pool.end) >> PAGE_SHIFT);
 	frames_reserve(maddr_to_mfn(maddr((uint64_t)_image_start - IMAGE_BASE)),

@@ -21,7 +21,7 @@
 #define SLACK        (512UL << 10)
 #define REGION_ALIGN (4UL << 20)
 
-struct domain *dom0;
+
 
 /* A virtual range of the layout and the pfns it takes. */
 struct area {

@@ -5,6 +5,7 @@
  * are the Multiboot specifications' (0.6.96, 2.0).
  */
 #include "boot.h"
+#include "layout.h"
 #include "lib.h"
 
 #define MB1_MAGIC 0x2badb002u
@@ -54,6 +55,7 @@ struct mb2_mmap {
 struct boot_info boot_info __initdata;
 struct e820entry e820_map[E820_MAX];
 unsigned e820_count;
+static char rsdp_copy[36] __initdata;
 static char module_strings[BOOT_MODULES_MAX][1024] __initdata;
 
 static void __init *at(uint64_t machine)
@@ -147,8 +149,9 @@ static void __init parse_tag_v2(const struct mb2_tag *t)
 		break;
 	case MB2_ACPI_OLD:
 	case MB2_ACPI_NEW:
-		/* the tag holds a copy of the RSDP */
-		boot_info.rsdp = (uint64_t)(t + 1);
+		/* the tag holds a copy of the RSDP, and lies in memory that is reused */
+		memcpy(rsdp_copy, t + 1, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
+		boot_info.rsdp = (uint64_t)rsdp_copy - IMAGE_BASE;
 		break;
 	default:
 		break;

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "platform.h"
 #include "sched.h"
+#include "segments.h"
 #include "x86.h"
 
 char hypervisor_cmdline[1024];
@@ -39,6 +40,7 @@ static void __init cpu0_init(void)
 	struct cpu *c;
 
 	idt_init();
+	segments_init();
 	c = cpu_block_create(0);
 	if (!c)
 		panic("no memory for CPU 0");

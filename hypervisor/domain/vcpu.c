@@ -95,7 +95,7 @@ void vcpu_nmi_send(struct vcpu *v)
 
 /* -- vcpu_info -- */
 
-static struct vcpu_info *legacy_info(const struct vcpu *v)
+struct vcpu_info *vcpu_info_legacy(struct vcpu *v)
 {
 	return v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared_info->vcpu_info[v->id] : &no_info;
 }
@@ -110,13 +110,13 @@ struct vcpu_info *vcpu_info_get(struct vcpu *v)
 	/* Pairs with the release in vcpu_info_register(): the offset is there before the frame. */
 	m = mfn(__atomic_load_n(&v->info_mfn.n, __ATOMIC_ACQUIRE));
 	if (mfn_eq(m, INVALID_MFN))
-		return legacy_info(v);
+		return vcpu_info_legacy(v);
 	return (struct vcpu_info *)((char *)frame_map(m) + v->info_offset);
 }
 
 void vcpu_info_put(struct vcpu *v, struct vcpu_info *info)
 {
-	if (info == this_cpu()->vcpu_info || info == legacy_info(v))
+	if (info == this_cpu()->vcpu_info || info == vcpu_info_legacy(v))
 		return;
 	frame_unmap(info);
 }
@@ -127,7 +127,7 @@ static void info_move(struct vcpu *v, mfn_t m, unsigned offset)
 {
 	struct vcpu_info *to = (struct vcpu_info *)((char *)frame_map(m) + offset);
 
-	*to = *legacy_info(v);
+	*to = *vcpu_info_legacy(v);
 	if (v->id >= XEN_LEGACY_MAX_VCPUS)
 		to->evtchn_upcall_mask = 1;
 	v->info_offset = offset;
@@ -155,7 +155,7 @@ int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset)
 		arch_vcpu_sync(v);
 	info_move(v, m, offset);
 	if (v == current)
-		arch_vcpu_info_load(v);
+		arch_vcpu_info_moved(v);
 	vcpu_time_update(v);
 	return 0;
 }

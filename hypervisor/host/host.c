@@ -9,12 +9,15 @@
 #include "frame.h"
 #include "hypercall.h"
 
+#include <xen/sysctl.h>
+
 __thread struct cpu *host_cpu;
 uint8_t *host_memory;
 struct host_event host_journal[HOST_JOURNAL_MAX];
 unsigned host_journal_count;
 void (*host_fetch_hook)(gvaddr_t src, size_t n);
 cpumask_t cpus_online;
+uint64_t *m2p_table;
 uint64_t tlb_clock = 1;
 
 static struct cpu host_cpus[MAX_CPUS];
@@ -46,6 +49,8 @@ unsigned host_journal_find(enum host_event_kind kind)
 void host_machine_init(unsigned frames, unsigned cpus)
 {
 	host_frames = frames;
+	free(m2p_table);
+	m2p_table = calloc(frames, sizeof(*m2p_table));
 	host_memory = mmap(NULL, (size_t)frames << PAGE_SHIFT, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (host_memory == MAP_FAILED)
@@ -175,6 +180,12 @@ mfn_t arch_m2p_frame(unsigned long i)
 	return mfn(i);
 }
 
+int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries)
+{
+	(void)v, (void)base;
+	return entries > 8192 ? -EINVAL : 0;
+}
+
 bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)
 {
 	bool present = *desc >> 47 & 1, system = !(*desc >> 44 & 1);
@@ -212,6 +223,11 @@ int copy_to_guest(gvaddr_t dst, const void *src, size_t n)
 		return -EFAULT;
 	memcpy(p, src, n);
 	return 0;
+}
+
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
+{
+	return copy_to_guest(dst, src, n);
 }
 
 int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes)
@@ -270,7 +286,7 @@ void arch_vcpu_sync(struct vcpu *v)
 	journal(HOST_SYNC, (uint64_t)v, 0);
 }
 
-void arch_vcpu_info_load(struct vcpu *v)
+void arch_vcpu_info_moved(struct vcpu *v)
 {
 	(void)v;
 }
@@ -283,8 +299,7 @@ long arch_domctl(struct domain *d, struct xen_domctl *op)
 
 long arch_sysctl(struct xen_sysctl *op)
 {
-	(void)op;
-	return -ENOSYS;
+	return op->cmd == XEN_SYSCTL_physinfo ? 0 : -ENOSYS;
 }
 
 void arch_vcpu_set_retval(struct vcpu *v, long ret)
@@ -325,6 +340,16 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 	*mul = 0x80000000u;
 	*shift = 1;
 	*tsc_stamp = *ns_stamp = host_now;
+}
+
+bool arch_tsc_stable(void)
+{
+	return true;
+}
+
+uint64_t arch_cpu_physid(unsigned cpu)
+{
+	return (uint64_t)(cpu + 100) << 32 | cpu * 2;
 }
 
 void arch_timer_program(uint64_t deadline_ns)

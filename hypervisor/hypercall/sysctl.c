@@ -31,7 +31,7 @@ static long sysctl_physinfo(struct xen_sysctl *op)
 {
 	op->u.physinfo = (struct xen_sysctl_physinfo){
 		.threads_per_core = 1,
-		.cores_per_socket = 1,
+		.cores_per_socket = bit_count(cpus_online),
 		.nr_cpus = bit_count(cpus_online),
 		.max_cpu_id = bit_last(cpus_online),
 		.nr_nodes = 1,
@@ -87,6 +87,25 @@ static long sysctl_availheap(struct xen_sysctl *op)
 	if (op->u.availheap.node > 0)
 		return -EINVAL;
 	op->u.availheap.avail_bytes = frames_free << PAGE_SHIFT;
+	return 0;
+}
+
+/* All CPUs are reported as cores of one socket: the scheduler makes no other use of them. */
+static long sysctl_cputopoinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_cputopoinfo *t = &op->u.cputopoinfo;
+	uint32_t nr = bit_last(cpus_online) + 1;
+
+	for (uint32_t i = 0; t->cputopo.p && i < MIN(nr, t->num_cpus); i++) {
+		struct xen_sysctl_cputopo topo = { .core = i };
+
+		if (!(cpus_online & cpumask_of(i)))
+			topo.core = topo.socket = topo.node = ~0u;
+		if (copy_to_guest(guest_at(guest_ptr(t->cputopo.p), i, sizeof(topo)), &topo,
+				  sizeof(topo)))
+			return -EFAULT;
+	}
+	t->num_cpus = nr;
 	return 0;
 }
 
@@ -162,6 +181,7 @@ static long (*const sysctl_table[])(struct xen_sysctl *op) = {
 	[XEN_SYSCTL_getdomaininfolist] = sysctl_getdomaininfolist,
 	[XEN_SYSCTL_debug_keys] = sysctl_debug_keys,
 	[XEN_SYSCTL_availheap] = sysctl_availheap,
+	[XEN_SYSCTL_cputopoinfo] = sysctl_cputopoinfo,
 	[XEN_SYSCTL_numainfo] = sysctl_numainfo,
 	[XEN_SYSCTL_cpupool_op] = sysctl_cpupool_op,
 	[XEN_SYSCTL_scheduler_op] = sysctl_scheduler_op,

@@ -64,8 +64,8 @@ mfn_t arch_vcpu_root(const struct vcpu *v);
 /* Load the running vCPU's root for its present mode (v->root_kernel or v->root_user); flushes guest
  * translations. */
 void arch_root_load(struct vcpu *v);
-/* The frames where the machine-to-physical table is stored, for machphys_mfn_list: frame of the
- * i-th 2 MiB piece. */
+/* The frames where the machine-to-physical table is stored, for machphys_mfn_list: first of the 512
+ * consecutive frames of the i-th 2 MiB piece. */
 mfn_t arch_m2p_frame(unsigned long i);
 
 /*
@@ -74,6 +74,8 @@ mfn_t arch_m2p_frame(unsigned long i);
  * passed entries are written to it.
  */
 bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
+/* MMUEXT_SET_LDT: the running vCPU's LDT is `entries` descriptors at base (0: none). 0, -EINVAL. */
+int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
 
 /* -- guest memory -- */
 
@@ -83,6 +85,8 @@ bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
  */
 int copy_from_guest(void *dst, gvaddr_t src, size_t n) __must_check;
 int copy_to_guest(gvaddr_t dst, const void *src, size_t n) __must_check;
+/* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode. */
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) __must_check;
 /* Atomically compare and exchange 1, 2, 4 or 8 bytes, aligned; *old is what was found. 0 or
  * -EFAULT. */
 int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes) __must_check;
@@ -111,7 +115,7 @@ void arch_context_switch(struct vcpu *next);
 void arch_vcpu_sync(struct vcpu *v);
 /* v is current and its vcpu_info has moved (info_mfn, info_offset): set this CPU's cpu->vcpu_info
  * anew. */
-void arch_vcpu_info_load(struct vcpu *v);
+void arch_vcpu_info_moved(struct vcpu *v);
 /* Hypercall return value of a vCPU that is not running (VCPU woken from SCHEDOP_poll and the like).
  */
 void arch_vcpu_set_retval(struct vcpu *v, long ret);
@@ -144,6 +148,8 @@ uint64_t now_ns(void);
 /* The raw time-stamp counter and the pvclock parameters that turn it into now_ns(). */
 uint64_t arch_tsc(void);
 void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp);
+/* The counter runs at one rate and shows one time on all CPUs: guests may use it without ring 0. */
+bool arch_tsc_stable(void);
 /* Program this CPU's one-shot timer to interrupt at an absolute now_ns() (0: never). A deadline in
  * the past fires at once. */
 void arch_timer_program(uint64_t deadline_ns);
@@ -152,9 +158,15 @@ uint64_t arch_wallclock_boot(void);
 
 /* -- machine -- */
 
+/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
+uint64_t arch_cpu_physid(unsigned cpu);
+
 enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 /* Stop all CPUs and reset or halt; honours the noreboot option. */
-void arch_machine_stop(enum machine_action action) __noreturn;
+void arch_machine_stop(/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
+uint64_t arch_cpu_physid(unsigned cpu);
+
+enum machine_action action) __noreturn;
 void arch_panic(const char *text) __noreturn;
 
 #include <arch/arch.h>

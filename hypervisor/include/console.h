@@ -54,5 +54,7 @@ bool log_guest_admits(enum log_level level);
 bool uart_init(const char *settings);
 /* Send a byte, waiting while the line is busy (bounded). No effect before uart_init(). */
 void uart_putc(char c);
+/* The line's interrupt: hand what has come in to console_input(). */
+void uart_interrupt(void);
 
 #endif

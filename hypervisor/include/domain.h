@@ -122,6 +122,8 @@ struct domain {
 	uint32_t page_head; /* list of frames through frame.next/prev; FRAME_NONE if empty */
 	uint64_t tot_pages, max_pages;
 	uint64_t relinquish_at; /* progress of domain_relinquish_memory() */
+	struct e820entry *e820; /* XENMEM_set_memory_map; NULL: none */
+	unsigned e820_count;
 
 	cpumask_t dirty_cpus;  /* atomic: CPUs whose TLB may hold the domain's translations */
 	unsigned address_bits; /* frames must lie below 2^this (PV32); 64: anywhere */
@@ -234,6 +236,8 @@ void debug_key(char key);
  * running vCPU. */
 struct vcpu_info *vcpu_info_get(struct vcpu *v) __must_check;
 void vcpu_info_put(struct vcpu *v, struct vcpu_info *info);
+/* Where it is while none is registered: its slot in shared_info, or a place nobody reads. */
+struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
 /* VCPUOP_register_vcpu_info: 0, -EINVAL (offset unaligned or crossing, twice, frame not ordinary
  * memory). */
 int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) __must_check;

@@ -28,6 +28,7 @@
 #define EDEADLK    35
 #define ENOSYS     38
 #define ENODATA    61
+#define ETIME      62
 #define EADDRINUSE 98
 #define EBADRQC    56
 #define EILSEQ     84

@@ -125,6 +125,16 @@ int domain_frames_alloc(struct domain *d, unsigned order, unsigned address_bits,
 /* Drop the allocation reference: the frame is freed when the last reference goes. -EINVAL if it is
  * not d's or was dropped already. */
 int domain_frame_release(struct domain *d, mfn_t m) __must_check;
+/*
+ * For XENMEM_exchange: take a frame out of d's use if nothing but d's allocation holds it (true),
+ * put it back, or free it. It stays counted in tot_pages, and in d's list, until freed.
+ */
+bool domain_frame_steal(struct domain *d, mfn_t m) __must_check;
+void domain_frame_unsteal(mfn_t m);
+/* `replaced`: frames for it were assigned already, tot_pages stays. */
+void domain_frame_free(struct domain *d, mfn_t m, bool replaced);
+/* Make fresh frames d's, beyond what tot_pages counts. 0, -EINVAL (dying). */
+int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) __must_check;
 /* Take all memory back from a dying domain: unpin, drop allocation references. -ERESTART when
  * preempted. */
 int domain_relinquish_memory(struct domain *d) __must_check;
@@ -190,6 +200,9 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) __must_che
  */
 int pt_unmap(const struct pt_context *c, gvaddr_t va, uint64_t pte, mfn_t m,
 	     bool writable) __must_check;
+/* CPUs that may run vCPUs of v's domain out of a guest's bitmap (as UVMF_MULTI has it). 0, -EFAULT.
+ */
+int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) __must_check;
 /* Finish a devalidation the vCPU's last operation had to leave; first thing in every page-table
  * hypercall. Under no lock. 0 or -ERESTART. */
 int table_giveup_finish(struct vcpu *v) __must_check;
@@ -246,6 +259,7 @@ void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool w
 
 /* -- machine-to-physical table (mm/m2p.c) -- */
 #define M2P_INVALID (~0ULL)
+extern uint64_t *m2p_table; /* writable view, set by arch at boot */
 void m2p_set(mfn_t m, uint64_t gpfn);
 uint64_t m2p_get(mfn_t m);
 

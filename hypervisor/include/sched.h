@@ -27,10 +27,30 @@ void vcpu_unblock_flag(struct vcpu *v, uint32_t flag);
 void vcpu_pause(struct vcpu *v);
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
-bool vcpu_runnable(const struct vcpu *v);
+static inline bool vcpu_runnable(const struct vcpu *v)
+{
+	return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count));
+}
+/* A vCPU by a number that a guest gave; NULL if there is none. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
+{
+	if (id >= d->max_vcpus)
+		return NULL;
+	return __atomic_load_n(&d->vcpu[index_nospec(id, d->max_vcpus)], __ATOMIC_ACQUIRE);
+}
 
-/* SCHEDOP_block: block unless an event is pending. SCHEDOP_yield. SCHEDOP_poll with checked ports.
- */
+/* Something for the vCPU to look at (event, NMI): wake it from block or poll, or interrupt the CPU it
+ * runs on. Any context below RANK_SCHED. */
+void vcpu_kick(struct vcpu *v);
+
+/* SCHEDOP_poll on ports that have been checked (n > 0): wait until one is pending, an event can be
+ * delivered, or system time `timeout` (0: none). */
+void vcpu_poll(const port_t *ports, unsigned n, uint64_t timeout);
+/* End v's poll, if it is in one. */
+void vcpu_poll_end(struct vcpu *v);
+void vcpu_poll_timeout(void *v);
+
+/* SCHEDOP_block: block unless an event is pending. SCHEDOP_yield. */
 void vcpu_block(void);
 void vcpu_yield(void);
 

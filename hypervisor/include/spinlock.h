@@ -22,7 +22,11 @@ enum lock_rank {
 	RANK_PAGES,    /* a domain's page list and counts */
 	RANK_IOMEM,    /* a domain's device-memory ranges */
 	RANK_EVTCHN,   /* a domain's port table */
-	RANK_IRQ,      /* an irq descriptor, pirq bindings */
+	RANK_PIRQ,     /* pirq tables and bindings of all domains, vector tables */
+	RANK_IRQ,      /* an irq descriptor */
+	RANK_VIRQ,     /* who handles global VIRQs */
+	RANK_PORT,     /* one event channel */
+	RANK_FIFO,     /* a vCPU's FIFO event queues */
 	RANK_SCHED,    /* a CPU's run queue */
 	RANK_TIMER,    /* a CPU's timer queue */
 	RANK_FRAMES,   /* the machine's free frames */

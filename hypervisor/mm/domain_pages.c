@@ -239,6 +239,7 @@ static bool first_frame(struct domain *d, mfn_t *m)
 		spin_unlock(&d->page_lock);
 		if (n == FRAME_NONE)
 			return false;
+		arch_spin_wait();
 	} while (!frame_get(mfn(n), d));
 	*m = mfn(n);
 	return true;
@@ -257,6 +258,8 @@ int domain_relinquish_memory(struct domain *d)
 		if (rc == -ERESTART || hypercall_preempt())
 			return -ERESTART;
 	}
+	heap_free(d->e820);
+	d->e820 = NULL;
 	return 0;
 }
 

@@ -225,112 +225,97 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left)
 /* -- operations under no lock
  * ---------------------------------------------------------------------------------- */
 
-static int pin_step(struct domain *d, mfn_t m, unsigned level)
+/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one. */
+static int step_end(struct domain *d, unsigned left, int rc)
+{
+	spin_unlock(&d->mm_lock);
+	this_cpu()->preempt_budget += (pt_work() - left) / 2;
+	return rc;
+}
+
+static bool is_dying(const struct domain *d)
+{
+	return READ_ONCE(d->state) >= DOM_DYING;
+}
+
+int table_get(struct domain *d, mfn_t m, unsigned level)
 {
 	unsigned left = pt_work();
-	struct frame *f;
-	int rc = table_ref(d, m, level, &left);
+	int rc;
+
+	spin_lock(&d->mm_lock);
+	rc = is_dying(d) ? -EINVAL : table_ref(d, m, level, &left);
+	return step_end(d, left, rc);
+}
+
+int table_put(struct domain *d, mfn_t m)
+{
+	unsigned left = pt_work();
+	int rc;
+
+	spin_lock(&d->mm_lock);
+	rc = table_drop(d, m, &left);
+	return step_end(d, left, rc);
+}
+
+int table_put_resume(struct domain *d, mfn_t m)
+{
+	unsigned left = pt_work();
+	int rc;
+
+	spin_lock(&d->mm_lock);
+	rc = table_take_down(d, m, &left);
+	return step_end(d, left, rc);
+}
+
+static int pin_locked(struct domain *d, mfn_t m, unsigned level, unsigned *left)
+{
+	struct frame *f = frame_of(m);
+	int rc = is_dying(d) ? -EINVAL : table_ref(d, m, level, left);
 
 	if (rc)
 		return rc;
-	f = frame_of(m);
 	if (type_load(f) & FTF_PINNED) {
-		rc = table_drop(d, m, &left); /* not the last: the pin's is left */
+		rc = table_drop(d, m, left); /* not the last: the pin's is left */
 		return rc ? rc : -EINVAL;
 	}
 	__atomic_fetch_or(&f->type, FTF_PINNED, __ATOMIC_RELAXED);
 	return 0;
 }
 
-static int unpin_step(struct domain *d, mfn_t m, unsigned level __unused)
+int table_pin(struct domain *d, mfn_t m, unsigned level)
 {
 	unsigned left = pt_work();
-	struct frame *f;
-	uint64_t t;
-	int rc = -EINVAL;
-
-	if (!frame_get(m, d))
-		return -EPERM;
-	f = frame_of(m);
-	t = type_load(f);
-	if (t & FTF_PINNED) {
-		__atomic_fetch_and(&f->type, ~FTF_PINNED, __ATOMIC_RELAXED);
-		rc = table_drop(d, m, &left);
-	} else if (t & FTF_PARTIAL) {
-		rc = table_retreat(d, f, &left);
-	}
-	frame_put(m);
-	return rc;
-}
-
-static int get_step(struct domain *d, mfn_t m, unsigned level)
-{
-	unsigned left = pt_work();
-
-	return table_ref(d, m, level, &left);
-}
-
-static int put_step(struct domain *d, mfn_t m, unsigned level __unused)
-{
-	unsigned left = pt_work();
-
-	return table_drop(d, m, &left);
-}
-
-static int resume_step(struct domain *d, mfn_t m, unsigned level __unused)
-{
-	unsigned left = pt_work();
-
-	return table_take_down(d, m, &left);
-}
-
-typedef int table_step(struct domain *, mfn_t, unsigned);
-
-static int step_locked(table_step *step, struct domain *d, mfn_t m, unsigned level)
-{
 	int rc;
 
 	spin_lock(&d->mm_lock);
-	rc = step(d, m, level);
-	spin_unlock(&d->mm_lock);
-	return rc;
+	rc = pin_locked(d, m, level, &left);
+	return step_end(d, left, rc);
 }
 
-/* Repeat a step until it is done or the hypercall has had its time. */
-static int steps(table_step *step, struct domain *d, mfn_t m, unsigned level)
+/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so. */
+static int unpin_locked(struct domain *d, mfn_t m, unsigned *left)
 {
-	int rc = step_locked(step, d, m, level);
+	struct frame *f = frame_of(m);
+	uint64_t t = type_load(f);
 
-	while (rc == -ERESTART && !hypercall_preempt())
-		rc = step_locked(step, d, m, level);
-	return rc;
-}
-
-int table_get(struct domain *d, mfn_t m, unsigned level)
-{
-	return steps(get_step, d, m, level);
-}
-
-int table_put(struct domain *d, mfn_t m)
-{
-	int rc = step_locked(put_step, d, m, 0);
-
-	return rc == -ERESTART && !hypercall_preempt() ? table_put_resume(d, m) : rc;
-}
-
-int table_put_resume(struct domain *d, mfn_t m)
-{
-	return steps(resume_step, d, m, 0);
-}
-
-int table_pin(struct domain *d, mfn_t m, unsigned level)
-{
-	return steps(pin_step, d, m, level);
+	if (t & FTF_PINNED) {
+		__atomic_fetch_and(&f->type, ~FTF_PINNED, __ATOMIC_RELAXED);
+		return table_drop(d, m, left);
+	}
+	return t & FTF_PARTIAL ? table_retreat(d, f, left) : -EINVAL;
 }
 
 int table_unpin(struct domain *d, mfn_t m)
 {
-	int rc = step_locked(unpin_step, d, m, 0);
+	unsigned left = pt_work();
+	int rc;
 
-	return rc == -ERESTART && !hypercall_preempt() ? table_put_resume(d, m) : rc;
+	if (!frame_get(m, d))
+		return -EPERM;
+	spin_lock(&d->mm_lock);
+	rc = unpin_locked(d, m, &left);
+	rc = step_end(d, left, rc);
+	frame_put(m);
+	return rc;
 }

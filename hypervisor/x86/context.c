@@ -198,13 +198,13 @@ static void load(struct cpu *c, struct vcpu *v)
 static void info_map(struct cpu *c, struct vcpu *v)
 {
 	if (mfn_eq(v->info_mfn, INVALID_MFN))
-		c->vcpu_info = &v->domain->shared_info->vcpu_info[v->id];
+		c->vcpu_info = vcpu_info_legacy(v);
 	else
 		c->vcpu_info = (void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) +
 					v->info_offset);
 }
 
-void arch_vcpu_info_moved(struct vcpu *v)
+void arch_vcpu_info_load(struct vcpu *v)
 {
 	if (v == current)
 		info_map(this_cpu(), v);
@@ -322,19 +322,10 @@ int arch_vcpu_release(struct vcpu *v)
 
 	arch_vcpu_sync(v);
 	segments_release(v);
-	while (!mfn_eq(v->root_user, INVALID_MFN)) {
-		rc = table_put(v->domain, v->root_user);
-		if (rc)
-			return rc;
-		v->root_user = INVALID_MFN;
-	}
-	while (!mfn_eq(v->root_kernel, INVALID_MFN)) {
-		rc = table_put(v->domain, v->root_kernel);
-		if (rc)
-			return rc;
-		v->root_kernel = INVALID_MFN;
-	}
-	return 0;
+	rc = vcpu_root_set(v, INVALID_MFN, true);
+	if (!rc)
+		rc = vcpu_root_set(v, INVALID_MFN, false);
+	return rc ? rc : table_giveup_finish(v);
 }
 
 void arch_vcpu_set_retval(struct vcpu *v, long ret)

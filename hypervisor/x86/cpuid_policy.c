@@ -5,6 +5,7 @@
  * save), and the hypervisor's own leaves
  * (<xen/arch-x86/cpuid.h>). Leaves that are not named here read as zero.
  */
+#include "cpu_policy.h"
 #include "emulate.h"
 
 #include <xen/arch-x86/cpuid.h>
@@ -194,6 +195,34 @@ static void leaf_basic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, ui
 	}
 }
 
+/* What a toolstack set for the domain takes features away; it gives none. OSXSAVE and the hypervisor
+ * bit say how the guest runs. */
+static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
+{
+	uint32_t set[4];
+
+	if (!cpu_policy_find(v->domain, leaf, subleaf, set))
+		return;
+	switch (leaf) {
+	case 1:
+		r[A] = set[A];
+		r[C] &= set[C] | BIT(27) | BIT(31);
+		r[D] &= set[D];
+		break;
+	case 7:
+	case 0x80000001:
+		r[B] &= set[B];
+		r[C] &= set[C];
+		r[D] &= set[D];
+		break;
+	case 0x80000002 ... 0x80000004:
+		memcpy(r, set, sizeof(set));
+		break;
+	default:
+		break;
+	}
+}
+
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
 	if (leaf - XEN_CPUID_FIRST_LEAF <= XEN_CPUID_MAX_NUM_LEAVES) {
@@ -205,4 +234,6 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t
 		leaf_extended(v, leaf, r);
 	else
 		leaf_basic(v, leaf, subleaf, r);
+	if (v->domain->cpu_policy)
+		toolstack_apply(v, leaf, subleaf, r);
 }

@@ -201,6 +201,7 @@ void __init own_map_init(uint64_t nr_frames)
 	m2p_table = (uint64_t *)M2P_RW_BASE;
 	frame_table = (struct frame *)FRAMES_BASE;
 	frame_count = nr_frames;
+	frames_init();
 }
 
 /* The image's pages get the rights their contents need: W^X from here on. */

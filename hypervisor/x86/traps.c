@@ -33,6 +33,12 @@ static void page_fault(struct regs *r, uint32_t error_code)
 	guest_page_fault(r, cr2, error_code);
 }
 
+/* May the present mode call this gate? The guest kernel counts as level 1, its users as level 3. */
+static bool gate_open(const struct trap_info *t)
+{
+	return TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3);
+}
+
 /* #GP with the IDT bit: the guest executed int n, whose gate ring 0 keeps to itself. */
 static bool software_interrupt(struct regs *r, uint32_t error_code)
 {
@@ -40,7 +46,7 @@ static bool software_interrupt(struct regs *r, uint32_t error_code)
 	unsigned vector = error_code >> 3 & 0xff;
 	const struct trap_info *t = &v->arch.traps[vector];
 
-	if ((error_code & 7) != 2 || !t->address || (TI_GET_DPL(t) < 3 && !guest_in_kernel(v)))
+	if ((error_code & 7) != 2 || !t->address || !gate_open(t))
 		return false;
 	r->rip += 2;
 	guest_trap(r, vector, 0);
@@ -85,7 +91,7 @@ static void int80(struct regs *r)
 {
 	const struct trap_info *t = &current->arch.traps[VEC_INT80];
 
-	if (t->address && (TI_GET_DPL(t) == 3 || guest_in_kernel(current))) {
+	if (t->address && gate_open(t)) {
 		guest_trap(r, VEC_INT80, 0);
 		return;
 	}
@@ -98,7 +104,7 @@ static void breakpoint(struct regs *r, unsigned vector)
 {
 	const struct trap_info *t = &current->arch.traps[vector];
 
-	if (t->address && TI_GET_DPL(t) < 3 && !guest_in_kernel(current)) {
+	if (t->address && !gate_open(t)) {
 		r->rip -= 1;
 		guest_trap(r, TRAP_GP, vector * 8 + 2);
 		return;

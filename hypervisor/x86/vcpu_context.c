@@ -32,8 +32,10 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, stru
 	if (rc) {
 		/* the kernel root was valid before or stays so by this very reference: dropping it
 		 * may be preempted */
-		while (table_put(v->domain, kernel) == -ERESTART)
-			;
+		int put = table_put(v->domain, kernel);
+
+		while (put == -ERESTART)
+			put = table_put_resume(v->domain, kernel);
 		return rc;
 	}
 	out->user = user;

@@ -63,6 +63,9 @@
 /* where the image lies in machine memory, and so IMAGE_BASE + it in virtual */
 #define IMAGE_LOAD UL(0x200000)
 
+/* where other CPUs start: a page below 1 MiB that is never handed out */
+#define TRAMPOLINE 0x8000
+
 /* selectors: the ABI's FLAT_RING* (xen-x86_64.h) and ring 0's own, all in page 14 of the GDT */
 #define GDT_RESERVED_FIRST UL(0xe000)
 #define SEL_HV_CS          0xe008

@@ -13,7 +13,5 @@
 bool uart_present(void);
 /* Let received bytes interrupt. */
 void uart_interrupts_on(void);
-/* COM1's interrupt: hand what has come in to console_input(). */
-void uart_interrupt(void);
 
 #endif

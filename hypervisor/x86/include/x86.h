@@ -207,7 +207,6 @@ void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
 const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root;   /* ring 0's own root table: the idle address space */
-extern uint64_t *m2p_table; /* writable view of the M2P */
 
 /* -- CPUs (x86/percpu.c, x86/smp.c) -- */
 
@@ -298,13 +297,12 @@ int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
 long gs_user_selector_load(uint16_t sel);
 /* In a kick interrupt: give up the idle vCPU that another CPU wants. */
 void context_serve(void);
-/* The running vCPU registered another vcpu_info. */
-void arch_vcpu_info_moved(struct vcpu *v);
-/* LDT and GDT (x86/segments.c). */
-int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
 
 /* The time-stamp counter's rate (x86/clock.c). */
 uint32_t tsc_khz(void);
+
+/* Write the stubs of a 64-bit guest's hypercall page (x86/domctl.c). */
+void hypercall_page_fill(uint8_t *page);
 
 /* -- panic (x86/panic.c) -- */
 void regs_dump(const struct regs *r);

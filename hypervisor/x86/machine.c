@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* How the machine ends: reset by the means it has, best first, or halt; and ACPI's sleep states for dom0. */
+#include "acpi.h"
+#include "apic.h"
+#include "console.h"
+#include "machine.h"
+#include "options.h"
+#include "x86.h"
+
+#define PM1_SLEEP_ENABLE (1u << 13)
+
+static void __noreturn halt(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+static void reset_by_acpi(void)
+{
+	if (!acpi.reset_supported)
+		return;
+	if (acpi.reset.is_port)
+		outb((uint16_t)acpi.reset.address, acpi.reset_value);
+}
+
+static void reset_by_keyboard_controller(void)
+{
+	for (unsigned i = 0; i < 10000 && inb(0x64) & 2; i++)
+		cpu_pause();
+	outb(0x64, 0xfe);
+}
+
+static void reset_by_chipset(void)
+{
+	uint8_t v = inb(0xcf9) & ~6;
+
+	outb(0xcf9, v | 2);
+	clock_delay_us(50);
+	outb(0xcf9, v | 6);
+}
+
+static void __noreturn reset_by_triple_fault(void)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __packed none = { 0, 0 };
+
+	__asm__ volatile("lidt %0; int3" : : "m"(none));
+	halt();
+}
+
+static void __noreturn reset(void)
+{
+	static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard_controller, reset_by_chipset };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+		ways[i]();
+		clock_delay_us(50000);
+	}
+	reset_by_triple_fault();
+}
+
+void arch_machine_stop(enum machine_action action)
+{
+	static bool stopping;
+
+	/* a second one, from a fault on the way down, only halts */
+	if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST))
+		halt();
+	if (lapic_present())
+		lapic_stop_others();
+	if (action == MACHINE_REBOOT && !options.noreboot)
+		reset();
+	printk(LOG_INFO, "halted\n");
+	halt();
+}
+
+int machine_sleep(uint16_t pm1a_control, uint16_t pm1b_control)
+{
+	if (!acpi.pm1a_control)
+		return -ENODEV;
+	outw(acpi.pm1a_control, (uint16_t)(pm1a_control & ~PM1_SLEEP_ENABLE));
+	if (acpi.pm1b_control)
+		outw(acpi.pm1b_control, (uint16_t)(pm1b_control & ~PM1_SLEEP_ENABLE));
+	outw(acpi.pm1a_control, (uint16_t)(pm1a_control | PM1_SLEEP_ENABLE));
+	if (acpi.pm1b_control)
+		outw(acpi.pm1b_control, (uint16_t)(pm1b_control | PM1_SLEEP_ENABLE));
+	return 0;
+}
