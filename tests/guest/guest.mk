@@ -19,6 +19,7 @@ $(B)/$(GUEST)/%.S.o: $(GUEST)/%.S
 	$(CC) $(KIT_CPPFLAGS) -D__ASSEMBLY__ -I$(GUEST) -g -MMD -c $< -o $@
 
 # A test may choose other ELF notes: GUEST_NOTES_name.
+GUEST_NOTES_boot_notes = $(KIT_NOTES_FULL)
 $(B)/$(GUEST)/%.elf: $(B)/$(GUEST)/%.c.o $(GUEST_SHARED) $(KIT_START) $(KIT_NOTES) $(KIT_NOTES_FULL) $(KIT_LIB) \
 		$(KIT)/pv64/pv64.lds
 	$(CC) $(KIT_LDFLAGS) $(KIT_START) $(or $(GUEST_NOTES_$*),$(KIT_NOTES)) $< $(GUEST_SHARED) $(KIT_LIB) -o $@
