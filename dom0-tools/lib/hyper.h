@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define __XEN_TOOLS__ 1
 #include <xen/xen.h>
 #include <xen/domctl.h>
 #include <xen/memory.h>

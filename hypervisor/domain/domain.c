@@ -349,7 +349,7 @@ void domain_shutdown(struct domain *d, unsigned code)
 	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
 	if (first) {
 		d->state = DOM_SHUTDOWN;
-		d->shutdown_code = code;
+		d->shutdown_code = d->shutdown_latch ? d->shutdown_latch & 0xff : code;
 		d->shut_down = true;
 		for_each_vcpu (d, v) {
 			v->shut_down = true;

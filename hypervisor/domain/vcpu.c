@@ -88,7 +88,7 @@ uint64_t vcpu_cpu_time(const struct vcpu *v)
 void vcpu_nmi_send(struct vcpu *v)
 {
 	__atomic_fetch_or(&v->pending_traps, VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
-	vcpu_unblock_flag(v, VPF_BLOCKED | VPF_POLL);
+	vcpu_kick(v);
 	/* If it runs elsewhere by now, it took the trap along when it was switched in. */
 	cpu_raise(READ_ONCE(v->processor), CPU_WORK_TRAP);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kinds of ports: how each comes to be. Each function decides under the domain's lock, then does. */
+/* The kinds of ports: how each comes to be. Each function decides under the domain's lock, then
+ * does. */
 #include "irq.h"
 #include "port_bind.h"
 

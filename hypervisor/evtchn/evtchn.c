@@ -2,9 +2,9 @@
 /*
  * A domain's port table and the life of a port.
  *
- *   FREE -> UNBOUND <-> INTERDOMAIN, FREE -> PIRQ, VIRQ, IPI; each -> FREE by close, by reset or with
- *   the domain. When one end of an INTERDOMAIN pair is closed, the other becomes UNBOUND.
- *   Port 0 is RESERVED.
+ *   FREE -> UNBOUND <-> INTERDOMAIN, FREE -> PIRQ, VIRQ, IPI; each -> FREE by close, by reset or
+ * with the domain. When one end of an INTERDOMAIN pair is closed, the other becomes UNBOUND. Port 0
+ * is RESERVED.
  *
  * Invariants (evtchn_check_invariants()):
  *  I1 a bit in bucket.used is set exactly for the ports that are not FREE; active_ports counts the
@@ -14,10 +14,10 @@
  *  I4 an open port's vcpu exists, or is 0
  *  I5 valid_ports only grows, and every bucket below it has its ports
  *
- * Locks: the domain's (RANK_EVTCHN) for opening, closing, binding; two domains' in address order for a
- * pair. Each port has a lock (RANK_PORT) besides, so that sending takes that alone: while the sender
- * holds its own end's lock, its peer can be neither closed nor rebound, which takes both, and the
- * remote domain cannot go away.
+ * Locks: the domain's (RANK_EVTCHN) for opening, closing, binding; two domains' in address order
+ * for a pair. Each port has a lock (RANK_PORT) besides, so that sending takes that alone: while the
+ * sender holds its own end's lock, its peer can be neither closed nor rebound, which takes both,
+ * and the remote domain cannot go away.
  */
 #include "hypercall.h"
 #include "irq.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FIFO delivery. The guest gives pages for an array of event words, one per port, and for each vCPU a
- * control block with the heads of 16 queues. A queue is a singly linked list through the words:
+ * FIFO delivery. The guest gives pages for an array of event words, one per port, and for each vCPU
+ * a control block with the heads of 16 queues. A queue is a singly linked list through the words:
  *
  *   PENDING  set by ring 0, cleared by the guest     MASKED  set by the guest
  *   LINKED   in a queue: set by ring 0, cleared by the guest when it takes the word off
- *   LINK     next port of the queue, 0 at the end    BUSY    ring 0 wants to write LINK: guest waits
+ *   LINK     next port of the queue, 0 at the end    BUSY    ring 0 wants to write LINK: guest
+ * waits
  *
- * Ring 0 remembers a queue's tail. A new port is hooked to the tail's word while that is still LINKED;
- * if it is not, the guest has emptied the queue and the port becomes the head.
+ * Ring 0 remembers a queue's tail. A new port is hooked to the tail's word while that is still
+ * LINKED; if it is not, the guest has emptied the queue and the port becomes the head.
  *
  * The words belong to a hostile guest. Ring 0 never follows a link, only writes; all exchanges are
  * bounded; a guest that spoils its words loses its own events.
@@ -61,9 +62,9 @@ static int try_link(event_word_t *w, port_t port)
 	if (!(old & LINKED))
 		return 0;
 	return __atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED) ?
-		       1 :
-		       -1;
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+		       ? 1
+		       : -1;
 }
 
 static bool link_behind(event_word_t *w, port_t port)
@@ -82,7 +83,8 @@ static bool link_behind(event_word_t *w, port_t port)
 	return rc > 0;
 }
 
-/* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held. */
+/* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held.
+ */
 static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, unsigned prio,
 		   port_t port)
 {
@@ -98,7 +100,8 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 	return !linked;
 }
 
-/* The port was linked for another queue last time: it is not that one's tail any more. Locks held. */
+/* The port was linked for another queue last time: it is not that one's tail any more. Locks held.
+ */
 static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu,
 			    unsigned prio, port_t port)
 {
@@ -139,7 +142,8 @@ static void control_notify(struct vcpu *v, unsigned prio, port_t head)
 	frame_unmap(page);
 }
 
-/* The port is pending, unmasked and was not linked: put it in the queue of its vCPU and priority. */
+/* The port is pending, unmasked and was not linked: put it in the queue of its vCPU and priority.
+ */
 static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_word_t *w)
 {
 	unsigned vcpu = READ_ONCE(c->vcpu), prio = READ_ONCE(c->priority);
@@ -237,8 +241,8 @@ bool fifo_linked(struct domain *d, port_t port)
 /* -- set-up -- */
 
 /* Memory and references for a control block; what was allocated goes with fifo_release(). */
-static int init_check(struct domain *d, struct evtchn_fifo_domain **f,
-		      struct evtchn_fifo_vcpu **q, mfn_t control)
+static int init_check(struct domain *d, struct evtchn_fifo_domain **f, struct evtchn_fifo_vcpu **q,
+		      mfn_t control)
 {
 	*f = d->evtchn.fifo ? d->evtchn.fifo : heap_alloc(sizeof(**f));
 	*q = heap_alloc(sizeof(**q));

@@ -36,7 +36,7 @@ struct evtchn {
 		struct {
 			struct domain *domain;
 			port_t port;
-		} remote;      /* PORT_INTERDOMAIN */
+		} remote;       /* PORT_INTERDOMAIN */
 		domid_t binder; /* PORT_UNBOUND: who may bind */
 		uint32_t pirq, virq;
 	};
@@ -79,8 +79,6 @@ static inline struct evtchn *port_lock(const struct domain *d, port_t port)
 void port_raise(struct domain *d, struct evtchn *c, port_t port);
 /* Set evtchn_upcall_pending in info, and wake or kick v if it was not set. */
 void vcpu_notify(struct vcpu *v, struct vcpu_info *info);
-/* A port is marked pending: wake the vCPUs that poll it (sched/poll.c). */
-void poll_notify(struct domain *d, port_t port);
 
 /* 2-level (evtchn/twolevel.c) */
 unsigned twolevel_ports(const struct domain *d);

@@ -24,8 +24,8 @@ void vcpu_mark_events_pending(struct vcpu *v)
 bool vcpu_event_pending(struct vcpu *v)
 {
 	struct vcpu_info *info = vcpu_info_get(v);
-	bool pending = READ_ONCE(info->evtchn_upcall_pending) &&
-		       !READ_ONCE(info->evtchn_upcall_mask);
+	bool pending =
+		READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
 
 	vcpu_info_put(v, info);
 	return pending;

@@ -13,14 +13,14 @@ unsigned twolevel_ports(const struct domain *d)
 
 static void *pending_bits(const struct domain *d)
 {
-	return likely(!d->pv32) ? (void *)d->shared_info->evtchn_pending :
-				  (char *)d->shared_info + COMPAT_SHARED_PENDING;
+	return likely(!d->pv32) ? (void *)d->shared_info->evtchn_pending
+				: (char *)d->shared_info + COMPAT_SHARED_PENDING;
 }
 
 static void *mask_bits(const struct domain *d)
 {
-	return likely(!d->pv32) ? (void *)d->shared_info->evtchn_mask :
-				  (char *)d->shared_info + COMPAT_SHARED_MASK;
+	return likely(!d->pv32) ? (void *)d->shared_info->evtchn_mask
+				: (char *)d->shared_info + COMPAT_SHARED_MASK;
 }
 
 static void select_and_notify(struct domain *d, struct vcpu *v, port_t port)

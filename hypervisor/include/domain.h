@@ -40,6 +40,7 @@ struct vcpu {
 
 	/* only this vCPU (or whoever stopped it): */
 	bool initialised; /* has a context */
+	bool initialising; /* VCPUOP_initialise is at it (domain_lock) */
 	bool shut_down;   /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel,
 		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
@@ -75,6 +76,7 @@ struct vcpu {
 #define VPF_DOWN    (1u << 0) /* not brought up, or VCPUOP_down */
 #define VPF_BLOCKED (1u << 1) /* SCHEDOP_block */
 #define VPF_POLL    (1u << 2) /* SCHEDOP_poll */
+#define VPF_CAPPED  (1u << 3) /* its domain has used up its cap for now */
 /* pending_traps: */
 #define VCPU_TRAP_NMI (1u << 0)
 
@@ -103,6 +105,7 @@ struct domain {
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
+	unsigned shutdown_latch; /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
 	bool shut_down;         /* and not resumed since: state may be DYING by now */
 	unsigned pause_count;   /* pauses a toolstack holds; a new domain has one */
 	unsigned pause_depth;   /* domain_pause() in force; a vCPU is created with as many */

@@ -39,16 +39,18 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
 	return __atomic_load_n(&d->vcpu[index_nospec(id, d->max_vcpus)], __ATOMIC_ACQUIRE);
 }
 
-/* Something for the vCPU to look at (event, NMI): wake it from block or poll, or interrupt the CPU it
- * runs on. Any context below RANK_SCHED. */
+/* Something for the vCPU to look at (event, NMI): wake it from block or poll, or interrupt the CPU
+ * it runs on. Any context below RANK_SCHED. */
 void vcpu_kick(struct vcpu *v);
 
-/* SCHEDOP_poll on ports that have been checked (n > 0): wait until one is pending, an event can be
+/* SCHEDOP_poll on ports that have been checked: wait until one is pending, an event can be
  * delivered, or system time `timeout` (0: none). */
 void vcpu_poll(const port_t *ports, unsigned n, uint64_t timeout);
 /* End v's poll, if it is in one. */
 void vcpu_poll_end(struct vcpu *v);
 void vcpu_poll_timeout(void *v);
+/* A port of d is marked pending: wake the vCPUs that poll it. */
+void poll_notify(struct domain *d, port_t port);
 
 /* SCHEDOP_block: block unless an event is pending. SCHEDOP_yield. */
 void vcpu_block(void);
@@ -58,9 +60,16 @@ struct sched_params {
 	uint16_t weight; /* 1..65535, default 256 */
 	uint16_t cap;    /* percent of a CPU, 0: none */
 };
+/* 0, -EINVAL (out of range, or d has no vCPU yet). */
 int sched_domain_set(struct domain *d, const struct sched_params *p) __must_check;
 void sched_domain_get(struct domain *d, struct sched_params *p);
+/* 0, -EINVAL if no CPU of `hard` is up. */
 int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft) __must_check;
 void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft);
+/* SCHEDOP_pin_override: pin to one CPU, or with cpu < 0 undo that. 0, -EINVAL, -EBUSY (is pinned).
+ */
+int vcpu_pin_override(struct vcpu *v, int cpu) __must_check;
+/* SCHEDOP_watchdog of the running domain: the watchdog's number or 0, -EINVAL, -ENOSPC. */
+int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds) __must_check;
 
 #endif

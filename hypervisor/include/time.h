@@ -18,8 +18,9 @@ struct timer {
 	void (*fn)(void *arg);
 	void *arg;
 	/* timer queue's lock: */
-	struct timer *child, *next, **link; /* heap; link: the pointer that leads here, NULL: unset */
-	uint16_t cpu;                       /* queue it is on or was set for last */
+	struct timer *child, *next,
+		**link; /* heap; link: the pointer that leads here, NULL: unset */
+	uint16_t cpu;   /* queue it is on or was set for last */
 };
 
 void timers_init_cpu(void);
@@ -39,8 +40,8 @@ void timers_run(void);
 
 /* Update a vCPU's pvclock (vcpu_info and its registered copy); called when it is switched in. */
 void vcpu_time_update(struct vcpu *v);
-/* VCPUOP_register_vcpu_time_memory_area: fill it now and keep it up to date. 0, -EFAULT. v belongs to
- * the running domain. */
+/* VCPUOP_register_vcpu_time_memory_area: fill it now and keep it up to date. 0, -EFAULT. v belongs
+ * to the running domain. */
 int vcpu_time_area_set(struct vcpu *v, gvaddr_t at) __must_check;
 /* Write the wall clock (wc_*) into a domain's shared_info. */
 void domain_wallclock_update(struct domain *d);
@@ -52,12 +53,16 @@ void runstate_change(struct vcpu *v, int state, uint64_t now);
 /* The present runstate with the time since the last change added. */
 struct vcpu_runstate_info;
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
+/* Copy a runstate to the running guest in its layout. 0, -EFAULT. */
+int runstate_copy_out(const struct vcpu *v, const struct vcpu_runstate_info *r,
+		      gvaddr_t at) __must_check;
 /* Copy the runstate to the guest's registered area; v is current and its address space loaded. */
 void runstate_publish(struct vcpu *v);
 
 /* VCPUOP_set_singleshot_timer: arm for an absolute system time; 0 disarms. v is current. */
 void vcpu_singleshot_set(struct vcpu *v, uint64_t timeout);
-/* The periodic tick; 0 stops it. v is current or paused. A new vCPU ticks every 10 ms. */
+/* The periodic tick; 0 stops it. v is any vCPU of the running domain. A new vCPU ticks every 10 ms.
+ */
 void vcpu_periodic_set(struct vcpu *v, uint64_t period);
 /* v was switched in or out: its periodic tick runs only while it runs. */
 void vcpu_periodic_resume(struct vcpu *v, uint64_t now);

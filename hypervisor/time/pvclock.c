@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time as guests see it: pvclock in each vcpu_info (and a second copy where the guest asked for one)
- * and the wall clock in shared_info.
+ * Time as guests see it: pvclock in each vcpu_info (and a second copy where the guest asked for
+ * one) and the wall clock in shared_info.
  *
  * All CPUs share one set of parameters (arch_tsc_params), so a guest's clock is monotonic across
- * vCPUs, and the set is written only when it differs from what the guest has. Records carry a version:
- * odd while they change, so that a guest on another CPU can tell a torn read.
+ * vCPUs, and the set is written only when it differs from what the guest has. Records carry a
+ * version: odd while they change, so that a guest on another CPU can tell a torn read.
  *
  * Wall clock: wall time at system time 0, the same for all domains, plus the domain's offset.
  */

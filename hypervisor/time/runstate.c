@@ -42,46 +42,46 @@ struct compat_runstate {
 	uint64_t time[4];
 } __packed;
 
-static size_t runstate_layout(const struct vcpu *v, void *buf, uint64_t entry)
+static size_t runstate_layout(const struct vcpu *v, const struct vcpu_runstate_info *r, void *buf)
 {
-	const struct vcpu_runstate_info *r = &v->runstate;
+	struct compat_runstate c = { .state = r->state, .state_entry_time = r->state_entry_time };
 
-	if (!v->domain->pv32) {
+	if (likely(!v->domain->pv32)) {
 		memcpy(buf, r, sizeof(*r));
-		((struct vcpu_runstate_info *)buf)->state_entry_time = entry;
 		return sizeof(*r);
 	}
-	struct compat_runstate c = { .state = r->state, .state_entry_time = entry };
-
 	memcpy(c.time, r->time, sizeof(c.time));
 	memcpy(buf, &c, sizeof(c));
 	return sizeof(c);
 }
 
-void runstate_publish(struct vcpu *v)
+int runstate_copy_out(const struct vcpu *v, const struct vcpu_runstate_info *r, gvaddr_t at)
 {
 	struct vcpu_runstate_info buf;
-	uint64_t entry = v->runstate.state_entry_time, flagged = entry | XEN_RUNSTATE_UPDATE;
-	gvaddr_t at = v->runstate_area;
-	gvaddr_t entry_at = gvaddr(at.a + (v->domain->pv32 ?
-						   offsetof(struct compat_runstate,
-							    state_entry_time) :
-						   offsetof(struct vcpu_runstate_info,
-							    state_entry_time)));
+	size_t n = runstate_layout(v, r, &buf);
+
+	return copy_to_guest(at, &buf, n);
+}
+
+void runstate_publish(struct vcpu *v)
+{
+	struct vcpu_runstate_info r = v->runstate, buf;
+	uint64_t entry = r.state_entry_time;
+	gvaddr_t at = v->runstate_area, entry_at;
+	bool flag = v->domain->vm_assist & 1ULL << VMASST_TYPE_runstate_update_flag;
 	size_t n;
 
 	if (!at.a)
 		return;
-	if (v->domain->vm_assist & (1ULL << VMASST_TYPE_runstate_update_flag)) {
-		/* x86 stores are seen in order: flag, record with the flag, flag off. */
-		if (copy_to_guest_kernel(entry_at, &flagged, sizeof(flagged)))
-			return;
-		n = runstate_layout(v, &buf, flagged);
-		if (copy_to_guest_kernel(at, &buf, n))
-			return;
+	entry_at = gvaddr(at.a + (v->domain->pv32
+					  ? offsetof(struct compat_runstate, state_entry_time)
+					  : offsetof(struct vcpu_runstate_info, state_entry_time)));
+	/* Stores are seen in order: the flag, the record with the flag, the flag off. */
+	if (flag)
+		r.state_entry_time |= XEN_RUNSTATE_UPDATE;
+	n = runstate_layout(v, &r, &buf);
+	if (flag && copy_to_guest_kernel(entry_at, &r.state_entry_time, sizeof(uint64_t)))
+		return; /* the area has gone away: the guest's own loss */
+	if (!copy_to_guest_kernel(at, &buf, n) && flag)
 		(void)!copy_to_guest_kernel(entry_at, &entry, sizeof(entry));
-		return;
-	}
-	n = runstate_layout(v, &buf, entry);
-	(void)!copy_to_guest_kernel(at, &buf, n);
 }

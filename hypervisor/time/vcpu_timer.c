@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU's timers: the single-shot one, which wakes it, and the periodic tick, which only beats while
- * the vCPU runs (a tick that fell due meanwhile comes at once when it is switched in; those missed
- * are dropped). Both raise VIRQ_TIMER. The poll timer belongs to SCHEDOP_poll (sched/poll.c).
+ * A vCPU's timers: the single-shot one, which wakes it, and the periodic tick, which only beats
+ * while the vCPU runs (a tick that fell due meanwhile comes at once when it is switched in; those
+ * missed are dropped). Both raise VIRQ_TIMER. The poll timer belongs to SCHEDOP_poll
+ * (sched/poll.c).
  */
 #include "arch.h"
 #include "domain.h"
@@ -36,11 +37,15 @@ void vcpu_singleshot_set(struct vcpu *v, uint64_t timeout)
 
 void vcpu_periodic_set(struct vcpu *v, uint64_t period)
 {
+	uint64_t first = now_ns() + period;
+
 	timer_stop(&v->periodic);
-	v->periodic_period = period;
-	v->periodic.expires = now_ns() + period;
-	if (period && v == current)
-		timer_set(&v->periodic, cpu_id(), v->periodic.expires);
+	WRITE_ONCE(v->periodic_period, period);
+	/* A sibling that is being switched meanwhile may tick once too often or too late. */
+	if (period && READ_ONCE(v->running))
+		timer_set(&v->periodic, v->processor, first);
+	else
+		WRITE_ONCE(v->periodic.expires, first);
 }
 
 void vcpu_periodic_resume(struct vcpu *v, uint64_t now)

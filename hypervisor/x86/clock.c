@@ -128,7 +128,7 @@ static uint64_t __init measure(const struct reference *r, uint64_t hz)
 	ticks = (b.ref - a.ref) >> r->shift;
 	if (ticks < want)
 		return 0;
-	return (uint64_t)((unsigned __int128)(b.tsc - a.tsc) * hz / ticks);
+	return mul_div(b.tsc - a.tsc, hz, ticks);
 }
 
 static void __init tsc_calibrate(void)
@@ -159,8 +159,8 @@ static void __init scale_set(void)
 	for (; hz <= NS_PER_SEC; hz <<= 1)
 		ns_shift++;
 	/* from the unshifted rate, for all its bits */
-	ns_mul = (uint32_t)(((unsigned __int128)NS_PER_SEC << (32 - ns_shift)) / tsc_hz);
-	tsc_per_ns = (uint64_t)(((unsigned __int128)tsc_hz << 32) / NS_PER_SEC);
+	ns_mul = (uint32_t)mul_div(NS_PER_SEC, 1UL << (32 - ns_shift), tsc_hz);
+	tsc_per_ns = mul_div(tsc_hz, 1UL << 32, NS_PER_SEC);
 }
 
 static uint64_t scale(uint64_t value, uint64_t fixed_32_32)
@@ -189,7 +189,12 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 	*ns_stamp = 0;
 }
 
-uint32_t clock_tsc_khz(void)
+bool arch_tsc_stable(void)
+{
+	return cpu_has.invariant_tsc;
+}
+
+uint32_t tsc_khz(void)
 {
 	return (uint32_t)(tsc_hz / 1000);
 }

@@ -204,7 +204,7 @@ static void info_map(struct cpu *c, struct vcpu *v)
 					v->info_offset);
 }
 
-void arch_vcpu_info_load(struct vcpu *v)
+void arch_vcpu_info_moved(struct vcpu *v)
 {
 	if (v == current)
 		info_map(this_cpu(), v);

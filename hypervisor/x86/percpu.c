@@ -218,6 +218,8 @@ void __init cpu_features_read(void)
 	cpuid(0x80000001, 0, r);
 	cpu_has.nx = r[3] >> 20 & 1;
 	cpu_has.gb_pages = r[3] >> 26 & 1;
+	cpuid(0x80000007, 0, r);
+	cpu_has.invariant_tsc = r[3] >> 8 & 1;
 	cpuid(0x80000008, 0, r);
 	cpu_has.phys_bits = r[0] & 0xff;
 	if (cpu_has.xsave) {

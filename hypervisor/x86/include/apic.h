@@ -40,8 +40,6 @@ bool platform_owns_frame(mfn_t m);
 /* -- clock.c */
 void clock_init(void);
 void clock_init_cpu(void);
-/* Rate of the TSC in kHz. */
-uint32_t clock_tsc_khz(void);
 /* The timer interrupt came: nothing is programmed any more. */
 void clock_timer_fired(void);
 /* Wait, busily. */

@@ -168,6 +168,14 @@ static inline void outl(uint16_t port, uint32_t v)
 {
 	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
 }
+/* a * b / c with all bits of the product; the quotient must fit. */
+static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t q, r;
+
+	__asm__("mul %3; div %4" : "=&a"(q), "=&d"(r) : "0"(a), "r"(b), "r"(c) : "cc");
+	return q;
+}
 static inline void cpu_pause(void)
 {
 	__asm__ volatile("pause" : : : "memory");
