@@ -79,13 +79,13 @@ enum counter {
 };
 
 static const char *const names[COUNTERS] = {
-	"low",	  "low_rep", "hv",     "hv_rep", "kernel", "kernel_rep", "sysret", "iret",
-	"cr3",	  "invlpg",  "locked", "wrmsr",	 "rdmsr",  "cpuid",	 "swapgs", "port",
+	"low", "low_rep", "hv",     "hv_rep", "kernel", "kernel_rep", "sysret", "iret",
+	"cr3", "invlpg",  "locked", "wrmsr",  "rdmsr",  "cpuid",      "swapgs", "port",
 };
 
 #define HV_FIRST     0xffff800000000000ULL
 #define KERNEL_FIRST 0xffff880000000000ULL
-#define MARK	     0xbeef0000U
+#define MARK         0xbeef0000U
 
 static struct qemu_plugin_scoreboard *board;
 static FILE *out;

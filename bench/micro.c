@@ -14,8 +14,8 @@
 
 #define MARK(n) asm volatile(".byte 0x0f, 0x1f, 0x80\n\t.long 0xbeef0000 + %c0" ::"i"(n) : "memory")
 #define ENTRIES 512
-#define WINDOW	((volatile uint64_t *)0xffffc00000000000UL)
-#define ABSENT	((volatile uint64_t *)0xffffc00000100000UL)
+#define WINDOW  ((volatile uint64_t *)0xffffc00000000000UL)
+#define ABSENT  ((volatile uint64_t *)0xffffc00000100000UL)
 
 #define USER_CODE  0x400000UL
 #define USER_STACK 0x600000UL
