@@ -12,7 +12,7 @@ import struct
 import lib
 from lib import IMAGES, Setup, Skip, boot, check, kernel, machine
 
-NOTE_ENTRY, NOTE_VIRT_BASE, NOTE_GUEST_OS = 1, 3, 6
+NOTE_ENTRY, NOTE_VIRT_BASE, NOTE_PADDR_OFFSET, NOTE_GUEST_OS = 1, 3, 4, 6
 BASE = 0xffffffff81000000
 
 
@@ -22,7 +22,7 @@ def note(kind, value):
 
 
 GOOD_NOTES = note(NOTE_ENTRY, BASE) + note(NOTE_VIRT_BASE, 0xffffffff80000000) + \
-    note(NOTE_GUEST_OS, b"test\0")
+    note(NOTE_PADDR_OFFSET, 0) + note(NOTE_GUEST_OS, b"test\0")
 
 
 def elf(notes=GOOD_NOTES, filesz=4096, memsz=4096, vaddr=BASE, paddr=0x1000000, phoff=64, phnum=2,
@@ -115,7 +115,7 @@ CASES = [
                                           r"panic: .*(1 GiB|segment)")),
     ("segment below VIRT_BASE", with_module("vaddr", lambda: elf(vaddr=0x1000), r"panic: .*")),
     ("dom0_mem larger than the machine", with_module(
-        "good", elf, r"panic: .*dom0_mem", options="dom0_mem=64G")),
+        "good", elf, r"dom0_mem=65536M is more than .*ask for less", options="dom0_mem=64G")),
     ("dom0_mem smaller than the kernel", refused(
         lambda: Setup(kernel=kernel(), options="dom0_mem=16M", mem=512), r"panic: .*dom0_mem")),
     ("malformed dom0_mem", refused(Setup(options="dom0_mem=banana"), r"dom0_mem=banana.*expected")),
