@@ -96,14 +96,17 @@ static void __init hand_over(uint64_t start, uint64_t end)
 	frames_add(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
 }
 
-/* All RAM is ring 0's until it is handed over; what is no RAM may be a device's. */
+/*
+ * All RAM is ring 0's until it is handed over; what is no RAM may be a device's, and so may a frame
+ * that is RAM in part only: firmware keeps its tables there.
+ */
 static void __init reserve_ram(void)
 {
 	for (unsigned i = 0; i < e820_count; i++) {
-		uint64_t start = ROUND_DOWN(e820_map[i].addr, PAGE_SIZE);
-		uint64_t end = ROUND_UP(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
+		uint64_t start = ROUND_UP(e820_map[i].addr, PAGE_SIZE);
+		uint64_t end = ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
 
-		if (e820_map[i].type == E820_RAM)
+		if (e820_map[i].type == E820_RAM && end > start)
 			frames_reserve(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
 	}
 }

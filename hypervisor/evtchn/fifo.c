@@ -92,7 +92,8 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 	event_word_t *w;
 	bool linked = false;
 
-	if (tail && (w = word_map(f, tail)) != NULL) {
+	/* the port itself was the last one taken off: its word is LINKED again only for this */
+	if (tail && tail != port && (w = word_map(f, tail)) != NULL) {
 		linked = link_behind(w, port);
 		frame_unmap(w);
 	}

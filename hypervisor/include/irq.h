@@ -35,7 +35,8 @@ static inline void pirq_unmasked(struct domain *d, unsigned pirq)
 int pirq_eoi(struct domain *d, unsigned pirq) __must_check;
 /* True if PHYSDEVOP_eoi must follow each event; *shared if other domains have it too. -EINVAL. */
 int pirq_status(struct domain *d, unsigned pirq, bool *needs_eoi, bool *shared) __must_check;
-/* Set a GSI's wiring before its first binding. 0, -EINVAL, -EBUSY (ring 0's, or in use otherwise). */
+/* Set a GSI's wiring before its first binding. 0, -EINVAL, -EBUSY (ring 0's, or in use otherwise).
+ */
 int irq_gsi_setup(unsigned gsi, bool level, bool active_low) __must_check;
 /* Give d the GSI as *pirq (negative: any). Maps again what is mapped so already. 0, -EINVAL,
  * -EPERM, -EBUSY, -ENOSPC, -ENOMEM. */
@@ -44,12 +45,12 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) __must_check;
 struct msi_request {
 	sbdf_t dev;
 	bool msix;
-	unsigned index;	     /* MSI-X entry */
-	unsigned count;	     /* messages; 1 for MSI-X */
+	unsigned index;      /* MSI-X entry */
+	unsigned count;      /* messages; 1 for MSI-X */
 	uint64_t table_base; /* MSI-X: machine address of the BAR that holds the table */
 };
-/* Set a device's messages up for d as *pirq (negative: any) and the count-1 following. 0, -ENODEV (no such capability),
- * -EINVAL, -EEXIST, -ENOSPC, -ENOMEM. */
+/* Set a device's messages up for d as *pirq (negative: any) and the count-1 following. 0, -ENODEV
+ * (no such capability), -EINVAL, -EEXIST, -ENOSPC, -ENOMEM. */
 int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) __must_check;
 /* 0, -EINVAL. Undoes a whole block of MSI messages with its first pirq. */
 int pirq_unmap(struct domain *d, unsigned pirq) __must_check;

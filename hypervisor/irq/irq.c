@@ -2,18 +2,19 @@
 /*
  * Interrupt descriptors and vectors.
  *
- * An irq is a GSI (descriptor number = GSI) or a message of a device (numbers above the GSIs). While
- * it is bound it owns one vector number on one CPU. Edge-triggered irqs and messages are acknowledged
- * at once. Level-triggered ones are masked at the IO-APIC when they strike, so that the acknowledged
- * line does not strike again, and unmasked when every domain that was told has said EOI.
+ * An irq is a GSI (descriptor number = GSI) or a message of a device (numbers above the GSIs).
+ * While it is bound it owns one vector number on one CPU. Edge-triggered irqs and messages are
+ * acknowledged at once. Level-triggered ones are masked at the IO-APIC when they strike, so that
+ * the acknowledged line does not strike again, and unmasked when every domain that was told has
+ * said EOI.
  *
  * An irq moves between CPUs only to the same vector number: a message's address then changes by one
  * 32-bit write, which cannot be seen half done. The vector on the old CPU stays reserved until the
  * irq has struck on the new one, since an interrupt may be on its way there.
  *
- * Locking: configuration holds pirq_lock (and takes the irq's lock to change it); an interrupt finds
- * its irq without lock, from a table whose entries are single words, and takes the irq's lock only.
- * Descriptors are never freed, so the worst a stale entry does is to raise an event too many.
+ * Locking: configuration holds pirq_lock (and takes the irq's lock to change it); an interrupt
+ * finds its irq without lock, from a table whose entries are single words, and takes the irq's lock
+ * only. Descriptors are never freed, so the worst a stale entry does is to raise an event too many.
  */
 #include "irq_private.h"
 

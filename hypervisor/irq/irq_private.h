@@ -6,23 +6,24 @@
 #include "irq.h"
 
 #define IRQ_SHARERS_MAX 8
-#define IRQ_MAX		1024
-#define VECTOR_FIRST	0x30 /* x86/include/layout.h says the same: VEC_IRQ_FIRST, VEC_IRQ_LAST */
-#define VECTOR_LAST	0xef
+#define IRQ_MAX         1024
+#define VECTOR_FIRST    0x30 /* x86/include/layout.h says the same: VEC_IRQ_FIRST, VEC_IRQ_LAST */
+#define VECTOR_LAST     0xef
 
 enum irq_kind { IRQ_FREE, IRQ_GSI, IRQ_MSI, IRQ_MSIX };
 
 /* Where an MSI's registers are. Constant while the irq is not free. */
 struct msi {
 	sbdf_t dev;
-	uint8_t cap;	      /* offset of the capability */
+	uint8_t cap;           /* offset of the capability */
 	uint16_t index, count; /* message of `count` in a block, or MSI-X entry */
-	bool wide;	      /* 64-bit address */
+	bool wide;             /* 64-bit address */
 	bool maskable;
 	volatile uint32_t *entry; /* MSI-X table entry */
 };
 
-/* A pirq of a domain. pirq_lock; `irq`, `port` and `eoi_due` also under the irq's lock once bound. */
+/* A pirq of a domain. pirq_lock; `irq`, `port` and `eoi_due` also under the irq's lock once bound.
+ */
 struct pirq {
 	struct domain *domain;
 	struct irq *irq; /* NULL: not mapped */
@@ -38,7 +39,7 @@ struct irq {
 	/* pirq_lock and lock to change, either to read: */
 	enum irq_kind kind;
 	bool level, active_low;
-	bool own; /* ring 0's console */
+	bool own;       /* ring 0's console */
 	uint8_t vector; /* 0: none */
 	uint16_t cpu;
 	int old_cpu; /* the vector there is still ours; -1: none */

@@ -5,17 +5,17 @@
  */
 #include "irq_private.h"
 
-#define CONTROL		    2 /* in the capability */
-#define MSI_ENABLE	    0x0001u
-#define MSI_COUNT(c)	    (1u << ((c) >> 1 & 7))
-#define MSI_ENABLED_COUNT   0x0070u
-#define MSI_64BIT	    0x0080u
-#define MSI_MASKABLE	    0x0100u
-#define MSIX_SIZE(c)	    (((c) & 0x7ffu) + 1)
-#define MSIX_FUNCTION_MASK  0x4000u
-#define MSIX_ENABLE	    0x8000u
-#define MSIX_TABLE	    4
-#define MSIX_ENTRY_MASKED   1u
+#define CONTROL            2 /* in the capability */
+#define MSI_ENABLE         0x0001u
+#define MSI_COUNT(c)       (1u << ((c) >> 1 & 7))
+#define MSI_ENABLED_COUNT  0x0070u
+#define MSI_64BIT          0x0080u
+#define MSI_MASKABLE       0x0100u
+#define MSIX_SIZE(c)       (((c)&0x7ffu) + 1)
+#define MSIX_FUNCTION_MASK 0x4000u
+#define MSIX_ENABLE        0x8000u
+#define MSIX_TABLE         4
+#define MSIX_ENTRY_MASKED  1u
 
 /* Pages of MSI-X tables seen so far: mappings of registers last for good, so each is made once. */
 #define TABLE_PAGES_MAX 128
@@ -56,7 +56,8 @@ static volatile uint32_t *table_page(uint64_t address)
 static int msix_setup(struct msi *m, const struct msi_request *req)
 {
 	uint32_t control = pci_read(m->dev, m->cap + CONTROL, 2);
-	uint64_t at = req->table_base + (pci_read(m->dev, m->cap + MSIX_TABLE, 4) & ~7u) + req->index * 16ULL;
+	uint64_t at = req->table_base + (pci_read(m->dev, m->cap + MSIX_TABLE, 4) & ~7u) +
+		      req->index * 16ULL;
 	volatile uint32_t *page;
 
 	if (req->count != 1 || req->index >= MSIX_SIZE(control) || !req->table_base || at % 16)
@@ -73,7 +74,9 @@ int msi_setup(struct msi *m, const struct msi_request *req)
 {
 	uint32_t control;
 
-	*m = (struct msi){ .dev = req->dev, .index = (uint16_t)req->index, .count = (uint16_t)req->count };
+	*m = (struct msi){ .dev = req->dev,
+			   .index = (uint16_t)req->index,
+			   .count = (uint16_t)req->count };
 	m->cap = (uint8_t)pci_capability(req->dev, req->msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m->cap)
 		return -ENODEV;

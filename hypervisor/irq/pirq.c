@@ -203,7 +203,8 @@ static bool message_in_use(const struct msi_request *req)
 
 		if (!irq || irq->kind < IRQ_MSI || irq->msi.dev.n != req->dev.n)
 			continue;
-		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index)
+		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix ||
+		    irq->msi.index == req->index)
 			return true;
 	}
 	return false;

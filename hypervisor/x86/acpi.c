@@ -54,10 +54,10 @@ struct fadt {
 	struct gas reset;
 	uint8_t reset_value;
 } __packed;
-#define FADT_V1_SIZE	   116
-#define FADT_FLAG_TIMER32  (1u << 8)
-#define FADT_FLAG_RESET	   (1u << 10)
-#define FADT_BOOT_NO_CMOS  (1u << 5)
+#define FADT_V1_SIZE      116
+#define FADT_FLAG_TIMER32 (1u << 8)
+#define FADT_FLAG_RESET   (1u << 10)
+#define FADT_BOOT_NO_CMOS (1u << 5)
 
 struct madt {
 	struct header h;

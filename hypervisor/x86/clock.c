@@ -9,25 +9,26 @@
 #include "apic.h"
 #include "x86.h"
 
-#define NS_PER_SEC     1000000000ULL
-#define MEASURE_MS     20
-#define MSR_DEADLINE   0x6e0
-#define PM_TIMER_HZ    3579545ULL
-#define PIT_HZ	       1193182ULL
-#define HPET_PERIOD    1  /* in 32-bit registers: femtoseconds per tick */
-#define HPET_CONFIG    4
-#define HPET_COUNTER   60
-#define HPET_ENABLE    1u
-#define PORT_PIT_2     0x42
-#define PORT_PIT_MODE  0x43
-#define PORT_SPEAKER   0x61
+#define NS_PER_SEC    1000000000ULL
+#define MEASURE_MS    20
+#define MSR_DEADLINE  0x6e0
+#define PM_TIMER_HZ   3579545ULL
+#define PIT_HZ        1193182ULL
+#define HPET_PERIOD   1 /* in 32-bit registers: femtoseconds per tick */
+#define HPET_CONFIG   4
+#define HPET_COUNTER  60
+#define HPET_ENABLE   1u
+#define PORT_PIT_2    0x42
+#define PORT_PIT_MODE 0x43
+#define PORT_SPEAKER  0x61
 
 static uint64_t tsc_boot __ro_after_init, tsc_hz __ro_after_init;
-static uint32_t ns_mul __ro_after_init;	 /* pvclock: ns = (delta << shift) * mul >> 32 */
+static uint32_t ns_mul __ro_after_init; /* pvclock: ns = (delta << shift) * mul >> 32 */
 static int8_t ns_shift __ro_after_init;
-static uint64_t tsc_per_ns __ro_after_init; /* 32.32 */
+static uint64_t tsc_per_ns __ro_after_init;   /* 32.32 */
 static uint64_t lapic_per_ns __ro_after_init; /* 32.32 */
 static bool deadline_mode __ro_after_init;
+static bool stable __ro_after_init;
 
 static volatile uint32_t *hpet __initdata;
 
@@ -159,8 +160,8 @@ static void __init scale_set(void)
 	for (; hz <= NS_PER_SEC; hz <<= 1)
 		ns_shift++;
 	/* from the unshifted rate, for all its bits */
-	ns_mul = (uint32_t)mul_div(NS_PER_SEC, 1UL << (32 - ns_shift), tsc_hz);
-	tsc_per_ns = mul_div(tsc_hz, 1UL << 32, NS_PER_SEC);
+	ns_mul = (uint32_t)mul_div(NS_PER_SEC, 1ULL << (32 - ns_shift), tsc_hz);
+	tsc_per_ns = mul_div(tsc_hz, 1ULL << 32, NS_PER_SEC);
 }
 
 static uint64_t scale(uint64_t value, uint64_t fixed_32_32)
@@ -191,7 +192,7 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 
 bool arch_tsc_stable(void)
 {
-	return cpu_has.invariant_tsc;
+	return stable;
 }
 
 uint32_t tsc_khz(void)
@@ -232,8 +233,21 @@ void clock_init_cpu(void)
 	this_cpu()->timer_deadline = 0;
 }
 
+/* The CPU promises it, or is a hypervisor's, which keeps its guests' counters in step. */
+static bool __init tsc_is_stable(void)
+{
+	uint32_t ext[4], leaf1[4], power[4] = { 0 };
+
+	cpuid(1, 0, leaf1);
+	cpuid(0x80000000, 0, ext);
+	if (ext[0] >= 0x80000007)
+		cpuid(0x80000007, 0, power);
+	return power[3] >> 8 & 1 || leaf1[2] >> 31;
+}
+
 void __init clock_init(void)
 {
+	stable = tsc_is_stable();
 	tsc_calibrate();
 	scale_set();
 	tsc_boot = rdtsc();

@@ -18,12 +18,10 @@ enum { A, B, C, D };
 #define LEAF1_C_HIDE                                                                        \
 	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) | \
 	 BIT(15) | BIT(17) | BIT(18) | BIT(21) | BIT(24) | BIT(27))
-/* VME PSE MTRR PGE PSE36 DS ACPI SS TM PBE */
-#define LEAF1_D_HIDE                                                                             \
-	(BIT(1) | BIT(3) | BIT(12) | BIT(13) | BIT(17) | BIT(21) | BIT(22) | BIT(27) | BIT(29) | \
-	 BIT(31))
-/* for guests other than dom0 also machine checks */
-#define LEAF1_D_HIDE_DOMU (BIT(7) | BIT(14))
+/* VME PSE MCE MTRR PGE MCA PSE36 DS ACPI SS TM PBE: machine checks are ring 0's */
+#define LEAF1_D_HIDE                                                                            \
+	(BIT(1) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(22) | \
+	 BIT(27) | BIT(29) | BIT(31))
 /* what is shown of leaf 7 EBX: BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
  * SHA BW VL */
 #define LEAF7_B_SHOW                                                                           \
@@ -53,11 +51,9 @@ static void leaf1(const struct vcpu *v, uint32_t r[4])
 	r[C] = (r[C] & ~LEAF1_C_HIDE) | BIT(31);
 	if (!cpu_has.xsave)
 		r[C] &= ~(BIT(12) | BIT(26) | BIT(28) | BIT(29));
-	else if (v->arch.cr4 & CR4_OSXSAVE)
+	else
 		r[C] |= BIT(27);
 	r[D] &= ~LEAF1_D_HIDE;
-	if (!v->domain->privileged)
-		r[D] &= ~LEAF1_D_HIDE_DOMU;
 }
 
 static void leaf7(uint32_t subleaf, uint32_t r[4])
@@ -195,8 +191,8 @@ static void leaf_basic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, ui
 	}
 }
 
-/* What a toolstack set for the domain takes features away; it gives none. OSXSAVE and the hypervisor
- * bit say how the guest runs. */
+/* What a toolstack set for the domain takes features away; it gives none. OSXSAVE and the
+ * hypervisor bit say how the guest runs. */
 static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
 	uint32_t set[4];

@@ -6,13 +6,14 @@
 #include "acpi.h"
 #include "apic.h"
 #include "irq.h"
+#include "machine.h"
 #include "x86.h"
 
-#define REG_ID	    0
-#define REG_VERSION 1
-#define REG_ENTRY   0x10
-#define ENTRY_MASKED	 (1u << 16)
-#define ENTRY_LEVEL	 (1u << 15)
+#define REG_ID           0
+#define REG_VERSION      1
+#define REG_ENTRY        0x10
+#define ENTRY_MASKED     (1u << 16)
+#define ENTRY_LEVEL      (1u << 15)
 #define ENTRY_ACTIVE_LOW (1u << 13)
 
 static struct ioapic {
@@ -80,8 +81,9 @@ void ioapic_program(unsigned gsi, bool level, bool active_low, uint8_t vector, u
 		return;
 	reg = REG_ENTRY + 2 * (gsi - a->gsi_base);
 	spin_lock(&lock);
-	reg_write(a, reg, ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) |
-				  (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
+	reg_write(a, reg,
+		  ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) |
+			  vector);
 	reg_write(a, reg + 1, cpu_of(cpu)->apic_id << 24);
 	spin_unlock(&lock);
 }
@@ -101,7 +103,7 @@ void ioapic_mask(unsigned gsi, bool masked)
 	spin_unlock(&lock);
 }
 
-int ioapic_register_read(uint64_t address, uint32_t reg, uint32_t *value)
+int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value)
 {
 	for (unsigned i = 0; i < ioapic_count; i++) {
 		if (ioapics[i].address != address || reg > 0xff)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Interrupt vectors to their owners. Runs with no lock held: on entry from a guest, from idle, or in a preemption window. */
+/* Interrupt vectors to their owners. Runs with no lock held: on entry from a guest, from idle, or
+ * in a preemption window. */
 #include "apic.h"
 #include "console.h"
 #include "irq.h"

@@ -6,36 +6,36 @@
 #include "apic.h"
 #include "x86.h"
 
-#define REG_ID	      0x20
-#define REG_TPR	      0x80
-#define REG_EOI	      0xb0
-#define REG_SPURIOUS  0xf0
-#define REG_ESR	      0x280
-#define REG_ICR	      0x300
-#define REG_ICR_HIGH  0x310
-#define REG_TIMER     0x320
-#define REG_THERMAL   0x330
-#define REG_PERF      0x340
-#define REG_LINT0     0x350
-#define REG_LINT1     0x360
-#define REG_ERROR     0x370
-#define REG_INITIAL   0x380
-#define REG_CURRENT   0x390
-#define REG_DIVIDE    0x3e0
+#define REG_ID       0x20
+#define REG_TPR      0x80
+#define REG_EOI      0xb0
+#define REG_SPURIOUS 0xf0
+#define REG_ESR      0x280
+#define REG_ICR      0x300
+#define REG_ICR_HIGH 0x310
+#define REG_TIMER    0x320
+#define REG_THERMAL  0x330
+#define REG_PERF     0x340
+#define REG_LINT0    0x350
+#define REG_LINT1    0x360
+#define REG_ERROR    0x370
+#define REG_INITIAL  0x380
+#define REG_CURRENT  0x390
+#define REG_DIVIDE   0x3e0
 
-#define BASE_X2APIC	  (1u << 10)
-#define BASE_ENABLE	  (1u << 11)
-#define SPURIOUS_ENABLE	  (1u << 8)
-#define LVT_MASKED	  (1u << 16)
-#define LVT_NMI		  (4u << 8)
-#define TIMER_DEADLINE	  (2u << 17)
-#define ICR_BUSY	  (1u << 12)
-#define ICR_ASSERT	  (1u << 14)
-#define ICR_OTHERS	  (3u << 18)
-#define ICR_INIT	  (5u << 8)
-#define ICR_STARTUP	  (6u << 8)
-#define DIVIDE_BY_1	  0xb
-#define MSR_X2APIC(reg)	  (0x800u + ((reg) >> 4))
+#define BASE_X2APIC     (1u << 10)
+#define BASE_ENABLE     (1u << 11)
+#define SPURIOUS_ENABLE (1u << 8)
+#define LVT_MASKED      (1u << 16)
+#define LVT_NMI         (4u << 8)
+#define TIMER_DEADLINE  (2u << 17)
+#define ICR_BUSY        (1u << 12)
+#define ICR_ASSERT      (1u << 14)
+#define ICR_OTHERS      (3u << 18)
+#define ICR_INIT        (5u << 8)
+#define ICR_STARTUP     (6u << 8)
+#define DIVIDE_BY_1     0xb
+#define MSR_X2APIC(reg) (0x800u + ((reg) >> 4))
 
 static volatile uint32_t *registers __ro_after_init;
 static bool x2apic __ro_after_init;
@@ -139,7 +139,8 @@ void arch_cpu_kick(unsigned cpu)
 
 void lapic_timer_mode(bool tsc_deadline, bool masked)
 {
-	reg_write(REG_TIMER, VEC_TIMER | (tsc_deadline ? TIMER_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
+	reg_write(REG_TIMER,
+		  VEC_TIMER | (tsc_deadline ? TIMER_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
 	/* the mode must be set before the deadline MSR counts (SDM 10.5.4.1) */
 	__asm__ volatile("mfence" : : : "memory");
 }

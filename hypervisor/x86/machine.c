@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How the machine ends: reset by the means it has, best first, or halt; and ACPI's sleep states for dom0. */
+/* How the machine ends: reset by the means it has, best first, or halt; and ACPI's sleep states for
+ * dom0. */
 #include "acpi.h"
 #include "apic.h"
 #include "console.h"
@@ -52,7 +53,8 @@ static void __noreturn reset_by_triple_fault(void)
 
 static void __noreturn reset(void)
 {
-	static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard_controller, reset_by_chipset };
+	static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard_controller,
+					      reset_by_chipset };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
 		ways[i]();
@@ -86,5 +88,40 @@ int machine_sleep(uint16_t pm1a_control, uint16_t pm1b_control)
 	outw(acpi.pm1a_control, (uint16_t)(pm1a_control | PM1_SLEEP_ENABLE));
 	if (acpi.pm1b_control)
 		outw(acpi.pm1b_control, (uint16_t)(pm1b_control | PM1_SLEEP_ENABLE));
+	clock_delay_us(200000); /* the power goes within this */
+	return -EIO;
+}
+
+void arch_vcpu_iopl_set(struct vcpu *v, unsigned iopl)
+{
+	v->arch.iopl = (uint8_t)iopl;
+}
+
+void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports)
+{
+	v->arch.iobitmap = bitmap;
+	v->arch.iobitmap_limit = ports;
+}
+
+#define MSR_MTRR_CAP  0xfe
+#define MSR_MTRR_BASE 0x200 /* base and mask of range n at 0x200 + 2n */
+#define MTRR_VALID    (1u << 11)
+
+int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type)
+{
+	uint64_t cap, base, mask, width = (1ULL << cpu_has.phys_bits) - 1;
+
+	if (rdmsr_safe(MSR_MTRR_CAP, &cap) || reg >= (cap & 0xff) ||
+	    rdmsr_safe(MSR_MTRR_BASE + 2 * reg, &base) ||
+	    rdmsr_safe(MSR_MTRR_BASE + 2 * reg + 1, &mask))
+		return -EINVAL;
+	*first = mfn(0);
+	*n = *type = 0;
+	if (!(mask & MTRR_VALID))
+		return 0;
+	*first = maddr_to_mfn(maddr(base & width & PAGE_MASK));
+	*n = (~mask & width & PAGE_MASK) + PAGE_SIZE;
+	*n >>= PAGE_SHIFT;
+	*type = base & 0xff;
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include "boot.h"
 #include "console.h"
+#include "machine.h"
 #include "x86.h"
 
 struct symbol {
@@ -15,6 +16,15 @@ struct symbol {
 extern const struct symbol symbol_table[];
 extern const uint32_t symbol_count;
 extern const char symbol_names[];
+
+bool arch_symbol(uint32_t n, uint64_t *address, const char **name)
+{
+	if (n >= symbol_count)
+		return false;
+	*address = (uint64_t)_image_start + symbol_table[n].offset;
+	*name = symbol_names + symbol_table[n].name;
+	return true;
+}
 
 static bool is_text(uint64_t a)
 {

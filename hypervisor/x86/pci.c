@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* PCI configuration space: the ports for the first 256 bytes of segment 0, memory-mapped (MMCFG) for
- * the rest. */
+/* PCI configuration space: the ports for the first 256 bytes of segment 0, memory-mapped (MMCFG)
+ * for the rest. */
 #include "pci.h"
 #include "acpi.h"
 #include "pci_config.h"

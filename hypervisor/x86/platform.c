@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine around the CPUs, brought up in order: tables, controllers, clock, the console's interrupt. */
+/* The machine around the CPUs, brought up in order: tables, controllers, clock, the console's
+ * interrupt. */
 #include "platform.h"
 #include "acpi.h"
 #include "apic.h"
 #include "boot.h"
 #include "irq.h"
+#include "machine.h"
 #include "options.h"
 #include "uart.h"
 #include "x86.h"
 
 struct acpi_info acpi __ro_after_init;
+static uint8_t keyboard_flags __ro_after_init;
 
-#define BIOS_AREA     0xe0000u
-#define BIOS_AREA_END 0x100000u
-#define EBDA_SEGMENT  0x40e
-#define EBDA_SIZE     1024u
+#define BIOS_AREA      0xe0000u
+#define BIOS_AREA_END  0x100000u
+#define KEYBOARD_FLAGS 0x417 /* in the BIOS data area, as is the EBDA's segment */
+#define EBDA_SEGMENT   0x40e
+#define EBDA_SIZE      1024u
 
 static const void __init *table_view(uint64_t at, size_t size)
 {
@@ -29,9 +33,8 @@ static uint64_t __init rsdp_in(uint64_t at, size_t size)
 	return off < 0 ? 0 : at + (uint64_t)off;
 }
 
-static uint64_t __init rsdp_search(void)
+static uint64_t __init rsdp_search(const uint8_t *bda)
 {
-	const uint8_t *bda = firmware_map(maddr(0), PAGE_SIZE);
 	uint64_t ebda = bda ? (uint64_t)(bda[EBDA_SEGMENT] | bda[EBDA_SEGMENT + 1] << 8) << 4 : 0;
 	uint64_t found = 0;
 
@@ -40,19 +43,27 @@ static uint64_t __init rsdp_search(void)
 	return found ? found : rsdp_in(BIOS_AREA, BIOS_AREA_END - BIOS_AREA);
 }
 
+uint8_t arch_keyboard_flags(void)
+{
+	return keyboard_flags;
+}
+
 static void __init acpi_init(void)
 {
+	const uint8_t *bda = firmware_map(maddr(0), PAGE_SIZE);
 	bool ok = boot_info.rsdp && acpi_parse(boot_info.rsdp, table_view, &acpi);
 
+	keyboard_flags = bda ? bda[KEYBOARD_FLAGS] : 0;
 	if (!ok) {
-		uint64_t rsdp = rsdp_search();
+		uint64_t rsdp = rsdp_search(bda);
 
 		ok = rsdp && acpi_parse(rsdp, table_view, &acpi);
 	}
 	if (!ok)
-		panic("no usable ACPI tables (RSDP, MADT): the machine's CPUs and interrupts are unknown");
-	printk(LOG_INFO, "ACPI: %u CPUs, %u IO-APICs, %u interrupt overrides, %u MMCFG ranges\n", acpi.cpus,
-	       acpi.ioapics, acpi.overrides, acpi.mcfgs);
+		panic("no usable ACPI tables (RSDP, MADT): the machine's CPUs and interrupts are "
+		      "unknown");
+	printk(LOG_INFO, "ACPI: %u CPUs, %u IO-APICs, %u interrupt overrides, %u MMCFG ranges\n",
+	       acpi.cpus, acpi.ioapics, acpi.overrides, acpi.mcfgs);
 }
 
 /* The legacy PICs: moved away from the exceptions' vectors and masked for good. */

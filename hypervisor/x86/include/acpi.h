@@ -8,10 +8,10 @@
 
 #include "addr.h"
 
-#define ACPI_CPUS_MAX	   256
+#define ACPI_CPUS_MAX      256
 #define ACPI_IOAPICS_MAX   16
 #define ACPI_OVERRIDES_MAX 16
-#define ACPI_MCFG_MAX	   8
+#define ACPI_MCFG_MAX      8
 
 struct acpi_ioapic {
 	uint8_t id;
@@ -61,7 +61,8 @@ struct acpi_info {
 	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
 };
 
-/* Address space through which acpi_parse() sees machine memory: NULL if the range cannot be seen. */
+/* Address space through which acpi_parse() sees machine memory: NULL if the range cannot be seen.
+ */
 typedef const void *acpi_map_fn(uint64_t at, size_t size);
 
 /*

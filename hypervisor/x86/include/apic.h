@@ -32,8 +32,6 @@ unsigned ioapic_gsi_count(void);
 /* Write a pin's redirection entry; masked. */
 void ioapic_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu);
 void ioapic_mask(unsigned gsi, bool masked);
-/* Register of the IO-APIC at a machine address, for dom0's reading. -EINVAL if there is none. */
-int ioapic_register_read(uint64_t address, uint32_t reg, uint32_t *value) __must_check;
 /* True if the frame holds registers of ring 0's own: LAPIC, IO-APIC or HPET. */
 bool platform_owns_frame(mfn_t m);
 
