@@ -2,11 +2,11 @@
 #
 # make bench: stock Xen and our hypervisor side by side; writes docs/performance.md.
 #   build/bench/counter.so  the plugin that counts instructions in QEMU
-#   build/bench/micro.elf   the micro-benchmark, a PV guest (micro.mk)
+#   build/bench/latency.elf   the micro-benchmark, a PV guest (latency.mk)
 #   build/bench/mark        a program that marks a moment in dom0
 
 BENCH := $(B)/bench
-BENCH_ALL := $(BENCH)/counter.so $(BENCH)/micro.elf $(BENCH)/mark
+BENCH_ALL := $(BENCH)/counter.so $(BENCH)/latency.elf $(BENCH)/mark
 
 $(BENCH)/counter.so: bench/counter.c
 	@mkdir -p $(@D)

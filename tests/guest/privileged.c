@@ -51,7 +51,7 @@ static void test_control_registers(void)
 	is_hex(kit_vcpu_info()->arch.cr2, 0x1234567, "and is in vcpu_info");
 	TRAP_TRY("movq %%cr3, %0", : "=r"(cr)::"memory");
 	not_trapped("mov from cr3");
-	is_hex(cr >> PAGE_SHIFT, kit_mfn(kit_root_pfn), "cr3 is the root's machine address");
+	same(cr >> PAGE_SHIFT, kit_mfn(kit_root_pfn), "cr3 is the root's machine address");
 	TRAP_TRY("movq %0, %%cr3", ::"r"(cr) : "memory");
 	not_trapped("mov of the same root to cr3");
 	TRAP_TRY("movq %0, %%cr3", ::"r"(0xfffffff000UL) : "memory");

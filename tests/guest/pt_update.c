@@ -41,7 +41,7 @@ static void test_l1(void)
 	trapped(VEC_PF, 0, "a read of a cleared mapping faults");
 	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA & ~PTE_P)), 0,
 	   "an entry that is not present may hold anything");
-	is_hex(kit_entry_read(l1e), kit_pte(page_a, PTE_DATA & ~PTE_P), "and is stored as it is");
+	same(kit_entry_read(l1e), kit_pte(page_a, PTE_DATA & ~PTE_P), "and is stored as it is");
 	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_P | PTE_RW)), 0,
 	   "an entry without the user bit is accepted");
 	is_hex(kit_entry_read(l1e) & 0xff, PTE_P | PTE_RW | PTE_US, "and has it afterwards");
@@ -162,8 +162,8 @@ static void test_requests(void)
 	is(hv_mmu_update(u, 3, &count, DOMID_SELF), KIT_ERRNO(EBUSY),
 	   "a bad request in the middle ends the list");
 	is(count, 1, "the count says how many were done");
-	is_hex(kit_entry_read(l1e) & PTE_ADDR, kit_pte(page_b, 0),
-	       "the first was done, the third not");
+	same(kit_entry_read(l1e) & PTE_ADDR, kit_pte(page_b, 0),
+	     "the first was done, the third not");
 	is(hv_mmu_update(u, 1, &count, DOMID_SELF), 0, "a list of one");
 	is(count, 1, "is counted");
 	is(hv_mmu_update(u, 0, &count, DOMID_SELF), 0, "an empty list");
@@ -215,9 +215,9 @@ static void test_machphys(void)
 
 	is(kit_mmu_update(at | MMU_MACHPHYS_UPDATE, 0x4321), 0,
 	   "the machine-to-physical entry of an own frame");
-	is_hex(kit_pfn(kit_mfn(page_b)), 0x4321, "is changed");
+	same(kit_pfn(kit_mfn(page_b)), 0x4321, "is changed");
 	is(kit_mmu_update(at | MMU_MACHPHYS_UPDATE, page_b), 0, "and put back");
-	is_hex(kit_pfn(kit_mfn(page_b)), page_b, "to what it was");
+	same(kit_pfn(kit_mfn(page_b)), page_b, "to what it was");
 	is(kit_mmu_update((uint64_t)foreign_mfn() << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 1),
 	   KIT_ERRNO(EINVAL), "that of a foreign frame is refused");
 }

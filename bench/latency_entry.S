@@ -4,7 +4,7 @@
  * rip cs rflags rsp ss) into an iret frame and returns. Faults step over a two-byte instruction.
  */
 #include <xen/xen.h>
-#include "micro.h"
+#include "latency.h"
 
 /* clang-format off */
 .macro leave

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What operations cost, measured from a guest; see micro.h for the method. Prints, for each row,
+ * What operations cost, measured from a guest; see latency.h for the method. Prints, for each row,
  *     bench NAME NUMBER TICKS
  * and ends the machine. Everything is one vCPU and one domain, dom0.
  */
@@ -8,7 +8,7 @@
 #include <kit/pt.h>
 #include <kit/time.h>
 #include <kit/user.h>
-#include "micro.h"
+#include "latency.h"
 
 #define ROUNDS 16
 
