@@ -328,10 +328,12 @@ static bool event_load(struct machine *m, struct tx *tx, struct cursor *cur)
 
 bool tx_load(struct machine *m, struct conn *c, struct cursor *cur)
 {
+	uint32_t next = c->next_tx;
 	struct tx *tx = tx_start(m, c);
 
 	if (!tx)
 		return false;
+	c->next_tx = next;
 	tx->id = cur_u32(cur);
 	tx->start = cur_u64(cur);
 	tx->given_up = cur_u8(cur);

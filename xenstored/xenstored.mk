@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The store daemon. Everything but the process itself (holder, worker, Xen) is in a library that
-# the tests link.
+# The store daemon. core.a is the deterministic machine, shell.a the process around it;
+# the tests link them with other surroundings.
 
 XSD_CFLAGS := $(CFLAGS) $(WARN) -std=gnu11 -D_GNU_SOURCE -MMD -MP
 XSD_CORE := buf check conn control domain history log machine path perms quota req_domain req_node \
@@ -17,7 +17,13 @@ $(B)/xenstored.d/%.o: xenstored/%.c
 	@mkdir -p $(@D)
 	$(CC) $(XSD_CFLAGS) -c -o $@ $<
 
-$(B)/xenstored: $(XSD_CORE_OBJS) $(XSD_SHELL_OBJS) $(B)/xenstored.d/xen_libs.o
+$(B)/xenstored.d/core.a: $(XSD_CORE_OBJS)
+$(B)/xenstored.d/shell.a: $(XSD_SHELL_OBJS)
+$(B)/xenstored.d/%.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/xenstored: $(B)/xenstored.d/xen_libs.o $(B)/xenstored.d/shell.a $(B)/xenstored.d/core.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(XSD_LIBS) $(XSD_XEN_LIBS)
 
 ALL += $(B)/xenstored
