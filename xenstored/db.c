@@ -191,10 +191,9 @@ int db_load(const char *path, struct machine *m, uint64_t *seq)
 	if (!tdb)
 		return -EIO;
 	err = tdb_traverse_read(tdb, loader_traverse, &l) < 0 || l.damaged ? -EIO : 0;
-	if (!err && l.n == 0 && !l.state) {
-		/* Made, but killed before its first checkpoint. */
-		err = tdb_check(tdb, NULL, NULL) ? -EIO : 0;
-	} else if (!err) {
+	/* No record at all: made, but killed before its first checkpoint (or so it says; the
+	 * caller looks at the journal). */
+	if (!err && (l.n || l.state)) {
 		err = loader_finish(&l, false, seq, &lost);
 		if (!err && lost)
 			err = -EIO;
@@ -299,7 +298,7 @@ static int db_put_state(struct tdb_context *tdb, const struct machine *m, uint64
 	return db_put(tdb, db_key(DB_STATE_KEY, strlen(DB_STATE_KEY)), b);
 }
 
-int db_checkpoint(const char *path, const struct machine *m, uint64_t seq, bool sync)
+static int db_write(const char *path, const struct machine *m, bool all, uint64_t seq, bool sync)
 {
 	struct tdb_context *tdb = db_open(path, O_RDWR | O_CREAT, sync);
 	struct buf b = { 0 };
@@ -310,7 +309,7 @@ int db_checkpoint(const char *path, const struct machine *m, uint64_t seq, bool 
 	err = tdb_transaction_start(tdb) ? db_errno(tdb) : 0;
 	if (err)
 		goto out;
-	err = m->tree.dirty_all ? db_put_all(tdb, m, &b) : db_put_dirty(tdb, m, &b);
+	err = all ? db_put_all(tdb, m, &b) : db_put_dirty(tdb, m, &b);
 	if (!err)
 		err = db_put_state(tdb, m, seq, &b);
 	if (err)
@@ -321,4 +320,32 @@ out:
 	buf_free(&b);
 	tdb_close(tdb);
 	return err;
+}
+
+/* Write everything to a new file, which then takes the old one's place. */
+static int db_rewrite(const char *path, const struct machine *m, uint64_t seq, bool sync)
+{
+	char made[320];
+	int err;
+
+	snprintf(made, sizeof(made), "%s.new", path);
+	if (unlink(made) && errno != ENOENT)
+		return -errno;
+	err = db_write(made, m, true, seq, sync);
+	if (!err && rename(made, path))
+		err = -errno;
+	if (err)
+		unlink(made);
+	return err;
+}
+
+int db_checkpoint(const char *path, const struct machine *m, uint64_t seq, bool sync)
+{
+	int err = db_write(path, m, m->tree.dirty_all, seq, sync);
+
+	if (err != -EIO)
+		return err;
+	/* The file's structure is damaged, but the machine is whole. */
+	log_warn("%s cannot be written to; writing it anew", path);
+	return db_rewrite(path, m, seq, sync);
 }

@@ -26,7 +26,8 @@ int db_load(const char *path, struct machine *m, uint64_t *seq);
 long db_salvage(const char *path, struct machine *m, uint64_t *seq);
 /*
  * Write a checkpoint: the tree's dirty nodes (or all) and the state. Waits for the disk with
- * `sync`. Returns 0 or -errno; on failure the file is as it was.
+ * `sync`. A file that turns out to be damaged is replaced as a whole. Returns 0 or -errno; on
+ * failure the file is as it was.
  */
 int db_checkpoint(const char *path, const struct machine *m, uint64_t seq, bool sync);
 

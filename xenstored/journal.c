@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -88,26 +89,49 @@ static int journal_probe(int fd, off_t size, uint32_t *half_size)
 	return 0;
 }
 
-static int journal_prepare(int fd, uint32_t *half_size)
+/* Make the file under another name first: a journal is there whole or not at all. */
+static int journal_create(const char *path, uint32_t half_size)
 {
-	struct journal_head h = { .magic = JOURNAL_MAGIC, .version = JOURNAL_VERSION };
-	struct stat st;
-	int err;
+	struct journal_head h = { .magic = JOURNAL_MAGIC,
+				  .version = JOURNAL_VERSION,
+				  .half_size = half_size };
+	char made[320];
+	int fd, err;
 
-	if (fstat(fd, &st))
+	snprintf(made, sizeof(made), "%s.new", path);
+	fd = open(made, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
 		return -errno;
-	if (st.st_size)
-		return journal_probe(fd, st.st_size, half_size);
-	err = posix_fallocate(fd, 0, journal_size(*half_size));
+	err = -posix_fallocate(fd, 0, journal_size(half_size));
+	if (!err && pwrite(fd, &h, sizeof(h), 0) != sizeof(h))
+		err = -EIO;
+	if (!err && rename(made, path))
+		err = -errno;
 	if (err)
-		goto err_empty;
-	h.half_size = *half_size;
-	if (pwrite(fd, &h, sizeof(h), 0) == sizeof(h))
-		return 0;
-	err = EIO;
-err_empty:
-	/* Leave no half-made journal behind. */
-	return ftruncate(fd, 0) ? -errno : -err;
+		unlink(made);
+	close(fd);
+	return err;
+}
+
+static int journal_open_file(const char *path, uint32_t *half_size)
+{
+	struct stat st;
+	int fd, err;
+
+	if (access(path, F_OK)) {
+		err = journal_create(path, *half_size);
+		if (err)
+			return err;
+	}
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	err = journal_probe(fd, st.st_size, half_size);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
 }
 
 int journal_open(struct journal *j, const char *path, uint32_t half_size)
@@ -116,24 +140,19 @@ int journal_open(struct journal *j, const char *path, uint32_t half_size)
 	int err;
 
 	memset(j, 0, sizeof(*j));
-	j->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	j->fd = journal_open_file(path, &half_size);
 	if (j->fd < 0)
-		return -errno;
-	err = journal_prepare(j->fd, &half_size);
-	if (err)
-		goto err_close;
+		return j->fd;
 	j->size = journal_size(half_size);
 	map = mmap(NULL, j->size, PROT_READ | PROT_WRITE, MAP_SHARED, j->fd, 0);
 	if (map == MAP_FAILED) {
 		err = -errno;
-		goto err_close;
+		close(j->fd);
+		return err;
 	}
 	journal_layout(j, map);
 	j->next = 1;
 	return 0;
-err_close:
-	close(j->fd);
-	return err;
 }
 
 void journal_close(struct journal *j)

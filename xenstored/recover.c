@@ -190,9 +190,10 @@ static int start_rebooted(struct worker *w, const char *boot_id)
 			domain_release(w->m, d->domid);
 	}
 	w->m->replaying = false;
-	seq = w->j.next;
-	journal_reset(&w->j, boot_id, seq);
-	return worker_checkpoint_now(w);
+	err = worker_checkpoint_now(w);
+	if (!err)
+		journal_reset(&w->j, boot_id, w->j.next);
+	return err;
 }
 
 /* Command-line quotas win over remembered ones. */
@@ -228,8 +229,10 @@ static int recover_state(struct worker *w)
 		return start_rebooted(w, boot_id);
 	pipe_recover(w);
 	err = load(w, &seq);
-	if (err)
+	if (err) {
+		log_err("%s: %s", w->db_path, strerror(-err));
 		return err;
+	}
 	if (!w->m->tree.root) {
 		/* Killed before the first checkpoint, or the file was taken away. */
 		if (w->j.head->tail[0] || w->j.head->tail[1]) {
@@ -251,6 +254,7 @@ static void recover_sockets(struct worker *w, const struct handover *h)
 
 		if (!c && h->held[i].id <= w->m->last_open) {
 			/* It had been closed; the holder was not told in time. */
+			log_debug("connection %x had ended", h->held[i].id);
 			close(h->held[i].fd);
 			worker_tell(w, &msg, 8);
 			continue;
@@ -278,8 +282,10 @@ static void close_lost(struct worker *w)
 	{
 		struct conn *c = list_entry(l, struct conn, link);
 
-		if (!c->peer && !c->is_ring)
+		if (!c->peer && !c->is_ring) {
+			log_info("connection %x: its socket is lost", c->id);
 			worker_note(w, REC_CLOSE, c->id, NULL, 0);
+		}
 	}
 }
 

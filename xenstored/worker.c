@@ -86,6 +86,7 @@ static void peer_ready(struct worker *w, struct peer *p)
 
 static void peer_close(struct worker *w, struct peer *p)
 {
+	log_debug("connection %x ends", p->conn->id);
 	worker_note(w, REC_CLOSE, p->conn->id, NULL, 0);
 }
 
@@ -127,6 +128,8 @@ static bool serve_piece(struct worker *w, struct peer *p)
 		return true;
 	}
 	if (n <= 0) {
+		if (n < 0)
+			log_info("connection %x: %s", id, strerror(-n));
 		peer_close(w, p);
 		return true;
 	}
@@ -216,6 +219,7 @@ static void send_peer(struct worker *w, struct peer *p)
 		peer_break(w, p, CONN_RINGIDX);
 		peer_broken(w, p);
 	} else if (err) {
+		log_info("connection %x: %s", p->conn->id, strerror(-err));
 		peer_close(w, p);
 	} else {
 		peer_drained(w, p);

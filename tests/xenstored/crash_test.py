@@ -152,15 +152,21 @@ def actors_by_fd(actors):
 def kill_sometimes(d, rng, state):
     if time.time() < state["next"]:
         return
-    if rng.random() < 0.05:
+    worker = d.worker()
+    if rng.random() < 0.05 and worker != state["last"]:
         # The holder: the worker takes its place, so it is a new process that we watch.
-        worker = d.worker()
         if worker:
             os.kill(d.proc.pid, signal.SIGKILL)
             d.proc.wait()
             d.proc = Adopted(worker)
             state["holders"] += 1
-    elif d.kill_worker():
+            # Killing it before it has become the holder would be killing both at once.
+            end = time.time() + 10
+            while not d.proc.is_holder() and time.time() < end:
+                time.sleep(0.0005)
+    elif worker and worker != state["last"]:
+        os.kill(worker, signal.SIGKILL)
+        state["last"] = worker
         state["kills"] += 1
     state["next"] = time.time() + rng.choice([0, 0.0005, 0.002, 0.01, 0.03]) * rng.random() * 2
 
@@ -170,6 +176,10 @@ class Adopted:
 
     def __init__(self, pid):
         self.pid, self.returncode = pid, None
+
+    def is_holder(self):
+        with open(f"/proc/{self.pid}/cmdline", "rb") as f:
+            return b"--takeover" in f.read()
 
     def poll(self):
         return None if os.path.exists(f"/proc/{self.pid}") else 0
@@ -191,14 +201,14 @@ def main():
     tap = xs.Tap()
     rng = random.Random(SEED)
     print(f"# seed {SEED}, {KILLS} kills")
-    d = xs.Daemon(PROGRAM, "--journal-size", "1", "-W", "0", "-E", "0", "-t", "0", xen=True)
+    d = xs.Daemon(PROGRAM, "-V", "--journal-size", "1", "-W", "0", "-E", "0", "-t", "0", xen=True)
     top = d.client()
     top.write("/shared/counter", "0")
     top.chmod("/shared/counter", "b0")
     actors = [Actor(d.client(), i, random.Random(SEED + i)) for i in range(SOCKETS)]
     for i in range(DOMAINS):
         actors.append(Actor(d.domain(i + 1), 100 + i, random.Random(SEED + 100 + i)))
-    state = {"next": 0, "kills": 0, "holders": 0}
+    state = {"next": 0, "kills": 0, "holders": 0, "last": 0}
     end = time.time() + 110
     while state["kills"] + state["holders"] < KILLS and time.time() < end:
         try:

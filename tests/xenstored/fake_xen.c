@@ -110,7 +110,8 @@ void xen_notify(int port)
 	snprintf(what, sizeof(what), "%d.event", port - PORT_BASE);
 	fake_address(&a, what);
 	/* Nobody there, or a queue that is full of wake-ups already: just as good. */
-	if (sendto(fake_fd, &port, sizeof(port), MSG_DONTWAIT, (struct sockaddr *)&a, sizeof(a)) < 0)
+	if (sendto(fake_fd, &port, sizeof(port), MSG_DONTWAIT, (struct sockaddr *)&a, sizeof(a)) <
+	    0)
 		return;
 }
 

@@ -5,7 +5,7 @@ A client sends one request at a time (call), or queues it (send) and polls for r
 events are collected apart. Nothing here knows what the right answer is: see model.py.
 """
 import collections
-import errno
+import ctypes
 import mmap
 import os
 import select
@@ -60,7 +60,7 @@ class Client:
         self.put(pack(kind, self.next_id, tx, data))
         return self.next_id
 
-    def call(self, kind, data=b"", tx=0, timeout=30):
+    def call(self, kind, data=b"", tx=0, timeout=10):
         """The reply's body, or an error's name as a str."""
         want = self.send(kind, data, tx)
         end = time.time() + timeout
@@ -205,11 +205,12 @@ class Ring(Client):
         except OSError:
             pass
 
+    # Indices are read and written as whole words: struct would do it byte by byte.
     def get(self, offset):
-        return struct.unpack_from("<I", self.page, offset)[0]
+        return ctypes.c_uint32.from_buffer(self.page, offset).value
 
     def set(self, offset, value):
-        struct.pack_into("<I", self.page, offset, value & 0xffffffff)
+        ctypes.c_uint32.from_buffer(self.page, offset).value = value & 0xffffffff
 
     def put(self, data):
         self.out += data
@@ -285,6 +286,15 @@ class Ring(Client):
         self.page.close()
 
 
+def alive(pid):
+    """Whether the process exists and is not only waiting to be buried."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Daemon:
     """A daemon of our own in a scratch directory."""
 
@@ -318,7 +328,7 @@ class Daemon:
                 ids = f.read().split()
         except (FileNotFoundError, ProcessLookupError):
             return 0
-        return int(ids[0]) if ids else 0
+        return int(ids[-1]) if ids and alive(ids[-1]) else 0
 
     def kill_worker(self):
         pid = self.worker()
