@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console ring (xen/io/console.h), from the daemon's side.
+ *
+ * The page is shared with the guest and hostile: indices are read once, and a distance larger than
+ * the ring is answered by skipping to the guest's index. Bytes are copied before anything looks at
+ * them.
+ */
+#ifndef CONSOLED_RING_H
+#define CONSOLED_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct xencons_interface;
+
+/*
+ * Take up to n bytes of guest output; advances the consumer index. Returns how many; *broken is set
+ * when the guest's indices made no sense.
+ */
+size_t ring_take(struct xencons_interface *ring, char *out, size_t n, int *broken);
+
+/* Is there output to take? */
+int ring_pending(const struct xencons_interface *ring);
+
+/* Give up to n bytes of input to the guest. Returns how many fitted. */
+size_t ring_give(struct xencons_interface *ring, const char *in, size_t n);
+
+/* How many bytes of input would fit now. */
+size_t ring_space(const struct xencons_interface *ring);
+
+#endif

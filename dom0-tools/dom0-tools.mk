@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# libtl, tl, tl-consoled and their helpers.
+
+TL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D__XEN_TOOLS__ $(WARN) $(CFLAGS) -fstack-protector-strong -Idom0-tools -Idom0-tools/lib
+TL_UNPACK_LIBS := -llzma -lzstd -lz -llz4
+TL_XEN_LIBS := -lxencall -lxenforeignmemory -lxenstore -lxentoolcore
+TL_LIB_OBJS := $(patsubst dom0-tools/%.c,$(B)/tl-obj/%.o,$(wildcard dom0-tools/lib/*.c))
+TL_OBJS := $(patsubst dom0-tools/%.c,$(B)/tl-obj/%.o,$(wildcard dom0-tools/tl/*.c))
+
+ALL += $(B)/unpack-kernel $(B)/tl $(B)/tl-consoled $(B)/tl-dom0-init $(B)/tl.8 $(B)/tl.bash-completion
+FORMAT_SRCS += $(wildcard dom0-tools/*.[ch] dom0-tools/*/*.[ch])
+
+$(B)/tl-obj/%.o: dom0-tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libtl.a: $(TL_LIB_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/unpack-kernel: $(B)/tl-obj/unpack-kernel.o $(B)/tl-obj/lib/unpack.o
+	$(CC) $(CFLAGS) $^ -o $@ $(TL_UNPACK_LIBS)
+
+$(B)/tl: $(TL_OBJS) $(B)/libtl.a
+	$(CC) $(CFLAGS) $^ -o $@ $(TL_UNPACK_LIBS) $(TL_XEN_LIBS) -lyajl -lncurses -ltinfo
+
+$(B)/tl-consoled: $(patsubst dom0-tools/%.c,$(B)/tl-obj/%.o,$(wildcard dom0-tools/consoled/*.c)) $(B)/libtl.a
+	$(CC) $(CFLAGS) $^ -o $@ $(TL_XEN_LIBS) -lxenevtchn -lxengnttab
+
+$(B)/tl-dom0-init: $(B)/tl-obj/tl-dom0-init.o $(B)/libtl.a
+	$(CC) $(CFLAGS) $^ -o $@ $(TL_UNPACK_LIBS) $(TL_XEN_LIBS)
+
+$(B)/tl.8: $(B)/tl
+	$(B)/tl man > $@
+
+$(B)/tl.bash-completion: $(B)/tl
+	$(B)/tl completion > $@
+
+-include $(wildcard $(B)/tl-obj/*.d $(B)/tl-obj/*/*.d)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whole domains: create, destroy, and what is remembered about them.
+ */
+#ifndef TL_DOMAIN_H
+#define TL_DOMAIN_H
+
+#include "build.h"
+#include "config.h"
+#include "ctx.h"
+
+/* A kernel ready to build from. */
+struct tl_loaded {
+	void *map; /* the file as given, or the cached unpacked one */
+	size_t map_len;
+	struct tl_kernel kernel;
+	uint8_t *unpacked; /* for free() */
+};
+
+/*
+ * Load, unpack and parse a kernel. Unpacked kernels are kept in TL_CACHE_DIR if that directory
+ * exists, so that only the first guest pays for the decompression.
+ */
+int tl_kernel_load(struct tl_ctx *ctx, const char *path, struct tl_loaded *out);
+void tl_kernel_release(struct tl_loaded *l);
+
+/* Check that the host has `kib` free, shrinking domain 0 if that is allowed; else explain what
+ * would help. */
+int tl_memory_reserve(struct tl_ctx *ctx, uint64_t kib);
+
+/* What a new domain's nodes in the store need to know. */
+struct tl_birth {
+	uint32_t domid;
+	const struct tl_config *c;
+	uint64_t store_mfn, console_mfn;
+	uint32_t store_port, console_port;
+};
+
+/* Write all nodes of a new domain in one transaction. -EEXIST: the name is taken. */
+int tl_birth_publish(struct tl_ctx *ctx, const struct tl_birth *b);
+
+/* Remove all nodes of a domain, except its devices' backend directories. */
+void tl_birth_erase(struct tl_ctx *ctx, uint32_t domid);
+
+/*
+ * Create a domain, paused. On failure the host is as before, and ctx->err says which step failed.
+ * config_text and overrides are remembered for restarts.
+ */
+int tl_domain_create(struct tl_ctx *ctx, struct tl_config *c, const char *config_text,
+		     const char *overrides, uint32_t *domid);
+
+/* Destroy a domain and all that belongs to it. Devices that do not answer are taken away. */
+int tl_domain_destroy(struct tl_ctx *ctx, uint32_t domid);
+
+/*
+ * The remembered configuration of a domain: the text it was made from and the overrides, for
+ * free(). Returns 0 or -ENOENT.
+ */
+int tl_saved_read(uint32_t domid, char **text, char **overrides);
+int tl_saved_write(uint32_t domid, const char *text, const char *overrides);
+void tl_saved_erase(uint32_t domid);
+
+/* The remembered configuration, parsed; NULL when there is none. Free with tl_config_free() and
+ * free(). */
+struct tl_config *tl_saved_config(uint32_t domid);
+
+/* Set scheduling parameters and CPU affinity from the configuration. */
+int tl_domain_schedule(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c);
+int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard,
+		const char *soft, int force);
+
+void tl_uuid_format(const uint8_t uuid[16], char out[37]);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a boot loader enters: Multiboot 1 (address fields) and Multiboot 2 headers, then from 32-bit protected mode to
+ * 64-bit on the first page tables. eax is the loader's magic, ebx its information structure.
+ */
+#include "layout.h"
+
+#define PHYS(x) ((x) - IMAGE_BASE)
+
+	.section .head, "ax"
+	.globl image_start
+image_start:
+	.balign 8
+mb1_header:
+#define MB1_FLAGS 0x00010003 /* page-aligned modules, memory map, address fields */
+	.long	0x1badb002
+	.long	MB1_FLAGS
+	.long	-(0x1badb002 + MB1_FLAGS)
+	.long	PHYS(mb1_header)
+	.long	PHYS(image_start)
+	.long	PHYS(image_load_end)
+	.long	PHYS(image_end)
+	.long	PHYS(entry32)
+
+	.balign 8
+mb2_header:
+	.long	0xe85250d6
+	.long	0
+	.long	mb2_end - mb2_header
+	.long	-(0xe85250d6 + (mb2_end - mb2_header))
+	/* address tag */
+	.short	2, 0
+	.long	24
+	.long	PHYS(mb2_header)
+	.long	PHYS(image_start)
+	.long	PHYS(image_load_end)
+	.long	PHYS(image_end)
+	/* entry address tag */
+	.short	3, 0
+	.long	12
+	.long	PHYS(entry32)
+	.long	0
+	/* modules are page-aligned */
+	.short	6, 0
+	.long	8
+	/* end */
+	.short	0, 0
+	.long	8
+mb2_end:
+
+	.code32
+	.balign 16
+	.globl entry32
+entry32:
+	cli
+	cld
+	mov	%eax, %edi
+	mov	%ebx, %esi
+
+	mov	$0x80000001, %eax
+	cpuid
+	bt	$29, %edx
+	jnc	no_long_mode
+	xor	%ebp, %ebp
+	bt	$20, %edx		/* NX */
+	jnc	1f
+	mov	$(1 << 11), %ebp
+1:
+	mov	$(1 << 5), %eax		/* CR4.PAE */
+	mov	%eax, %cr4
+	mov	$PHYS(boot_l4), %eax
+	mov	%eax, %cr3
+	mov	$0xc0000080, %ecx	/* EFER: LME, NXE */
+	rdmsr
+	or	$(1 << 8), %eax
+	or	%ebp, %eax
+	wrmsr
+	mov	$0x80010023, %eax	/* PG, WP, NE, MP, PE... */
+	mov	%eax, %cr0
+	lgdt	PHYS(boot_gdt_ptr)
+	ljmp	$8, $PHYS(entry64)
+
+no_long_mode:
+	mov	$PHYS(no_long_mode_text), %esi
+	mov	$0x3f8, %edx
+1:	lodsb
+	test	%al, %al
+	jz	2f
+	outb	%al, %dx
+	jmp	1b
+2:	hlt
+	jmp	2b
+
+	.code64
+entry64:
+	movabs	$entry_high, %rax
+	jmp	*%rax
+entry_high:
+	lea	boot_gdt_ptr_high(%rip), %rax
+	lgdt	(%rax)
+	mov	$16, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	xor	%eax, %eax
+	mov	%eax, %fs
+	mov	%eax, %gs
+	movabs	$(PERCPU_BASE + PERCPU_STACK_TOP), %rsp
+	/* leave room for the guest's registers, as every entry does */
+	sub	$256, %rsp
+	mov	%edi, %edi
+	mov	%esi, %esi
+	xor	%ebp, %ebp
+	call	start
+	ud2
+
+	.section .init.rodata, "a"
+no_long_mode_text:
+	.asciz	"tenon: this CPU has no 64-bit mode; Tenon needs one\r\n"
+
+	.balign 8
+boot_gdt:
+	.quad	0
+	.quad	0x00af9b000000ffff	/* 64-bit code, ring 0 */
+	.quad	0x00cf93000000ffff	/* data, ring 0 */
+boot_gdt_ptr:
+	.short	23
+	.long	PHYS(boot_gdt)
+	.balign 8
+boot_gdt_ptr_high:
+	.short	23
+	.quad	boot_gdt
+
+	/*
+	 * The first page tables. boot_l4 stays ring 0's own root; its identity part (slot 0) goes when dom0 is built.
+	 */
+	.section .data.page, "aw"
+	.balign 4096
+	.globl boot_l4
+boot_l4:
+	.quad	PHYS(boot_l3_identity) + 3
+	.fill	HV_SLOT_FIRST - 1 + 8, 8, 0
+	.quad	PHYS(boot_l3_image) + 3		/* slot 264 */
+	.fill	6, 8, 0
+	.quad	PHYS(boot_l4) + 3		/* slot 271: ring 0's tables themselves */
+	.fill	512 - 272, 8, 0
+	.globl boot_l3_image
+boot_l3_image:
+	.quad	PHYS(boot_l2_image) + 3
+	.quad	PHYS(boot_l2_percpu) + 3
+	.fill	510, 8, 0
+	.globl boot_l2_image
+boot_l2_image:
+	.set	i, 0
+	.rept	8
+	.quad	(i << 21) + 0x83
+	.set	i, i + 1
+	.endr
+	.fill	504, 8, 0
+boot_l2_percpu:
+	.quad	PHYS(boot_l1_percpu) + 3
+	.fill	511, 8, 0
+	/* block of CPU 0: see layout.h */
+boot_l1_percpu:
+	.quad	PHYS(boot_cpu_block) + 3		/* stub */
+	.quad	0
+	.quad	PHYS(boot_cpu_block) + 0x1003	/* NMI */
+	.quad	0
+	.quad	PHYS(boot_cpu_block) + 0x2003	/* #DF */
+	.quad	0
+	.quad	PHYS(boot_cpu_block) + 0x3003	/* #MC */
+	.quad	0
+	.quad	PHYS(boot_cpu_block) + 0x4003	/* #DB */
+	.quad	0
+	.set	i, 0
+	.rept	6
+	.quad	PHYS(boot_cpu_block) + 0x5003 + (i << 12)
+	.set	i, i + 1
+	.endr
+	.fill	496, 8, 0
+
+	.section .init.page, "aw"
+	.balign 4096
+boot_l3_identity:
+	.set	i, 0
+	.rept	4
+	.quad	PHYS(boot_l2_identity) + (i << 12) + 3
+	.set	i, i + 1
+	.endr
+	.fill	508, 8, 0
+boot_l2_identity:
+	.set	i, 0
+	.rept	2048
+	.quad	(i << 21) + 0x83
+	.set	i, i + 1
+	.endr
+
+	.section .bss.page, "aw", @nobits
+	.balign 4096
+	.globl boot_cpu_block
+boot_cpu_block:
+	.skip	11 * 4096

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Boot, as a list. */
+#include "boot.h"
+#include "console.h"
+#include "frame.h"
+#include "irq.h"
+#include "options.h"
+#include "platform.h"
+#include "sched.h"
+#include "segments.h"
+#include "x86.h"
+
+char hypervisor_cmdline[1024];
+
+void start(uint32_t magic, uint32_t info) __noreturn;
+void reset_stack_and_exit(void) __noreturn;
+
+static uint64_t __init ram_end(void)
+{
+	uint64_t end = 0;
+
+	for (unsigned i = 0; i < e820_count; i++)
+		if (e820_map[i].type == E820_RAM)
+			end = MAX(end, e820_map[i].addr + e820_map[i].size);
+	return end;
+}
+
+static void __init memory_init(void)
+{
+	boot_pages_init();
+	own_map_init(ram_end() >> PAGE_SHIFT);
+	frames_init();
+	image_protect();
+	boot_pages_handover();
+	printk(LOG_INFO, "memory: %lu MiB, %lu MiB free\n", frames_total >> 8, frames_free >> 8);
+}
+
+static void __init cpu0_init(void)
+{
+	struct cpu *c;
+
+	idt_init();
+	segments_init();
+	c = cpu_block_create(0);
+	if (!c)
+		panic("no memory for CPU 0");
+	cpu_block_load(c);
+}
+
+void __init start(uint32_t magic, uint32_t info)
+{
+	cpu_features_read();
+	smap_patch();
+	multiboot_parse(magic, info);
+	str_copy(hypervisor_cmdline, boot_info.cmdline, sizeof(hypervisor_cmdline));
+	options_parse(boot_info.cmdline);
+	console_init();
+	printk(LOG_INFO, "Tenon " TENON_VERSION " - a paravirtualization hypervisor\n");
+	memory_init();
+	cpu0_init();
+	platform_init();
+	sched_init();
+	sched_init_cpu();
+	timers_init_cpu();
+	smp_start();
+	dom0_build();
+	boot_modules_free();
+	boot_finish();
+}
+
+/* From here on no boot code is called: it is given away. */
+void boot_finish(void)
+{
+	struct vcpu *v = dom0->vcpu[0];
+
+	image_seal();
+	domain_unpause(dom0);
+	vcpu_unblock_flag(v, VPF_DOWN);
+	schedule();
+	reset_stack_and_exit();
+}

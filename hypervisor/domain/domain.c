@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a domain.
+ *
+ *	create -> CREATING --first unpause--> RUNNING <--resume/shutdown--> SHUTDOWN
+ *	                \________________________|_________________________/
+ *	                                         v destroy
+ *	                                       DYING --everything returned--> DEAD --last
+ *reference--> freed
+ *
+ * Invariants:
+ * - The list holds one reference until DEAD; the domain's frames hold one together while it owns
+ *any (mm/). So an id found in a frame stands for a live struct.
+ * - A domain leaves the list, and its id becomes free, only when its last reference is gone.
+ * - Whoever drops the last reference may hold any lock, so the struct is only queued;
+ *domains_reap() frees it where no lock is held.
+ * - pause_depth pauses are part of every vCPU's pause_count, also of one created later.
+ */
+#include "domain.h"
+#include "frame.h"
+#include "grant.h"
+#include "irq.h"
+#include "sched.h"
+
+#include <xen/sched.h>
+
+#define IDS_PER_PAGE (PAGE_SIZE / sizeof(struct domain *))
+
+struct domain *dom0;
+struct domain *domain_list;
+
+static struct spinlock domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
+/* domlist_lock: who has an id; a page of pointers is made when needed and stays. Read without the
+ * lock by domain_by_id(): a pointer appears when the domain is complete. */
+static struct domain **domain_ids[DIV_ROUND_UP(DOMID_FIRST_RESERVED, IDS_PER_PAGE)];
+/* atomic: stack of unreferenced domains, linked by dead_next */
+static struct domain *dead_domains;
+
+void domain_list_lock(void)
+{
+	spin_lock(&domlist_lock);
+}
+
+void domain_list_unlock(void)
+{
+	spin_unlock(&domlist_lock);
+}
+
+/* -- finding and counting -- */
+
+struct domain *domain_by_id(domid_t id)
+{
+	struct domain **page;
+
+	if (id >= DOMID_FIRST_RESERVED)
+		return NULL;
+	page = __atomic_load_n(&domain_ids[index_nospec(id, DOMID_FIRST_RESERVED) / IDS_PER_PAGE],
+			       __ATOMIC_ACQUIRE);
+	return page ? __atomic_load_n(&page[id % IDS_PER_PAGE], __ATOMIC_ACQUIRE) : NULL;
+}
+
+void domain_get(struct domain *d)
+{
+	uint32_t old = __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+
+	ASSERT(old > 0);
+}
+
+void domain_put(struct domain *d)
+{
+	uint32_t left = __atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL);
+
+	ASSERT(left != UINT32_MAX);
+	if (likely(left))
+		return;
+	d->dead_next = __atomic_load_n(&dead_domains, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&dead_domains, &d->dead_next, d, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		;
+}
+
+int domain_find(domid_t id, struct domain **out)
+{
+	struct domain *d;
+
+	if (id == DOMID_SELF) {
+		d = current->domain;
+		domain_get(d);
+		*out = d;
+		return 0;
+	}
+	spin_lock(&domlist_lock);
+	d = domain_by_id(id);
+	/* DEAD is set by the holder of the list's reference before it drops it: any other state
+	 * seen here means that reference still stands. The lock keeps the struct from being reaped.
+	 */
+	if (d && READ_ONCE(d->state) != DOM_DEAD)
+		domain_get(d);
+	else
+		d = NULL;
+	spin_unlock(&domlist_lock);
+	*out = d;
+	return d ? 0 : -ESRCH;
+}
+
+int domain_may_control(const struct domain *d)
+{
+	const struct vcpu *v = current;
+
+	(void)d; /* dom0 may control every domain; nobody else any */
+	return !v || v->domain->privileged ? 0 : -EPERM;
+}
+
+/* -- creation -- */
+
+static int ids_page_make(domid_t id)
+{
+	struct domain ***slot = &domain_ids[id / IDS_PER_PAGE];
+	struct domain **page;
+
+	if (*slot)
+		return 0;
+	page = heap_pages_alloc(0);
+	if (!page)
+		return -ENOMEM;
+	__atomic_store_n(slot, page, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int list_insert(struct domain *d)
+{
+	struct domain **at = &domain_list;
+	int err = ids_page_make(d->id);
+
+	if (err)
+		return err;
+	if (domain_by_id(d->id))
+		return -EEXIST;
+	while (*at && (*at)->id < d->id)
+		at = &(*at)->next;
+	d->next = *at;
+	*at = d;
+	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], d,
+			 __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void list_remove_domain(struct domain *d)
+{
+	struct domain **at = &domain_list;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], NULL,
+			 __ATOMIC_RELEASE);
+}
+
+static int shared_info_create(struct domain *d, const struct domain_params *p __unused)
+{
+	d->shared_info = heap_pages_alloc(0);
+	if (!d->shared_info)
+		return -ENOMEM;
+	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+	d->shared_info_mfn = own_mfn(d->shared_info);
+	frame_share(d->shared_info, d, false);
+	return 0;
+}
+
+static void shared_info_free(struct domain *d)
+{
+	frame_unshare(d->shared_info);
+}
+
+static void vcpus_free(struct domain *d)
+{
+	struct vcpu *v;
+
+	for_each_vcpu (d, v) {
+		d->vcpu[v->id] = NULL;
+		vcpu_destroy(v);
+	}
+	heap_free(d->vcpu);
+}
+
+static void domain_init(struct domain *d, const struct domain_params *p)
+{
+	d->id = p->id;
+	d->privileged = p->privileged;
+	d->max_vcpus = p->max_vcpus;
+	d->max_pages = p->max_pages;
+	d->createflags = p->createflags;
+	memcpy(d->handle, p->handle, sizeof(d->handle));
+	d->refs = 1;
+	d->pause_count = d->pause_depth = 1;
+	d->address_bits = 64;
+	d->page_head = FRAME_NONE;
+	d->shared_info_mfn = INVALID_MFN;
+	spin_init(&d->domain_lock, RANK_DOMAIN);
+	spin_init(&d->mm_lock, RANK_MM);
+	spin_init(&d->page_lock, RANK_PAGES);
+	spin_init(&d->iomem_lock, RANK_IOMEM);
+}
+
+static int vcpu_array_create(struct domain *d, const struct domain_params *p)
+{
+	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
+	return d->vcpu ? 0 : -ENOMEM;
+}
+
+static int evtchn_create(struct domain *d, const struct domain_params *p)
+{
+	return evtchn_domain_create(d, p->max_evtchn_port);
+}
+
+static int grant_create(struct domain *d, const struct domain_params *p)
+{
+	return grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames,
+				   p->grant_version);
+}
+
+/* What a domain consists of besides its list entry: created downwards, freed upwards. */
+static const struct {
+	int (*create)(struct domain *d, const struct domain_params *p);
+	void (*free)(struct domain *d);
+} domain_parts[] = {
+	{ vcpu_array_create, vcpus_free },
+	{ shared_info_create, shared_info_free },
+	{ evtchn_create, evtchn_domain_free },
+	{ grant_create, grant_domain_free },
+};
+
+static void parts_free(struct domain *d, unsigned n)
+{
+	while (n--)
+		domain_parts[n].free(d);
+	permissions_free(d);
+	heap_free(d->cpu_policy);
+	heap_free(d);
+}
+
+static int parts_create(struct domain *d, const struct domain_params *p)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(domain_parts); i++) {
+		int err = domain_parts[i].create(d, p);
+
+		if (err) {
+			parts_free(d, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int domain_create(const struct domain_params *p, struct domain **out)
+{
+	struct domain *d;
+	int err;
+
+	if (p->id >= DOMID_FIRST_RESERVED || !p->max_vcpus || p->max_vcpus > MAX_VCPUS)
+		return -EINVAL;
+	d = heap_alloc(sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	domain_init(d, p);
+	err = parts_create(d, p);
+	if (err)
+		return err;
+	domain_wallclock_update(d);
+	spin_lock(&domlist_lock);
+	err = list_insert(d);
+	spin_unlock(&domlist_lock);
+	if (err) {
+		parts_free(d, ARRAY_SIZE(domain_parts));
+		return err;
+	}
+	if (p->privileged && !dom0)
+		dom0 = d;
+	*out = d;
+	return 0;
+}
+
+void domains_reap(void)
+{
+	struct domain *d = __atomic_exchange_n(&dead_domains, NULL, __ATOMIC_ACQUIRE);
+
+	while (d) {
+		struct domain *next = d->dead_next;
+
+		spin_lock(&domlist_lock);
+		list_remove_domain(d);
+		spin_unlock(&domlist_lock);
+		parts_free(d, ARRAY_SIZE(domain_parts));
+		d = next;
+	}
+}
+
+/* -- pausing -- */
+
+void domain_pause(struct domain *d)
+{
+	struct vcpu *v;
+
+	spin_lock(&d->domain_lock);
+	d->pause_depth++;
+	for_each_vcpu (d, v)
+		vcpu_pause_nosync(v);
+	spin_unlock(&d->domain_lock);
+	/* Wait without the lock: a vCPU of d may be in ring 0, waiting for it. vCPUs are never
+	 * freed while the caller holds a reference. */
+	for_each_vcpu (d, v) {
+		vcpu_pause(v);
+		vcpu_unpause(v);
+	}
+}
+
+void domain_unpause(struct domain *d)
+{
+	struct vcpu *v;
+
+	spin_lock(&d->domain_lock);
+	CHECK(d->pause_depth > 0);
+	d->pause_depth--;
+	if (!d->pause_depth && d->state == DOM_CREATING)
+		d->state = DOM_RUNNING;
+	for_each_vcpu (d, v)
+		vcpu_unpause(v);
+	spin_unlock(&d->domain_lock);
+}
+
+/* -- shutdown and crash -- */
+
+static void dom0_shutdown(unsigned code) __noreturn;
+static void dom0_shutdown(unsigned code)
+{
+	printk(LOG_INFO, "dom0 shut down, reason %u\n", code);
+	arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
+}
+
+void domain_shutdown(struct domain *d, unsigned code)
+{
+	struct vcpu *v;
+	bool first;
+
+	if (d == dom0)
+		dom0_shutdown(code);
+	spin_lock(&d->domain_lock);
+	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
+	if (first) {
+		d->state = DOM_SHUTDOWN;
+		d->shutdown_code = d->shutdown_latch ? d->shutdown_latch & 0xff : code;
+		d->shut_down = true;
+		for_each_vcpu (d, v) {
+			v->shut_down = true;
+			vcpu_pause_nosync(v);
+		}
+	}
+	spin_unlock(&d->domain_lock);
+	if (!first)
+		return;
+	/* A toolstack that asked to hear of suspends by a port of its own gets that instead. */
+	if (code != SHUTDOWN_suspend || !d->suspend_port || evtchn_send(d, d->suspend_port))
+		virq_raise_global(VIRQ_DOM_EXC);
+}
+
+int domain_resume(struct domain *d)
+{
+	struct vcpu *v;
+	int err = -EINVAL;
+
+	spin_lock(&d->domain_lock);
+	if (d->state == DOM_SHUTDOWN) {
+		err = 0;
+		d->state = DOM_RUNNING;
+		d->shutdown_code = 0;
+		d->shut_down = false;
+		for_each_vcpu (d, v) {
+			if (v->shut_down)
+				vcpu_unpause(v);
+			v->shut_down = false;
+		}
+	}
+	spin_unlock(&d->domain_lock);
+	return err;
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+	char why[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vformat(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	gprintk(d, LOG_ERR, "crashed: %s\n", why);
+	domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* -- destruction -- */
+
+static int destroy_stop(struct domain *d)
+{
+	domain_pause(d);
+	spin_lock(&d->domain_lock);
+	d->state = DOM_DYING;
+	spin_unlock(&d->domain_lock);
+	return 0;
+}
+
+static int destroy_vcpus(struct domain *d)
+{
+	struct vcpu *v;
+	int err;
+
+	for_each_vcpu (d, v) {
+		arch_vcpu_sync(v);
+		err = arch_vcpu_release(v);
+		if (err)
+			return err;
+		vcpu_info_release(v);
+	}
+	return 0;
+}
+
+static int destroy_irqs(struct domain *d)
+{
+	irq_domain_destroy(d);
+	return 0;
+}
+
+/* The order matters: nothing may run, then nothing may be signalled or mapped, then memory goes. */
+static int (*const destroy_steps[])(struct domain *d) = {
+	destroy_stop, evtchn_domain_destroy, grant_domain_destroy,
+	destroy_irqs, destroy_vcpus,         domain_relinquish_memory,
+};
+
+int domain_destroy(struct domain *d)
+{
+	while (d->destroy_step < ARRAY_SIZE(destroy_steps)) {
+		int err = destroy_steps[d->destroy_step](d);
+
+		if (err)
+			return err;
+		d->destroy_step++;
+	}
+	if (d->state != DOM_DEAD) {
+		spin_lock(&domlist_lock);
+		d->state = DOM_DEAD;
+		spin_unlock(&domlist_lock);
+		domain_put(d);
+		virq_raise_global(VIRQ_DOM_EXC);
+	}
+	return 0;
+}

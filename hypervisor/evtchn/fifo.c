@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FIFO delivery. The guest gives pages for an array of event words, one per port, and for each vCPU
+ * a control block with the heads of 16 queues. A queue is a singly linked list through the words:
+ *
+ *   PENDING  set by ring 0, cleared by the guest     MASKED  set by the guest
+ *   LINKED   in a queue: set by ring 0, cleared by the guest when it takes the word off
+ *   LINK     next port of the queue, 0 at the end    BUSY    ring 0 wants to write LINK: guest
+ * waits
+ *
+ * Ring 0 remembers a queue's tail. A new port is hooked to the tail's word while that is still
+ * LINKED; if it is not, the guest has emptied the queue and the port becomes the head.
+ *
+ * The words belong to a hostile guest. Ring 0 never follows a link, only writes; all exchanges are
+ * bounded; a guest that spoils its words loses its own events.
+ *
+ * Life: the domain's and vCPUs' FIFO structs come with EVTCHNOP_init_control and go, with all
+ * references, when no port is open any more (reset, destruction). Whoever raises, unmasks or looks
+ * holds a port open. A port whose word is LINKED for one queue must not end as the tail of another:
+ * it is taken off the old queue's tail when it is linked elsewhere, under both queues' locks.
+ */
+#include "port.h"
+
+#define PENDING   (1u << EVTCHN_FIFO_PENDING)
+#define MASKED    (1u << EVTCHN_FIFO_MASKED)
+#define LINKED    (1u << EVTCHN_FIFO_LINKED)
+#define BUSY      (1u << EVTCHN_FIFO_BUSY)
+#define LINK_MASK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
+
+#define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
+#define ARRAY_PAGES    (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
+#define LINK_TRIES     4
+
+struct evtchn_fifo_domain {
+	uint32_t pages; /* (atomic) grows under the domain's lock */
+	mfn_t page[ARRAY_PAGES];
+};
+
+struct evtchn_fifo_vcpu {
+	struct spinlock lock; /* RANK_FIFO */
+	unsigned offset;      /* of the control block in its frame */
+	mfn_t control;
+	port_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* (lock) */
+};
+
+/* The event word of a port, to be closed with frame_unmap(); NULL if the array is too short. */
+static event_word_t *word_map(const struct evtchn_fifo_domain *f, port_t port)
+{
+	uint32_t pages = __atomic_load_n(&f->pages, __ATOMIC_ACQUIRE);
+	uint32_t i = port / WORDS_PER_PAGE;
+
+	if (unlikely(i >= pages))
+		return NULL;
+	return (event_word_t *)frame_map(f->page[index_nospec(i, pages)]) + port % WORDS_PER_PAGE;
+}
+
+/* One attempt to hook `port` behind the word: 1 done, 0 the word is in no queue, -1 it changed. */
+static int try_link(event_word_t *w, port_t port)
+{
+	event_word_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
+
+	if (!(old & LINKED))
+		return 0;
+	return __atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+		       ? 1
+		       : -1;
+}
+
+static bool link_behind(event_word_t *w, port_t port)
+{
+	int rc = -1;
+
+	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++)
+		rc = try_link(w, port);
+	if (likely(rc >= 0))
+		return rc;
+	__atomic_fetch_or(w, BUSY, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++)
+		rc = try_link(w, port);
+	if (rc <= 0)
+		__atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
+	return rc > 0;
+}
+
+/* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held.
+ */
+static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, unsigned prio,
+		   port_t port)
+{
+	port_t tail = q->tail[prio];
+	event_word_t *w;
+	bool linked = false;
+
+	/* the port itself was the last one taken off: its word is LINKED again only for this */
+	if (tail && tail != port && (w = word_map(f, tail)) != NULL) {
+		linked = link_behind(w, port);
+		frame_unmap(w);
+	}
+	q->tail[prio] = port;
+	return !linked;
+}
+
+/* The port was linked for another queue last time: it is not that one's tail any more. Locks held.
+ */
+static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu,
+			    unsigned prio, port_t port)
+{
+	if (old && (c->last_vcpu != vcpu || c->last_priority != prio) &&
+	    old->tail[c->last_priority] == port)
+		old->tail[c->last_priority] = 0;
+	c->last_vcpu = (uint16_t)vcpu;
+	c->last_priority = (uint8_t)prio;
+}
+
+/* Lock q and the queues the port was linked for last, which are returned. */
+static struct evtchn_fifo_vcpu *lock_queues(struct domain *d, struct evtchn *c,
+					    struct evtchn_fifo_vcpu *q)
+{
+	for (;;) {
+		unsigned last = READ_ONCE(c->last_vcpu);
+		const struct vcpu *v = d->vcpu[last];
+		struct evtchn_fifo_vcpu *old = v && v->fifo ? v->fifo : q;
+
+		spin_lock_both(&q->lock, &old->lock);
+		if (likely(c->last_vcpu == last))
+			return old;
+		spin_unlock_both(&q->lock, &old->lock);
+	}
+}
+
+static void control_notify(struct vcpu *v, unsigned prio, port_t head)
+{
+	struct evtchn_fifo_vcpu *q = v->fifo;
+	char *page = frame_map(q->control);
+	struct evtchn_fifo_control_block *b = (void *)(page + q->offset);
+
+	/* The head is there before the guest can see the queue ready. */
+	WRITE_ONCE(b->head[prio], head);
+	spin_unlock(&q->lock);
+	if (!(__atomic_fetch_or(&b->ready, 1u << prio, __ATOMIC_SEQ_CST) & 1u << prio))
+		vcpu_mark_events_pending(v);
+	frame_unmap(page);
+}
+
+/* The port is pending, unmasked and was not linked: put it in the queue of its vCPU and priority.
+ */
+static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_word_t *w)
+{
+	unsigned vcpu = READ_ONCE(c->vcpu), prio = READ_ONCE(c->priority);
+	struct vcpu *v = d->vcpu[vcpu];
+	struct evtchn_fifo_vcpu *q = v ? __atomic_load_n(&v->fifo, __ATOMIC_ACQUIRE) : NULL, *old;
+	event_word_t was;
+	bool empty;
+
+	if (unlikely(!q))
+		return; /* no control block: stays pending until unmasked */
+	old = lock_queues(d, c, q);
+	was = __atomic_fetch_or(w, LINKED, __ATOMIC_SEQ_CST);
+	empty = false;
+	if (!(was & LINKED)) {
+		if (was & LINK_MASK)
+			__atomic_fetch_and(w, ~LINK_MASK, __ATOMIC_SEQ_CST);
+		leave_old_queue(c, old, vcpu, prio, port);
+		empty = append(d->evtchn.fifo, q, prio, port);
+	}
+	if (old != q)
+		spin_unlock(&old->lock);
+	if (empty)
+		control_notify(v, prio, port);
+	else
+		spin_unlock(&q->lock);
+}
+
+void fifo_raise(struct domain *d, struct evtchn *c, port_t port)
+{
+	struct evtchn_fifo_domain *f = d->evtchn.fifo;
+	event_word_t *w = word_map(f, port), old;
+
+	if (unlikely(!w)) {
+		/* Noted for expand_array; which publishes the page before it looks at the note. */
+		__atomic_store_n(&c->pending, 1, __ATOMIC_SEQ_CST);
+		w = word_map(f, port);
+		if (!w || !__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST)) {
+			if (w)
+				frame_unmap(w);
+			return;
+		}
+	}
+	/* The guest clears LINKED before it looks at PENDING: one of us sees the other. */
+	old = __atomic_fetch_or(w, PENDING, __ATOMIC_SEQ_CST);
+	if (!(old & (MASKED | LINKED)))
+		fifo_link(d, c, port, w);
+	frame_unmap(w);
+}
+
+void fifo_unmask(struct domain *d, struct evtchn *c, port_t port)
+{
+	event_word_t *w = word_map(d->evtchn.fifo, port), old;
+
+	if (!w)
+		return;
+	old = __atomic_fetch_and(w, ~MASKED, __ATOMIC_SEQ_CST);
+	if ((old & PENDING) && !(old & LINKED))
+		fifo_link(d, c, port, w);
+	frame_unmap(w);
+}
+
+void fifo_clear(struct domain *d, struct evtchn *c, port_t port)
+{
+	event_word_t *w = word_map(d->evtchn.fifo, port);
+
+	__atomic_store_n(&c->pending, 0, __ATOMIC_SEQ_CST);
+	if (!w)
+		return;
+	__atomic_fetch_and(w, ~PENDING, __ATOMIC_SEQ_CST);
+	frame_unmap(w);
+}
+
+static bool word_has(struct domain *d, port_t port, event_word_t bits)
+{
+	event_word_t *w = word_map(d->evtchn.fifo, port);
+	bool has;
+
+	if (!w)
+		return false;
+	has = READ_ONCE(*w) & bits;
+	frame_unmap(w);
+	return has;
+}
+
+bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port)
+{
+	return READ_ONCE(c->pending) || word_has(d, port, PENDING);
+}
+
+bool fifo_linked(struct domain *d, port_t port)
+{
+	return d->evtchn.fifo && word_has(d, port, LINKED);
+}
+
+/* -- set-up -- */
+
+/* Memory and references for a control block; what was allocated goes with fifo_release(). */
+static int init_check(struct domain *d, struct evtchn_fifo_domain **f, struct evtchn_fifo_vcpu **q,
+		      mfn_t control)
+{
+	*f = d->evtchn.fifo ? d->evtchn.fifo : heap_alloc(sizeof(**f));
+	*q = heap_alloc(sizeof(**q));
+	if (!*f || !*q || frame_get_as(control, d, FT_WRITABLE)) {
+		int err = *f && *q ? -EINVAL : -ENOMEM;
+
+		if (*f != d->evtchn.fifo)
+			heap_free(*f);
+		if (*q)
+			heap_free(*q);
+		return err;
+	}
+	return 0;
+}
+
+int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c)
+{
+	struct vcpu *v = domain_vcpu(d, c->vcpu);
+	struct evtchn_fifo_domain *f;
+	struct evtchn_fifo_vcpu *q;
+	mfn_t control = mfn(c->control_gfn);
+	int err;
+
+	if (!v)
+		return -ENOENT;
+	if (c->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || c->offset % 8)
+		return -EINVAL;
+	spin_lock(&d->evtchn.lock);
+	err = v->fifo || d->state >= DOM_DYING ? -EINVAL : init_check(d, &f, &q, control);
+	if (!err) {
+		spin_init(&q->lock, RANK_FIFO);
+		q->control = control;
+		q->offset = c->offset;
+		__atomic_store_n(&v->fifo, q, __ATOMIC_RELEASE);
+		__atomic_store_n(&d->evtchn.fifo, f, __ATOMIC_RELEASE);
+		c->link_bits = EVTCHN_FIFO_LINK_BITS;
+	}
+	spin_unlock(&d->evtchn.lock);
+	return err;
+}
+
+/* Raise the ports of a new page that were raised before it came. */
+static void raise_noted(struct domain *d, uint32_t page)
+{
+	for (port_t p = page * WORDS_PER_PAGE; p < (page + 1) * WORDS_PER_PAGE; p++) {
+		struct evtchn *c = port_find(d, p);
+
+		if (!c)
+			return;
+		if (!READ_ONCE(c->pending))
+			continue;
+		spin_lock(&c->lock);
+		if (__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST) && port_is_open(c))
+			port_raise(d, c, p);
+		spin_unlock(&c->lock);
+	}
+}
+
+int evtchn_fifo_expand_array(struct domain *d, mfn_t page)
+{
+	struct evtchn_fifo_domain *f;
+	int err = 0;
+
+	spin_lock(&d->evtchn.lock);
+	f = d->evtchn.fifo;
+	if (!f)
+		err = -EOPNOTSUPP;
+	else if (f->pages > d->evtchn.max_port / WORDS_PER_PAGE)
+		err = -ENOSPC;
+	else if (d->state >= DOM_DYING || frame_get_as(page, d, FT_WRITABLE))
+		err = -EINVAL;
+	if (!err) {
+		f->page[f->pages] = page; /* room: max_port < EVTCHN_FIFO_NR_CHANNELS */
+		__atomic_store_n(&f->pages, f->pages + 1, __ATOMIC_SEQ_CST);
+		raise_noted(d, f->pages - 1);
+	}
+	spin_unlock(&d->evtchn.lock);
+	return err;
+}
+
+int evtchn_set_priority(struct domain *d, port_t port, unsigned priority)
+{
+	struct evtchn *c;
+
+	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
+		return -EINVAL;
+	c = port_lock(d, port);
+	if (!c)
+		return -EINVAL;
+	/* an open port keeps the FIFO state */
+	if (!d->evtchn.fifo) {
+		spin_unlock(&c->lock);
+		return -ENOSYS;
+	}
+	c->priority = (uint8_t)priority;
+	spin_unlock(&c->lock);
+	return 0;
+}
+
+void fifo_release(struct domain *d)
+{
+	struct evtchn_fifo_domain *f = d->evtchn.fifo;
+	struct vcpu *v;
+
+	if (!f)
+		return;
+	for_each_vcpu (d, v) {
+		if (!v->fifo)
+			continue;
+		frame_put_as(v->fifo->control);
+		heap_free(v->fifo);
+		v->fifo = NULL;
+	}
+	for (uint32_t i = 0; i < f->pages; i++)
+		frame_put_as(f->page[i]);
+	d->evtchn.fifo = NULL;
+	heap_free(f);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of evtchn/ share: the port, its states, and the two ways of delivery. */
+#ifndef TENON_EVTCHN_PORT_H
+#define TENON_EVTCHN_PORT_H
+
+#include "arch.h"
+#include "domain.h"
+#include "evtchn.h"
+#include "frame.h"
+#include "sched.h"
+
+enum port_state {
+	PORT_FREE,
+	PORT_RESERVED, /* port 0 */
+	PORT_UNBOUND,
+	PORT_INTERDOMAIN,
+	PORT_PIRQ,
+	PORT_VIRQ,
+	PORT_IPI,
+};
+
+#define PORTS_PER_BUCKET 64
+
+struct evtchn {
+	struct spinlock lock; /* RANK_PORT; of two ports of a pair: both */
+	/* changed under the domain's lock and this one, read under either (remote: also the
+	 * peer's): */
+	uint8_t state;
+	uint8_t priority;
+	/* FIFO lock of the vCPU it was linked for last: */
+	uint8_t last_priority;
+	uint8_t pending; /* atomic: FIFO, raised while there is no event array page */
+	uint16_t vcpu;   /* notified vCPU (this lock) */
+	uint16_t last_vcpu;
+	union {
+		struct {
+			struct domain *domain;
+			port_t port;
+		} remote;       /* PORT_INTERDOMAIN */
+		domid_t binder; /* PORT_UNBOUND: who may bind */
+		uint32_t pirq, virq;
+	};
+};
+
+static inline bool port_is_open(const struct evtchn *c)
+{
+	return c->state > PORT_RESERVED;
+}
+
+/* The struct of a port, NULL if there is none. The bucket was there before valid_ports grew. */
+static inline struct evtchn *port_find(const struct domain *d, port_t port)
+{
+	uint32_t n = __atomic_load_n(&d->evtchn.valid_ports, __ATOMIC_ACQUIRE);
+
+	if (unlikely(port >= n))
+		return NULL;
+	port = (port_t)index_nospec(port, n);
+	return &d->evtchn.buckets[port / PORTS_PER_BUCKET].ports[port % PORTS_PER_BUCKET];
+}
+
+/* Find an open port and lock it; NULL if it is not open. */
+static inline struct evtchn *port_lock(const struct domain *d, port_t port)
+{
+	struct evtchn *c = port_find(d, port);
+
+	if (unlikely(!c))
+		return NULL;
+	spin_lock(&c->lock);
+	if (likely(port_is_open(c)))
+		return c;
+	spin_unlock(&c->lock);
+	return NULL;
+}
+
+/*
+ * Mark an open port pending and tell its vCPU and pollers. Held: the port's lock or, for an
+ * interdomain port, its peer's. That keeps the port open, and with it the domain's FIFO state.
+ */
+void port_raise(struct domain *d, struct evtchn *c, port_t port);
+/* Set evtchn_upcall_pending in info, and wake or kick v if it was not set. */
+void vcpu_notify(struct vcpu *v, struct vcpu_info *info);
+
+/* 2-level (evtchn/twolevel.c) */
+unsigned twolevel_ports(const struct domain *d);
+void twolevel_raise(struct domain *d, struct evtchn *c, port_t port);
+void twolevel_unmask(struct domain *d, struct evtchn *c, port_t port);
+void twolevel_clear(struct domain *d, port_t port);
+bool twolevel_pending(struct domain *d, port_t port);
+
+/* FIFO (evtchn/fifo.c): same calling rules as port_raise() */
+void fifo_raise(struct domain *d, struct evtchn *c, port_t port);
+void fifo_unmask(struct domain *d, struct evtchn *c, port_t port);
+void fifo_clear(struct domain *d, struct evtchn *c, port_t port);
+bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port);
+/* A closed port is still in a queue that the guest has not consumed. Domain's lock. */
+bool fifo_linked(struct domain *d, port_t port);
+/* Give all pages back. Domain's lock held, no port open. */
+void fifo_release(struct domain *d);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Raising ports: sends, virtual and physical interrupts, unmask; and telling vCPUs of it. */
+#include "cpu.h"
+#include "irq.h"
+#include "port_bind.h"
+
+/* -- the vCPU's side -- */
+
+void vcpu_notify(struct vcpu *v, struct vcpu_info *info)
+{
+	/* The exchange orders the port's bits and this one before the look at the vCPU's state. */
+	if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
+		vcpu_kick(v);
+}
+
+void vcpu_mark_events_pending(struct vcpu *v)
+{
+	struct vcpu_info *info = vcpu_info_get(v);
+
+	vcpu_notify(v, info);
+	vcpu_info_put(v, info);
+}
+
+bool vcpu_event_pending(struct vcpu *v)
+{
+	struct vcpu_info *info = vcpu_info_get(v);
+	bool pending =
+		READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
+
+	vcpu_info_put(v, info);
+	return pending;
+}
+
+/* -- the port's side -- */
+
+void port_raise(struct domain *d, struct evtchn *c, port_t port)
+{
+	if (d->evtchn.fifo)
+		fifo_raise(d, c, port);
+	else
+		twolevel_raise(d, c, port);
+	/* PENDING was set by a locked operation, so a poller that did not see it is seen here. */
+	if (unlikely(READ_ONCE(d->evtchn.poll_mask[0]) | READ_ONCE(d->evtchn.poll_mask[1])))
+		poll_notify(d, port);
+}
+
+int evtchn_send(struct domain *d, port_t port)
+{
+	struct evtchn *c = port_lock(d, port);
+	int err = 0;
+
+	if (unlikely(!c))
+		return -EINVAL;
+	if (likely(c->state == PORT_INTERDOMAIN)) {
+		struct domain *rd = c->remote.domain;
+
+		port_raise(rd, port_find(rd, c->remote.port), c->remote.port);
+	} else if (c->state == PORT_IPI) {
+		port_raise(d, c, port);
+	} else if (c->state != PORT_UNBOUND) { /* nobody listens: no error */
+		err = -EINVAL;
+	}
+	spin_unlock(&c->lock);
+	return err;
+}
+
+int evtchn_unmask(struct domain *d, port_t port)
+{
+	struct evtchn *c = port_lock(d, port);
+	unsigned pirq = 0;
+	bool is_pirq;
+
+	if (unlikely(!c))
+		return port_find(d, port) ? 0 : -EINVAL;
+	if (d->evtchn.fifo)
+		fifo_unmask(d, c, port);
+	else
+		twolevel_unmask(d, c, port);
+	is_pirq = c->state == PORT_PIRQ;
+	if (is_pirq)
+		pirq = c->pirq;
+	spin_unlock(&c->lock);
+	if (is_pirq)
+		pirq_unmasked(d, pirq);
+	return 0;
+}
+
+bool evtchn_port_valid(const struct domain *d, port_t port)
+{
+	return port_find(d, port) != NULL;
+}
+
+bool evtchn_port_pending(struct domain *d, port_t port)
+{
+	struct evtchn *c = port_lock(d, port);
+	bool pending;
+
+	if (!c)
+		return false;
+	pending = d->evtchn.fifo ? fifo_pending(d, c, port) : twolevel_pending(d, port);
+	spin_unlock(&c->lock);
+	return pending;
+}
+
+void evtchn_raise_pirq(struct domain *d, port_t port)
+{
+	struct evtchn *c = port_lock(d, port);
+
+	if (!c)
+		return;
+	if (c->state == PORT_PIRQ)
+		port_raise(d, c, port);
+	spin_unlock(&c->lock);
+}
+
+/* -- virtual interrupts -- */
+
+static struct spinlock virq_lock = SPINLOCK_INIT(RANK_VIRQ);
+static struct domain *virq_handler[NR_VIRQS]; /* (virq_lock) holds a reference; NULL: dom0 */
+
+void virq_raise_vcpu(struct vcpu *v, unsigned virq)
+{
+	port_t port = READ_ONCE(v->virq_port[virq]);
+	struct evtchn *c;
+
+	if (!port)
+		return;
+	c = port_lock(v->domain, port);
+	if (!c)
+		return;
+	/* The port may have been closed, and opened as another, since it was looked up. */
+	if (c->state == PORT_VIRQ && c->virq == virq && (c->vcpu == v->id || virq_is_global(virq)))
+		port_raise(v->domain, c, port);
+	spin_unlock(&c->lock);
+}
+
+void virq_raise_global(unsigned virq)
+{
+	struct domain *d;
+
+	spin_lock(&virq_lock);
+	d = virq_handler[virq] ? virq_handler[virq] : dom0;
+	if (d && domain_vcpu(d, 0))
+		virq_raise_vcpu(d->vcpu[0], virq);
+	spin_unlock(&virq_lock);
+}
+
+int virq_handler_set(struct domain *d, unsigned virq)
+{
+	struct domain *old;
+
+	if (virq >= NR_VIRQS || !virq_is_global(virq))
+		return -EINVAL;
+	domain_get(d);
+	spin_lock(&virq_lock);
+	old = virq_handler[virq];
+	virq_handler[virq] = d;
+	spin_unlock(&virq_lock);
+	if (old)
+		domain_put(old);
+	return 0;
+}
+
+void virq_handler_drop(struct domain *d)
+{
+	for (unsigned i = 0; i < NR_VIRQS; i++) {
+		bool mine;
+
+		spin_lock(&virq_lock);
+		mine = virq_handler[i] == d;
+		if (mine)
+			virq_handler[i] = NULL;
+		spin_unlock(&virq_lock);
+		if (mine)
+			domain_put(d);
+	}
+}

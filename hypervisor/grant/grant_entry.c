@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entries of a grant table: pinning one for use.
+ *
+ * Version 1: an entry is one 64-bit word, and a compare-and-exchange of it both checks the grant
+ * and tells the guest of its use; the guest revokes with a compare-and-exchange of the flags.
+ * Version 2: the use is told in the status page first and the header read again after it; the guest
+ * revokes by writing the header and then reading the status. Either sees the other's write.
+ */
+#include "table.h"
+
+#define V1_RETRIES 8
+
+static struct grant_pins *pins_of(struct grant_table *gt, grant_ref_t ref)
+{
+	return &gt->pins[ref / PINS_PER_PAGE][ref % PINS_PER_PAGE];
+}
+
+static grant_status_t *status_of(struct grant_table *gt, grant_ref_t ref)
+{
+	return &gt->status[ref / STATUS_PER_FRAME][ref % STATUS_PER_FRAME];
+}
+
+static struct grant_entry_v1 *entry_v1(struct grant_table *gt, grant_ref_t ref)
+{
+	return (struct grant_entry_v1 *)gt->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;
+}
+
+static union grant_entry_v2 *entry_v2(struct grant_table *gt, grant_ref_t ref)
+{
+	return (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
+}
+
+static uint16_t use_bits(bool readonly)
+{
+	return readonly ? GTF_reading : GTF_reading | GTF_writing;
+}
+
+/* May `grantee` use an entry with these flags so? */
+static bool entry_permits(uint16_t flags, domid_t domid, domid_t grantee, bool readonly)
+{
+	return (flags & GTF_type_mask) == GTF_permit_access && domid == grantee &&
+	       (readonly || !(flags & GTF_readonly));
+}
+
+static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly,
+		  struct granted *out)
+{
+	uint64_t *word = (uint64_t *)entry_v1(gt, ref), old, want;
+
+	old = __atomic_load_n(word, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < V1_RETRIES; i++) {
+		if (!entry_permits((uint16_t)old, (uint16_t)(old >> 16), grantee, readonly) ||
+		    (old & GTF_sub_page))
+			return GNTST_bad_gntref;
+		want = old | use_bits(readonly);
+		if (__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_RELAXED)) {
+			out->frame = mfn(old >> 32);
+			out->start = 0;
+			out->end = PAGE_SIZE;
+			return GNTST_okay;
+		}
+	}
+	return GNTST_eagain;
+}
+
+static int v2_range(const union grant_entry_v2 *e, uint16_t flags, bool whole, struct granted *out)
+{
+	out->start = 0;
+	out->end = PAGE_SIZE;
+	if (!(flags & GTF_sub_page)) {
+		out->frame = mfn(READ_ONCE(e->full_page.frame));
+		return GNTST_okay;
+	}
+	if (whole)
+		return GNTST_bad_gntref;
+	out->frame = mfn(READ_ONCE(e->sub_page.frame));
+	out->start = READ_ONCE(e->sub_page.page_off);
+	out->end = out->start + READ_ONCE(e->sub_page.length);
+	return out->end <= PAGE_SIZE ? GNTST_okay : GNTST_bad_gntref;
+}
+
+static void status_drop(struct grant_table *gt, grant_ref_t ref, const struct grant_pins *p)
+{
+	uint16_t keep = p->writers ? GTF_reading | GTF_writing : p->readers ? GTF_reading : 0;
+
+	__atomic_store_n(status_of(gt, ref), keep, __ATOMIC_RELEASE);
+}
+
+static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly,
+		  bool whole, struct granted *out)
+{
+	union grant_entry_v2 *e = entry_v2(gt, ref);
+	uint32_t *word = (uint32_t *)&e->hdr, header = READ_ONCE(*word);
+	int status;
+
+	if (!entry_permits((uint16_t)header, (uint16_t)(header >> 16), grantee, readonly))
+		return GNTST_bad_gntref;
+	__atomic_fetch_or(status_of(gt, ref), use_bits(readonly), __ATOMIC_SEQ_CST);
+	status = v2_range(e, (uint16_t)header, whole, out);
+	/* The status above is visible before this load: see the file comment. */
+	if (status == GNTST_okay && __atomic_load_n(word, __ATOMIC_SEQ_CST) != header)
+		status = GNTST_eagain;
+	if (status != GNTST_okay)
+		status_drop(gt, ref, pins_of(gt, ref));
+	return status;
+}
+
+static int pin_locked(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
+		      struct granted *out)
+{
+	struct grant_table *gt = d->grant;
+	struct grant_pins *p;
+	unsigned entries = grant_entries(gt);
+	int status;
+
+	if (ref >= entries || READ_ONCE(d->state) >= DOM_DYING)
+		return GNTST_bad_gntref;
+	ref = (grant_ref_t)index_nospec(ref, entries);
+	p = pins_of(gt, ref);
+	if (p->readers + (uint64_t)p->writers >= UINT32_MAX)
+		return GNTST_no_space;
+	status = gt->version == 1 ? pin_v1(gt, ref, grantee, readonly, out)
+				  : pin_v2(gt, ref, grantee, readonly, whole, out);
+	if (status != GNTST_okay)
+		return status;
+	if (readonly)
+		p->readers++;
+	else
+		p->writers++;
+	gt->pinned++;
+	return GNTST_okay;
+}
+
+int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
+	      struct granted *out)
+{
+	int status;
+
+	spin_lock(&d->grant->lock);
+	status = pin_locked(d, ref, grantee, readonly, whole, out);
+	spin_unlock(&d->grant->lock);
+	return status;
+}
+
+void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly)
+{
+	struct grant_table *gt = d->grant;
+	struct grant_pins *p;
+	uint16_t gone;
+
+	spin_lock(&gt->lock);
+	p = pins_of(gt, ref);
+	gt->pinned--;
+	if (readonly)
+		p->readers--;
+	else
+		p->writers--;
+	if (gt->version == 2) {
+		status_drop(gt, ref, p);
+	} else if (!p->writers) {
+		gone = p->readers ? GTF_writing : GTF_reading | GTF_writing;
+		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
+	}
+	spin_unlock(&gt->lock);
+}
+
+int granted_get(struct domain *d, mfn_t frame, bool readonly)
+{
+	if (readonly)
+		return frame_get(frame, d) ? GNTST_okay : GNTST_bad_page;
+	return frame_get_as(frame, d, FT_WRITABLE) ? GNTST_bad_page : GNTST_okay;
+}
+
+void granted_put(mfn_t frame, bool readonly)
+{
+	if (readonly)
+		frame_put(frame);
+	else
+		frame_put_as(frame);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host port: the arch contract on a Linux process, for unit tests. What the machine would do
+ * and a process cannot is appended to a journal that tests assert on.
+ */
+#ifndef TENON_HOST_H
+#define TENON_HOST_H
+
+#include "arch.h"
+#include "domain.h"
+
+enum host_event_kind {
+	HOST_TLB_FLUSH, /* a: cpumask, b: va */
+	HOST_TLB_FLUSH_OWN,
+	HOST_CACHE_FLUSH, /* a: cpumask */
+	HOST_ROOT_LOAD,   /* a: mfn */
+	HOST_KICK,        /* a: cpu */
+	HOST_TIMER,       /* a: deadline */
+	HOST_SWITCH,      /* a: vcpu pointer */
+	HOST_SYNC,        /* a: vcpu pointer */
+	HOST_STOP,        /* a: machine_action */
+};
+struct host_event {
+	enum host_event_kind kind;
+	uint64_t a, b;
+};
+#define HOST_JOURNAL_MAX 4096
+extern struct host_event host_journal[HOST_JOURNAL_MAX];
+extern unsigned host_journal_count;
+void host_journal_clear(void);
+/* Events of a kind in the journal. */
+unsigned host_journal_find(enum host_event_kind kind);
+
+/* Lay a fresh machine: `frames` frames of RAM, `cpus` CPUs, empty journal, time 1 s. CPU 0 is
+ * current. */
+void host_machine_init(unsigned frames, unsigned cpus);
+void host_machine_free(void);
+/* Make another CPU the running one. */
+void host_cpu_set(unsigned cpu);
+/* The clock stands still unless a test moves it. */
+void host_time_advance(uint64_t ns);
+/* Allocation number n from now (1: the next) of heap_alloc, heap_pages_alloc, frame_alloc_raw or
+ * own_map fails; 0: none. */
+void host_fail_allocation(unsigned n);
+/* For the allocators: true if this allocation is to fail. */
+bool host_should_fail(void);
+
+/*
+ * Guest memory for copy_*_guest: guest virtual addresses are offsets into a buffer that the test
+ * gives; anything else faults. The hook, if set, runs after each fetch with the address fetched (to
+ * change bytes between fetches).
+ */
+void host_guest_memory(void *base, uint64_t va, size_t size);
+extern void (*host_fetch_hook)(gvaddr_t src, size_t n);
+
+/* What went out on the serial line since uart_init(), ended by NUL. */
+#define HOST_SERIAL_MAX 65536
+extern char host_serial[HOST_SERIAL_MAX];
+extern size_t host_serial_len;
+
+#endif

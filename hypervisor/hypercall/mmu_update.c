@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmu_update: an array of page-table and machine-to-physical changes. Requests are fetched in
+ * chunks; a chunk is carried out under one hold of the table owner's mm_lock.
+ */
+#include "frame.h"
+#include "hypercall.h"
+#include "targets.h"
+
+#define CHUNK 16u
+
+static int machphys_update(domid_t owner, uint64_t ptr, uint64_t gpfn)
+{
+	const struct domain *d = owner == current->domain->id ? current->domain :
+								domain_by_id(owner);
+	mfn_t m = maddr_to_mfn(maddr(ptr));
+
+	if (!d || !frame_get(m, d))
+		return -EINVAL;
+	m2p_set(m, gpfn);
+	frame_put(m);
+	return 0;
+}
+
+/* Requests of one kind from the front of req[]: page-table changes together, others singly. */
+static int requests_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n,
+			  unsigned *done)
+{
+	unsigned same = 0;
+	int rc;
+
+	*done = 0;
+	switch (req[0].ptr & 7) {
+	case MMU_MACHPHYS_UPDATE:
+		rc = machphys_update(c->frames, req[0].ptr, req[0].val);
+		*done = !rc;
+		return rc;
+	case MMU_NORMAL_PT_UPDATE:
+	case MMU_PT_UPDATE_PRESERVE_AD:
+	case MMU_PT_UPDATE_NO_TRANSLATE:
+		while (same < n && (req[same].ptr & 7) != MMU_MACHPHYS_UPDATE &&
+		       (req[same].ptr & 7) <= MMU_PT_UPDATE_NO_TRANSLATE)
+			same++;
+		return pt_update_batch(c, req, same, done);
+	default:
+		return -ENOSYS;
+	}
+}
+
+static int chunk_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n,
+		       unsigned *done)
+{
+	int rc = 0;
+
+	*done = 0;
+	while (*done < n && !rc) {
+		unsigned some;
+
+		rc = table_giveup_finish(c->giver);
+		if (rc)
+			break;
+		rc = requests_apply(c, req + *done, n - *done, &some);
+		*done += some;
+	}
+	return rc;
+}
+
+/* 0, an error at request *done, or -ERESTART. */
+static int updates_apply(const struct pt_context *c, gvaddr_t reqs, unsigned count, unsigned *done)
+{
+	unsigned at_most = MIN(CHUNK, hypercall_preempt_units);
+	int rc = table_giveup_finish(c->giver);
+
+	*done = 0;
+	while (!rc && *done < count) {
+		struct mmu_update req[CHUNK];
+		unsigned n = MIN(count - *done, at_most), some;
+
+		if (copy_from_guest(req, guest_at(reqs, *done, sizeof(*req)), n * sizeof(*req)))
+			return -EFAULT;
+		rc = chunk_apply(c, req, n, &some);
+		*done += some;
+		this_cpu()->preempt_budget += some;
+		if (!rc && (*done < count || c->giver->table_giveup) && hypercall_preempt())
+			rc = -ERESTART;
+	}
+	/* what the last request gave up is part of this hypercall */
+	return rc ? rc : table_giveup_finish(c->giver);
+}
+
+HYPERCALL(do_mmu_update)
+{
+	struct batch_progress p;
+	struct pt_targets t;
+	unsigned done;
+	int rc = batch_begin(&p, a2, a3);
+
+	if (!rc)
+		rc = pt_targets_get(&t, (uint32_t)a4);
+	if (rc)
+		return rc;
+	rc = updates_apply(&t.c, gvaddr(a1), p.count, &done);
+	pt_targets_put(&t);
+	if (rc == -ERESTART)
+		return batch_restart(&p, __HYPERVISOR_mmu_update,
+				     guest_at(gvaddr(a1), done, sizeof(struct mmu_update)), done,
+				     a4);
+	return batch_end(&p, done, rc);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * multicall: a list of hypercalls in one entry. Each element is fetched once, its result stored in
+ * it. A restarted element gets its new arguments written back and the list is taken up at it. After
+ * iret the guest is in another context: the list ends there.
+ */
+#include "hypercall.h"
+
+static int element_restart(gvaddr_t at, struct multicall_entry *e)
+{
+	const struct restart *r = &this_cpu()->restart;
+
+	__atomic_and_fetch(&this_cpu()->work, ~CPU_WORK_RESTART, __ATOMIC_RELAXED);
+	e->op = r->op;
+	for (unsigned i = 0; i < r->nargs; i++)
+		e->args[i] = r->arg[i];
+	return copy_to_guest(at, e, sizeof(*e));
+}
+
+HYPERCALL(do_multicall)
+{
+	gvaddr_t list = gvaddr(a1);
+	struct multicall_entry e;
+
+	for (uint64_t i = 0; i < a2; i++) {
+		gvaddr_t at = guest_at(list, i, sizeof(e));
+
+		if (hypercall_preempt())
+			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, a2 - i);
+		if (copy_from_guest(&e, at, sizeof(e)))
+			return -EFAULT;
+		e.result = (unsigned long)(e.op < NR_HYPERCALLS
+						   ? hypercall_table[index_nospec(e.op,
+										  NR_HYPERCALLS)](
+							     e.args[0], e.args[1], e.args[2],
+							     e.args[3], e.args[4], e.args[5])
+						   : -ENOSYS);
+		if (e.op == __HYPERVISOR_iret)
+			return (long)e.result;
+		if (this_cpu()->work & CPU_WORK_RESTART) {
+			if (element_restart(at, &e))
+				return -EFAULT;
+			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, a2 - i);
+		}
+		if (copy_to_guest(guest_at(at, 1, offsetof(struct multicall_entry, result)),
+				  &e.result, sizeof(e.result)))
+			return -EFAULT;
+	}
+	return 0;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* update_va_mapping: one entry by virtual address, with an optional flush. */
+#include "frame.h"
+#include "hypercall.h"
+#include "targets.h"
+
+static int flush_apply(uint64_t va, uint64_t flags)
+{
+	uint64_t what = (flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG ? va : TLB_FLUSH_ALL;
+	struct vcpu *v = current;
+	uint64_t target = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK;
+	cpumask_t cpus = cpumask_of(cpu_id());
+
+	if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_NONE)
+		return 0;
+	if (target == UVMF_ALL)
+		cpus = __atomic_load_n(&v->domain->dirty_cpus, __ATOMIC_SEQ_CST);
+	else if (target != UVMF_LOCAL && flush_targets(v, gvaddr(target), &cpus))
+		return -EFAULT;
+	arch_tlb_flush(cpus, what);
+	return 0;
+}
+
+static long update_va(uint64_t va, uint64_t e, uint64_t flags, uint32_t foreigndom)
+{
+	struct pt_targets t;
+	int rc = table_giveup_finish(current), flushed;
+
+	if (!rc)
+		rc = pt_targets_get(&t, foreigndom);
+	if (rc)
+		return rc;
+	rc = pt_update_va(&t.c, gvaddr(va), e);
+	pt_targets_put(&t);
+	if (rc == -ERESTART)
+		return rc;
+	flushed = flush_apply(va, flags);
+	return rc ? rc : flushed;
+}
+
+HYPERCALL(do_update_va_mapping)
+{
+	long rc = update_va(a1, a2, a3, DOMID_SELF);
+
+	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping, 3, a1, a2, a3) :
+				 rc;
+}
+
+HYPERCALL(do_update_va_mapping_otherdomain)
+{
+	long rc = update_va(a1, a2, a3, (uint16_t)a4);
+
+	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping_otherdomain, 4,
+						   a1, a2, a3, a4) :
+				 rc;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The arch contract: everything the objects need from the machine. Implemented by x86/ and, with a
+ * journal in place of the hardware, by host/. Unless said otherwise: callable with any lock held,
+ * interrupts off, cannot fail.
+ */
+#ifndef TENON_ARCH_H
+#define TENON_ARCH_H
+
+#include "cpu.h"
+
+struct vcpu;
+struct domain;
+
+/* -- frames -- */
+
+/*
+ * Map a frame for this CPU and return its address; frame_unmap() gives the window back. Windows are
+ * per-CPU, nest (at least 8 deep) and must be closed before the CPU leaves ring 0 or opens a
+ * preemption point. Mapping a frame that is in a window already is cheap. The frame must be RAM.
+ */
+void *frame_map(mfn_t m) __must_check;
+void frame_unmap(const void *p);
+
+/*
+ * Ring 0's own memory. `own_va` is where a frame appears while it belongs to ring 0: a fixed
+ * function of the mfn, so conversions are arithmetic. own_map/own_unmap make n frames accessible
+ * (read, write, no execute) or inaccessible there. own_map returns 0 or -ENOMEM (page-table memory,
+ * taken with frame_alloc_raw); own_unmap leaves stale entries in other CPUs' TLBs: the frames must
+ * not reach a guest before tlb_flush_own().
+ */
+static inline void *own_va(mfn_t m);
+static inline mfn_t own_mfn(const void *va);
+int own_map(mfn_t first, unsigned long n) __must_check;
+void own_unmap(mfn_t first, unsigned long n);
+
+/* -- TLB -- */
+
+/*
+ * Advances with every full flush, before the CPU flushes (so that tlb_time > stamp proves that the
+ * flush came after the stamp was taken); frames remember its low half when they lose a type or the
+ * last reference. 64 bits: never wraps. Starts at 1.
+ */
+extern uint64_t tlb_clock;
+#define TLB_FLUSH_ALL (~0ULL)
+/*
+ * Drop guest translations on the CPUs of the mask: of one page (va) or all (TLB_FLUSH_ALL), and
+ * return when it is done. A full flush of a CPU sets its tlb_time. CPUs that are offline are
+ * ignored.
+ */
+void arch_tlb_flush(cpumask_t cpus, uint64_t va);
+/* Drop everything, ring 0's own global entries too, on all CPUs. */
+void arch_tlb_flush_own(void);
+/* Write back and invalidate caches on the CPUs of the mask. */
+void arch_cache_flush(cpumask_t cpus);
+
+/* -- address spaces -- */
+
+/* Write ring 0's part (slots 256-271 of a 64-bit root, the top of a PAE L2) into a table that is
+ * being promoted. */
+void arch_root_install(struct domain *d, void *l4);
+/* The root in use in the vCPU's present mode. */
+mfn_t arch_vcpu_root(const struct vcpu *v);
+/* Load the running vCPU's root for its present mode (v->root_kernel or v->root_user); flushes guest
+ * translations. */
+void arch_root_load(struct vcpu *v);
+/* The frames where the machine-to-physical table is stored, for machphys_mfn_list: first of the 512
+ * consecutive frames of the i-th 2 MiB piece. */
+mfn_t arch_m2p_frame(unsigned long i);
+
+/*
+ * Judge a GDT or LDT entry of a guest, raising its privilege level out of ring 0 where that makes
+ * it safe. False: not to be loaded. A page becomes FT_SEGDESC when all its entries pass, and only
+ * passed entries are written to it.
+ */
+bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
+/* MMUEXT_SET_LDT: the running vCPU's LDT is `entries` descriptors at base (0: none). 0, -EINVAL. */
+int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
+
+/* -- guest memory -- */
+
+/*
+ * Copy between ring 0 and the running guest's current address space. 0 or -EFAULT (not mapped, not
+ * writable, or not guest space); a failed copy may have moved a part. Never fetches a byte twice.
+ */
+int copy_from_guest(void *dst, gvaddr_t src, size_t n) __must_check;
+int copy_to_guest(gvaddr_t dst, const void *src, size_t n) __must_check;
+/* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode. */
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) __must_check;
+/* Atomically compare and exchange 1, 2, 4 or 8 bytes, aligned; *old is what was found. 0 or
+ * -EFAULT. */
+int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes) __must_check;
+
+/* -- vCPUs -- */
+
+struct vcpu_guest_context;
+/* Allocate and free what the arch keeps for a vCPU (register page, trap table). 0 or -ENOMEM. */
+int arch_vcpu_create(struct vcpu *v) __must_check;
+void arch_vcpu_destroy(struct vcpu *v);
+/*
+ * Set the whole state of a vCPU that does not run, from a checked-on-the-way context
+ * (VCPUOP_initialise, domctl). Takes references on its page tables and GDT frames. 0, -EINVAL,
+ * -EBUSY, -ENOMEM, -ERESTART; on an error nothing has changed.
+ */
+int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) __must_check;
+void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx);
+/* Drop the references of set_context (roots, GDT, LDT). The vCPU does not run any more. -ERESTART
+ * when preempted. */
+int arch_vcpu_release(struct vcpu *v) __must_check;
+/* Make this CPU run `next` (NULL: nothing); saves the one loaded before if it is another. Called by
+ * schedule() only. */
+void arch_context_switch(struct vcpu *next);
+/* If a CPU keeps v's registers and page tables lazily, make it store and drop them; returns when
+ * done. */
+void arch_vcpu_sync(struct vcpu *v);
+/* v is current and its vcpu_info has moved (info_mfn, info_offset): set this CPU's cpu->vcpu_info
+ * anew. */
+void arch_vcpu_info_moved(struct vcpu *v);
+/* Hypercall return value of a vCPU that is not running (VCPU woken from SCHEDOP_poll and the like).
+ */
+void arch_vcpu_set_retval(struct vcpu *v, long ret);
+/* Sleep until an interrupt; called with interrupts off and nothing to run, returns with interrupts
+ * off. */
+void arch_idle(void);
+
+struct xen_domctl;
+struct xen_sysctl;
+/*
+ * Sub-operations that only the arch knows, on a domain that is not dying: 0, -ENOSYS, other errnos,
+ * -ERESTART with *op as it is to be next time. *op goes back to the caller.
+ */
+long arch_domctl(struct domain *d, struct xen_domctl *op) __must_check;
+long arch_sysctl(struct xen_sysctl *op) __must_check;
+
+/* -- interrupts between CPUs, preemption -- */
+
+/* Make a CPU look at its cpu->work (an IPI that interrupts guest or idle). */
+void arch_cpu_kick(unsigned cpu);
+/* Called in every turn of a wait loop: pause, and serve flush requests of other CPUs. */
+void arch_spin_wait(void);
+/* Let pending interrupts in for a moment. No locks held, no windows open. */
+void arch_preempt_window(void);
+
+/* -- time -- */
+
+/* Nanoseconds since boot, monotonic across CPUs. */
+uint64_t now_ns(void);
+/* The raw time-stamp counter and the pvclock parameters that turn it into now_ns(). */
+uint64_t arch_tsc(void);
+void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp);
+/* The counter runs at one rate and shows one time on all CPUs: guests may use it without ring 0. */
+bool arch_tsc_stable(void);
+/* Program this CPU's one-shot timer to interrupt at an absolute now_ns() (0: never). A deadline in
+ * the past fires at once. */
+void arch_timer_program(uint64_t deadline_ns);
+/* Seconds since 1970 read from the machine's clock at boot. */
+uint64_t arch_wallclock_boot(void);
+
+/* -- machine -- */
+
+/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
+uint64_t arch_cpu_physid(unsigned cpu);
+
+enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
+/* Stop all CPUs and reset or halt; honours the noreboot option. */
+void arch_machine_stop(enum machine_action action) __noreturn;
+void arch_panic(const char *text) __noreturn;
+
+#include <arch/arch.h>
+
+#endif

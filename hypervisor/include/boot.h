@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What boot knows: modules, memory map, the image's parts. Used by boot/ and by x86/ while booting.
+ */
+#ifndef TENON_BOOT_H
+#define TENON_BOOT_H
+
+#include "addr.h"
+#include "e820.h"
+
+struct module {
+	uint64_t start, end; /* machine addresses */
+	const char *cmdline;
+};
+#define BOOT_MODULES_MAX 8
+
+struct boot_info {
+	char cmdline[1024];
+	const char *loader;
+	unsigned modules;
+	struct module module[BOOT_MODULES_MAX];
+	uint64_t rsdp; /* machine address if the loader told, else 0 */
+};
+extern struct boot_info boot_info;
+
+/* Read what the loader left (Multiboot 1 or 2) into boot_info and e820_map. Panics with a reason if
+ * it is unusable. */
+void multiboot_parse(uint32_t magic, uint32_t info);
+
+/* Pages before the allocator exists, from the top of memory below 4 GiB; identity-mapped.
+ * INVALID_MFN never: panics. */
+void boot_pages_init(void);
+mfn_t boot_page_alloc(void);
+bool boot_pages_live(void);
+/* Hand all memory that nothing uses to the frame allocator; boot_page_alloc() ends. */
+void boot_pages_handover(void);
+/* Give the modules' memory to the allocator. */
+void boot_modules_free(void);
+
+void own_map_init(uint64_t nr_frames);
+void image_protect(void);
+void image_seal(void);
+
+/* Boot's last step: seals the image, starts dom0. */
+void boot_finish(void) __noreturn;
+extern char hypervisor_cmdline[1024];
+
+/* Build dom0 from the modules (boot/dom0_build.c); panics with a clear line if the kernel cannot be
+ * used. */
+void dom0_build(void);
+
+extern char _image_start[], _text_end[], _rodata_end[], _init_start[], _init_text_end[],
+	_init_end[];
+extern char image_end[];
+extern uint64_t boot_l4[];
+
+#endif

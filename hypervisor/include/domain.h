@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains and vCPUs. A domain is found by id through the domain list and lives while its reference
+ * count is above zero; its id is not given out again before all its memory has come back, so a
+ * domid stored in a frame is as good as a pointer. Life: CREATING -> RUNNING -> (SHUTDOWN <->) ->
+ * DYING -> DEAD; pausing is a count beside it.
+ */
+#ifndef TENON_DOMAIN_H
+#define TENON_DOMAIN_H
+
+#include "arch.h"
+#include "evtchn.h"
+#include "time.h"
+
+#include <xen/vcpu.h>
+
+#define MAX_VCPUS      128
+#define NR_PERMIT_IRQS 256
+
+enum domain_state { DOM_CREATING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
+
+struct grant_table;
+struct irq_domain;
+struct sched_unit;
+
+#include <arch/vcpu.h>
+
+struct vcpu {
+	/* set at creation, const after: */
+	struct domain *domain;
+	unsigned id;
+
+	/* owned by sched/ (its run-queue lock): */
+	struct sched_unit *sched;
+	unsigned processor;   /* CPU it runs or last ran on */
+	bool running;         /* is some CPU's current */
+	uint32_t pause_count; /* atomic; > 0: not runnable */
+	uint32_t pause_flags; /* atomic VPF_*: not runnable while any is set */
+	struct vcpu_runstate_info runstate;
+
+	/* only this vCPU (or whoever stopped it): */
+	bool initialised; /* has a context */
+	bool initialising; /* VCPUOP_initialise is at it (domain_lock) */
+	bool shut_down;   /* holds a pause of domain_shutdown() (domain_lock) */
+	mfn_t root_kernel,
+		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
+	uint64_t table_giveup;  /* mfn + 1 of a table whose devalidation was preempted (0: none),
+				   finished before the next page-table operation; see mm/pt_update.c
+				 */
+	gvaddr_t runstate_area; /* guest's copy of runstate; 0 if none */
+	gvaddr_t time_area;     /* guest's second copy of the pvclock page; 0 if none */
+	uint16_t poll_ports;    /* number of ports in SCHEDOP_poll, 0: not polling */
+	uint32_t poll_port;     /* the port if there is one; else any */
+
+	/* vCPU info: where events and time are reported; legacy slot in shared_info until
+	 * registered */
+	mfn_t info_mfn; /* guest frame with a writable type reference, or INVALID_MFN: legacy slot
+			 */
+	unsigned info_offset;
+
+	/* owned by time/: */
+	struct timer singleshot, periodic, poll_timer;
+	uint64_t periodic_period;
+
+	/* owned by evtchn/: */
+	uint32_t virq_port[NR_VIRQS]; /* 0: unbound */
+	struct evtchn_fifo_vcpu *fifo;
+
+	/* traps to be delivered, atomic: */
+	uint32_t pending_traps; /* VCPU_TRAP_* */
+
+	ARCH_VCPU_FIELDS
+};
+
+/* pause_flags: */
+#define VPF_DOWN    (1u << 0) /* not brought up, or VCPUOP_down */
+#define VPF_BLOCKED (1u << 1) /* SCHEDOP_block */
+#define VPF_POLL    (1u << 2) /* SCHEDOP_poll */
+#define VPF_CAPPED  (1u << 3) /* its domain has used up its cap for now */
+/* pending_traps: */
+#define VCPU_TRAP_NMI (1u << 0)
+
+/* XEN_DOMCTL_settscinfo. */
+struct tsc_setting {
+	uint32_t mode, khz, incarnation;
+	uint64_t elapsed_ns;
+};
+
+struct domain {
+	/* set at creation, const after: */
+	domid_t id;
+	bool privileged; /* control and hardware domain (dom0) */
+	bool pv32;       /* 32-bit PAE guest (set before the first vCPU gets its context) */
+	unsigned max_vcpus;
+	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
+	struct shared_info *shared_info; /* ring-0 page shown to the guest */
+	mfn_t shared_info_mfn;
+	xen_domain_handle_t handle; /* (domain_lock) */
+
+	struct domain *next;      /* domain list, by rising id (domlist lock) */
+	struct domain *dead_next; /* queue of the unreferenced */
+	uint32_t refs;            /* atomic */
+
+	struct spinlock domain_lock;
+	/* domain_lock: */
+	enum domain_state state;
+	unsigned shutdown_code;
+	unsigned shutdown_latch; /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
+	bool shut_down;         /* and not resumed since: state may be DYING by now */
+	unsigned pause_count;   /* pauses a toolstack holds; a new domain has one */
+	unsigned pause_depth;   /* domain_pause() in force; a vCPU is created with as many */
+	unsigned destroy_step;  /* how far domain_destroy() has come */
+	port_t suspend_port;    /* its peer in dom0 is told of a suspend; 0: none */
+	struct tsc_setting tsc; /* as the toolstack set it */
+	uint32_t createflags;
+	struct xen_arch_domainconfig arch_config; /* as given at creation */
+	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */
+	int32_t time_offset;                      /* seconds added to wall clock */
+
+	struct spinlock mm_lock;
+	/* mm_lock: page tables and pins of the domain (see mm/pagetype.c) */
+
+	struct spinlock page_lock;
+	/* page_lock: */
+	uint32_t page_head; /* list of frames through frame.next/prev; FRAME_NONE if empty */
+	uint64_t tot_pages, max_pages;
+	uint64_t relinquish_at; /* progress of domain_relinquish_memory() */
+	struct e820entry *e820; /* XENMEM_set_memory_map; NULL: none */
+	unsigned e820_count;
+
+	cpumask_t dirty_cpus;  /* atomic: CPUs whose TLB may hold the domain's translations */
+	unsigned address_bits; /* frames must lie below 2^this (PV32); 64: anywhere */
+
+	struct evtchn_domain evtchn;
+	struct grant_table *grant;
+	struct irq_domain *irq; /* pirqs and permissions, NULL if never had any */
+	struct pv_cpu_policy *cpu_policy;
+
+	/* permissions, changed under domain_lock: */
+	uint8_t *ioports;                   /* bitmap of 65,536 ports, 1: allowed; NULL: none */
+	struct spinlock iomem_lock;         /* rank below RANK_HEAP: */
+	struct mfn_range *iomem;            /* allowed MMIO ranges, see domain/iomem.c */
+	uint64_t irqs[NR_PERMIT_IRQS / 64]; /* bitmap of GSIs it may bind */
+
+	uint64_t stat_hypercalls;
+	ARCH_DOMAIN_FIELDS
+};
+
+extern struct domain *dom0;
+/* Head of the list of all domains, by rising id (domlist lock; see domain_list_lock()). */
+extern struct domain *domain_list;
+
+#define for_each_vcpu(d, v)                                          \
+	for (unsigned vi_##v = 0; vi_##v < (d)->max_vcpus; vi_##v++) \
+		if (((v) = (d)->vcpu[vi_##v]) != NULL)
+
+/* -- domain/domain.c -- */
+
+struct domain_params {
+	domid_t id;
+	bool privileged;
+	unsigned max_vcpus;
+	uint64_t max_pages;
+	unsigned max_grant_frames, max_maptrack_frames, max_evtchn_port, grant_version;
+	uint32_t createflags;
+	xen_domain_handle_t handle;
+};
+/* A new domain with one reference (the list's), paused, no vCPU, no memory. 0, -EEXIST, -ENOMEM,
+ * -EINVAL. */
+int domain_create(const struct domain_params *p, struct domain **out) __must_check;
+/* Create vCPU `id` (down, no context). 0, -EINVAL, -EEXIST, -ENOMEM. Under domain_lock. */
+int vcpu_create(struct domain *d, unsigned id) __must_check;
+/* Find a domain and take a reference; DOMID_SELF is the caller's. -ESRCH if there is none (or it is
+ * DEAD). */
+int domain_find(domid_t id, struct domain **out) __must_check;
+void domain_get(struct domain *d);
+/* Drop a reference. The last one queues the domain for domains_reap(): callable with any lock held.
+ */
+void domain_put(struct domain *d);
+/* Free the domains that nobody refers to any more. No lock held. */
+void domains_reap(void);
+/* For a walk along domain_list. */
+void domain_list_lock(void);
+void domain_list_unlock(void);
+/* The domain whose frames carry this id, without reference; NULL if none. Caller must hold a frame
+ * reference or a lock. */
+struct domain *domain_by_id(domid_t id);
+/* -EPERM unless the running domain may control d: the one place where privilege over others is
+ * decided. */
+int domain_may_control(const struct domain *d) __must_check;
+/* The guest is gone mad: shut it down with SHUTDOWN_crash; never returns control to it. Reason goes
+ * to the log. */
+void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
+/* Guest or toolstack asked for shutdown with a SHUTDOWN_* code; dom0's ends the machine. */
+void domain_shutdown(struct domain *d, unsigned code);
+/* Undo a shutdown (after a suspend that was called off). -EINVAL unless it is shut down. */
+int domain_resume(struct domain *d) __must_check;
+/* Stop all vCPUs of d; returns when none of them runs. Nests. d is not the running domain; no lock
+ * held. */
+void domain_pause(struct domain *d);
+/* Undo one domain_pause() (or the pause a domain is born with); the first time it makes d RUNNING.
+ */
+void domain_unpause(struct domain *d);
+/* Begin or continue destruction; -ERESTART when preempted, 0 when all is gone but references. */
+int domain_destroy(struct domain *d) __must_check;
+
+/* Time it has run so far, in ns. */
+uint64_t vcpu_cpu_time(const struct vcpu *v);
+/* Let it take an NMI as soon as it can. */
+void vcpu_nmi_send(struct vcpu *v);
+/* Free a vCPU that does not run, in reverse of vcpu_create(). */
+void vcpu_destroy(struct vcpu *v);
+
+/* -- permissions (domain/iomem.c, domain/ioport.c): dom0 may use all that ring 0 does not keep */
+
+/* Keep device registers (or firmware's memory) for ring 0 alone. Boot. */
+void iomem_reserve(mfn_t first, unsigned long n);
+void ioport_reserve(unsigned first, unsigned n);
+/* d may map machine frames [first, first + n) as device memory. */
+bool iomem_allowed(const struct domain *d, mfn_t first, unsigned long n);
+/* d may access ports [port, port + bytes). */
+bool ioport_allowed(const struct domain *d, unsigned port, unsigned bytes);
+/* Give or take. 0, -EINVAL (range), -ENOMEM. Under domain_lock. */
+int iomem_permit(struct domain *d, mfn_t first, unsigned long n, bool allow) __must_check;
+int ioport_permit(struct domain *d, unsigned first, unsigned n, bool allow) __must_check;
+/* d may use interrupt line (GSI) irq. */
+bool irq_allowed(const struct domain *d, unsigned irq);
+int irq_permit(struct domain *d, unsigned irq, bool allow) __must_check;
+void permissions_free(struct domain *d);
+
+/* -- domain/debug_keys.c */
+
+/* Do what a debug key stands for: print something to the console. */
+void debug_key(char key);
+
+/* -- vCPU info (domain/vcpu.c) -- */
+
+/* Address of the vCPU's vcpu_info for this CPU; give back with vcpu_info_put(). Cheap for the
+ * running vCPU. */
+struct vcpu_info *vcpu_info_get(struct vcpu *v) __must_check;
+void vcpu_info_put(struct vcpu *v, struct vcpu_info *info);
+/* Where it is while none is registered: its slot in shared_info, or a place nobody reads. */
+struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
+/* VCPUOP_register_vcpu_info: 0, -EINVAL (offset unaligned or crossing, twice, frame not ordinary
+ * memory). */
+int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) __must_check;
+void vcpu_info_release(struct vcpu *v);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's memory map as the firmware gave it, sorted, without overlaps. */
+#ifndef TENON_E820_H
+#define TENON_E820_H
+
+#include "compiler.h"
+
+#define E820_RAM      1
+#define E820_RESERVED 2
+#define E820_MAX      128
+
+struct e820entry {
+	uint64_t addr, size;
+	uint32_t type;
+} __packed;
+
+extern struct e820entry e820_map[E820_MAX];
+extern unsigned e820_count;
+
+#endif

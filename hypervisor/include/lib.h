@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The few library functions ring 0 needs: memory, strings, bits, lists, formatted output. */
+#ifndef TENON_LIB_H
+#define TENON_LIB_H
+
+#include <stdarg.h>
+
+#include "compiler.h"
+#include "errors.h"
+
+/* memory and strings: the C standard's meaning */
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t n);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+
+/* Copy at most size-1 characters and end with NUL (size > 0). */
+void str_copy(char *dst, const char *src, size_t size);
+
+/* snprintf with %c %s %d %i %u %x %X %p %ld %lu %lx %lld %llu %llx %zu %zx, width, '0', '-',
+ * precision for %s. */
+int vformat(char *buf, size_t size, const char *fmt, va_list ap);
+int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+
+/*
+ * Parse an unsigned number (0x.. hexadecimal, else decimal). *end is set past the last digit.
+ * Returns 0, -EINVAL if there is no digit, -ERANGE on overflow.
+ */
+int parse_u64(const char *s, const char **end, uint64_t *out) __must_check;
+/* The same with an optional suffix K, M, G or T; a bare number counts in KiB, as Xen's dom0_mem
+ * does. */
+int parse_size(const char *s, const char **end, uint64_t *bytes) __must_check;
+
+/* bits: index of the lowest / highest set bit; v must not be 0 */
+static inline unsigned bit_first(uint64_t v)
+{
+	return (unsigned)__builtin_ctzll(v);
+}
+static inline unsigned bit_last(uint64_t v)
+{
+	return 63u - (unsigned)__builtin_clzll(v);
+}
+static inline unsigned bit_count(uint64_t v)
+{
+	unsigned n = 0;
+
+	for (; v; v &= v - 1)
+		n++;
+	return n;
+}
+
+/* Atomic bit operations on memory that others, also guests, change. Return the bit's old value;
+ * full barriers. */
+static inline bool bit_test_and_set(unsigned bit, volatile void *addr)
+{
+	uint8_t *byte = (uint8_t *)addr + bit / 8;
+
+	return __atomic_fetch_or(byte, (uint8_t)(1u << bit % 8), __ATOMIC_SEQ_CST) >> bit % 8 & 1;
+}
+static inline bool bit_test_and_clear(unsigned bit, volatile void *addr)
+{
+	uint8_t *byte = (uint8_t *)addr + bit / 8;
+
+	return __atomic_fetch_and(byte, (uint8_t) ~(1u << bit % 8), __ATOMIC_SEQ_CST) >> bit % 8 &
+	       1;
+}
+static inline bool bit_test(unsigned bit, const volatile void *addr)
+{
+	return ((const volatile uint8_t *)addr)[bit / 8] >> bit % 8 & 1;
+}
+
+/* Doubly linked list with a head; an unlinked node points at itself. */
+struct list {
+	struct list *next, *prev;
+};
+#define LIST_INIT(l)       \
+	{                  \
+		&(l), &(l) \
+	}
+static inline void list_init(struct list *l)
+{
+	l->next = l->prev = l;
+}
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+static inline void list_insert_before(struct list *at, struct list *node)
+{
+	node->prev = at->prev;
+	node->next = at;
+	at->prev->next = node;
+	at->prev = node;
+}
+static inline void list_append(struct list *head, struct list *node)
+{
+	list_insert_before(head, node);
+}
+static inline void list_prepend(struct list *head, struct list *node)
+{
+	list_insert_before(head->next, node);
+}
+static inline void list_remove(struct list *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	list_init(node);
+}
+#define list_entry(node, type, member) container_of(node, type, member)
+#define list_first(head, type, member) list_entry((head)->next, type, member)
+
+/* Console log levels; guests' own output and messages about guests have their own threshold
+ * (guest_loglvl). */
+enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+void printk(enum log_level level, const char *fmt, ...) __printf(2, 3);
+struct domain;
+/* A line about a domain, prefixed "dN: "; rate-limited. */
+void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...) __printf(3, 4);
+
+/* Stop the machine: prints the line, registers, backtrace and current guest. Only for our own
+ * broken state. */
+void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
+
+/* CHECK: an invariant of ours, always tested; no guest may ever be able to reach one. */
+#define CHECK(cond)                                                                      \
+	do {                                                                             \
+		if (unlikely(!(cond)))                                                   \
+			panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond); \
+	} while (0)
+
+#ifdef TENON_DEBUG
+#define DEBUG_BUILD 1
+#else
+#define DEBUG_BUILD 0
+#endif
+/* ASSERT: as CHECK, in debug and host builds only. */
+#define ASSERT(cond)                 \
+	do {                         \
+		if (DEBUG_BUILD)     \
+			CHECK(cond); \
+	} while (0)
+
+/*
+ * An index that came from a guest and has been compared with its bound, made safe also for a CPU
+ * that speculates past the comparison: index if index < bound, else 0. Branch-free.
+ */
+static inline uint64_t index_nospec(uint64_t index, uint64_t bound)
+{
+	uint64_t mask;
+
+	__asm__("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(index), "r"(bound) : "cc");
+	return index & mask;
+}
+
+#endif

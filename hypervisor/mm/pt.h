@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside mm/: page-table entries as the processor reads them, and the steps that pagetype.c,
+ * table.c, entry.c and pt_update.c share. See pagetype.c for the model.
+ */
+#ifndef TENON_MM_PT_H
+#define TENON_MM_PT_H
+
+#include "domain.h"
+#include "frame.h"
+
+#define MAX_ORDER   18
+#define PT_ENTRIES  512u
+#define PTE_P       (1ULL << 0)
+#define PTE_RW      (1ULL << 1)
+#define PTE_US      (1ULL << 2)
+#define PTE_PWT     (1ULL << 3)
+#define PTE_PCD     (1ULL << 4)
+#define PTE_A       (1ULL << 5)
+#define PTE_D       (1ULL << 6)
+#define PTE_PSE     (1ULL << 7) /* L2 and above: superpage */
+#define PTE_PAT     (1ULL << 7) /* L1 */
+#define PTE_G       (1ULL << 8)
+#define PTE_ADDR    0x000ffffffffff000ULL
+#define PTE_CACHE   (PTE_PAT | PTE_PCD | PTE_PWT)
+#define HV_L4_FIRST 256u /* L4 entries that are ring 0's (the PV ABI's hole) */
+#define HV_L4_END   272u
+
+static inline mfn_t pte_mfn(uint64_t e)
+{
+	return mfn((e & PTE_ADDR) >> PAGE_SHIFT);
+}
+static inline bool l4_index_is_hv(unsigned index)
+{
+	return index >= HV_L4_FIRST && index < HV_L4_END;
+}
+static inline unsigned type_level(uint64_t type_word)
+{
+	enum frame_type t = frame_type_of(type_word);
+
+	return t >= FT_L1 && t <= FT_L4 ? (unsigned)t : 0;
+}
+static inline uint64_t type_load(const struct frame *f)
+{
+	return __atomic_load_n(&f->type, __ATOMIC_ACQUIRE);
+}
+
+/* Entries (or tables) looked at under one hold of mm_lock. */
+#define PT_WORK 512u
+unsigned pt_work(void);
+
+/* -- pagetype.c */
+
+/* The latest clock value whose low half is the stamp: never older than the moment it was taken. */
+static inline uint64_t tlb_stamp_full(uint32_t stamp)
+{
+	uint64_t now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
+
+	return now - (uint32_t)((uint32_t)now - stamp);
+}
+/* Flush all CPUs that have not flushed everything since the stamp. */
+void tlb_flush_lagging(uint64_t stamp);
+/* As frame_get() for a plain id, so also DOMID_XEN. */
+bool frame_get_id(mfn_t m, domid_t id) __must_check;
+/* A use as writable page: 0, -EINVAL. */
+int type_get_writable(struct frame *f) __must_check;
+/* Drop a use that may be the last and devalidates nothing. */
+void type_put(struct frame *f);
+/* Move a frame without uses to type t with one use, flushing what a former type left behind.
+ * `flags` go with it. False: its type word was not `old` any more. */
+bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags) __must_check;
+/* The last reference is gone (domain_pages.c). */
+void frame_last_put(mfn_t m);
+/* The last reference to a ring-0 page is gone (heap.c). */
+void heap_page_last_put(mfn_t m);
+
+/* -- entry.c: references that entries hold. mm_lock of `d` held. */
+
+/* Check an L1 entry, take its references, and give it the form it is stored in. */
+int l1e_get(const struct pt_context *c, uint64_t *e) __must_check;
+void l1e_put(uint64_t e);
+/* The same for entries of a table `f` of level 2..4. -ERESTART: nothing is held, progress is kept
+ * in the child. lne_put: the reference is gone even so. */
+int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e,
+	    unsigned *left) __must_check;
+int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e,
+	    unsigned *left) __must_check;
+/* What is stored for an entry of any level: user bit set, global bit cleared, as the PV ABI has it.
+ */
+static inline uint64_t pte_stored(uint64_t e)
+{
+	return (e & ~PTE_G) | PTE_US;
+}
+
+/* -- table.c: tables as a whole. mm_lock of `d` held, `left` units of work to spend. */
+
+int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) __must_check;
+int table_drop(struct domain *d, mfn_t m, unsigned *left) __must_check;
+/* If m is a table of d that is left half-done, take it down. */
+int table_take_down(struct domain *d, mfn_t m, unsigned *left) __must_check;
+
+/* -- pt_update.c */
+
+/* A change of one entry: store e, keeping the bits `keep` of what is there; with `expect` only if
+ * the entry is still this. */
+struct pt_change {
+	uint64_t e, keep;
+	const uint64_t *expect;
+};
+/*
+ * Change entry `index` of the validated table f, which is mapped and has the entry at slot; mm_lock
+ * held. 0, -EINVAL, -EPERM, -EBUSY, -EAGAIN (not as expected), -ERESTART (preempted, nothing
+ * changed). A table that fell out of use may be left in c->giver->table_giveup.
+ */
+int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, unsigned index,
+		 const struct pt_change *change) __must_check;
+
+#endif

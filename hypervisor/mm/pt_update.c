@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changes of page tables in use.
+ *
+ * Each change takes the references of the new entry (this may fail), stores it, and drops those of
+ * the old one (this cannot fail, but the last use of a table may take long to give back). Under the
+ * owner's mm_lock the processor alone writes to an entry besides us, and only its A and D bits; so
+ * what an entry maps is stable while a change is decided.
+ *
+ * A change within the same frame and permission moves no reference.
+ *
+ * When an upper entry gives up a tree, the rest of the work is remembered in the vCPU
+ * (table_giveup) and finished before its next page-table operation starts.
+ */
+#include "frame.h"
+#include "hypercall.h"
+#include "pt.h"
+
+/* What decides about the references of an L1 entry, and of one above. */
+#define L1_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_CACHE)
+#define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT)
+
+static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change)
+{
+	if (likely(!change->expect && !change->keep)) {
+		__atomic_store_n(slot, e, __ATOMIC_RELEASE);
+		return true;
+	}
+	if (change->expect) {
+		old = *change->expect;
+		return __atomic_compare_exchange_n(slot, &old, e, false, __ATOMIC_SEQ_CST,
+						   __ATOMIC_RELAXED);
+	}
+	while (!__atomic_compare_exchange_n(slot, &old, e | (old & change->keep), true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+	return true;
+}
+
+static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change)
+{
+	uint64_t old = READ_ONCE(*slot), e = change->e;
+	int rc;
+
+	if (e & PTE_P && !((old ^ e) & L1_REFS))
+		return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
+	rc = l1e_get(c, &e);
+	if (unlikely(rc))
+		return rc;
+	if (unlikely(!slot_store(slot, old, e, change))) {
+		l1e_put(e);
+		return -EAGAIN;
+	}
+	l1e_put(old);
+	return 0;
+}
+
+static void upper_put(const struct pt_context *c, struct frame *f, unsigned level, uint64_t e)
+{
+	unsigned left = pt_work();
+
+	if (lne_put(c->d, f, level, e, &left) == -ERESTART)
+		c->giver->table_giveup = mfn_x(pte_mfn(e)) + 1;
+}
+
+static int upper_set(const struct pt_context *c, struct frame *f, unsigned level, uint64_t *slot,
+		     const struct pt_change *change)
+{
+	uint64_t old = READ_ONCE(*slot), e = change->e;
+	unsigned left = pt_work();
+	int rc;
+
+	if (e & PTE_P && !((old ^ e) & LN_REFS))
+		return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
+	rc = lne_get(c->d, f, level, &e, &left);
+	if (rc)
+		return rc;
+	if (!slot_store(slot, old, e, change)) {
+		upper_put(c, f, level, e);
+		return -EAGAIN;
+	}
+	upper_put(c, f, level, old);
+	return 0;
+}
+
+int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, unsigned index,
+		 const struct pt_change *change)
+{
+	unsigned level = type_level(type_load(f));
+
+	if (likely(level == 1))
+		return l1_set(c, slot, change);
+	if (level == 4 && l4_index_is_hv(index))
+		return -EINVAL;
+	return upper_set(c, f, level, slot, change);
+}
+
+/* -- mmu_update
+ * ------------------------------------------------------------------------------------------------- */
+
+/* The table that the last request was about: referenced and mapped. */
+struct cursor {
+	mfn_t m;
+	struct frame *f;
+	uint64_t *table; /* NULL: none */
+};
+
+static void cursor_close(struct cursor *at)
+{
+	if (!at->table)
+		return;
+	frame_unmap(at->table);
+	frame_put(at->m);
+	at->table = NULL;
+}
+
+static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
+{
+	if (likely(at->table && mfn_eq(at->m, m)))
+		return 0;
+	cursor_close(at);
+	if (!frame_get(m, d))
+		return -EPERM;
+	at->m = m;
+	at->f = frame_of(m);
+	at->table = frame_map(m);
+	return 0;
+}
+
+/* The target is no table: an ordinary store to a page of the owner. */
+static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
+{
+	int rc = type_get_writable(at->f);
+
+	if (rc)
+		return rc;
+	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
+	type_put(at->f);
+	return 0;
+}
+
+static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val)
+{
+	struct pt_change change = {
+		.e = val, .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0
+	};
+	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
+	int rc = cursor_move(at, c->d, pte_mfn(ptr));
+
+	if (unlikely(rc))
+		return rc;
+	if (likely(type_load(at->f) & FTF_VALIDATED))
+		return pt_entry_set(c, at->f, &at->table[index], index, &change);
+	return plain_store(at, &at->table[index], val);
+}
+
+int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n,
+		    unsigned *done)
+{
+	struct cursor at = { .table = NULL };
+	unsigned i = 0;
+	int rc = 0;
+
+	spin_lock(&c->d->mm_lock);
+	while (i < n && !rc && !c->giver->table_giveup) {
+		rc = request_apply(c, &at, req[i].ptr, req[i].val);
+		i += !rc;
+	}
+	cursor_close(&at);
+	spin_unlock(&c->d->mm_lock);
+	*done = i;
+	return rc;
+}
+
+/* -- by virtual address
+ * ----------------------------------------------------------------------------------------- */
+
+static bool va_is_guest(uint64_t va)
+{
+	bool canonical = (uint64_t)((int64_t)(va << 16) >> 16) == va;
+
+	return canonical && !l4_index_is_hv(va >> 39 & 511);
+}
+
+/*
+ * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is
+ * released, because the root is in use. -EFAULT if there is none.
+ */
+static int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
+{
+	mfn_t m = arch_vcpu_root(v);
+
+	if (!va_is_guest(va) || mfn_eq(m, INVALID_MFN))
+		return -EFAULT;
+	for (unsigned shift = 39; shift > 12; shift -= 9) {
+		const uint64_t *table = frame_map(m);
+		uint64_t e = READ_ONCE(table[va >> shift & 511]);
+
+		frame_unmap(table);
+		if (!(e & PTE_P))
+			return -EFAULT;
+		m = pte_mfn(e);
+	}
+	*l1 = m;
+	return 0;
+}
+
+static int va_entry_set(const struct pt_context *c, uint64_t va, const struct pt_change *change)
+{
+	unsigned index = va >> PAGE_SHIFT & 511;
+	uint64_t *table;
+	mfn_t m;
+	int rc = walk_to_l1(c->giver, va, &m);
+
+	if (rc)
+		return -EINVAL;
+	table = frame_map(m);
+	rc = pt_entry_set(c, frame_of(m), &table[index], index, change);
+	frame_unmap(table);
+	return rc;
+}
+
+int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e)
+{
+	struct pt_change change = { .e = e };
+	int rc;
+
+	spin_lock(&c->d->mm_lock);
+	rc = va_entry_set(c, va.a, &change);
+	spin_unlock(&c->d->mm_lock);
+	return rc;
+}
+
+/* -- grant unmapping
+ * ------------------------------------------------------------------------------------------- */
+
+static int l1_unmap(const struct pt_context *c, mfn_t table_mfn, unsigned index, mfn_t m,
+		    bool writable)
+{
+	struct frame *f = frame_of(table_mfn);
+	struct pt_change clear = { .e = 0 };
+	uint64_t t = type_load(f), *table, e;
+	int rc = -EINVAL;
+
+	if (!(t & FTF_VALIDATED) || type_level(t) != 1)
+		return -EINVAL;
+	table = frame_map(table_mfn);
+	e = READ_ONCE(table[index]);
+	if (e & PTE_P && mfn_eq(pte_mfn(e), m) && !!(e & PTE_RW) == writable)
+		rc = l1_set(c, &table[index], &clear);
+	frame_unmap(table);
+	return rc;
+}
+
+int pt_unmap(const struct pt_context *c, gvaddr_t va, uint64_t pte, mfn_t m, bool writable)
+{
+	unsigned index = (pte ? pte >> 3 : va.a >> PAGE_SHIFT) & 511;
+	mfn_t l1 = pte_mfn(pte);
+	int rc = 0;
+
+	if (pte && !frame_get(l1, c->d))
+		return -EPERM;
+	spin_lock(&c->d->mm_lock);
+	if (!pte)
+		rc = walk_to_l1(c->giver, va.a, &l1) ? -EINVAL : 0;
+	if (!rc)
+		rc = l1_unmap(c, l1, index, m, writable);
+	spin_unlock(&c->d->mm_lock);
+	if (pte)
+		frame_put(l1);
+	return rc;
+}
+
+/* -- walks and emulated stores
+ * --------------------------------------------------------------------------------- */
+
+static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out)
+{
+	const uint64_t *table;
+	int rc = walk_to_l1(v, va, &out->l1_mfn);
+
+	if (rc)
+		return rc;
+	out->l1_index = va >> PAGE_SHIFT & 511;
+	table = frame_map(out->l1_mfn);
+	out->l1e = READ_ONCE(table[out->l1_index]);
+	frame_unmap(table);
+	return 0;
+}
+
+int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out)
+{
+	int rc;
+
+	spin_lock(&v->domain->mm_lock);
+	rc = walk_locked(v, va.a, out);
+	spin_unlock(&v->domain->mm_lock);
+	return rc;
+}
+
+/* The table that va maps, NULL if it maps none. mm_lock held: it stays a table until released. */
+static struct frame *table_mapped_at(const struct vcpu *v, uint64_t va)
+{
+	struct guest_walk w;
+	struct frame *f;
+	mfn_t m;
+
+	if (walk_locked(v, va, &w) || (w.l1e & (PTE_P | PTE_RW)) != PTE_P)
+		return NULL;
+	m = pte_mfn(w.l1e);
+	if (!mfn_valid(m))
+		return NULL;
+	f = frame_of(m);
+	return f->owner == v->domain->id && type_load(f) & FTF_VALIDATED ? f : NULL;
+}
+
+bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va)
+{
+	bool is;
+
+	spin_lock(&v->domain->mm_lock);
+	is = table_mapped_at(v, va.a);
+	spin_unlock(&v->domain->mm_lock);
+	return is;
+}
+
+/* The bytes of an entry that a guest's instruction stores to. */
+struct store {
+	uint64_t mask; /* of the bytes, in place */
+	unsigned shift;
+	enum pt_store_op op;
+	uint64_t *old, new_value;
+};
+
+static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned index,
+		       const struct store *s)
+{
+	struct pt_context c = {
+		.d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v
+	};
+	uint64_t now = READ_ONCE(*slot), found = (now & s->mask) >> s->shift;
+	struct pt_change change = {
+		.e = (now & ~s->mask) | (s->new_value << s->shift & s->mask),
+	};
+
+	if (s->op == PT_CMPXCHG && found != (*s->old & s->mask >> s->shift)) {
+		*s->old = found;
+		return 0;
+	}
+	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
+		change.expect = &now;
+	return pt_entry_set(&c, f, slot, index, &change);
+}
+
+int pt_store_emulate(struct vcpu *v, gvaddr_t va, unsigned bytes, enum pt_store_op op,
+		     uint64_t *old, uint64_t new_value)
+{
+	unsigned shift = (va.a & 7) * 8, index = (va.a & (PAGE_SIZE - 1)) / sizeof(uint64_t);
+	uint64_t mask = bytes < 8 ? (1ULL << bytes * 8) - 1 : ~0ULL;
+	struct store s = { mask << shift, shift, op, old, new_value };
+	struct frame *f;
+	int rc;
+
+	if (bytes == 0 || (va.a & 7) + bytes > 8)
+		return -EINVAL;
+	if (table_giveup_finish(v))
+		return -EAGAIN;
+	spin_lock(&v->domain->mm_lock);
+	f = table_mapped_at(v, va.a);
+	if (f) {
+		uint64_t *table = frame_map(frame_mfn(f));
+
+		rc = store_apply(v, f, &table[index], index, &s);
+		frame_unmap(table);
+	} else {
+		rc = -EFAULT;
+	}
+	spin_unlock(&v->domain->mm_lock);
+	return rc == -ERESTART ? -EAGAIN : rc;
+}
+
+/* -- roots
+ * ----------------------------------------------------------------------------------------------------- */
+
+int table_giveup_finish(struct vcpu *v)
+{
+	struct domain *d;
+	mfn_t m;
+	int rc;
+
+	if (likely(!v->table_giveup))
+		return 0;
+	/* The frame may have come into other hands meanwhile; then there is nothing left to do. */
+	m = mfn(v->table_giveup - 1);
+	if (frame_of(m)->owner >= DOMID_FIRST_RESERVED || domain_find(frame_of(m)->owner, &d)) {
+		v->table_giveup = 0;
+		return 0;
+	}
+	rc = table_put_resume(d, m);
+	domain_put(d);
+	if (!rc)
+		v->table_giveup = 0;
+	return rc;
+}
+
+int vcpu_root_set(struct vcpu *v, mfn_t m, bool user)
+{
+	mfn_t *root = user ? &v->root_user : &v->root_kernel;
+	struct domain *d = v->domain;
+	mfn_t old = *root;
+	int rc = table_giveup_finish(v);
+
+	if (rc)
+		return rc;
+	if (!mfn_eq(m, old)) {
+		rc = mfn_eq(m, INVALID_MFN) ? 0 : table_get(d, m, 4);
+		if (rc)
+			return rc;
+		*root = m;
+	}
+	if (v == current && !mfn_eq(m, INVALID_MFN) && mfn_eq(arch_vcpu_root(v), m))
+		arch_root_load(v);
+	if (mfn_eq(m, old) || mfn_eq(old, INVALID_MFN))
+		return 0;
+	rc = table_put(d, old);
+	if (rc)
+		v->table_giveup = mfn_x(old) + 1;
+	return rc;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tables as a whole: validation on first use, devalidation after the last.
+ *
+ *	idle (count 0) --table_ref--> PARTIAL --all entries held--> VALIDATED, count n
+ *	     ^                          |  ^                              |
+ *	     '------no entry held-------'  '-------last use dropped-------'
+ *
+ * Both may take long (a whole tree), so both stop when their work is used up, return -ERESTART and
+ * leave the table PARTIAL: its first `index` entries hold references. A PARTIAL table keeps itself:
+ * its one use and one reference belong to nobody else. Whoever next needs the table goes up from
+ * there and, done, takes that use and reference for his own; whoever wants to be rid of it goes
+ * down. So nobody need remember anything across a preemption, and any vCPU can finish the work of
+ * any other. A child that is left PARTIAL does not count as held by its parent's entry; on its way
+ * down a parent looks at the entry where it stopped and takes such a child down first.
+ *
+ * When an entry is refused, `partial` keeps the error beside the index: the table can then only go
+ * down, and the error is reported when it has.
+ *
+ * Depth of recursion: four levels, and at each of them at most one linear step.
+ */
+#include "frame.h"
+#include "hypercall.h"
+#include "pt.h"
+
+#define PARTIAL_INDEX 0x3ffu
+#define PARTIAL_ERRNO 10 /* shift; error numbers used here are below 64 */
+
+unsigned pt_work(void)
+{
+	return MIN(PT_WORK, hypercall_preempt_units);
+}
+
+static unsigned partial_index(const struct frame *f)
+{
+	return f->partial & PARTIAL_INDEX;
+}
+
+static int partial_error(const struct frame *f)
+{
+	return -(f->partial >> PARTIAL_ERRNO);
+}
+
+static void partial_set(struct frame *f, unsigned index, int error)
+{
+	f->partial = (uint16_t)(index | (unsigned)-error << PARTIAL_ERRNO);
+}
+
+/* One unit of work is spent; true if there is more. */
+static bool work_left(unsigned *left)
+{
+	if (*left)
+		--*left;
+	return *left;
+}
+
+static int entry_get(struct domain *d, struct frame *f, unsigned level, uint64_t *slot,
+		     unsigned *left)
+{
+	struct pt_context c = { .d = d, .frames = d->id, .io = d };
+	uint64_t e = READ_ONCE(*slot), was = e;
+	int rc = level == 1 ? l1e_get(&c, &e) : lne_get(d, f, level, &e, left);
+
+	if (!rc && e != was)
+		*slot = e;
+	return rc;
+}
+
+static int entry_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsigned *left)
+{
+	if (level > 1)
+		return lne_put(d, f, level, e, left);
+	l1e_put(e);
+	return 0;
+}
+
+/* The entry where a table stopped may lead to a child that stopped, too. */
+static int child_take_down(struct domain *d, unsigned level, unsigned index, const uint64_t *table,
+			   unsigned *left)
+{
+	if (level == 1 || index >= PT_ENTRIES || !(table[index] & PTE_P) ||
+	    (level == 4 && l4_index_is_hv(index)))
+		return 0;
+	return table_take_down(d, pte_mfn(table[index]), left);
+}
+
+static bool is_guest_entry(unsigned level, unsigned i)
+{
+	return level != 4 || !l4_index_is_hv(i);
+}
+
+/* PARTIAL, downwards: give all references back, then the table's own use and reference. */
+static int table_retreat(struct domain *d, struct frame *f, unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), i = partial_index(f);
+	int error = partial_error(f), rc;
+	mfn_t m = frame_mfn(f);
+	uint64_t *table = frame_map(m);
+
+	rc = child_take_down(d, level, i, table, left);
+	while (!rc && i > 0) {
+		i--;
+		if (is_guest_entry(level, i))
+			rc = entry_put(d, f, level, table[i], left);
+		if (!work_left(left) && !rc && i > 0)
+			rc = -ERESTART;
+	}
+	if (!rc && level == 4)
+		memset(&table[HV_L4_FIRST], 0, (HV_L4_END - HV_L4_FIRST) * sizeof(*table));
+	frame_unmap(table);
+	partial_set(f, rc ? i : 0, rc ? error : 0);
+	if (rc)
+		return rc;
+	__atomic_store_n(&f->type, FTF_TYPE(level) | 1, __ATOMIC_RELEASE);
+	type_put(f);
+	frame_put(m);
+	return 0;
+}
+
+/* PARTIAL, upwards. 0: VALIDATED, and the table's own use and reference are the caller's. */
+static int table_advance(struct domain *d, struct frame *f, unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), i = partial_index(f);
+	int error = partial_error(f), rc = 0;
+	uint64_t *table;
+
+	if (!error) {
+		table = frame_map(frame_mfn(f));
+		while (!rc && i < PT_ENTRIES) {
+			if (is_guest_entry(level, i))
+				rc = entry_get(d, f, level, &table[i], left);
+			if (!rc)
+				i++;
+			if (!work_left(left) && !rc && i < PT_ENTRIES)
+				rc = -ERESTART;
+		}
+		if (!rc && level == 4)
+			arch_root_install(d, table);
+		frame_unmap(table);
+		error = rc == -ERESTART ? 0 : rc;
+		partial_set(f, rc ? i : 0, error);
+	}
+	if (error) {
+		rc = table_retreat(d, f, left);
+		return rc ? rc : error;
+	}
+	if (!rc)
+		__atomic_store_n(&f->type, (type_load(f) & ~FTF_PARTIAL) | FTF_VALIDATED,
+				 __ATOMIC_RELEASE);
+	return rc;
+}
+
+/* A reference to the frame is held by the caller; on 0 a use as well. */
+static int table_type_get(struct domain *d, struct frame *f, unsigned level, unsigned *left)
+{
+	uint64_t t = type_load(f);
+	int rc;
+
+	while (!(t & FTF_COUNT) || t & FTF_BUSY) {
+		if (t & FTF_BUSY) {
+			arch_spin_wait();
+		} else if (type_begin(f, t, (enum frame_type)level, FTF_PARTIAL)) {
+			/* the table's own; the caller's keeps the frame from going meanwhile */
+			__atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
+			partial_set(f, 0, 0);
+		}
+		t = type_load(f);
+	}
+	if (type_level(t) != level)
+		return -EINVAL;
+	if (t & FTF_VALIDATED) {
+		if ((t & FTF_COUNT) >= 0x7fffffffu)
+			return -EBUSY;
+		__atomic_store_n(&f->type, t + 1, __ATOMIC_RELEASE);
+		return 0;
+	}
+	rc = table_advance(d, f, left);
+	if (!rc)
+		frame_put(frame_mfn(f)); /* two in hand now: the table's own and the caller's */
+	return rc;
+}
+
+/* Take a reference and a use of m as table of a level. */
+int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left)
+{
+	int rc;
+
+	if (!frame_get(m, d))
+		return -EPERM;
+	rc = table_type_get(d, frame_of(m), level, left);
+	if (rc)
+		frame_put(m);
+	return rc;
+}
+
+/* Drop both. -ERESTART: they are gone, but the table is left PARTIAL. */
+int table_drop(struct domain *d, mfn_t m, unsigned *left)
+{
+	struct frame *f = frame_of(m);
+	uint64_t t = type_load(f);
+
+	ASSERT(spin_is_mine(&d->mm_lock) && t & FTF_VALIDATED && f->owner == d->id);
+	if ((t & FTF_COUNT) > 1) {
+		__atomic_store_n(&f->type, t - 1, __ATOMIC_RELEASE);
+		frame_put(m);
+		return 0;
+	}
+	partial_set(f, PT_ENTRIES, 0);
+	__atomic_store_n(&f->type, (t & ~FTF_VALIDATED) | FTF_PARTIAL, __ATOMIC_RELEASE);
+	return table_retreat(d, f, left);
+}
+
+int table_take_down(struct domain *d, mfn_t m, unsigned *left)
+{
+	int rc = 0;
+
+	if (!frame_get(m, d))
+		return 0;
+	if (type_load(frame_of(m)) & FTF_PARTIAL)
+		rc = table_retreat(d, frame_of(m), left);
+	frame_put(m);
+	return rc;
+}
+
+/* -- operations under no lock
+ * ---------------------------------------------------------------------------------- */
+
+/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one. */
+static int step_end(struct domain *d, unsigned left, int rc)
+{
+	spin_unlock(&d->mm_lock);
+	this_cpu()->preempt_budget += (pt_work() - left) / 2;
+	return rc;
+}
+
+static bool is_dying(const struct domain *d)
+{
+	return READ_ONCE(d->state) >= DOM_DYING;
+}
+
+int table_get(struct domain *d, mfn_t m, unsigned level)
+{
+	unsigned left = pt_work();
+	int rc;
+
+	spin_lock(&d->mm_lock);
+	rc = is_dying(d) ? -EINVAL : table_ref(d, m, level, &left);
+	return step_end(d, left, rc);
+}
+
+int table_put(struct domain *d, mfn_t m)
+{
+	unsigned left = pt_work();
+	int rc;
+
+	spin_lock(&d->mm_lock);
+	rc = table_drop(d, m, &left);
+	return step_end(d, left, rc);
+}
+
+int table_put_resume(struct domain *d, mfn_t m)
+{
+	unsigned left = pt_work();
+	int rc;
+
+	spin_lock(&d->mm_lock);
+	rc = table_take_down(d, m, &left);
+	return step_end(d, left, rc);
+}
+
+static int pin_locked(struct domain *d, mfn_t m, unsigned level, unsigned *left)
+{
+	struct frame *f = frame_of(m);
+	int rc = is_dying(d) ? -EINVAL : table_ref(d, m, level, left);
+
+	if (rc)
+		return rc;
+	if (type_load(f) & FTF_PINNED) {
+		rc = table_drop(d, m, left); /* not the last: the pin's is left */
+		return rc ? rc : -EINVAL;
+	}
+	__atomic_fetch_or(&f->type, FTF_PINNED, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int table_pin(struct domain *d, mfn_t m, unsigned level)
+{
+	unsigned left = pt_work();
+	int rc;
+
+	spin_lock(&d->mm_lock);
+	rc = pin_locked(d, m, level, &left);
+	return step_end(d, left, rc);
+}
+
+/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so. */
+static int unpin_locked(struct domain *d, mfn_t m, unsigned *left)
+{
+	struct frame *f = frame_of(m);
+	uint64_t t = type_load(f);
+
+	if (t & FTF_PINNED) {
+		__atomic_fetch_and(&f->type, ~FTF_PINNED, __ATOMIC_RELAXED);
+		return table_drop(d, m, left);
+	}
+	return t & FTF_PARTIAL ? table_retreat(d, f, left) : -EINVAL;
+}
+
+int table_unpin(struct domain *d, mfn_t m)
+{
+	unsigned left = pt_work();
+	int rc;
+
+	if (!frame_get(m, d))
+		return -EPERM;
+	spin_lock(&d->mm_lock);
+	rc = unpin_locked(d, m, &left);
+	rc = step_end(d, left, rc);
+	frame_put(m);
+	return rc;
+}

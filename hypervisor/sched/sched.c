@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: fair queueing in virtual time.
+ *
+ * Each vCPU has a virtual time, which runs while it does, the slower the greater its weight. A CPU
+ * runs the vCPU of its queue whose virtual time is least, looks again after a slice, and changes
+ * over at once when one wakes that is further behind. A vCPU that slept or comes from another CPU
+ * is not let fall behind by more than a little, so nobody saves up time. A CPU without competition
+ * takes no ticks. Caps: a domain has a budget per cycle; when it is gone its vCPUs wait
+ * (VPF_CAPPED).
+ *
+ * A vCPU is at each moment: running (v->running; on v->processor, whose `curr` it is), queued (in
+ * the queue of v->processor), or neither. Only vCPUs that run nowhere are queued: one that is
+ * switched out is queued after its registers are stored. v->processor changes only under the lock
+ * of the queue it names and while the vCPU is neither running nor queued.
+ *
+ * No wake-up is lost: who makes a vCPU runnable does that first and looks then whether it runs; the
+ * CPU that lets it go clears `running` first and looks then whether it is runnable (both fully
+ * ordered), so at least one of them queues it.
+ */
+#include "unit.h"
+
+struct sched_cpu sched_cpus[MAX_CPUS];
+cpumask_t sched_idle;
+
+/* -- set-up -- */
+
+static void slice_over(void *arg)
+{
+	struct sched_cpu *q = arg;
+	unsigned cpu = (unsigned)(q - sched_cpus);
+
+	if (now_ns() >= READ_ONCE(q->slice_end))
+		cpu_raise(cpu, CPU_WORK_SCHEDULE);
+	else
+		timer_set(&q->slice, cpu, READ_ONCE(q->slice_end));
+}
+
+void sched_init(void)
+{
+	sched_idle = 0;
+}
+
+void sched_init_cpu(void)
+{
+	struct sched_cpu *q = &sched_cpus[cpu_id()];
+
+	*q = (struct sched_cpu){ 0 };
+	spin_init(&q->lock, RANK_SCHED);
+	list_init(&q->queue);
+	timer_init(&q->slice, slice_over, q);
+	q->slice.cpu = (uint16_t)cpu_id();
+	this_cpu()->sched = q;
+}
+
+/* The n-th CPU that is up, counting round. */
+static unsigned nth_cpu(unsigned n)
+{
+	cpumask_t m = cpus_online;
+
+	for (n %= bit_count(m); n; n--)
+		m &= m - 1;
+	return bit_first(m);
+}
+
+int sched_vcpu_create(struct vcpu *v)
+{
+	struct sched_unit *u = heap_alloc(sizeof(*u));
+	int err;
+
+	if (!u)
+		return -ENOMEM;
+	u->vcpu = v;
+	u->hard = u->soft = CPUMASK_ALL;
+	list_init(&u->link);
+	err = group_join(u);
+	if (err) {
+		heap_free(u);
+		return err;
+	}
+	v->processor = nth_cpu(v->domain->id + v->id);
+	v->sched = u;
+	return 0;
+}
+
+void sched_vcpu_destroy(struct vcpu *v)
+{
+	CHECK(!v->running && !v->sched->queued);
+	group_leave(v->sched);
+	heap_free(v->sched);
+	v->sched = NULL;
+}
+
+/* -- accounting -- */
+
+static int state_of(const struct vcpu *v)
+{
+	uint32_t flags = READ_ONCE(v->pause_flags);
+
+	if (flags & (VPF_BLOCKED | VPF_POLL))
+		return RUNSTATE_blocked;
+	return flags & VPF_DOWN || READ_ONCE(v->pause_count) ? RUNSTATE_offline : RUNSTATE_runnable;
+}
+
+/* Charge the running vCPU for the time since it was last. Lock held. */
+static void charge(struct sched_cpu *q, uint64_t now)
+{
+	struct sched_unit *u = q->curr->sched;
+	uint64_t ns = now > u->since ? now - u->since : 0;
+	uint64_t least;
+
+	u->since = now;
+	u->vtime += virtual_ns(ns, READ_ONCE(u->group->rate));
+	WRITE_ONCE(q->curr_vtime, u->vtime);
+	WRITE_ONCE(q->curr_since, now);
+	least = u->vtime;
+	if (q->length)
+		least = MIN(least, list_first(&q->queue, struct sched_unit, link)->vtime);
+	q->vnow = MAX(q->vnow, least);
+	if (unlikely(u->group->cap) && group_charge(u->group, ns))
+		__atomic_fetch_or(&u->vcpu->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
+}
+
+/* Make v the running vCPU of the queue's CPU (NULL: none). Lock held. */
+static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now)
+{
+	q->curr = v;
+	if (!v)
+		return;
+	WRITE_ONCE(v->running, true);
+	v->sched->since = now;
+	WRITE_ONCE(q->curr_rate, READ_ONCE(v->sched->group->rate));
+	WRITE_ONCE(q->curr_vtime, v->sched->vtime);
+	WRITE_ONCE(q->curr_since, now);
+	runstate_change(v, RUNSTATE_running, now);
+}
+
+/* See that the CPU looks again in time, if there is anything to look for. Lock held. */
+static void slice_arm(struct sched_cpu *q, uint64_t now)
+{
+	const struct sched_group *g;
+
+	if (!q->curr)
+		return;
+	g = q->curr->sched->group;
+	if (!q->length && likely(!g->cap))
+		return;
+	q->slice_end = now + group_slice(g);
+	/* One that is set too early finds that out and sets itself anew. */
+	if (!timer_pending(&q->slice) || q->slice.expires > q->slice_end)
+		timer_set(&q->slice, (unsigned)(q - sched_cpus), q->slice_end);
+}
+
+/* -- choosing -- */
+
+/* Who runs next; removed from the queue if it was in it. Lock held. */
+static struct vcpu *choose(struct sched_cpu *q, unsigned cpu)
+{
+	struct vcpu *prev = q->curr;
+	struct sched_unit *first;
+	bool stays = prev && vcpu_runnable(prev) && unit_hard(prev->sched) & cpumask_of(cpu);
+
+	if (!q->length)
+		return stays ? prev : NULL;
+	first = list_first(&q->queue, struct sched_unit, link);
+	if (stays) {
+		if (prev->sched->yields)
+			prev->sched->vtime = MAX(prev->sched->vtime, first->vtime + 1);
+		if (prev->sched->vtime <= first->vtime)
+			return prev;
+	}
+	queue_remove(q, first);
+	return first->vcpu;
+}
+
+/* Leave prev and take up next on this CPU. No lock held. */
+static void switch_to(struct vcpu *prev, struct vcpu *next, uint64_t now)
+{
+	if (prev)
+		vcpu_periodic_suspend(prev);
+	arch_context_switch(next);
+	if (prev) {
+		__atomic_store_n(&prev->running, false, __ATOMIC_SEQ_CST);
+		vcpu_wake(prev);
+	}
+	if (!next)
+		return;
+	vcpu_timers_migrate(next, cpu_id());
+	vcpu_time_update(next);
+	vcpu_periodic_resume(next, now);
+	runstate_publish(next);
+}
+
+/* One round; false if there is nothing to run. */
+static bool schedule_once(struct cpu *cpu)
+{
+	struct sched_cpu *q = cpu->sched;
+	uint64_t now = now_ns();
+	struct vcpu *prev, *next;
+
+	spin_lock(&q->lock);
+	prev = q->curr;
+	if (prev)
+		charge(q, now);
+	next = choose(q, cpu->id);
+	if (prev)
+		prev->sched->yields = false;
+	if (next != prev) {
+		if (prev)
+			runstate_change(prev, state_of(prev), now);
+		set_current(q, next, now);
+	}
+	slice_arm(q, now);
+	spin_unlock(&q->lock);
+	if (next != prev)
+		switch_to(prev, next, now);
+	return next != NULL;
+}
+
+void schedule(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	while (!schedule_once(cpu)) {
+		/* Set before the last look round: who queues a vCPU elsewhere looks at it after. */
+		__atomic_fetch_or(&sched_idle, cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
+		if (!queue_steal(cpu->id) && !READ_ONCE(cpu->work))
+			arch_idle();
+		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
+		if (__atomic_fetch_and(&cpu->work, ~(CPU_WORK_SCHEDULE | CPU_WORK_TIMER),
+				       __ATOMIC_ACQUIRE) &
+		    CPU_WORK_TIMER)
+			timers_run();
+	}
+}
+
+/* -- waking and stopping -- */
+
+struct sched_cpu *unit_queue_lock(const struct vcpu *v)
+{
+	for (;;) {
+		unsigned cpu = READ_ONCE(v->processor);
+		struct sched_cpu *q = &sched_cpus[cpu];
+
+		spin_lock(&q->lock);
+		if (likely(v->processor == cpu))
+			return q;
+		spin_unlock(&q->lock);
+	}
+}
+
+/* Not behind by more than the slack, nor far ahead, of the queue it comes to. Lock held. */
+static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack)
+{
+	uint64_t low = q->vnow > slack ? q->vnow - slack : 0;
+
+	u->vtime = MIN(MAX(u->vtime, low), q->vnow + SCHED_LAG);
+}
+
+/* Queue a runnable vCPU here, and have the CPU look if it should run at once. Lock held. */
+static void queue_here(struct sched_cpu *q, struct sched_unit *u, uint64_t slack, uint64_t now)
+{
+	unsigned cpu = (unsigned)(q - sched_cpus);
+
+	if (q->curr)
+		charge(q, now);
+	vtime_fit(q, u, slack);
+	queue_insert(q, u);
+	if (!q->curr || u->vtime + SCHED_GRAN < q->curr->sched->vtime || !vcpu_runnable(q->curr))
+		cpu_raise(cpu, CPU_WORK_SCHEDULE);
+	else if (q->length == 1)
+		slice_arm(q, now);
+}
+
+static bool unit_wants_queue(const struct sched_unit *u)
+{
+	return !u->queued && !__atomic_load_n(&u->vcpu->running, __ATOMIC_SEQ_CST) &&
+	       vcpu_runnable(u->vcpu);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	struct sched_unit *u = v->sched;
+	struct sched_cpu *q = unit_queue_lock(v);
+	uint64_t now, slack = SCHED_SLEEPER;
+
+	while (unit_wants_queue(u)) {
+		unsigned cpu;
+
+		now = now_ns();
+		runstate_change(v, RUNSTATE_runnable, now);
+		cpu = unit_choose_cpu(u, now);
+		if (cpu == v->processor) {
+			queue_here(q, u, slack, now);
+			break;
+		}
+		/* Neither queued nor running: it may change its home. */
+		WRITE_ONCE(v->processor, cpu);
+		spin_unlock(&q->lock);
+		slack = SCHED_LAG;
+		q = unit_queue_lock(v);
+		if (v->processor == cpu && unit_wants_queue(u)) {
+			queue_here(q, u, slack, now);
+			break;
+		}
+	}
+	spin_unlock(&q->lock);
+}
+
+void unit_reconsider(struct vcpu *v)
+{
+	struct sched_cpu *q = unit_queue_lock(v);
+	struct sched_unit *u = v->sched;
+	bool allowed = vcpu_runnable(v) && unit_hard(u) & cpumask_of(v->processor);
+
+	if (q->curr == v && !allowed)
+		cpu_raise(v->processor, CPU_WORK_SCHEDULE);
+	if (u->queued && !allowed) {
+		queue_remove(q, u);
+		runstate_change(v, state_of(v), now_ns());
+	}
+	spin_unlock(&q->lock);
+	if (vcpu_runnable(v))
+		vcpu_wake(v);
+}
+
+void vcpu_block_flag(struct vcpu *v, uint32_t flag)
+{
+	__atomic_fetch_or(&v->pause_flags, flag, __ATOMIC_SEQ_CST);
+	unit_reconsider(v);
+}
+
+void vcpu_unblock_flag(struct vcpu *v, uint32_t flag)
+{
+	if (__atomic_fetch_and(&v->pause_flags, ~flag, __ATOMIC_SEQ_CST) & flag)
+		vcpu_wake(v);
+}
+
+void vcpu_pause_nosync(struct vcpu *v)
+{
+	__atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+	unit_reconsider(v);
+}
+
+void vcpu_pause(struct vcpu *v)
+{
+	vcpu_pause_nosync(v);
+	if (v == current)
+		return;
+	while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE))
+		arch_spin_wait();
+	arch_vcpu_sync(v);
+}
+
+void vcpu_unpause(struct vcpu *v)
+{
+	uint32_t old = __atomic_fetch_sub(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+
+	CHECK(old);
+	if (old == 1)
+		vcpu_wake(v);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	uint32_t flags = READ_ONCE(v->pause_flags);
+
+	if (flags & VPF_POLL)
+		vcpu_poll_end(v);
+	if (flags & VPF_BLOCKED)
+		vcpu_unblock_flag(v, VPF_BLOCKED);
+	else if (READ_ONCE(v->running) && v->processor != cpu_id())
+		arch_cpu_kick(v->processor);
+}
+
+/* -- what a vCPU asks for itself -- */
+
+static void set_self(uint32_t flag)
+{
+	struct cpu *cpu = this_cpu();
+
+	__atomic_fetch_or(&cpu->vcpu->pause_flags, flag, __ATOMIC_SEQ_CST);
+	cpu_raise(cpu->id, CPU_WORK_SCHEDULE);
+}
+
+void vcpu_block(void)
+{
+	struct cpu *cpu = this_cpu();
+	struct vcpu *v = cpu->vcpu;
+
+	WRITE_ONCE(cpu->vcpu_info->evtchn_upcall_mask, 0);
+	set_self(VPF_BLOCKED);
+	/* The flag is set before this look, so an event from now on wakes it. */
+	if (READ_ONCE(cpu->vcpu_info->evtchn_upcall_pending) || READ_ONCE(v->pending_traps))
+		__atomic_fetch_and(&v->pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
+}
+
+void vcpu_yield(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (!READ_ONCE(cpu->sched->length))
+		return;
+	cpu->vcpu->sched->yields = true;
+	cpu_raise(cpu->id, CPU_WORK_SCHEDULE);
+}

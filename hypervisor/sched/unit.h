@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of sched/ share: a vCPU's and a domain's scheduling state and the run queue. */
+#ifndef TENON_SCHED_UNIT_H
+#define TENON_SCHED_UNIT_H
+
+#include "cpu.h"
+#include "frame.h"
+#include "sched.h"
+
+#define SCHED_SLICE     10000000ULL /* ns between looks at who comes next */
+#define SCHED_GRAN      1000000ULL  /* virtual ns a vCPU must be behind to preempt another */
+#define SCHED_SLEEPER   5000000ULL  /* virtual ns a sleeper may be behind when it wakes */
+#define SCHED_LAG       20000000ULL /* virtual ns a vCPU may be ahead or behind on a new CPU */
+#define SCHED_PUSH      15000000ULL /* virtual ns another CPU must be ahead to be sent a vCPU */
+#define SCHED_WEIGHT    256         /* default; virtual and real time run alike for it */
+#define SCHED_CAP_CYCLE 10000000ULL /* ns in which a capped domain gets its cap of a CPU */
+#define NR_WATCHDOGS    2
+
+/* One of a domain's watchdogs (sched/watchdog.c). */
+struct watchdog {
+	struct timer timer;
+	bool used; /* (domain_lock) */
+};
+
+/* A domain's share, made with its first vCPU. */
+struct sched_group {
+	struct domain *domain;
+	unsigned units; /* (domain_lock) */
+	struct watchdog watchdog[NR_WATCHDOGS];
+	/* written under domain_lock, read anywhere: */
+	uint32_t rate; /* virtual ns per ns, 16 binary digits after the point */
+	uint16_t weight, cap;
+	int64_t budget; /* atomic: ns left until the next refill; may be overdrawn */
+	struct timer refill;
+};
+
+struct sched_unit {
+	struct vcpu *vcpu;         /* const */
+	struct sched_group *group; /* const */
+	/* run queue's lock: */
+	struct list link;
+	bool queued;
+	bool yields;
+	uint64_t vtime; /* time it has had, divided by its weight */
+	uint64_t since; /* now_ns() when it was last charged, while it runs */
+	cpumask_t hard, soft;
+	cpumask_t pinned; /* not 0: overrides hard */
+};
+
+struct sched_cpu {
+	struct spinlock lock; /* RANK_SCHED */
+	/* lock: */
+	struct list queue;  /* runnable vCPUs that run nowhere, by rising vtime */
+	struct vcpu *curr;  /* NULL: idle */
+	uint64_t vnow;      /* virtual time of the queue: never goes back */
+	uint64_t slice_end; /* when curr is to be compared with the queue again */
+	struct timer slice;
+	/* written under lock, read anywhere: */
+	uint32_t length;
+	uint64_t curr_vtime, curr_since;
+	uint32_t curr_rate;
+};
+
+extern struct sched_cpu sched_cpus[MAX_CPUS];
+extern cpumask_t sched_idle; /* atomic: CPUs that have nothing to run */
+
+static inline cpumask_t unit_hard(const struct sched_unit *u)
+{
+	return (u->pinned ? u->pinned : u->hard) & cpus_online;
+}
+
+static inline uint64_t virtual_ns(uint64_t ns, uint32_t rate)
+{
+	return ns * rate >> 16;
+}
+
+/* sched/group.c */
+int group_join(struct sched_unit *u) __must_check;
+void group_leave(struct sched_unit *u);
+/* The unit ran for ns: true if its domain's cap is used up. Run queue's lock held. */
+bool group_charge(struct sched_group *g, uint64_t ns);
+/* The longest the unit may run now. */
+uint64_t group_slice(const struct sched_group *g);
+
+/* sched/watchdog.c */
+void watchdogs_init(struct sched_group *g);
+void watchdogs_kill(struct sched_group *g);
+
+/* sched/sched.c: lock the run queue that a vCPU belongs to. */
+struct sched_cpu *unit_queue_lock(const struct vcpu *v);
+/* The vCPU may not run (there) any more: take it off the queue, or off its CPU. */
+void unit_reconsider(struct vcpu *v);
+
+/* sched/balance.c: the CPU where a vCPU that is to be queued should be. */
+unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now);
+/* Get a vCPU from another CPU's queue into the empty one of this CPU. True if one was found. */
+bool queue_steal(unsigned cpu);
+/* Add to / remove from a queue whose lock is held. */
+void queue_insert(struct sched_cpu *q, struct sched_unit *u);
+void queue_remove(struct sched_cpu *q, struct sched_unit *u);
+
+#endif

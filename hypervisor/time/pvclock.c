@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time as guests see it: pvclock in each vcpu_info (and a second copy where the guest asked for
+ * one) and the wall clock in shared_info.
+ *
+ * All CPUs share one set of parameters (arch_tsc_params), so a guest's clock is monotonic across
+ * vCPUs, and the set is written only when it differs from what the guest has. Records carry a
+ * version: odd while they change, so that a guest on another CPU can tell a torn read.
+ *
+ * Wall clock: wall time at system time 0, the same for all domains, plus the domain's offset.
+ */
+#include "arch.h"
+#include "compat.h"
+#include "domain.h"
+#include "time.h"
+
+/* -- pvclock -- */
+
+static bool same_clock(const struct vcpu_time_info *a, const struct vcpu_time_info *b)
+{
+	return a->tsc_timestamp == b->tsc_timestamp && a->system_time == b->system_time &&
+	       a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift &&
+	       a->flags == b->flags && !(a->version & 1) && a->version;
+}
+
+static void clock_now(struct vcpu_time_info *t)
+{
+	memset(t, 0, sizeof(*t));
+	arch_tsc_params(&t->tsc_to_system_mul, &t->tsc_shift, &t->tsc_timestamp, &t->system_time);
+	t->flags = arch_tsc_stable() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
+}
+
+/* The second copy, in the guest's address space: odd version first, even version last. */
+static void second_copy(struct vcpu *v, const struct vcpu_time_info *t)
+{
+	struct vcpu_time_info copy = *t;
+	gvaddr_t at = v->time_area;
+
+	copy.version |= 1;
+	if (copy_to_guest_kernel(at, &copy.version, sizeof(copy.version)) ||
+	    copy_to_guest_kernel(at, &copy, sizeof(copy)))
+		return;
+	copy.version = t->version;
+	/* An area that has gone away meanwhile is the guest's own loss. */
+	(void)!copy_to_guest_kernel(at, &copy.version, sizeof(copy.version));
+}
+
+static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t)
+{
+	t->version = (READ_ONCE(u->version) | 1) + 1;
+	WRITE_ONCE(u->version, t->version - 1);
+	/* The guest must see the odd version before any new value, and all values before the even
+	 * one. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	u->tsc_timestamp = t->tsc_timestamp;
+	u->system_time = t->system_time;
+	u->tsc_to_system_mul = t->tsc_to_system_mul;
+	u->tsc_shift = t->tsc_shift;
+	u->flags = t->flags;
+	__atomic_store_n(&u->version, t->version, __ATOMIC_RELEASE);
+}
+
+void vcpu_time_update(struct vcpu *v)
+{
+	struct vcpu_info *info = vcpu_info_get(v);
+	struct vcpu_time_info t;
+	bool changed;
+
+	clock_now(&t);
+	changed = !same_clock(&info->time, &t);
+	if (changed)
+		time_write(&info->time, &t);
+	vcpu_info_put(v, info);
+	if (unlikely(changed && v->time_area.a && v == current))
+		second_copy(v, &t);
+}
+
+int vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
+{
+	struct vcpu_info *info = vcpu_info_get(v);
+	struct vcpu_time_info t;
+
+	clock_now(&t);
+	time_write(&info->time, &t);
+	vcpu_info_put(v, info);
+	if (at.a && copy_to_guest(at, &t, sizeof(t)))
+		return -EFAULT;
+	v->time_area = at;
+	return 0;
+}
+
+/* -- wall clock -- */
+
+static struct spinlock wall_lock = SPINLOCK_INIT(RANK_LEAF);
+static int64_t wall_base_ns; /* (wall_lock) wall time at system time 0; 0: not asked for yet */
+
+static int64_t wall_base(void)
+{
+	int64_t base;
+
+	spin_lock(&wall_lock);
+	if (!wall_base_ns)
+		wall_base_ns = (int64_t)arch_wallclock_boot() * 1000000000;
+	base = wall_base_ns;
+	spin_unlock(&wall_lock);
+	return base;
+}
+
+struct wallclock {
+	uint32_t version, sec, nsec;
+};
+
+static void wallclock_place(struct domain *d, struct wallclock **w, uint32_t **hi)
+{
+	char *si = (char *)d->shared_info;
+
+	if (d->pv32) {
+		*w = (struct wallclock *)(si + COMPAT_SHARED_INFO_WC);
+		*hi = (uint32_t *)(si + COMPAT_SHARED_INFO_WC_HI);
+	} else {
+		*w = (struct wallclock *)&d->shared_info->wc_version;
+		*hi = &d->shared_info->wc_sec_hi;
+	}
+}
+
+void domain_wallclock_update(struct domain *d)
+{
+	int64_t ns = wall_base();
+	uint64_t sec = (uint64_t)(ns / 1000000000 + d->time_offset);
+	struct wallclock *w;
+	uint32_t *hi, version;
+
+	if (!d->shared_info)
+		return;
+	wallclock_place(d, &w, &hi);
+	spin_lock(&wall_lock);
+	version = (READ_ONCE(w->version) | 1) + 1;
+	WRITE_ONCE(w->version, version - 1);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in time_write() */
+	w->sec = (uint32_t)sec;
+	*hi = (uint32_t)(sec >> 32);
+	w->nsec = (uint32_t)(ns % 1000000000);
+	__atomic_store_n(&w->version, version, __ATOMIC_RELEASE);
+	spin_unlock(&wall_lock);
+}
+
+void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
+{
+	spin_lock(&wall_lock);
+	wall_base_ns = (int64_t)(sec * 1000000000 + nsec - system_time);
+	spin_unlock(&wall_lock);
+	domain_list_lock();
+	for (struct domain *d = domain_list; d; d = d->next)
+		domain_wallclock_update(d);
+	domain_list_unlock();
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entering a guest kernel: exceptions, events and system calls become a frame on its stack and a
+ * jump to the handler it registered. The 64-bit frame, from the new stack pointer up: rcx, r11,
+ * (error code), rip, cs with the saved event mask in bits 32-39, rflags, rsp, ss. In kernel mode
+ * the reported cs has privilege level 0, though the guest runs in ring 3: that is how it tells its
+ * own faults from its users'.
+ *
+ * A frame that begins a handler may leave ring 0 by sysret, since nobody needs rcx and r11 there:
+ * error_code says so (VEC_SYSCALL).
+ */
+#include "x86.h"
+#include "hypercall.h"
+
+int uaccess_push(uint64_t *guest, const uint64_t *words, unsigned n);
+
+struct handler {
+	uint64_t rip;
+	bool mask_events;
+	bool has_error;
+};
+
+static bool has_error_code(unsigned vector)
+{
+	return 0x60227d00u >> vector & 1 && vector < 32;
+}
+
+/* Words of the frame, lowest first; returns how many. */
+static unsigned frame_fill(uint64_t w[8], const struct regs *r, const struct handler *h,
+			   uint32_t error_code, uint64_t cs, uint64_t rflags)
+{
+	unsigned n = 0;
+
+	w[n++] = r->rcx;
+	w[n++] = r->r11;
+	if (h->has_error)
+		w[n++] = error_code;
+	w[n++] = r->rip;
+	w[n++] = cs;
+	w[n++] = rflags;
+	w[n++] = r->rsp;
+	w[n++] = r->ss;
+	return n;
+}
+
+static void bounce(struct vcpu *v, struct regs *r, const struct handler *h, uint32_t error_code)
+{
+	struct vcpu_info *info = this_cpu()->vcpu_info;
+	uint8_t mask = info->evtchn_upcall_mask;
+	uint64_t flags, cs, sp, w[8];
+	unsigned n;
+
+	flags = (r->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) | (mask ? 0 : EFLAGS_IF);
+	if (v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1)
+		flags |= (uint64_t)v->arch.iopl << 12;
+	cs = (r->cs & 0xffff) | (uint64_t)mask << 32;
+	if (v->arch.user_mode) {
+		toggle_guest_mode(v);
+		sp = v->arch.kernel_sp;
+	} else {
+		cs &= ~3ULL;
+		sp = r->rsp;
+	}
+	n = frame_fill(w, r, h, error_code, cs, flags);
+	sp = (sp & ~15ULL) - n * 8UL;
+	if (!guest_range_ok(sp, n * 8UL) || uaccess_push((uint64_t *)sp, w, n)) {
+		domain_crash(v->domain, "vCPU %u: no stack at %lx for a trap at %lx", v->id, sp,
+			     r->rip);
+		return;
+	}
+	if (h->mask_events)
+		info->evtchn_upcall_mask = 1;
+	r->rip = h->rip;
+	r->cs = FLAT_KERNEL_CS;
+	r->ss = FLAT_KERNEL_SS;
+	r->rsp = sp;
+	r->rflags &= ~(uint64_t)(EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC);
+	r->error_code = VEC_SYSCALL;
+}
+
+void guest_trap(struct regs *r, unsigned vector, uint32_t error_code)
+{
+	struct vcpu *v = current;
+	const struct trap_info *t = &v->arch.traps[vector];
+	struct handler h = { t->address, TI_GET_IF(t), has_error_code(vector) };
+
+	if (!t->address) {
+		domain_crash(v->domain, "vCPU %u: trap %u (error %x) at %lx, no handler", v->id,
+			     vector, error_code, r->rip);
+		return;
+	}
+	bounce(v, r, &h, error_code);
+}
+
+void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code)
+{
+	struct vcpu *v = current;
+
+	v->arch.cr2 = addr;
+	this_cpu()->vcpu_info->arch.cr2 = addr;
+	/* the guest kernel runs in ring 3: its own accesses are not a user's */
+	if (!v->arch.user_mode)
+		error_code &= ~PF_USER;
+	guest_trap(r, TRAP_PF, error_code);
+}
+
+static void callback_bounce(struct regs *r, const struct callback *cb, const char *what)
+{
+	struct vcpu *v = current;
+	struct handler h = { cb->rip, cb->mask_events, false };
+
+	if (!cb->rip) {
+		domain_crash(v->domain, "vCPU %u: no %s callback registered", v->id, what);
+		return;
+	}
+	bounce(v, r, &h, 0);
+}
+
+void deliver_event(struct regs *r);
+void deliver_event(struct regs *r)
+{
+	struct vcpu *v = current;
+	struct handler h = { v->arch.event.rip, true, false };
+
+	if (!h.rip) {
+		/* not ready for events yet: they stay pending */
+		this_cpu()->vcpu_info->evtchn_upcall_mask = 1;
+		return;
+	}
+	bounce(v, r, &h, 0);
+}
+
+void user_syscall_bounce(struct regs *r);
+void user_syscall_bounce(struct regs *r)
+{
+	callback_bounce(r, &current->arch.syscall, "syscall");
+}
+
+void user_syscall32_bounce(struct regs *r);
+void user_syscall32_bounce(struct regs *r)
+{
+	const struct callback *cb = &current->arch.syscall32;
+
+	if (!current->arch.user_mode || !cb->rip)
+		guest_trap(r, TRAP_UD, 0);
+	else
+		callback_bounce(r, cb, "syscall32");
+}
+
+void user_sysenter_bounce(struct regs *r);
+void user_sysenter_bounce(struct regs *r)
+{
+	const struct callback *cb = &current->arch.sysenter;
+
+	if (!current->arch.user_mode || !cb->rip)
+		guest_trap(r, TRAP_GP, 0);
+	else
+		callback_bounce(r, cb, "sysenter");
+}
+
+void guest_iret_failed(struct regs *r);
+void guest_iret_failed(struct regs *r)
+{
+	callback_bounce(r, &current->arch.failsafe, "failsafe");
+}
+
+void guest_nmi(struct regs *r)
+{
+	struct vcpu *v = current;
+
+	if (v->arch.nmi_masked || !v->arch.traps[TRAP_NMI].address)
+		return;
+	__atomic_and_fetch(&v->pending_traps, ~VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
+	v->arch.nmi_masked = true;
+	guest_trap(r, TRAP_NMI, 0);
+}
+
+/* -- iret: the way back out of a handler -- */
+
+HYPERCALL(do_iret)
+{
+	struct vcpu *v = current;
+	struct regs *r = guest_regs();
+	struct vcpu_info *info = this_cpu()->vcpu_info;
+	struct iret_context ctx;
+
+	if (copy_from_guest(&ctx, gvaddr(r->rsp), sizeof(ctx))) {
+		domain_crash(v->domain, "vCPU %u: iret frame at %lx cannot be read", v->id, r->rsp);
+		return 0;
+	}
+	if ((ctx.cs & 3) == 3) {
+		if (mfn_eq(v->root_user, INVALID_MFN)) {
+			domain_crash(v->domain,
+				     "vCPU %u: iret to user mode without user page tables", v->id);
+			return 0;
+		}
+		toggle_guest_mode(v);
+	}
+	if (v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1)
+		v->arch.iopl = ctx.rflags >> 12 & 3;
+	r->rip = ctx.rip;
+	r->cs = (ctx.cs & 0xffff) | 3;
+	r->rflags = (ctx.rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF | 2;
+	r->rsp = ctx.rsp;
+	r->ss = (ctx.ss & 0xffff) | 3;
+	r->error_code = 0;
+	if (!(ctx.flags & VGCF_in_syscall)) {
+		r->r11 = ctx.r11;
+		r->rcx = ctx.rcx;
+	} else if (r->cs == FLAT_RING3_CS64 && r->ss == FLAT_RING3_SS64 &&
+		   !(ctx.rflags & (EFLAGS_TF | EFLAGS_RF))) {
+		r->error_code = VEC_SYSCALL;
+	}
+	v->arch.nmi_masked = false;
+	/* the virtual interrupt flag; a single store, the exit path looks for events next */
+	info->evtchn_upcall_mask = !(ctx.rflags & EFLAGS_IF);
+	if (v->pending_traps)
+		cpu_raise(cpu_id(), CPU_WORK_TRAP);
+	return (long)ctx.rax;
+}

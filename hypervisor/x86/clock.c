@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time. now_ns() is the TSC since boot times a constant, in the pvclock's own arithmetic
+ * (<xen/xen.h> struct vcpu_time_info), so a guest computes from the parameters the very value that
+ * ring 0 would. The rate is measured once against the best clock of a known rate. The CPU's timer
+ * is the LAPIC's: by TSC deadline, or as a one-shot counter whose rate is measured too.
+ */
+#include "acpi.h"
+#include "apic.h"
+#include "x86.h"
+
+#define NS_PER_SEC    1000000000ULL
+#define MEASURE_MS    20
+#define MSR_DEADLINE  0x6e0
+#define PM_TIMER_HZ   3579545ULL
+#define PIT_HZ        1193182ULL
+#define HPET_PERIOD   1 /* in 32-bit registers: femtoseconds per tick */
+#define HPET_CONFIG   4
+#define HPET_COUNTER  60
+#define HPET_ENABLE   1u
+#define PORT_PIT_2    0x42
+#define PORT_PIT_MODE 0x43
+#define PORT_SPEAKER  0x61
+
+static uint64_t tsc_boot __ro_after_init, tsc_hz __ro_after_init;
+static uint32_t ns_mul __ro_after_init; /* pvclock: ns = (delta << shift) * mul >> 32 */
+static int8_t ns_shift __ro_after_init;
+static uint64_t tsc_per_ns __ro_after_init;   /* 32.32 */
+static uint64_t lapic_per_ns __ro_after_init; /* 32.32 */
+static bool deadline_mode __ro_after_init;
+static bool stable __ro_after_init;
+
+static volatile uint32_t *hpet __initdata;
+
+/* -- reference clocks: 24 bits or more, or the PIT's 16 ---------------------------------------- */
+
+static bool __init hpet_start(uint64_t *hz)
+{
+	if (!acpi.hpet_address)
+		return false;
+	hpet = io_map(maddr(acpi.hpet_address), 1024);
+	if (!hpet || !hpet[HPET_PERIOD] || hpet[HPET_PERIOD] > 100000000u)
+		return false;
+	hpet[HPET_CONFIG] |= HPET_ENABLE;
+	*hz = 1000000000000000ULL / hpet[HPET_PERIOD];
+	return true;
+}
+
+static uint32_t __init hpet_read(void)
+{
+	return hpet[HPET_COUNTER];
+}
+
+static bool __init pm_timer_start(uint64_t *hz)
+{
+	*hz = PM_TIMER_HZ;
+	return acpi.pm_timer != 0;
+}
+
+static uint32_t __init pm_timer_read(void)
+{
+	return inl(acpi.pm_timer) << 8; /* 24 bits for sure: let the difference wrap */
+}
+
+static bool __init pit_start(uint64_t *hz)
+{
+	outb(PORT_SPEAKER, (inb(PORT_SPEAKER) & ~2) | 1);
+	outb(PORT_PIT_MODE, 0xb0); /* channel 2, both bytes, mode 0 */
+	outb(PORT_PIT_2, 0xff);
+	outb(PORT_PIT_2, 0xff);
+	*hz = PIT_HZ;
+	return true;
+}
+
+static uint32_t __init pit_read(void)
+{
+	uint32_t v;
+
+	outb(PORT_PIT_MODE, 0x80); /* latch channel 2 */
+	v = inb(PORT_PIT_2);
+	v |= (uint32_t)inb(PORT_PIT_2) << 8;
+	return (0xffff - v) << 16;
+}
+
+static const struct reference {
+	const char *name;
+	bool (*start)(uint64_t *hz);
+	uint32_t (*read)(void);
+	unsigned shift; /* unused low bits of what read gives */
+} references[] __initrodata = {
+	{ "HPET", hpet_start, hpet_read, 0 },
+	{ "ACPI PM timer", pm_timer_start, pm_timer_read, 8 },
+	{ "PIT", pit_start, pit_read, 16 },
+};
+
+struct sample {
+	uint32_t ref;
+	uint64_t tsc;
+};
+
+/* Reference and TSC at one instant: of five tries the one that took least time. */
+static struct sample __init sample_take(const struct reference *r)
+{
+	struct sample best = { 0, 0 };
+	uint64_t least = ~0ULL;
+
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t before = rdtsc();
+		uint32_t ref = r->read();
+		uint64_t took = rdtsc() - before;
+
+		if (took < least) {
+			least = took;
+			best = (struct sample){ ref, before + took / 2 };
+		}
+	}
+	return best;
+}
+
+/* TSC ticks per second, or 0 if the reference stands still. */
+static uint64_t __init measure(const struct reference *r, uint64_t hz)
+{
+	uint32_t want = (uint32_t)(hz * MEASURE_MS / 1000), ticks = 0;
+	struct sample a = sample_take(r), b;
+
+	for (unsigned i = 0; ticks < want && i < 100000000u; i++)
+		ticks = (r->read() - a.ref) >> r->shift;
+	b = sample_take(r);
+	ticks = (b.ref - a.ref) >> r->shift;
+	if (ticks < want)
+		return 0;
+	return mul_div(b.tsc - a.tsc, hz, ticks);
+}
+
+static void __init tsc_calibrate(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(references); i++) {
+		const struct reference *r = &references[i];
+		uint64_t hz;
+
+		if (!r->start(&hz))
+			continue;
+		tsc_hz = measure(r, hz);
+		if (tsc_hz < 1000000)
+			continue;
+		printk(LOG_INFO, "clock: TSC at %lu.%03lu MHz by the %s\n", tsc_hz / 1000000,
+		       tsc_hz / 1000 % 1000, r->name);
+		return;
+	}
+	panic("no clock to measure the CPU's rate with: HPET, PM timer and PIT fail");
+}
+
+/* mul and shift such that 2^31 <= mul < 2^32. */
+static void __init scale_set(void)
+{
+	uint64_t hz = tsc_hz;
+
+	for (; hz > 2 * NS_PER_SEC; hz >>= 1)
+		ns_shift--;
+	for (; hz <= NS_PER_SEC; hz <<= 1)
+		ns_shift++;
+	/* from the unshifted rate, for all its bits */
+	ns_mul = (uint32_t)mul_div(NS_PER_SEC, 1ULL << (32 - ns_shift), tsc_hz);
+	tsc_per_ns = mul_div(tsc_hz, 1ULL << 32, NS_PER_SEC);
+}
+
+static uint64_t scale(uint64_t value, uint64_t fixed_32_32)
+{
+	return (uint64_t)((unsigned __int128)value * fixed_32_32 >> 32);
+}
+
+uint64_t now_ns(void)
+{
+	uint64_t delta = rdtsc() - tsc_boot;
+
+	delta = ns_shift >= 0 ? delta << ns_shift : delta >> -ns_shift;
+	return scale(delta, ns_mul);
+}
+
+uint64_t arch_tsc(void)
+{
+	return rdtsc();
+}
+
+void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp)
+{
+	*mul = ns_mul;
+	*shift = ns_shift;
+	*tsc_stamp = tsc_boot;
+	*ns_stamp = 0;
+}
+
+bool arch_tsc_stable(void)
+{
+	return stable;
+}
+
+uint32_t tsc_khz(void)
+{
+	return (uint32_t)(tsc_hz / 1000);
+}
+
+void clock_delay_us(uint64_t us)
+{
+	uint64_t end = rdtsc() + scale(us * 1000, tsc_per_ns);
+
+	while (rdtsc() < end)
+		cpu_pause();
+}
+
+/* -- the CPU's timer --------------------------------------------------------------------------- */
+
+static void __init lapic_calibrate(void)
+{
+	uint64_t begin, ns;
+	uint32_t counted;
+
+	lapic_timer_mode(false, true);
+	begin = now_ns();
+	lapic_timer_start(~0u);
+	clock_delay_us(5000);
+	counted = ~0u - lapic_timer_count();
+	ns = now_ns() - begin;
+	lapic_timer_start(0);
+	if (!counted)
+		panic("the local APIC's timer does not count");
+	lapic_per_ns = ((uint64_t)counted << 32) / ns;
+}
+
+void clock_init_cpu(void)
+{
+	lapic_timer_mode(deadline_mode, false);
+	this_cpu()->timer_deadline = 0;
+}
+
+/* The CPU promises it, or is a hypervisor's, which keeps its guests' counters in step. */
+static bool __init tsc_is_stable(void)
+{
+	uint32_t ext[4], leaf1[4], power[4] = { 0 };
+
+	cpuid(1, 0, leaf1);
+	cpuid(0x80000000, 0, ext);
+	if (ext[0] >= 0x80000007)
+		cpuid(0x80000007, 0, power);
+	return power[3] >> 8 & 1 || leaf1[2] >> 31;
+}
+
+void __init clock_init(void)
+{
+	stable = tsc_is_stable();
+	tsc_calibrate();
+	scale_set();
+	tsc_boot = rdtsc();
+	deadline_mode = cpu_has.tsc_deadline;
+	if (!deadline_mode)
+		lapic_calibrate();
+	clock_init_cpu();
+}
+
+static uint32_t oneshot_count(uint64_t deadline)
+{
+	uint64_t now = now_ns();
+	uint64_t count = deadline > now ? scale(deadline - now, lapic_per_ns) + 1 : 1;
+
+	return (uint32_t)MIN(count, 0xffffffffULL);
+}
+
+void arch_timer_program(uint64_t deadline)
+{
+	struct cpu *c = this_cpu();
+
+	if (deadline == c->timer_deadline)
+		return;
+	c->timer_deadline = deadline;
+	if (deadline_mode)
+		wrmsr(MSR_DEADLINE, deadline ? tsc_boot + scale(deadline, tsc_per_ns) + 1 : 0);
+	else
+		lapic_timer_start(deadline ? oneshot_count(deadline) : 0);
+}
+
+void clock_timer_fired(void)
+{
+	this_cpu()->timer_deadline = 0;
+}
+
+/* -- wall clock at boot ------------------------------------------------------------------------ */
+
+static uint8_t cmos_read(uint8_t reg)
+{
+	outb(0x70, reg);
+	return inb(0x71);
+}
+
+struct cmos_time {
+	uint8_t sec, min, hour, day, month, year;
+};
+
+static void cmos_time_read(struct cmos_time *t)
+{
+	for (unsigned i = 0; i < 1000000 && cmos_read(0x0a) & 0x80; i++)
+		cpu_pause(); /* an update is in progress */
+	*t = (struct cmos_time){ cmos_read(0), cmos_read(2), cmos_read(4),
+				 cmos_read(7), cmos_read(8), cmos_read(9) };
+}
+
+static uint8_t from_bcd(uint8_t v)
+{
+	return (uint8_t)((v >> 4) * 10 + (v & 15));
+}
+
+static void cmos_convert(struct cmos_time *t)
+{
+	uint8_t mode = cmos_read(0x0b);
+	bool pm = !(mode & 2) && t->hour & 0x80;
+
+	t->hour &= 0x7f;
+	if (!(mode & 4))
+		*t = (struct cmos_time){ from_bcd(t->sec), from_bcd(t->min),   from_bcd(t->hour),
+					 from_bcd(t->day), from_bcd(t->month), from_bcd(t->year) };
+	if (!(mode & 2))
+		t->hour = (uint8_t)(t->hour % 12 + (pm ? 12 : 0));
+}
+
+/* Days since 1970-01-01 of a civil date (years from 1970). */
+static uint64_t days_from_civil(unsigned year, unsigned month, unsigned day)
+{
+	/* count from March, so that the leap day is the year's last */
+	unsigned y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
+
+	return 365ULL * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+uint64_t arch_wallclock_boot(void)
+{
+	struct cmos_time a, b;
+
+	if (acpi.no_cmos_rtc)
+		return 0;
+	do {
+		cmos_time_read(&a);
+		cmos_time_read(&b);
+	} while (memcmp(&a, &b, sizeof(a)));
+	cmos_convert(&a);
+	if (a.month < 1 || a.month > 12 || a.day < 1 || a.day > 31)
+		return 0;
+	return days_from_civil(a.year + (a.year < 70 ? 2000u : 1900u), a.month, a.day) * 86400 +
+	       a.hour * 3600u + a.min * 60u + a.sec;
+}

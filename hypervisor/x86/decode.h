@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Instruction decoding for emulation: prefixes, opcode, ModRM, displacement and immediate of 64-bit
+ * mode. Pure. */
+#ifndef TENON_DECODE_H
+#define TENON_DECODE_H
+
+#include "compiler.h"
+
+#define INSN_MAX 15
+
+struct insn {
+	uint8_t length; /* of the whole instruction */
+	uint8_t rex;    /* 0 or 0x40-0x4f */
+	bool opsize16, addr32, lock, rep, repne;
+	uint8_t segment; /* 0x64 FS, 0x65 GS or 0 */
+	uint16_t opcode; /* one byte, or 0x0f00 + the second */
+	bool has_modrm;
+	uint8_t mod, reg, rm; /* reg and rm with their REX bits */
+	int64_t imm;          /* sign-extended */
+};
+
+/*
+ * Decode the n bytes at rip. 0, -EINVAL: not an instruction this decoder knows the form of, or more
+ * bytes are needed.
+ */
+int insn_decode(const uint8_t *bytes, unsigned n, struct insn *out);
+
+/* Operand size in bytes for an opcode whose lowest bit says "not byte". */
+static inline unsigned insn_operand_bytes(const struct insn *i)
+{
+	if (!(i->opcode & 1))
+		return 1;
+	return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4;
+}
+
+#endif

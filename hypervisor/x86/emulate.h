@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What the emulators share. */
+#ifndef TENON_EMULATE_H
+#define TENON_EMULATE_H
+
+#include "decode.h"
+#include "x86.h"
+
+/* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
+int insn_fetch(const struct regs *r, struct insn *out) __must_check;
+/* General register by number (0 rax .. 15 r15). */
+uint64_t *gpr(struct regs *r, unsigned n);
+/* Value of a register operand of the given width: byte registers 4-7 are ah..bh without REX. */
+uint64_t gpr_read(struct regs *r, const struct insn *i, unsigned n, unsigned bytes);
+void gpr_write(struct regs *r, const struct insn *i, unsigned n, unsigned bytes, uint64_t v);
+
+/* Policy: what the running guest may see and set. -EPERM: #GP. */
+int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
+int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
+void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+
+/* Port access of the running guest; permission was checked. (x86/guest_io.c) */
+uint32_t guest_port_read(struct domain *d, unsigned port, unsigned bytes);
+void guest_port_write(struct domain *d, unsigned port, unsigned bytes, uint32_t value);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What ring 0 needs of ACPI's static tables. acpi.c reads them and touches no hardware; it is also
+ * built on the host. Layouts: ACPI specification 6.4, chapter 5.
+ */
+#ifndef TENON_ACPI_H
+#define TENON_ACPI_H
+
+#include "addr.h"
+
+#define ACPI_CPUS_MAX      256
+#define ACPI_IOAPICS_MAX   16
+#define ACPI_OVERRIDES_MAX 16
+#define ACPI_MCFG_MAX      8
+
+struct acpi_ioapic {
+	uint8_t id;
+	uint32_t address, gsi_base;
+};
+/* An ISA interrupt that is not the GSI of the same number, or not edge-triggered active-high. */
+struct acpi_override {
+	uint8_t irq;
+	uint32_t gsi;
+	bool level, active_low;
+};
+struct acpi_mcfg {
+	uint64_t address;
+	uint16_t segment;
+	uint8_t bus_first, bus_last;
+};
+/* A register of ACPI's: I/O port or memory; width in bits, 0 if absent. */
+struct acpi_register {
+	bool is_port;
+	uint8_t width;
+	uint64_t address;
+};
+
+struct acpi_info {
+	/* MADT */
+	uint64_t lapic_address;
+	unsigned cpus;
+	struct {
+		uint32_t apic_id, acpi_id;
+	} cpu[ACPI_CPUS_MAX];
+	unsigned ioapics;
+	struct acpi_ioapic ioapic[ACPI_IOAPICS_MAX];
+	unsigned overrides;
+	struct acpi_override override[ACPI_OVERRIDES_MAX];
+	/* FADT */
+	uint16_t pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm_timer; /* ports, 0: none */
+	bool pm_timer_32bit;
+	bool reset_supported;
+	struct acpi_register reset;
+	uint8_t reset_value;
+	uint16_t sci_irq;
+	uint32_t facs;
+	bool no_cmos_rtc;
+	/* HPET, MCFG */
+	uint64_t hpet_address;
+	unsigned mcfgs;
+	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
+};
+
+/* Address space through which acpi_parse() sees machine memory: NULL if the range cannot be seen.
+ */
+typedef const void *acpi_map_fn(uint64_t at, size_t size);
+
+/*
+ * Read the tables below the root pointer at rsdp. False if the root or MADT cannot be used; tables
+ * with a bad checksum or length are passed over.
+ */
+bool acpi_parse(uint64_t rsdp, acpi_map_fn *map, struct acpi_info *out);
+/* Offset of a valid root pointer in a firmware area of n bytes (16-byte steps), or -1. */
+long acpi_rsdp_find(const uint8_t *area, size_t n);
+/* The GSI and its wiring of an ISA interrupt. */
+struct acpi_override acpi_isa_irq(const struct acpi_info *info, uint8_t irq);
+
+/* As found at boot (x86/platform.c). */
+extern struct acpi_info acpi;
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Local APIC (lapic.c) and IO-APICs (ioapic.c). Intel SDM volume 3, chapter 10. */
+#ifndef TENON_APIC_H
+#define TENON_APIC_H
+
+#include "arch.h"
+
+#define LAPIC_TIMER_MASKED (1u << 16)
+
+/* Map the registers (CPU 0, once); switch the running CPU's LAPIC on. */
+void lapic_init(uint64_t address);
+void lapic_init_cpu(void);
+uint32_t lapic_id(void);
+bool lapic_present(void);
+/* IPI to the CPUs of the mask, none of them this one. */
+void lapic_send_ipi(cpumask_t cpus, unsigned vector);
+void lapic_eoi(void);
+/* INIT or start-up IPI to a CPU that is not up; INIT to all others (they stop until reset). */
+void lapic_send_init(uint32_t apic_id);
+void lapic_send_startup(uint32_t apic_id, unsigned page);
+void lapic_stop_others(void);
+
+/* The timer's one-shot mode: counts down at lapic_timer_hz(), 0 stops. TSC-deadline if there is. */
+void lapic_timer_start(uint32_t count);
+uint32_t lapic_timer_count(void);
+/* Choose the mode on the running CPU; masked while its rate is measured. */
+void lapic_timer_mode(bool tsc_deadline, bool masked);
+
+/* IO-APIC pins by GSI. */
+void ioapic_init(void);
+unsigned ioapic_gsi_count(void);
+/* Write a pin's redirection entry; masked. */
+void ioapic_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu);
+void ioapic_mask(unsigned gsi, bool masked);
+/* True if the frame holds registers of ring 0's own: LAPIC, IO-APIC or HPET. */
+bool platform_owns_frame(mfn_t m);
+
+/* -- clock.c */
+void clock_init(void);
+void clock_init_cpu(void);
+/* The timer interrupt came: nothing is programmed any more. */
+void clock_timer_fired(void);
+/* Wait, busily. */
+void clock_delay_us(uint64_t us);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* x86: registers as entry.S stores them, and what a CPU keeps beside the generic part. */
+#ifndef TENON_ARCH_CPU_H
+#define TENON_ARCH_CPU_H
+
+#include "addr.h"
+#include "layout.h"
+
+/* The frame at the top of the main stack: the guest's registers while ring 0 runs. Same order as
+ * struct xen_cpu_user_regs. */
+struct regs {
+	uint64_t r15, r14, r13, r12, rbp, rbx;
+	uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+	uint32_t error_code, vector;
+	uint64_t rip;
+	uint64_t cs;
+	uint64_t rflags;
+	uint64_t rsp;
+	uint64_t ss;
+};
+
+struct tss {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3;
+	uint16_t iomap;
+} __attribute__((packed));
+
+struct window {
+	uint64_t mfn;
+	uint32_t users;
+};
+
+/* A TLB flush that another CPU asked for; see x86/tlb.c. */
+struct flush_request {
+	uint32_t pending;
+};
+
+#define ARCH_CPU_FIELDS                                                        \
+	uint32_t apic_id, acpi_id;                                             \
+	uint64_t *window_ptes; /* the 512 entries of this CPU's window area */ \
+	struct window window[WINDOW_FRAME_NR];                                 \
+	uint64_t idle_cr3;                                                     \
+	uint64_t cr3; /* as loaded */                                          \
+	struct tss tss;                                                        \
+	struct flush_request flush;                                            \
+	uint64_t timer_deadline;                                               \
+	bool in_idle;                                                          \
+	uint64_t *gdt;      /* ring 0's GDT page */                            \
+	uint64_t debug_dr7; /* DR7 loaded for the guest */
+
+struct cpu;
+static inline struct cpu *arch_this_cpu(void)
+{
+	uint64_t sp;
+
+	__asm__("mov %%rsp, %0" : "=r"(sp));
+	return (struct cpu *)((sp & ~(PERCPU_SIZE - 1)) | PERCPU_STRUCT);
+}
+
+/* The running guest's registers on this CPU. */
+static inline struct regs *guest_regs(void)
+{
+	uint64_t sp;
+
+	__asm__("mov %%rsp, %0" : "=r"(sp));
+	return (struct regs *)((sp & ~(PERCPU_SIZE - 1)) + PERCPU_STACK_TOP) - 1;
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* x86: what a vCPU and a domain keep beside the generic part. */
+#ifndef TENON_ARCH_VCPU_H
+#define TENON_ARCH_VCPU_H
+
+#include "addr.h"
+
+#include <xen/xen.h>
+
+#define GDT_GUEST_FRAMES 14
+
+struct callback {
+	uint64_t rip;
+	uint16_t cs; /* 32-bit guests */
+	bool mask_events;
+};
+
+struct arch_vcpu {
+	/* only this vCPU: */
+	bool user_mode;  /* 64-bit: runs on root_user */
+	bool nmi_masked; /* an NMI is being handled: until its iret */
+	bool ts;         /* guest's CR0.TS */
+	struct callback event, failsafe, syscall, syscall32, sysenter;
+	uint64_t kernel_sp;
+	uint64_t kernel_ss;
+	uint64_t cr2; /* guest's fault address (vcpu_info.arch.cr2 mirrors it) */
+	uint64_t cr4; /* guest's view */
+	uint64_t fs_base, gs_base_kernel, gs_base_user;
+	uint16_t ds, es, fs, gs;
+	uint64_t dr[8];
+	uint64_t xcr0;
+	uint8_t iopl;
+	uint32_t iobitmap_limit;
+	gvaddr_t iobitmap;
+	unsigned gdt_entries;
+	mfn_t gdt_frames[GDT_GUEST_FRAMES];
+	gvaddr_t ldt_base;
+	unsigned ldt_entries;
+	mfn_t ldt_frames[16]; /* mapped lazily, INVALID_MFN if not */
+	bool bad_selectors;   /* a selector did not load: failsafe callback due */
+	/* public: */
+	int loaded_on; /* CPU that holds its registers, -1: none */
+	bool wanted;   /* another CPU waits for it */
+	/* set at creation, const after: */
+	struct trap_info *traps; /* 256 */
+	mfn_t state_mfn; /* struct regs and FPU image while not loaded; reached through a window
+			    only */
+};
+
+#define ARCH_VCPU_FIELDS   struct arch_vcpu arch;
+#define ARCH_DOMAIN_FIELDS                                                                         \
+	bool msr_relaxed;                                                                          \
+	uint32_t pci_address; /* what it wrote to port cf8 */
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's registers and instructions, and what x86/ and boot/ share among their files. */
+#ifndef TENON_X86_H
+#define TENON_X86_H
+
+#include "arch.h"
+#include "domain.h"
+#include "layout.h"
+
+/* -- control registers and instructions -- */
+
+#define CR0_MP (1u << 1)
+#define CR0_TS (1u << 3)
+#define CR0_NE (1u << 5)
+#define CR0_WP (1u << 16)
+
+#define CR4_TSD        (1u << 2)
+#define CR4_DE         (1u << 3)
+#define CR4_PAE        (1u << 5)
+#define CR4_MCE        (1u << 6)
+#define CR4_PGE        (1u << 7)
+#define CR4_OSFXSR     (1u << 9)
+#define CR4_OSXMMEXCPT (1u << 10)
+#define CR4_FSGSBASE   (1u << 16)
+#define CR4_OSXSAVE    (1u << 18)
+#define CR4_SMEP       (1u << 20)
+#define CR4_SMAP       (1u << 21)
+
+#define EFLAGS_CF   (1u << 0)
+#define EFLAGS_TF   (1u << 8)
+#define EFLAGS_IF   (1u << 9)
+#define EFLAGS_DF   (1u << 10)
+#define EFLAGS_IOPL (3u << 12)
+#define EFLAGS_NT   (1u << 14)
+#define EFLAGS_RF   (1u << 16)
+#define EFLAGS_VM   (1u << 17)
+#define EFLAGS_AC   (1u << 18)
+#define EFLAGS_VIF  (1u << 19)
+#define EFLAGS_VIP  (1u << 20)
+#define EFLAGS_ID   (1u << 21)
+
+#define MSR_APIC_BASE      0x1b
+#define MSR_PAT            0x277
+#define MSR_EFER           0xc0000080
+#define MSR_STAR           0xc0000081
+#define MSR_LSTAR          0xc0000082
+#define MSR_CSTAR          0xc0000083
+#define MSR_SFMASK         0xc0000084
+#define MSR_FS_BASE        0xc0000100
+#define MSR_GS_BASE        0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+#define MSR_SYSENTER_CS    0x174
+#define MSR_SYSENTER_ESP   0x175
+#define MSR_SYSENTER_EIP   0x176
+
+#define EFER_SCE (1u << 0)
+#define EFER_LME (1u << 8)
+#define EFER_LMA (1u << 10)
+#define EFER_NXE (1u << 11)
+
+/* WB, WT, UC-, UC, WC, WP, UC, UC: entries 0-7, fixed by the PV ABI. */
+#define PAT_XEN 0x050100070406ULL
+
+#define PTE_P    (1ULL << 0)
+#define PTE_RW   (1ULL << 1)
+#define PTE_US   (1ULL << 2)
+#define PTE_PWT  (1ULL << 3)
+#define PTE_PCD  (1ULL << 4)
+#define PTE_A    (1ULL << 5)
+#define PTE_D    (1ULL << 6)
+#define PTE_PSE  (1ULL << 7)
+#define PTE_G    (1ULL << 8)
+#define PTE_NX   (1ULL << 63)
+#define PTE_ADDR 0x000ffffffffff000ULL
+
+static inline uint64_t read_cr0(void)
+{
+	uint64_t v;
+	__asm__ volatile("mov %%cr0, %0" : "=r"(v));
+	return v;
+}
+static inline void write_cr0(uint64_t v)
+{
+	__asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
+}
+static inline uint64_t read_cr2(void)
+{
+	uint64_t v;
+	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
+	return v;
+}
+static inline uint64_t read_cr3(void)
+{
+	uint64_t v;
+	__asm__ volatile("mov %%cr3, %0" : "=r"(v));
+	return v;
+}
+static inline void write_cr3(uint64_t v)
+{
+	__asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+static inline uint64_t read_cr4(void)
+{
+	uint64_t v;
+	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
+	return v;
+}
+static inline void write_cr4(uint64_t v)
+{
+	__asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
+}
+static inline uint64_t rdmsr(uint32_t msr)
+{
+	uint32_t lo, hi;
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (uint64_t)hi << 32 | lo;
+}
+static inline void wrmsr(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
+}
+static inline uint64_t rdtsc(void)
+{
+	uint32_t lo, hi;
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
+static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+	__asm__ volatile("cpuid"
+			 : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
+			 : "a"(leaf), "c"(subleaf));
+}
+static inline void invlpg(uint64_t va)
+{
+	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+static inline uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+static inline uint16_t inw(uint16_t port)
+{
+	uint16_t v;
+	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void outw(uint16_t port, uint16_t v)
+{
+	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port));
+}
+static inline uint32_t inl(uint16_t port)
+{
+	uint32_t v;
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void outl(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+}
+/* a * b / c with all bits of the product; the quotient must fit. */
+static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t q, r;
+
+	__asm__("mul %3; div %4" : "=&a"(q), "=&d"(r) : "0"(a), "r"(b), "r"(c) : "cc");
+	return q;
+}
+static inline void cpu_pause(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+static inline void irq_window(void)
+{
+	__asm__ volatile("sti; nop; cli" : : : "memory");
+}
+static inline bool is_canonical(uint64_t va)
+{
+	return (int64_t)(va << 16) >> 16 == (int64_t)va;
+}
+/* Within ring 0's slots. */
+static inline bool is_hv_address(uint64_t va)
+{
+	return va >= HV_START && va < HV_END;
+}
+/* rdmsr/wrmsr that survive a #GP: 0 or -EFAULT. (x86/uaccess.S) */
+int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
+int wrmsr_safe(uint32_t msr, uint64_t v) __must_check;
+
+/* -- what this CPU model has (x86/cpu.c), const after boot -- */
+struct cpu_features {
+	bool smep, smap, nx, xsave, avx, avx512, gb_pages, x2apic, tsc_deadline, invariant_tsc;
+	uint64_t xcr0; /* components ring 0 saves for guests */
+	unsigned phys_bits;
+};
+extern struct cpu_features cpu_has;
+
+/* -- ring 0's address space (x86/own_map.c) -- */
+
+/* Map n frames at va with the PTE flags; existing entries are replaced. 0 or -ENOMEM. */
+int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_check;
+void hv_unmap(uint64_t va, unsigned long n);
+/* Device registers, uncached, for good. NULL if out of space or memory. */
+void *io_map(maddr_t at, size_t size) __must_check;
+/* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
+const void *firmware_map(maddr_t at, size_t size) __must_check;
+extern uint64_t *hv_root;   /* ring 0's own root table: the idle address space */
+
+/* -- CPUs (x86/percpu.c, x86/smp.c) -- */
+
+/* Allocate and map the block of a CPU (stacks, struct cpu, GDT, windows, syscall stub). NULL: out
+ * of memory. */
+struct cpu *cpu_block_create(unsigned id) __must_check;
+/* Load GDT, TSS, IDT, control registers and MSRs on the running CPU, whose stack is its block's. */
+void cpu_block_load(struct cpu *c);
+/* All CPUs of the mask, not this one: engineer-free names: lapic.c */
+void lapic_send_ipi(cpumask_t cpus, unsigned vector);
+void lapic_eoi(void);
+
+/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's; part of the range was mapped before. */
+uint64_t *hv_l1_of(uint64_t va);
+void windows_init(struct cpu *c);
+/* The CPU turns to another domain: no frame of the last one stays in a window. */
+void windows_drop(struct cpu *c);
+/* Map a frame (INVALID_MFN: nothing) at a fixed entry of the CPU's window page (WINDOW_*); returns its address. */
+void *window_set(struct cpu *c, unsigned index, mfn_t m);
+/* Load a root on this CPU and note the flush. */
+void root_write(uint64_t cr3);
+/* Serve another CPU's flush request, if there is one for this CPU. */
+void tlb_serve(void);
+bool guest_range_ok(uint64_t va, size_t n);
+void cpu_features_read(void);
+void smap_patch(void);
+void idt_init(void);
+static inline void xcr0_write(uint64_t v)
+{
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+}
+
+/* -- traps -- */
+
+#define TRAP_DE  0
+#define TRAP_DB  1
+#define TRAP_NMI 2
+#define TRAP_BP  3
+#define TRAP_OF  4
+#define TRAP_BR  5
+#define TRAP_UD  6
+#define TRAP_NM  7
+#define TRAP_DF  8
+#define TRAP_TS  10
+#define TRAP_NP  11
+#define TRAP_SS  12
+#define TRAP_GP  13
+#define TRAP_PF  14
+#define TRAP_MF  16
+#define TRAP_AC  17
+#define TRAP_MC  18
+#define TRAP_XM  19
+
+#define PF_PRESENT (1u << 0)
+#define PF_WRITE   (1u << 1)
+#define PF_USER    (1u << 2)
+#define PF_RSVD    (1u << 3)
+#define PF_FETCH   (1u << 4)
+
+/* Deliver an exception to the running guest through its trap table (x86/bounce.c). */
+void guest_trap(struct regs *r, unsigned vector, uint32_t error_code);
+/* The same for #PF: records the address. */
+void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
+/* Deliver a pending NMI, unless one is being handled. */
+void guest_nmi(struct regs *r);
+/* Device interrupt, IPI, timer: vectors VEC_IRQ_FIRST and up (x86/irq_entry.c calls the owners). */
+void interrupt(struct regs *r, unsigned vector);
+/* True while the guest is in its kernel mode. */
+static inline bool guest_in_kernel(const struct vcpu *v)
+{
+	return !v->arch.user_mode;
+}
+
+/* Privileged instruction at r->rip of the running guest kernel: true if emulated (or another trap
+ * raised). */
+bool emulate_privileged(struct regs *r);
+/* #UD: forced-emulation prefix or an instruction to emulate. */
+bool emulate_forced(struct regs *r);
+/* Store to a page table of the running guest at cr2. */
+bool emulate_pt_store(struct regs *r, uint64_t cr2);
+
+/* Enter the guest mode that is not the present one: page tables and GS base (x86/context.c). */
+void toggle_guest_mode(struct vcpu *v);
+/* Set a debug register after auditing it; 4 and 5 are 6 and 7. 0, -EINVAL, -EPERM. */
+int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
+/* Load a GS selector whose base is the user mode's (SEGBASE_GS_USER_SEL); a bad one loads null.
+ * Always 0. */
+long gs_user_selector_load(uint16_t sel);
+/* In a kick interrupt: give up the idle vCPU that another CPU wants. */
+void context_serve(void);
+
+/* The time-stamp counter's rate (x86/clock.c). */
+uint32_t tsc_khz(void);
+
+/* Write the stubs of a 64-bit guest's hypercall page (x86/domctl.c). */
+void hypercall_page_fill(uint8_t *page);
+
+/* -- panic (x86/panic.c) -- */
+void regs_dump(const struct regs *r);
+void fatal_trap(struct regs *r) __noreturn;
+
+#endif

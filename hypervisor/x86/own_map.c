@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ring 0's own page tables. They hang below `hv_root`; slot 271 of it points at itself, so every
+ * table of ring 0's is visible at a fixed place, in every address space, and nowhere is a map of
+ * memory that is not ring 0's.
+ *
+ * Guest roots get a copy of slots 256-271 when they are promoted, so all sixteen are filled before
+ * the first guest exists and never change.
+ */
+#include "x86.h"
+#include "boot.h"
+#include "frame.h"
+
+#define SLOT_SELF 271UL
+#define SELF_L1   (0xffff000000000000UL | SLOT_SELF << 39)
+#define SELF_L2   (SELF_L1 | SLOT_SELF << 30)
+#define SELF_L3   (SELF_L2 | SLOT_SELF << 21)
+
+#define TABLE_FLAGS (PTE_P | PTE_RW | PTE_A)
+#define LEAF_FLAGS  (PTE_P | PTE_A | PTE_D)
+
+uint64_t *hv_root;
+uint64_t *m2p_table;
+static struct spinlock lock = SPINLOCK_INIT(RANK_OWNMAP);
+static uint64_t io_next;
+
+static uint64_t *l1e_of(uint64_t va)
+{
+	return (uint64_t *)(SELF_L1 + ((va >> 12 & 0xfffffffffUL) << 3));
+}
+
+static uint64_t *l2e_of(uint64_t va)
+{
+	return (uint64_t *)(SELF_L2 + ((va >> 21 & 0x7ffffffUL) << 3));
+}
+
+static uint64_t *l3e_of(uint64_t va)
+{
+	return (uint64_t *)(SELF_L3 + ((va >> 30 & 0x3ffffUL) << 3));
+}
+
+/* The topmost missing table entry on the way to va, or NULL; *table is where the new table will be
+ * seen. */
+static uint64_t *missing_level(uint64_t va, uint64_t **table)
+{
+	if (!(*l3e_of(va) & PTE_P)) {
+		*table = (uint64_t *)((uint64_t)l2e_of(va) & PAGE_MASK);
+		return l3e_of(va);
+	}
+	if (!(*l2e_of(va) & PTE_P)) {
+		*table = (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK);
+		return l2e_of(va);
+	}
+	return NULL;
+}
+
+/* The M2P's read-only view is the guests' to read: its upper levels need the user bit. */
+static uint64_t table_flags(uint64_t va)
+{
+	return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS;
+}
+
+static mfn_t table_page(void)
+{
+	return boot_pages_live() ? boot_page_alloc() : frame_alloc_raw(0, 64);
+}
+
+/* Make the tables for va exist. Allocates outside the lock; a page that a race made needless goes
+ * back. */
+static int tables_ensure(uint64_t va)
+{
+	uint64_t *entry, *table;
+	mfn_t page;
+
+	while (missing_level(va, &table)) {
+		page = table_page();
+		if (mfn_eq(page, INVALID_MFN))
+			return -ENOMEM;
+		spin_lock(&lock);
+		entry = missing_level(va, &table);
+		if (entry) {
+			WRITE_ONCE(*entry, mfn_to_maddr(page).a | table_flags(va));
+			invlpg((uint64_t)table);
+			memset(table, 0, PAGE_SIZE);
+			page = INVALID_MFN;
+		}
+		spin_unlock(&lock);
+		if (!mfn_eq(page, INVALID_MFN))
+			frame_free_raw(page, 0);
+	}
+	return 0;
+}
+
+int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags)
+{
+	for (unsigned long i = 0; i < n; i++, va += PAGE_SIZE) {
+		if (tables_ensure(va))
+			return -ENOMEM;
+		WRITE_ONCE(*l1e_of(va), mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
+		invlpg(va);
+	}
+	return 0;
+}
+
+void hv_unmap(uint64_t va, unsigned long n)
+{
+	for (; n--; va += PAGE_SIZE) {
+		if (missing_level(va, &(uint64_t *){ NULL }))
+			continue;
+		WRITE_ONCE(*l1e_of(va), 0);
+		invlpg(va);
+	}
+}
+
+uint64_t *hv_l1_of(uint64_t va)
+{
+	return (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK);
+}
+
+int own_map(mfn_t first, unsigned long n)
+{
+	return hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G);
+}
+
+void own_unmap(mfn_t first, unsigned long n)
+{
+	hv_unmap((uint64_t)own_va(first), n);
+}
+
+void *io_map(maddr_t at, size_t size)
+{
+	uint64_t offset = at.a & ~PAGE_MASK;
+	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
+
+	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE ||
+	    hv_map(va, maddr_to_mfn(at), n, PTE_RW | PTE_NX | PTE_PCD | PTE_PWT | PTE_G))
+		return NULL;
+	return (void *)(va + offset);
+}
+
+const void *firmware_map(maddr_t at, size_t size)
+{
+	uint64_t offset = at.a & ~PAGE_MASK;
+	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
+
+	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE ||
+	    hv_map(va, maddr_to_mfn(at), n, PTE_NX | PTE_G))
+		return NULL;
+	return (const void *)(va + offset);
+}
+
+mfn_t arch_m2p_frame(unsigned long i)
+{
+	return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR));
+}
+
+void arch_root_install(struct domain *d, void *l4)
+{
+	(void)d;
+	memcpy((uint64_t *)l4 + HV_SLOT_FIRST, hv_root + HV_SLOT_FIRST,
+	       (HV_SLOT_END - HV_SLOT_FIRST) * sizeof(uint64_t));
+}
+
+/* Fill the sixteen slots of the root, so that they never change again. */
+static void __init slots_fill(void)
+{
+	for (unsigned s = HV_SLOT_FIRST; s < HV_SLOT_END; s++) {
+		mfn_t page;
+
+		if (hv_root[s] & PTE_P)
+			continue;
+		page = boot_page_alloc();
+		hv_root[s] = mfn_to_maddr(page).a | table_flags((uint64_t)s << 39 | ~0UL << 48);
+		memset((uint64_t *)((uint64_t)l3e_of((uint64_t)s << 39) & PAGE_MASK), 0, PAGE_SIZE);
+	}
+}
+
+/* Back a table of `bytes` at va with fresh pages, filled with `fill`; a second, read-only view at
+ * ro if not 0. */
+static void __init table_back(uint64_t va, uint64_t bytes, int fill, uint64_t ro)
+{
+	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
+		mfn_t page = boot_page_alloc();
+
+		CHECK(hv_map(va + at, page, 1, PTE_RW | PTE_NX | PTE_G) == 0);
+		memset((void *)(va + at), fill, PAGE_SIZE);
+		if (ro)
+			CHECK(hv_map(ro + at, page, 1, PTE_US | PTE_NX | PTE_G) == 0);
+	}
+}
+
+void __init own_map_init(uint64_t nr_frames)
+{
+	hv_root = boot_l4;
+	io_next = IO_BASE;
+	slots_fill();
+	table_back(FRAMES_BASE, nr_frames * sizeof(struct frame), 0, 0);
+	table_back(M2P_RW_BASE, ROUND_UP(nr_frames * 8, 1UL << 21), 0xff, M2P_RO_BASE);
+	m2p_table = (uint64_t *)M2P_RW_BASE;
+	frame_table = (struct frame *)FRAMES_BASE;
+	frame_count = nr_frames;
+	frames_init();
+}
+
+/* The image's pages get the rights their contents need: W^X from here on. */
+static void __init image_range(const char *from, const char *to, uint64_t flags)
+{
+	mfn_t first = mfn(((uint64_t)from - IMAGE_BASE) >> PAGE_SHIFT);
+
+	CHECK(hv_map((uint64_t)from, first, (unsigned long)(to - from) >> PAGE_SHIFT,
+		     flags | PTE_G) == 0);
+}
+
+/* Split the 2 MiB pages that the image was booted on, keeping their contents mapped. */
+static void __init image_split(void)
+{
+	for (uint64_t va = IMAGE_BASE; va < IMAGE_BASE + (16UL << 20); va += 1UL << 21) {
+		mfn_t page = boot_page_alloc();
+		uint64_t *l2e = l2e_of(va), *table;
+
+		/* fill the new table before it is used: it is ordinary boot memory, visible at its
+		 * machine address */
+		table = (uint64_t *)mfn_to_maddr(page).a;
+		for (unsigned i = 0; i < 512; i++)
+			table[i] = (va - IMAGE_BASE + i * PAGE_SIZE) | PTE_RW | LEAF_FLAGS;
+		WRITE_ONCE(*l2e, mfn_to_maddr(page).a | TABLE_FLAGS);
+	}
+	write_cr3(read_cr3());
+}
+
+void __init image_protect(void)
+{
+	image_split();
+	image_range(_image_start, _text_end, 0);
+	image_range(_text_end, _rodata_end, PTE_NX | PTE_RW); /* read-only once booted */
+	image_range(_init_start, _init_text_end, 0);
+	image_range(_init_text_end, image_end, PTE_NX | PTE_RW);
+	hv_unmap(IMAGE_BASE, (unsigned long)((uint64_t)_image_start - IMAGE_BASE) >> PAGE_SHIFT);
+	hv_unmap((uint64_t)image_end,
+		 (unsigned long)(IMAGE_BASE + (16UL << 20) - (uint64_t)image_end) >> PAGE_SHIFT);
+	write_cr3(read_cr3());
+}
+
+/* Boot is over: constants turn read-only, boot code, data and the identity map go; their frames are
+ * given to the allocator. */
+void image_seal(void)
+{
+	mfn_t first = mfn(((uint64_t)_init_start - IMAGE_BASE) >> PAGE_SHIFT);
+	unsigned long n = (unsigned long)(_init_end - _init_start) >> PAGE_SHIFT;
+
+	CHECK(hv_map((uint64_t)_text_end, mfn(((uint64_t)_text_end - IMAGE_BASE) >> PAGE_SHIFT),
+		     (unsigned long)(_rodata_end - _text_end) >> PAGE_SHIFT, PTE_NX | PTE_G) == 0);
+	hv_unmap((uint64_t)_init_start, n);
+	hv_root[0] = 0;
+	arch_tlb_flush_own();
+	frames_add(first, n);
+}

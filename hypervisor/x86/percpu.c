@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A CPU's block (layout.h): stacks with guard pages between, struct cpu, its GDT page, its window
+ * page and the stub where syscall enters; and what a CPU must load to run on it.
+ */
+#include "boot.h"
+#include "frame.h"
+#include "segments.h"
+#include "x86.h"
+
+cpumask_t cpus_online;
+struct cpu_features cpu_has;
+
+extern char syscall_entry[], syscall32_entry[], sysenter_entry[], trap_stubs[];
+static struct idt_gate {
+	uint16_t offset_lo, selector;
+	uint8_t ist, attributes;
+	uint16_t offset_mid;
+	uint32_t offset_hi, zero;
+} idt[256] __aligned(16) __ro_after_init;
+
+static uint64_t block_va(unsigned id)
+{
+	return PERCPU_BASE + ((uint64_t)id << PERCPU_SHIFT);
+}
+
+struct cpu *cpu_of(unsigned id)
+{
+	return (struct cpu *)(block_va(id) + PERCPU_STRUCT);
+}
+
+static bool is_guard(uint64_t offset)
+{
+	return offset < PERCPU_STACK_LOW && (offset >> PAGE_SHIFT) % 2 == 1;
+}
+
+/* The stub: store rsp where struct regs has it, take the main stack, go to the common entry. */
+static void stub_write(uint8_t *at, uint64_t va, const char *entry)
+{
+	uint64_t block = va & ~(PERCPU_SIZE - 1);
+	int32_t rsp_slot = (int32_t)(block + PERCPU_STACK_TOP - 16 - (va + 7));
+	int32_t rsp_value = (int32_t)(block + PERCPU_STACK_TOP - 16 - (va + 14));
+	int32_t jump = (int32_t)((uint64_t)entry - (va + 19));
+	static const uint8_t code[19] = { 0x48, 0x89, 0x25, 0, 0, 0, 0,   0x48,
+					  0x8d, 0x25, 0,    0, 0, 0, 0xe9 };
+
+	memcpy(at, code, sizeof(code));
+	memcpy(at + 3, &rsp_slot, 4);
+	memcpy(at + 10, &rsp_value, 4);
+	memcpy(at + 15, &jump, 4);
+}
+
+#define STUB32_OFFSET 64
+
+static int stubs_create(unsigned id)
+{
+	uint64_t va = block_va(id) + PERCPU_STUB;
+	uint8_t *page = heap_pages_alloc(0);
+
+	if (!page)
+		return -ENOMEM;
+	memset(page, 0xcc, PAGE_SIZE);
+	stub_write(page, va, syscall_entry);
+	stub_write(page + STUB32_OFFSET, va + STUB32_OFFSET, syscall32_entry);
+	return hv_map(va, own_mfn(page), 1, PTE_G);
+}
+
+static int block_map(unsigned id)
+{
+	for (uint64_t off = PAGE_SIZE; off < PERCPU_SIZE; off += PAGE_SIZE) {
+		void *page;
+
+		if (is_guard(off))
+			continue;
+		page = heap_pages_alloc(0);
+		if (!page || hv_map(block_va(id) + off, own_mfn(page), 1, PTE_RW | PTE_NX | PTE_G))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Ring 0's GDT page and this CPU's window page. */
+static int tables_create(struct cpu *c)
+{
+	uint64_t window = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT);
+	void *gdt = heap_pages_alloc(0);
+
+	if (!gdt)
+		return -ENOMEM;
+	c->gdt = gdt;
+	if (hv_map(window + ((WINDOW_GDT + 14UL) << PAGE_SHIFT), own_mfn(gdt), 1, PTE_RW | PTE_NX))
+		return -ENOMEM;
+	c->window_ptes = hv_l1_of(window);
+	windows_init(c);
+	gdt_fill(c);
+	return 0;
+}
+
+/* CPU 0 boots on a block in the image; it only lacks what needs memory. */
+struct cpu *cpu_block_create(unsigned id)
+{
+	struct cpu *c = cpu_of(id);
+
+	if (id && block_map(id))
+		return NULL;
+	c->id = id;
+	if (stubs_create(id) || tables_create(c))
+		return NULL;
+	c->tss.rsp[0] = block_va(id) + PERCPU_STACK_TOP;
+	c->tss.ist[0] = block_va(id) + PERCPU_NMI_TOP;
+	c->tss.ist[1] = block_va(id) + PERCPU_DF_TOP;
+	c->tss.ist[2] = block_va(id) + PERCPU_MC_TOP;
+	c->tss.ist[3] = block_va(id) + PERCPU_DB_TOP;
+	c->tss.iomap = sizeof(c->tss);
+	c->idle_cr3 = (uint64_t)hv_root - IMAGE_BASE;
+	return c;
+}
+
+static void __init gate_set(unsigned vector, unsigned dpl, unsigned ist)
+{
+	uint64_t entry = (uint64_t)trap_stubs + vector * 16UL;
+
+	idt[vector] = (struct idt_gate){ (uint16_t)entry,
+					 SEL_HV_CS,
+					 (uint8_t)ist,
+					 (uint8_t)(0x8e | dpl << 5),
+					 (uint16_t)(entry >> 16),
+					 (uint32_t)(entry >> 32),
+					 0 };
+}
+
+void __init idt_init(void)
+{
+	for (unsigned v = 0; v < 256; v++)
+		gate_set(v, 0, 0);
+	gate_set(TRAP_NMI, 0, 1);
+	gate_set(TRAP_DF, 0, 2);
+	gate_set(TRAP_MC, 0, 3);
+	gate_set(TRAP_DB, 0, 4);
+	gate_set(TRAP_BP, 3, 0);
+	gate_set(TRAP_OF, 3, 0);
+	gate_set(VEC_INT80, 3, 0);
+}
+
+static void descriptor_tables_load(struct cpu *c)
+{
+	uint64_t gdt = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) +
+		       ((uint64_t)WINDOW_GDT << PAGE_SHIFT);
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __packed gdtr = { 15 * PAGE_SIZE - 1, gdt }, idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+	__asm__ volatile("lgdt %0; lidt %1" : : "m"(gdtr), "m"(idtr));
+	__asm__ volatile("pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:"
+			 :
+			 : "i"(SEL_HV_CS)
+			 : "rax", "memory");
+	__asm__ volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs; "
+			 "lldt %w1; ltr %w2"
+			 :
+			 : "r"(SEL_HV_DS), "r"(0), "r"(SEL_TSS));
+}
+
+static void control_registers_load(void)
+{
+	uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_MCE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+
+	cr4 |= cpu_has.smep ? CR4_SMEP : 0;
+	cr4 |= cpu_has.smap ? CR4_SMAP : 0;
+	cr4 |= cpu_has.xsave ? CR4_OSXSAVE : 0;
+	write_cr4(cr4);
+	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
+	if (cpu_has.xsave)
+		xcr0_write(cpu_has.xcr0);
+}
+
+static void syscall_msrs_load(struct cpu *c)
+{
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
+	wrmsr(MSR_STAR, (uint64_t)(FLAT_RING3_CS32) << 48 | (uint64_t)SEL_HV_CS << 32);
+	wrmsr(MSR_LSTAR, block_va(c->id) + PERCPU_STUB);
+	wrmsr(MSR_CSTAR, block_va(c->id) + PERCPU_STUB + STUB32_OFFSET);
+	wrmsr(MSR_SFMASK, EFLAGS_TF | EFLAGS_IF | EFLAGS_DF | EFLAGS_IOPL | EFLAGS_NT | EFLAGS_RF |
+				  EFLAGS_AC | EFLAGS_VM);
+	wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
+	wrmsr(MSR_SYSENTER_ESP, block_va(c->id) + PERCPU_STACK_TOP);
+	wrmsr(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry);
+	wrmsr(MSR_PAT, PAT_XEN);
+}
+
+void cpu_block_load(struct cpu *c)
+{
+	control_registers_load();
+	descriptor_tables_load(c);
+	syscall_msrs_load(c);
+	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400UL));
+	c->cr3 = read_cr3();
+	__atomic_or_fetch(&cpus_online, cpumask_of(c->id), __ATOMIC_SEQ_CST);
+}
+
+void __init cpu_features_read(void)
+{
+	uint32_t r[4], max;
+
+	cpuid(0, 0, r);
+	max = r[0];
+	cpuid(1, 0, r);
+	cpu_has.xsave = r[2] >> 26 & 1;
+	cpu_has.x2apic = r[2] >> 21 & 1;
+	cpu_has.tsc_deadline = r[2] >> 24 & 1;
+	if (max >= 7) {
+		cpuid(7, 0, r);
+		cpu_has.smep = r[1] >> 7 & 1;
+		cpu_has.smap = r[1] >> 20 & 1;
+		cpu_has.avx512 = r[1] >> 16 & 1;
+	}
+	cpuid(0x80000001, 0, r);
+	cpu_has.nx = r[3] >> 20 & 1;
+	cpu_has.gb_pages = r[3] >> 26 & 1;
+	cpuid(0x80000007, 0, r);
+	cpu_has.invariant_tsc = r[3] >> 8 & 1;
+	cpuid(0x80000008, 0, r);
+	cpu_has.phys_bits = r[0] & 0xff;
+	if (cpu_has.xsave) {
+		cpuid(0xd, 0, r);
+		cpu_has.xcr0 = r[0] & (cpu_has.avx512 ? 0xe7u : 0x7u);
+		cpu_has.avx = cpu_has.xcr0 & 4;
+	}
+}
+
+/* Where there is no SMAP, stac and clac do not exist either: make them nops. */
+void __init smap_patch(void)
+{
+	extern const uint64_t _patch_start[], _patch_end[];
+	static const uint8_t nop3[3] = { 0x0f, 0x1f, 0x00 };
+
+	if (cpu_has.smap)
+		return;
+	for (const uint64_t *p = _patch_start; p < _patch_end; p++)
+		memcpy((void *)*p, nop3, 3);
+}

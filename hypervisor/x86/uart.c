@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The 16550 serial port at COM1 (0x3f8, IRQ 4). Output polls; input comes by interrupt. Ring 0 owns
+ * the port: guests see none there.
+ */
+#include "uart.h"
+#include "console.h"
+#include "options.h"
+#include "x86.h"
+
+#define RHR 0 /* read: received byte; write: byte to send; divisor low with LCR_DLAB */
+#define IER 1
+#define FCR 2
+#define IIR 2
+#define LCR 3
+#define MCR 4
+#define LSR 5
+#define SCR 7
+
+#define IER_RX    0x01
+#define FCR_ON    0x07 /* enable and clear both FIFOs */
+#define FCR_14    0xc0 /* interrupt at 14 bytes */
+#define LCR_DLAB  0x80
+#define MCR_LINES 0x0b /* DTR, RTS, and OUT2, which gates the interrupt */
+#define LSR_DATA  0x01
+#define LSR_THRE  0x20
+#define FIFO_SIZE 16
+#define CLOCK_HZ  115200u
+
+struct line_settings {
+	uint32_t baud;
+	uint8_t lcr;
+};
+
+static bool present;
+static unsigned
+	room; /* bytes that may be sent before the line status is read again (console lock) */
+
+/* "8n1": data bits 5-8, parity n, o, e, m or s, stop bits 1 or 2. */
+static bool frame_parse(const char *s, uint8_t *lcr)
+{
+	static const char parities[] = "noems";
+	const char *p = s[0] ? strchr(parities, s[1]) : NULL;
+	unsigned parity;
+
+	if (s[0] < '5' || s[0] > '8' || !p || !s[1] || s[2] < '1' || s[2] > '2' || s[3])
+		return false;
+	parity = (unsigned)(p - parities);
+	*lcr = (uint8_t)((s[0] - '5') | (s[2] - '1') << 2 | (parity ? parity * 2 - 1 : 0) << 3);
+	return true;
+}
+
+static bool settings_parse(const char *s, struct line_settings *out)
+{
+	uint64_t baud;
+
+	*out = (struct line_settings){ CLOCK_HZ, 0x03 };
+	if (parse_u64(s, &s, &baud) || !baud || baud > CLOCK_HZ || CLOCK_HZ % baud)
+		return false;
+	out->baud = (uint32_t)baud;
+	/* further fields (Xen's I/O base and IRQ) are not ours to choose */
+	return !*s || (*s == ',' && frame_parse(s + 1, &out->lcr));
+}
+
+bool uart_init(const char *settings)
+{
+	struct line_settings line;
+	unsigned divisor;
+
+	if (!settings_parse(settings, &line)) {
+		printk(LOG_WARN, "option com1=%s ignored: expected BAUD,8n1\n", settings);
+		return false;
+	}
+	outb(COM1_BASE + SCR, 0x5a);
+	if (inb(COM1_BASE + SCR) != 0x5a)
+		return false;
+	divisor = CLOCK_HZ / line.baud;
+	outb(COM1_BASE + IER, 0);
+	outb(COM1_BASE + LCR, line.lcr | LCR_DLAB);
+	outb(COM1_BASE + RHR, (uint8_t)divisor);
+	outb(COM1_BASE + IER, (uint8_t)(divisor >> 8));
+	outb(COM1_BASE + LCR, line.lcr);
+	outb(COM1_BASE + FCR, FCR_ON | FCR_14);
+	outb(COM1_BASE + MCR, MCR_LINES);
+	present = true;
+	return true;
+}
+
+bool uart_present(void)
+{
+	return present;
+}
+
+void uart_interrupts_on(void)
+{
+	outb(COM1_BASE + IER, IER_RX);
+}
+
+void uart_putc(char c)
+{
+	if (!present)
+		return;
+	/* a line that does not move in 100 ms or so is given up for this byte */
+	for (unsigned i = 0; !room && i < 100000; i++)
+		if (inb(COM1_BASE + LSR) & LSR_THRE)
+			room = FIFO_SIZE;
+		else
+			cpu_pause();
+	if (!room)
+		return;
+	room--;
+	outb(COM1_BASE + RHR, (uint8_t)c);
+}
+
+void uart_interrupt(void)
+{
+	(void)inb(COM1_BASE + IIR);
+	for (unsigned i = 0; i < 64 && (inb(COM1_BASE + LSR) & LSR_DATA); i++)
+		console_input((char)inb(COM1_BASE + RHR));
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's whole state as the ABI's struct vcpu_guest_context (arch-x86/xen.h), for
+ * VCPUOP_initialise and the domctls. In 64-bit contexts ctrlreg[3] is the kernel's root and
+ * ctrlreg[1] the user's, as machine addresses; 0: none.
+ */
+#include "frame.h"
+#include "hypercall.h"
+#include "segments.h"
+#include "x86.h"
+
+/* What set_context takes before it changes anything. */
+struct roots {
+	mfn_t kernel, user;
+};
+
+static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, struct roots *out)
+{
+	mfn_t kernel = maddr_to_mfn(maddr(ctx->ctrlreg[3])),
+	      user = maddr_to_mfn(maddr(ctx->ctrlreg[1]));
+	int rc;
+
+	if (!mfn_valid(kernel) || (ctx->ctrlreg[1] && !mfn_valid(user)))
+		return -EINVAL;
+	rc = table_get(v->domain, kernel, 4);
+	if (rc)
+		return rc;
+	*out = (struct roots){ kernel, INVALID_MFN };
+	if (!ctx->ctrlreg[1])
+		return 0;
+	rc = table_get(v->domain, user, 4);
+	if (rc) {
+		/* the kernel root was valid before or stays so by this very reference: dropping it
+		 * may be preempted */
+		int put = table_put(v->domain, kernel);
+
+		while (put == -ERESTART)
+			put = table_put_resume(v->domain, kernel);
+		return rc;
+	}
+	out->user = user;
+	return 0;
+}
+
+static bool addresses_ok(const struct vcpu_guest_context *ctx)
+{
+	const uint64_t *a[] = { &ctx->event_callback_eip,   &ctx->failsafe_callback_eip,
+				&ctx->syscall_callback_eip, &ctx->fs_base,
+				&ctx->gs_base_kernel,       &ctx->gs_base_user };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
+		if (!is_canonical(*a[i]) || (i < 3 && is_hv_address(*a[i])))
+			return false;
+	for (unsigned i = 0; i < 256; i++)
+		if (!is_canonical(ctx->trap_ctxt[i].address) ||
+		    is_hv_address(ctx->trap_ctxt[i].address))
+			return false;
+	return ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
+	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
+}
+
+static void regs_set(struct regs *r, const struct vcpu_guest_context *ctx)
+{
+	const struct cpu_user_regs *u = &ctx->user_regs;
+
+	*r = (struct regs){ .r15 = u->r15,
+			    .r14 = u->r14,
+			    .r13 = u->r13,
+			    .r12 = u->r12,
+			    .rbp = u->rbp,
+			    .rbx = u->rbx,
+			    .r11 = u->r11,
+			    .r10 = u->r10,
+			    .r9 = u->r9,
+			    .r8 = u->r8,
+			    .rax = u->rax,
+			    .rcx = u->rcx,
+			    .rdx = u->rdx,
+			    .rsi = u->rsi,
+			    .rdi = u->rdi,
+			    .rip = u->rip,
+			    .cs = u->cs | 3,
+			    .rsp = u->rsp,
+			    .ss = u->ss | 3,
+			    .rflags =
+				    (u->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) |
+				    EFLAGS_IF | 2 };
+}
+
+static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
+{
+	void *page = frame_map(v->arch.state_mfn);
+
+	regs_set(page, ctx);
+	if (ctx->flags & VGCF_i387_valid) {
+		memcpy((uint8_t *)page + 512, &ctx->fpu_ctxt, sizeof(ctx->fpu_ctxt));
+		memset((uint8_t *)page + 1024, 0, 64);
+		((uint64_t *)page)[128] = 3; /* XSTATE_BV: x87 and SSE */
+	}
+	frame_unmap(page);
+}
+
+static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
+{
+	struct arch_vcpu *a = &v->arch;
+
+	a->user_mode = !(ctx->flags & VGCF_in_kernel);
+	memcpy(a->traps, ctx->trap_ctxt, sizeof(ctx->trap_ctxt));
+	a->event = (struct callback){ .rip = ctx->event_callback_eip };
+	a->failsafe =
+		(struct callback){ .rip = ctx->failsafe_callback_eip,
+				   .mask_events = ctx->flags & VGCF_failsafe_disables_events };
+	a->syscall = (struct callback){ .rip = ctx->syscall_callback_eip,
+					.mask_events = ctx->flags & VGCF_syscall_disables_events };
+	a->kernel_sp = ctx->kernel_sp;
+	a->kernel_ss = ctx->kernel_ss;
+	a->fs_base = ctx->fs_base;
+	a->gs_base_kernel = ctx->gs_base_kernel;
+	a->gs_base_user = ctx->gs_base_user;
+	a->ds = ctx->user_regs.ds;
+	a->es = ctx->user_regs.es;
+	a->fs = ctx->user_regs.fs;
+	a->gs = ctx->user_regs.gs;
+	a->cr4 = ctx->ctrlreg[4];
+	a->ldt_base = gvaddr(ctx->ldt_base);
+	a->ldt_entries = (unsigned)ctx->ldt_ents;
+	a->ts = ctx->ctrlreg[0] & CR0_TS;
+	/* addresses before DR7, which is judged with them; a refused value leaves its register as
+	 * it was */
+	for (unsigned i = 0; i < 8; i++)
+		if (debugreg_set(v, i, ctx->debugreg[i]))
+			gprintk(v->domain, LOG_WARN, "vCPU %u: DR%u=%lx of its context refused\n",
+				v->id, i, ctx->debugreg[i]);
+}
+
+int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)
+{
+	struct roots roots;
+	int rc;
+
+	if (!addresses_ok(ctx))
+		return -EINVAL;
+	rc = gdt_take(v->domain, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
+	if (rc)
+		return rc;
+	rc = roots_take(v, ctx, &roots);
+	if (rc) {
+		for (unsigned i = 0; i < (ctx->gdt_ents + 511) / 512; i++)
+			frame_put_as(mfn(ctx->gdt_frames[i]));
+		return rc;
+	}
+	arch_vcpu_sync(v);
+	while (arch_vcpu_release(v) == -ERESTART)
+		;
+	gdt_install(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
+	v->root_kernel = roots.kernel;
+	v->root_user = roots.user;
+	state_set(v, ctx);
+	arch_state_set(v, ctx);
+	v->initialised = true;
+	return 0;
+}
+
+static void regs_get(struct cpu_user_regs *u, const struct regs *r)
+{
+	*u = (struct cpu_user_regs){ .r15 = r->r15,
+				     .r14 = r->r14,
+				     .r13 = r->r13,
+				     .r12 = r->r12,
+				     .rbp = r->rbp,
+				     .rbx = r->rbx,
+				     .r11 = r->r11,
+				     .r10 = r->r10,
+				     .r9 = r->r9,
+				     .r8 = r->r8,
+				     .rax = r->rax,
+				     .rcx = r->rcx,
+				     .rdx = r->rdx,
+				     .rsi = r->rsi,
+				     .rdi = r->rdi,
+				     .rip = r->rip,
+				     .cs = (uint16_t)r->cs,
+				     .rflags = r->rflags,
+				     .rsp = r->rsp,
+				     .ss = (uint16_t)r->ss };
+}
+
+void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx)
+{
+	const struct arch_vcpu *a = &v->arch;
+	const void *page;
+
+	memset(ctx, 0, sizeof(*ctx));
+	arch_vcpu_sync(v);
+	page = frame_map(a->state_mfn);
+	regs_get(&ctx->user_regs, page);
+	memcpy(&ctx->fpu_ctxt, (const uint8_t *)page + 512, sizeof(ctx->fpu_ctxt));
+	frame_unmap(page);
+	ctx->flags = VGCF_i387_valid | (a->user_mode ? 0 : VGCF_in_kernel) |
+		     (a->failsafe.mask_events ? VGCF_failsafe_disables_events : 0) |
+		     (a->syscall.mask_events ? VGCF_syscall_disables_events : 0);
+	ctx->user_regs.ds = a->ds;
+	ctx->user_regs.es = a->es;
+	ctx->user_regs.fs = a->fs;
+	ctx->user_regs.gs = a->gs;
+	if (!a->user_mode)
+		ctx->user_regs.cs &= (uint16_t)~3;
+	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));
+	ctx->ldt_base = a->ldt_base.a;
+	ctx->ldt_ents = a->ldt_entries;
+	ctx->gdt_ents = a->gdt_entries;
+	for (unsigned i = 0; i < (a->gdt_entries + 511) / 512; i++)
+		ctx->gdt_frames[i] = mfn_x(a->gdt_frames[i]);
+	ctx->kernel_ss = a->kernel_ss;
+	ctx->kernel_sp = a->kernel_sp;
+	ctx->ctrlreg[0] = 0x8005003b | (a->ts ? CR0_TS : 0);
+	ctx->ctrlreg[1] = mfn_eq(v->root_user, INVALID_MFN) ? 0 : mfn_to_maddr(v->root_user).a;
+	ctx->ctrlreg[3] = mfn_eq(v->root_kernel, INVALID_MFN) ? 0 : mfn_to_maddr(v->root_kernel).a;
+	ctx->ctrlreg[4] = a->cr4;
+	memcpy(ctx->debugreg, a->dr, sizeof(ctx->debugreg));
+	ctx->event_callback_eip = a->event.rip;
+	ctx->failsafe_callback_eip = a->failsafe.rip;
+	ctx->syscall_callback_eip = a->syscall.rip;
+	ctx->vm_assist = v->domain->vm_assist;
+	ctx->fs_base = a->fs_base;
+	ctx->gs_base_kernel = a->gs_base_kernel;
+	ctx->gs_base_user = a->gs_base_user;
+}

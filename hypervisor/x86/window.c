@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frame windows: 64 places per CPU where a guest's frame is mapped while ring 0 looks at it. A
+ * window stays mapped after its last user, so that the next use of the frame is free, until the
+ * place is needed or the CPU turns to another domain (windows_drop). Entries are not global, so
+ * loading a root flushes them with everything else.
+ */
+#include "frame.h"
+#include "x86.h"
+
+#define NO_FRAME (~0ULL)
+
+static uint64_t window_va(const struct cpu *c, unsigned i)
+{
+	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)i << PAGE_SHIFT);
+}
+
+static void *window_fill(struct cpu *c, unsigned i, mfn_t m)
+{
+	uint64_t va = window_va(c, i);
+
+	c->window[i] = (struct window){ .mfn = mfn_x(m), .users = 1 };
+	c->window_ptes[WINDOW_FRAMES + i] =
+		mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
+	invlpg(va);
+	return (void *)va;
+}
+
+/* The frame is not at its first place: it may be in use at a later one; else take the next place
+ * without users. */
+static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m)
+{
+	unsigned spare = WINDOW_FRAME_NR;
+
+	if (!c->window[first].users)
+		return window_fill(c, first, m);
+	for (unsigned k = 1; k < WINDOW_FRAME_NR; k++) {
+		unsigned i = (first + k) % WINDOW_FRAME_NR;
+
+		if (c->window[i].mfn == mfn_x(m)) {
+			c->window[i].users++;
+			return (void *)window_va(c, i);
+		}
+		if (spare == WINDOW_FRAME_NR && !c->window[i].users)
+			spare = i;
+	}
+	CHECK(spare < WINDOW_FRAME_NR);
+	return window_fill(c, spare, m);
+}
+
+void *frame_map(mfn_t m)
+{
+	struct cpu *c = this_cpu();
+	unsigned i = mfn_x(m) % WINDOW_FRAME_NR;
+
+	if (likely(c->window[i].mfn == mfn_x(m))) {
+		c->window[i].users++;
+		return (void *)window_va(c, i);
+	}
+	ASSERT(mfn_valid(m));
+	return window_search(c, i, m);
+}
+
+void frame_unmap(const void *p)
+{
+	struct cpu *c = this_cpu();
+
+	c->window[((uint64_t)p >> PAGE_SHIFT) % WINDOW_FRAME_NR].users--;
+}
+
+void windows_init(struct cpu *c)
+{
+	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++)
+		c->window[i] = (struct window){ .mfn = NO_FRAME };
+}
+
+void windows_drop(struct cpu *c)
+{
+	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++) {
+		if (c->window[i].mfn == NO_FRAME)
+			continue;
+		ASSERT(c->window[i].users == 0);
+		c->window[i].mfn = NO_FRAME;
+		c->window_ptes[WINDOW_FRAMES + i] = 0;
+	}
+}
+
+void *window_set(struct cpu *c, unsigned index, mfn_t m)
+{
+	uint64_t va = window_va(c, index);
+	uint64_t pte = mfn_eq(m, INVALID_MFN)
+			       ? 0
+			       : mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
+
+	if (c->window_ptes[index] != pte) {
+		c->window_ptes[index] = pte;
+		invlpg(va);
+	}
+	return (void *)va;
+}

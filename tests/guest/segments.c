@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptor tables: set_gdt, update_descriptor, the LDT; which descriptors are refused, what bad
+ * selectors do. */
+#include <kit/pt.h>
+#include <kit/shared.h>
+#include "tap.h"
+#include "usermode.h"
+
+#define DESC_DATA3  0x00cff3000000ffffUL /* flat data, level 3, present */
+#define DESC_DATA0  0x00cf93000000ffffUL /* flat data, level 0 */
+#define DESC_CODE3  0x00affb000000ffffUL /* 64-bit code, level 3 */
+#define DESC_CODE0  0x00af9b000000ffffUL /* 64-bit code, level 0 */
+#define DESC_CODE32 0x00cffb000000ffffUL /* 32-bit code, level 3 */
+#define DESC_GATE   0x0000ec0000000000UL /* call gate */
+#define DESC_TSS    0x0000890000000067UL
+#define DESC_LDT    0x0000820000000fffUL
+#define DESC_INTR   0x0000ee0000000000UL /* interrupt gate */
+#define DESC_BOTH   0x00effb000000ffffUL /* code with L and D */
+#define PRESENT     (1UL << 47)
+
+static unsigned long gdt_pfn;
+static uint64_t *gdt;
+
+static long set_gdt(unsigned int entries)
+{
+	unsigned long frame = kit_mfn(gdt_pfn);
+
+	return hv_set_gdt(&frame, entries);
+}
+
+static long update(unsigned int index, uint64_t desc)
+{
+	return hv_update_descriptor(((uint64_t)kit_mfn(gdt_pfn) << PAGE_SHIFT) + index * 8, desc);
+}
+
+static void test_set_gdt(void)
+{
+	unsigned long frames[2];
+
+	gdt_pfn = kit_page_alloc();
+	gdt = kit_page(gdt_pfn);
+	gdt[1] = DESC_DATA3;
+	is(set_gdt(512), KIT_ERRNO(EINVAL), "a table that is mapped writable is refused");
+	kit_page_protect(gdt_pfn, PTE_RO);
+	is(set_gdt(512), 0, "read-only it is accepted");
+	is(kit_page_protect(gdt_pfn, PTE_DATA), KIT_ERRNO(EBUSY), "it gets no writable mapping");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(gdt_pfn), NULL), KIT_ERRNO(EINVAL),
+	   "and cannot be a page table");
+	TRAP_TRY("movw %w0, %%ds", ::"r"(0x0b) : "memory");
+	not_trapped("its descriptor is loaded");
+	asm volatile("movw %w0, %%ds" ::"r"(0));
+	is(set_gdt(0), 0, "the table is taken away");
+	is(kit_page_protect(gdt_pfn, PTE_DATA), 0, "it is an ordinary frame again");
+	kit_page_protect(gdt_pfn, PTE_RO);
+	is(set_gdt(14 * 512 + 1), KIT_ERRNO(EINVAL), "more entries than a guest may have");
+	frames[0] = 0xfffffff;
+	is(hv_set_gdt(frames, 512), KIT_ERRNO(EINVAL), "a frame beyond memory");
+	frames[0] = kit_mfn(kit_root_pfn);
+	is(hv_set_gdt(frames, 512), KIT_ERRNO(EINVAL), "a page table");
+	frames[0] = kit_start_info->shared_info >> PAGE_SHIFT;
+	value("set_gdt with shared_info", hv_set_gdt(frames, 512));
+	is(hv_set_gdt((void *)0x7000000000UL, 512), KIT_ERRNO(EFAULT), "an unmapped list");
+	frames[0] = kit_mfn(gdt_pfn);
+	frames[1] = kit_mfn(gdt_pfn);
+	is(hv_set_gdt(frames, 1024), 0, "one frame twice");
+	is(set_gdt(512), 0, "and once");
+}
+
+/* Frames with descriptors the hypervisor must not load. */
+static void test_bad_tables(void)
+{
+	static const struct {
+		uint64_t desc;
+		const char *name;
+	} bad[] = {
+		{ DESC_GATE, "a call gate" },
+		{ DESC_TSS, "a task state" },
+		{ DESC_LDT, "a local table" },
+		{ DESC_INTR, "an interrupt gate" },
+		{ DESC_DATA0, "data of level 0" },
+		{ DESC_CODE0, "code of level 0" },
+		{ DESC_BOTH, "code with L and D" },
+		{ DESC_CODE32, "32-bit code" },
+		{ DESC_DATA3 & ~PRESENT, "absent data" },
+		{ DESC_GATE & ~PRESENT, "an absent gate" },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		unsigned long pfn = kit_page_alloc(), frame = kit_mfn(pfn);
+		char name[64];
+
+		((uint64_t *)kit_page(pfn))[7] = bad[i].desc;
+		kit_page_protect(pfn, PTE_RO);
+		kit_snprintf(name, sizeof(name), "set_gdt with %s", bad[i].name);
+		value(name, hv_set_gdt(&frame, 512));
+		kit_snprintf(name, sizeof(name), "%s afterwards", bad[i].name);
+		kit_printf("# = %s: %lx\n", name, ((uint64_t *)kit_page(pfn))[7]);
+		set_gdt(512);
+		kit_page_protect(pfn, PTE_DATA);
+		kit_page_free(pfn);
+	}
+	ok(true, "tables with strange descriptors were tried");
+}
+
+static void try_descriptor(uint64_t desc, const char *what, long want)
+{
+	char name[80];
+
+	kit_snprintf(name, sizeof(name), "update_descriptor with %s", what);
+	update(5, 0);
+	is(update(5, desc), want, name);
+	kit_printf("# = %s is stored as: %lx\n", what, gdt[5]);
+}
+
+static void test_update_descriptor(void)
+{
+	unsigned long plain = kit_page_alloc();
+
+	try_descriptor(DESC_DATA3, "data of level 3", 0);
+	try_descriptor(DESC_CODE3, "code of level 3", 0);
+	try_descriptor(DESC_CODE32, "32-bit code", 0);
+	try_descriptor(DESC_DATA0, "data of level 0", 0);
+	is_hex(gdt[5], DESC_DATA3, "level 0 is made level 3");
+	try_descriptor(DESC_CODE0, "code of level 0", 0);
+	is_hex(gdt[5], DESC_CODE3, "level 0 is made level 3");
+	value("update_descriptor with a call gate", update(5, DESC_GATE));
+	ok((gdt[5] & 3UL << 45) == 0, "a call gate, if accepted, is out of reach of level 3");
+	kit_printf("# = a call gate is stored as: %lx\n", gdt[5]);
+	try_descriptor(DESC_TSS, "a task state", KIT_ERRNO(EINVAL));
+	try_descriptor(DESC_LDT, "a local table", KIT_ERRNO(EINVAL));
+	try_descriptor(DESC_INTR, "an interrupt gate", KIT_ERRNO(EINVAL));
+	value("update_descriptor with code with L and D", update(5, DESC_BOTH));
+	try_descriptor(DESC_GATE & ~PRESENT, "an absent gate", 0);
+	try_descriptor(0, "nothing", 0);
+	is(hv_update_descriptor(((uint64_t)kit_mfn(gdt_pfn) << PAGE_SHIFT) + 4, 0),
+	   KIT_ERRNO(EINVAL), "an odd address");
+	is(hv_update_descriptor((uint64_t)kit_mfn(kit_root_pfn) << PAGE_SHIFT, 0),
+	   KIT_ERRNO(EINVAL), "a page table");
+	is(hv_update_descriptor(0xfffffff000UL, 0), KIT_ERRNO(EINVAL), "beyond memory");
+	is(hv_update_descriptor(((uint64_t)kit_mfn(plain) << PAGE_SHIFT) + 16, DESC_DATA3), 0,
+	   "an ordinary frame");
+	is_hex(((uint64_t *)kit_page(plain))[2], DESC_DATA3, "is written");
+	value("update_descriptor with a gate in an ordinary frame",
+	      hv_update_descriptor((uint64_t)kit_mfn(plain) << PAGE_SHIFT, DESC_GATE));
+}
+
+static void test_loads(void)
+{
+	update(6, DESC_DATA3);
+	TRAP_TRY("movw %w0, %%es", ::"r"(6 * 8 + 3) : "memory");
+	not_trapped("a data segment is loaded");
+	update(6, DESC_DATA3 & ~PRESENT);
+	TRAP_TRY("movw %w0, %%es", ::"r"(6 * 8 + 3) : "memory");
+	trapped(VEC_NP, 6 * 8, "an absent one traps");
+	update(6, 0);
+	TRAP_TRY("movw %w0, %%es", ::"r"(6 * 8 + 3) : "memory");
+	trapped(VEC_GP, 6 * 8, "an empty one traps");
+	TRAP_TRY("movw %w0, %%es", ::"r"(0xe033) : "memory");
+	value("the flat code selector in es: trap", (int)kit_trap_record.vector);
+	TRAP_TRY("movw %w0, %%es", ::"r"(0xe008) : "memory");
+	value("the hypervisor's code selector in es: trap", (int)kit_trap_record.vector);
+	TRAP_TRY("movw %w0, %%es", ::"r"(0xe010) : "memory");
+	value("the hypervisor's data selector in es: trap", (int)kit_trap_record.vector);
+	asm volatile("movw %w0, %%es" ::"r"(0));
+}
+
+static void set_ldt(unsigned long va, unsigned int entries)
+{
+	struct mmuext_op op = { .cmd = MMUEXT_SET_LDT };
+
+	op.arg1.linear_addr = va;
+	op.arg2.nr_ents = entries;
+	hv_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+static void test_ldt(void)
+{
+	unsigned long pfn = kit_page_alloc();
+	uint64_t *ldt = kit_page(pfn);
+
+	ldt[0] = DESC_DATA3;
+	ldt[1] = DESC_DATA3;
+	TRAP_TRY("movw %w0, %%fs", ::"r"(8 + 7) : "memory");
+	trapped(VEC_GP, 8 + 4, "without an LDT its selectors trap");
+	set_ldt((unsigned long)ldt, 512);
+	TRAP_TRY("movw %w0, %%fs", ::"r"(8 + 7) : "memory");
+	value("an LDT in writable memory: trap", (int)kit_trap_record.vector);
+	asm volatile("movw %w0, %%fs" ::"r"(0));
+	set_ldt(0, 0);
+	kit_page_protect(pfn, PTE_RO);
+	set_ldt((unsigned long)ldt, 512);
+	TRAP_TRY("movw %w0, %%fs", ::"r"(8 + 7) : "memory");
+	not_trapped("an LDT entry is loaded, its page faulted in");
+	is(kit_page_protect(pfn, PTE_DATA), KIT_ERRNO(EBUSY), "its frame gets no writable mapping");
+	TRAP_TRY("movw %w0, %%fs", ::"r"(2 * 8 + 7) : "memory");
+	trapped(VEC_GP, 2 * 8 + 4, "an empty entry traps");
+	is(hv_update_descriptor(((uint64_t)kit_mfn(pfn) << PAGE_SHIFT) + 16, DESC_DATA3), 0,
+	   "which is then filled");
+	TRAP_TRY("movw %w0, %%fs", ::"r"(2 * 8 + 7) : "memory");
+	not_trapped("and loaded");
+	asm volatile("movw %w0, %%fs" ::"r"(0));
+	set_ldt(0, 0);
+	is(kit_page_protect(pfn, PTE_DATA), 0, "without the LDT it is an ordinary frame");
+}
+
+static void on_failsafe(struct trap_frame *f)
+{
+	kit_trap_record.vector = f->vector;
+	kit_trap_record.frame = *f;
+	kit_handlers[VEC_FAILSAFE] = NULL;
+	kit_user_exit();
+}
+
+/* Returning to user mode with selectors that cannot be loaded ends in the failsafe callback. */
+static void test_failsafe(void)
+{
+	struct trap_frame f;
+
+	user_setup();
+	kit_handlers[VEC_FAILSAFE] = on_failsafe;
+	f = user_frame(user_syscall);
+	f.ss = 0x5678;
+	kit_user_run(&f);
+	kit_printf("# = return with a bad stack selector: trap %u error %x\n",
+		   kit_trap_record.vector, kit_trap_record.error_code);
+	ok(kit_trap_record.vector == VEC_FAILSAFE || kit_trap_record.vector == VEC_GP ||
+		   kit_trap_record.vector == VEC_SYSCALL,
+	   "a bad stack selector does not get through");
+	kit_handlers[VEC_FAILSAFE] = on_failsafe;
+	f = user_frame(user_syscall);
+	f.cs = 0x5673;
+	kit_user_run(&f);
+	kit_printf("# = return with a bad code selector: trap %u\n", kit_trap_record.vector);
+	kit_handlers[VEC_FAILSAFE] = on_failsafe;
+	f = user_frame(user_syscall);
+	f.rip = 0x800000000000;
+	kit_user_run(&f);
+	kit_printf("# = return to a non-canonical address: trap %u\n", kit_trap_record.vector);
+	ok(hv_xen_version(XENVER_version, NULL) > 0, "the hypervisor is well");
+}
+
+void guest_main(void)
+{
+	kit_shared_init();
+	kit_traps_init();
+	kit_mm_init();
+	test_set_gdt();
+	test_bad_tables();
+	test_update_descriptor();
+	test_loads();
+	test_ldt();
+	test_failsafe();
+	done();
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+plan 1; ok "guest runs" true

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""What the system tests share: TAP, initramfs and disk images made once, one boot per case.
+
+A test program lists cases; each case boots one machine and yields named results. The guest's own
+TAP lines are taken over, prefixed with the case's name. Everything a machine said is kept in
+build/test-logs/PROGRAM.CASE.serial.log.
+"""
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import traceback
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "scripts"))
+
+import machine                                        # noqa: E402
+from machine import Failed, Machine, Setup, vmlinux   # noqa: E402,F401
+
+BUILD = machine.BUILD
+IMAGES = os.path.join(BUILD, "test-images")
+PROGRAM = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+GUEST_TAP = re.compile(r"^(not ok|ok) (\d+) - ([^\n]*)\n(?:# ([^\n]*))?", re.M)
+
+
+class Skip(Exception):
+    """This case does not apply here; the text says why."""
+
+
+class Tap:
+    """Numbers results and prints them as they come."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def result(self, passed, name, why=""):
+        self.count += 1
+        self.failed += not passed
+        print(f"{'' if passed else 'not '}ok {self.count} - {name}")
+        if why and not passed:
+            print("# " + str(why).replace("\n", "\n# "))
+        sys.stdout.flush()
+
+    def skip(self, name, why):
+        self.count += 1
+        print(f"ok {self.count} - {name} # SKIP {why}", flush=True)
+
+
+tap = Tap()
+
+
+def check(name, passed, why=""):
+    tap.result(bool(passed), name, why)
+
+
+def hypervisor():
+    return machine.need(machine.hypervisor(), "build it, or set HV=path or HV=stock")
+
+
+def on_stock():
+    return machine.is_stock(machine.hypervisor())
+
+
+def run(cases):
+    """Run (name, function) pairs; a word on the command line picks those that contain it."""
+    picked = [c for c in cases if len(sys.argv) < 2 or sys.argv[1] in c[0]]
+    for name, case in picked:
+        try:
+            case(name)
+        except Skip as why:
+            tap.skip(name, why)
+        except Failed as why:
+            tap.result(False, name, f"{why}\nserial log: {os.path.relpath(log_path(name), TOP)}")
+        except Exception:
+            tap.result(False, name, traceback.format_exc())
+    print(f"1..{tap.count}")
+    sys.exit(1 if tap.failed or not tap.count else 0)
+
+
+def log_path(name):
+    return os.path.join(machine.LOGS, f"{PROGRAM}.{re.sub('[^A-Za-z0-9.]+', '-', name)}.serial.log")
+
+
+def boot(name, setup, echo=None):
+    """A machine under way, with its log named after the case."""
+    if not setup.hv and not setup.iso:
+        setup.hv = hypervisor()
+    return Machine(setup, log_path(name), echo=echo or (sys.stderr if verbose() else None))
+
+
+def verbose():
+    return os.environ.get("V", "") not in ("", "0")
+
+
+def guest_results(name, text):
+    """Take over the TAP of the guest; how many lines there were."""
+    found = 0
+    for state, _, what, note in GUEST_TAP.findall(text):
+        found += 1
+        what, _, skip = what.partition(" # SKIP ")
+        if skip:
+            tap.skip(f"{name}: {what}", skip)
+        else:
+            tap.result(state == "ok", f"{name}: {what}", note)
+    return found
+
+
+def run_guest_test(name, setup, test, *args, boot_limit=180, limit=240, during=None):
+    """Boot, let the guest run tests/system/guest/TEST.sh, take its results, see it power off.
+
+    during(machine) is called once the test has started. Returns the serial text.
+    """
+    setup.args = f"{setup.args} tenon.test={test}"
+    if args:
+        setup.args += " tenon.args=" + ",".join(str(a) for a in args)
+    with boot(name, setup) as m:
+        m.wait("^init: user space reached", boot_limit)
+        plan = m.wait(r"^1\.\.(\d+)", 60)
+        wanted, start = int(plan.group(1)), plan.end()
+        if during:
+            during(m)
+        m.wait(f"^# test {test} done", limit)
+        found = guest_results(name, m.text[start:m.mark])
+        if found != wanted:
+            tap.result(False, f"{name}: plan", f"{found} of {wanted} tests ran")
+        reason = m.end(60)
+        wanted = "guest-reset" if "tenon.end=reboot" in setup.args else "guest-shutdown"
+        check(f"{name}: ends by {wanted}", reason == wanted, reason)
+        return m.text
+
+
+def _once(path, make):
+    """Make the file if it is not there; safe when two test programs want it at once."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make(path)
+    return path
+
+
+def script(name, *args):
+    subprocess.run([os.path.join(TOP, "scripts", name), *args], check=True, stdout=sys.stderr)
+
+
+def kernel(name="6.1"):
+    """Fetch a kernel if need be; the path of its vmlinux."""
+    _once(os.path.join(IMAGES, "fetch-" + name),
+          lambda _: script("fetch-kernel", *name.split("-")))
+    return machine.need(vmlinux(name), "fetch-kernel failed")
+
+
+def initrd(kernel_name="6.1", tag="plain", *options):
+    """An initramfs of scripts/make-initramfs; built anew by each program, it takes a second."""
+    kernel(kernel_name)
+    path = os.path.join(IMAGES, f"{PROGRAM}-{kernel_name}-{tag}.gz")
+    if path not in _made:
+        _made.add(_once(path, lambda p: script("make-initramfs", "-k", kernel_name, "-o", p,
+                                               *options)))
+    return path
+
+
+_made = set()
+
+
+def disk(name, mib=64):
+    os.makedirs(IMAGES, exist_ok=True)
+    return machine.make_disk(os.path.join(IMAGES, f"{PROGRAM}-{name}.img"), mib)
+
+
+def md5_of(path, mib):
+    import hashlib
+    with open(path, "rb") as f:
+        return hashlib.md5(f.read(mib << 20)).hexdigest()
+
+
+def iso(name, hv, options, kernel_path, args, initrd_path):
+    """A GRUB rescue image that boots through Multiboot 2; its path."""
+    root = os.path.join(IMAGES, f"{PROGRAM}-{name}.iso.d")
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(os.path.join(root, "boot/grub"))
+    files = {"hv": hv, "kernel": kernel_path, "initrd": initrd_path}
+    for as_name, source in files.items():
+        shutil.copyfile(source, os.path.join(root, "boot", as_name))
+    with open(os.path.join(root, "boot/grub/grub.cfg"), "w") as f:
+        f.write("serial --unit=0 --speed=115200\nterminal_output serial\n"
+                f"multiboot2 /boot/hv {options}\n"
+                f"module2 /boot/kernel console=hvc0 {args}\n"
+                "module2 /boot/initrd\nboot\n")
+    out = root[:-2]
+    made = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", out, root],
+                          capture_output=True, text=True)
+    shutil.rmtree(root)
+    if made.returncode:
+        raise Failed(f"grub-mkrescue: {made.stderr}")
+    return out

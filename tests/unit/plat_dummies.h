@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Weak stand-ins for functions outside the host library, so that a test links what it does not use.
+ */
+#ifndef TENON_PLAT_DUMMIES_H
+#define TENON_PLAT_DUMMIES_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hypercall.h"
+#include "options.h"
+
+__attribute__((weak)) struct options options;
+
+__attribute__((weak)) void panic(const char *fmt, ...)
+{
+	fprintf(stderr, "panic: %s\n", fmt);
+	abort();
+}
+__attribute__((weak)) bool hypercall_preempt(void)
+{
+	return false;
+}
+__attribute__((weak)) long hypercall_restart(unsigned op, unsigned nargs, ...)
+{
+	return -ERESTART;
+}
+
+#endif
