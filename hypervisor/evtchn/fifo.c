@@ -83,8 +83,8 @@ static bool link_behind(event_word_t *w, port_t port)
 	return rc > 0;
 }
 
-/* Append the port, LINKED since a moment, to queue `prio` of q. True if the queue was empty, which
- * it was if the port itself went in last and had come off. Lock held. */
+/* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held.
+ */
 static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, unsigned prio,
 		   port_t port)
 {
@@ -92,6 +92,7 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 	event_word_t *w;
 	bool linked = false;
 
+	/* the port itself was the last one taken off: its word is LINKED again only for this */
 	if (tail && tail != port && (w = word_map(f, tail)) != NULL) {
 		linked = link_behind(w, port);
 		frame_unmap(w);

@@ -49,11 +49,10 @@ static void leaf1(const struct vcpu *v, uint32_t r[4])
 {
 	r[B] = (r[B] & 0x0000ffff) | v->id << 24 | MIN(v->domain->max_vcpus, 255u) << 16;
 	r[C] = (r[C] & ~LEAF1_C_HIDE) | BIT(31);
-	/* CR4.OSXSAVE is ring 0's and always on: guests take the bit for leave to use XSAVE at all */
-	if (cpu_has.xsave)
-		r[C] |= BIT(27);
-	else
+	if (!cpu_has.xsave)
 		r[C] &= ~(BIT(12) | BIT(26) | BIT(28) | BIT(29));
+	else
+		r[C] |= BIT(27);
 	r[D] &= ~LEAF1_D_HIDE;
 }
 

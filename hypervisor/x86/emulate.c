@@ -2,13 +2,24 @@
 /* Fetching instructions and addressing registers, for both emulators. */
 #include "emulate.h"
 
+/* Guests also run on code segments of their own: those must be 64-bit ones, which have no base. */
+static bool code_is_64bit(uint16_t cs)
+{
+	uint32_t rights = 0;
+
+	if (likely(cs == FLAT_KERNEL_CS))
+		return true;
+	__asm__("lar %1, %0" : "+r"(rights) : "r"((uint32_t)cs) : "cc");
+	return rights & 1u << 21;
+}
+
 int insn_fetch(const struct regs *r, struct insn *out)
 {
 	uint8_t bytes[INSN_MAX];
 	unsigned n = INSN_MAX;
 
-	if (r->cs != FLAT_KERNEL_CS && (r->cs & 0xfffc) != (FLAT_KERNEL_CS & 0xfffc))
-		return -EINVAL; /* other code segments may be 32-bit or have a base */
+	if (!code_is_64bit((uint16_t)r->cs))
+		return -EINVAL;
 	if (copy_from_guest(bytes, gvaddr(r->rip), n)) {
 		/* the instruction may end before the next page, which is not there */
 		n = (unsigned)(PAGE_SIZE - r->rip % PAGE_SIZE);

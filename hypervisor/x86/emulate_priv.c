@@ -100,7 +100,7 @@ static uint64_t cr0_view(const struct vcpu *v)
 }
 
 /* What a guest may have in CR4, and what it always has. */
-#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_OSXSAVE)
+#define CR4_GUEST  (CR4_TSD | CR4_DE)
 #define CR4_ALWAYS (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
@@ -116,7 +116,7 @@ static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
 		*out = mfn_to_maddr(v->root_kernel).a;
 		return true;
 	case 4:
-		*out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS;
+		*out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS | (cpu_has.xsave ? CR4_OSXSAVE : 0);
 		return true;
 	default:
 		return false;
