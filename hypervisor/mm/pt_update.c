@@ -114,7 +114,8 @@ int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, un
 }
 
 /* -- mmu_update
- * ------------------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* The table that the last request was about: referenced and mapped. */
 struct cursor {
@@ -159,9 +160,9 @@ static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
 
 static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val)
 {
-	struct pt_change change = {
-		.e = val, .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0
-	};
+	struct pt_change change = { .e = val,
+				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D
+										   : 0 };
 	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
 	int rc = cursor_move(at, c->d, maddr_to_mfn(maddr(ptr)));
 
@@ -298,6 +299,7 @@ static struct frame *table_mapped_at(const struct vcpu *v, uint64_t va)
 {
 	struct guest_walk w;
 	struct frame *f;
+	uint64_t t;
 	mfn_t m;
 
 	if (walk_locked(v, va, &w) || (w.l1e & (PTE_P | PTE_RW)) != PTE_P)
@@ -306,7 +308,9 @@ static struct frame *table_mapped_at(const struct vcpu *v, uint64_t va)
 	if (!mfn_valid(m))
 		return NULL;
 	f = frame_of(m);
-	return f->owner == v->domain->id && type_load(f) & FTF_VALIDATED ? f : NULL;
+	t = type_load(f);
+	return f->owner == v->domain->id && t & FTF_VALIDATED && frame_type_of(t) == FT_L1 ? f
+											   : NULL;
 }
 
 bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va)
@@ -375,7 +379,8 @@ int pt_store_emulate(struct vcpu *v, gvaddr_t va, unsigned bytes, enum pt_store_
 }
 
 /* -- roots
- * ----------------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 int table_giveup_finish(struct vcpu *v)
 {
