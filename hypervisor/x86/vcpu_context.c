@@ -157,6 +157,8 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	v->root_user = roots.user;
 	state_set(v, ctx);
 	arch_state_set(v, ctx);
+	/* the way in which a kernel gives its further vCPUs access to ports */
+	v->arch.iopl = ctx->user_regs.rflags >> 12 & 3;
 	v->initialised = true;
 	return 0;
 }
