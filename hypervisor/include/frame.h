@@ -40,7 +40,7 @@ struct frame {
 #define FRAME_ALLOCATED (1ULL << 63) /* the owner's allocation reference is not dropped yet */
 #define FRAME_RING0     (1ULL << 62) /* ring 0's own page, perhaps shown to a domain */
 #define FRAME_UNCACHED  (1ULL << 61) /* may have been mapped other than write-back */
-#define FRAME_COUNT     ((1ULL << 48) - 1)
+#define FRAME_COUNT     0xffffffffULL   /* at most 2^31 - 1 are given out */
 
 /* frame.type: */
 #define FTF_TYPE_SHIFT    61
@@ -185,8 +185,9 @@ struct pt_context {
 struct mmu_update;
 /*
  * Carry out MMU_NORMAL_PT_UPDATE, _PRESERVE_AD and _NO_TRANSLATE requests (ptr: machine address of
- * the entry with the command in the low bits) under one hold of mm_lock. *done counts those that
- * succeeded. 0, or the first refusal; -ERESTART: preempted at request *done.
+ * the entry with the command in the low bits) under one hold of mm_lock, up to the first of another
+ * kind. *done counts those that succeeded. 0, or the first refusal; -ERESTART: preempted at request
+ * *done.
  */
 int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n,
 		    unsigned *done) __must_check;
