@@ -81,22 +81,53 @@ static int updates_apply(const struct pt_context *c, gvaddr_t reqs, unsigned cou
 	return rc ? rc : giveup_finish(c->giver);
 }
 
-HYPERCALL(do_mmu_update)
+static long updates(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom)
 {
 	struct batch_progress p;
 	struct pt_targets t;
 	unsigned done;
-	int rc = batch_begin(&p, a2, a3);
+	int rc = batch_begin(&p, count, pdone);
 
 	if (!rc)
-		rc = pt_targets_get(&t, current, (uint32_t)a4);
+		rc = pt_targets_get(&t, current, (uint32_t)foreigndom);
 	if (rc)
 		return rc;
-	rc = updates_apply(&t.c, gvaddr(a1), p.count, &done);
+	rc = updates_apply(&t.c, gvaddr(reqs), p.count, &done);
 	pt_targets_put(&t);
 	if (rc == -ERESTART)
 		return batch_restart(&p, __HYPERVISOR_mmu_update,
-				     guest_at(gvaddr(a1), done, sizeof(struct mmu_update)), done,
-				     a4);
+				     guest_at(gvaddr(reqs), done, sizeof(struct mmu_update)), done,
+				     foreigndom);
 	return batch_end(&p, done, rc);
+}
+
+/* One request of the caller's on itself, the commonest call. */
+static long update_one(uint64_t req_at)
+{
+	struct vcpu *v = current;
+	struct pt_context c = { v->domain, v->domain->id, v->domain, v };
+	struct mmu_update req;
+	int rc;
+
+	if (copy_from_guest(&req, gvaddr(req_at), sizeof(req)))
+		return -EFAULT;
+	if (unlikely((req.ptr & 7) == MMU_MACHPHYS_UPDATE))
+		return machphys_update(c.frames, req.ptr, req.val);
+	rc = pt_update_one(&c, req.ptr, req.val);
+	if (unlikely(rc == -ERESTART))
+		return hypercall_restart(__HYPERVISOR_mmu_update, 4, req_at, (uint64_t)1,
+					 (uint64_t)0, (uint64_t)DOMID_SELF);
+	/* what it gave up is finished by a call with no requests */
+	if (unlikely(v->table_giveup) && table_giveup_finish(v))
+		return hypercall_restart(__HYPERVISOR_mmu_update, 4, req_at, (uint64_t)0,
+					 (uint64_t)0, (uint64_t)DOMID_SELF);
+	return rc;
+}
+
+HYPERCALL(do_mmu_update)
+{
+	if (likely((uint32_t)a2 == 1 && !a3 && (uint32_t)a4 == DOMID_SELF) &&
+	    likely(!current->table_giveup))
+		return update_one(a1);
+	return updates(a1, a2, a3, a4);
 }

@@ -169,7 +169,13 @@ static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t
 	return plain_store(at, &at->table[index], val);
 }
 
-static bool is_table_request(uint64_t ptr)
+/* An L1 table in use. */
+static inline bool type_is_l1(uint64_t type_word)
+{
+	return (type_word & (FTF_TYPE_MASK | FTF_VALIDATED)) == (FTF_TYPE(FT_L1) | FTF_VALIDATED);
+}
+
+static inline bool is_table_request(uint64_t ptr)
 {
 	unsigned cmd = ptr % sizeof(uint64_t);
 
@@ -183,8 +189,7 @@ static unsigned l1_run(const struct pt_context *c, const struct cursor *at,
 	uint64_t base = mfn_to_maddr(at->m).a;
 	unsigned i = 0;
 
-	if ((type_load(at->f) & (FTF_TYPE_MASK | FTF_VALIDATED)) !=
-				  (FTF_TYPE(FT_L1) | FTF_VALIDATED))
+	if (!type_is_l1(type_load(at->f)))
 		return 0;
 	for (; i < n; i++) {
 		uint64_t offset = req[i].ptr - base;
@@ -220,6 +225,33 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 	cursor_close(&at);
 	spin_unlock(&c->d->mm_lock);
 	*done = i;
+	return rc;
+}
+
+int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val)
+{
+	struct cursor at = { .m = maddr_to_mfn(maddr(ptr)) };
+	unsigned index = ptr / sizeof(uint64_t) % PT_ENTRIES;
+	uint64_t t;
+	int rc;
+
+	if (!is_table_request(ptr))
+		return -ENOSYS;
+	spin_lock(&c->d->mm_lock);
+	at.f = frame_take(at.m, c->d->id);
+	if (likely(at.f)) {
+		at.table = frame_map(at.m);
+		t = type_load(at.f);
+		if (likely(type_is_l1(t)) && likely(ptr % sizeof(uint64_t) == MMU_NORMAL_PT_UPDATE))
+			rc = l1_set_plain(c, &at.table[index], val);
+		else
+			rc = request_apply(c, &at, ptr, val);
+		frame_unmap(at.table);
+		ref_drop(at.f);
+	} else {
+		rc = -EPERM;
+	}
+	spin_unlock(&c->d->mm_lock);
 	return rc;
 }
 
@@ -310,28 +342,21 @@ int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out)
 	return rc;
 }
 
-/* The table that va maps, NULL if it maps none. mm_lock held: it stays a table until released. */
-static struct frame *table_mapped_at(const struct vcpu *v, uint64_t va)
+bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry)
 {
 	struct guest_walk w;
-	struct frame *f;
-	mfn_t m;
-
-	if (walk_locked(v, va, &w) || (w.l1e & (PTE_P | PTE_RW)) != PTE_P)
-		return NULL;
-	m = pte_mfn(w.l1e);
-	if (!mfn_valid(m))
-		return NULL;
-	f = frame_of(m);
-	return f->owner == v->domain->id && type_load(f) & FTF_VALIDATED ? f : NULL;
-}
-
-bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va)
-{
-	bool is;
+	const struct frame *f;
+	bool is = false;
 
 	spin_lock(&v->domain->mm_lock);
-	is = table_mapped_at(v, va.a);
+	if (!walk_locked(v, va.a, &w) && (w.l1e & (PTE_P | PTE_RW)) == PTE_P &&
+	    mfn_valid(pte_mfn(w.l1e))) {
+		*table = pte_mfn(w.l1e);
+		f = frame_of(*table);
+		is = f->owner == v->domain->id && type_load(f) & FTF_VALIDATED;
+	}
+	if (is)
+		*entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
 	spin_unlock(&v->domain->mm_lock);
 	return is;
 }
@@ -361,32 +386,45 @@ static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned
 	}
 	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
 		change.expect = &now;
+	else if (likely(type_level(type_load(f)) == 1))
+		return l1_set_plain(&c, slot, change.e);
 	return pt_entry_set(&c, f, slot, index, &change);
 }
 
-int pt_store_emulate(struct vcpu *v, gvaddr_t va, unsigned bytes, enum pt_store_op op,
+/* The table may have become something else since it was found: looked at again, under mm_lock. */
+static int store_locked(struct vcpu *v, mfn_t m, unsigned index, const struct store *s)
+{
+	struct frame *f = frame_take(m, v->domain->id);
+	uint64_t *table;
+	int rc;
+
+	if (!f)
+		return -EFAULT;
+	if (!(type_load(f) & FTF_VALIDATED)) {
+		ref_drop(f);
+		return -EFAULT;
+	}
+	table = frame_map(m);
+	rc = store_apply(v, f, &table[index], index, s);
+	frame_unmap(table);
+	ref_drop(f);
+	return rc;
+}
+
+int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
 		     uint64_t *old, uint64_t new_value)
 {
-	unsigned shift = (va.a & 7) * 8, index = (va.a & (PAGE_SIZE - 1)) / sizeof(uint64_t);
+	unsigned shift = (va.a & 7) * 8, index = va.a / sizeof(uint64_t) % PT_ENTRIES;
 	uint64_t mask = bytes < 8 ? (1ULL << bytes * 8) - 1 : ~0ULL;
 	struct store s = { mask << shift, shift, op, old, new_value };
-	struct frame *f;
 	int rc;
 
 	if (bytes == 0 || (va.a & 7) + bytes > 8)
 		return -EINVAL;
-	if (table_giveup_finish(v))
+	if (unlikely(v->table_giveup) && table_giveup_finish(v))
 		return -EAGAIN;
 	spin_lock(&v->domain->mm_lock);
-	f = table_mapped_at(v, va.a);
-	if (f) {
-		uint64_t *table = frame_map(frame_mfn(f));
-
-		rc = store_apply(v, f, &table[index], index, &s);
-		frame_unmap(table);
-	} else {
-		rc = -EFAULT;
-	}
+	rc = store_locked(v, table, index, &s);
 	spin_unlock(&v->domain->mm_lock);
 	return rc == -ERESTART ? -EAGAIN : rc;
 }
