@@ -13,7 +13,7 @@ HV_MACHINE := $(filter-out %/asm-offsets.c,$(wildcard $(HYP)/x86/*.c $(HYP)/boot
 HV_DEBUG := $(if $(DEBUG),-DTENON_DEBUG)
 HV_CPPFLAGS := -D__XEN_TOOLS__ -I$(HYP)/include
 TENON_VERSION := 0.1
-HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fPIC -fno-plt -fvisibility=hidden \
+HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fPIE -fvisibility=hidden \
 	-mno-red-zone -mpreferred-stack-boundary=3 -mno-sse -mno-mmx -mno-80387 -fno-strict-aliasing -fno-common \
 	-fno-asynchronous-unwind-tables -fno-jump-tables -fcf-protection=none -fstack-protector-strong \
 	-mstack-protector-guard=global $(WARN) $(HV_DEBUG)

@@ -46,6 +46,18 @@ void host_fail_allocation(unsigned n);
 bool host_should_fail(void);
 
 /*
+ * Whole-state check of the frame table against page tables, vCPU roots and the free lists:
+ * invariants I1..I7 of mm/pagetype.c, counts exactly. host_frame_hold() announces `refs` references
+ * and `uses` uses that the test itself holds (negative: no longer). Aborts when one is broken.
+ */
+void host_frames_check(void);
+void host_frame_hold(mfn_t m, int refs, int uses);
+void host_frames_check_reset(void);
+/* Set: writable frames may have more uses, each with a reference, than page tables account for
+ * (event-channel pages and the like). */
+extern bool host_frames_slack;
+
+/*
  * Guest memory for copy_*_guest: guest virtual addresses are offsets into a buffer that the test
  * gives; anything else faults. The hook, if set, runs after each fetch with the address fetched (to
  * change bytes between fetches).

@@ -193,13 +193,6 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 /* update_va_mapping: change the L1 entry that maps va in c->giver's present address space. 0,
  * -EINVAL (also: no L1 table there), -EPERM, -EBUSY, -ERESTART. */
 int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) __must_check;
-/*
- * Take an L1 entry of c->d out if it maps m with the same write permission: at va (c->giver's
- * address space), or at machine address `pte` if that is not 0. Its references are dropped. 0,
- * -EINVAL (maps something else), -EPERM. For grant unmapping; the caller flushes.
- */
-int pt_unmap(const struct pt_context *c, gvaddr_t va, uint64_t pte, mfn_t m,
-	     bool writable) __must_check;
 /* CPUs that may run vCPUs of v's domain out of a guest's bitmap (as UVMF_MULTI has it). 0, -EFAULT.
  */
 int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) __must_check;
@@ -262,9 +255,5 @@ void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool w
 extern uint64_t *m2p_table; /* writable view, set by arch at boot */
 void m2p_set(mfn_t m, uint64_t gpfn);
 uint64_t m2p_get(mfn_t m);
-
-/* The whole-state invariants I1..In of mm/pagetype.c, for debug builds and tests; panics when one
- * is broken. */
-void frames_check_invariants(void);
 
 #endif

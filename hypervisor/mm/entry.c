@@ -45,34 +45,36 @@ static bool frame_is_m2p(mfn_t m)
 }
 
 /* Memory that devices read past the caches: only for a domain that has devices. */
-static int uncached_note(const struct pt_context *c, mfn_t m)
+static int uncached_note(const struct pt_context *c, struct frame *f)
 {
 	if (!c->d->privileged && !c->d->iomem)
 		return -EINVAL;
-	__atomic_fetch_or(&frame_of(m)->refs, FRAME_UNCACHED, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&f->refs, FRAME_UNCACHED, __ATOMIC_RELAXED);
 	return 0;
 }
 
 static int l1e_get_ram(const struct pt_context *c, uint64_t e)
 {
-	mfn_t m = pte_mfn(e);
+	struct frame *f = frame_take(pte_mfn(e), c->frames);
 	int rc = 0;
 
-	if (!frame_get_id(m, c->frames))
+	if (!f)
 		return -EPERM;
 	if (e & PTE_CACHE)
-		rc = uncached_note(c, m);
+		rc = uncached_note(c, f);
 	if (!rc && e & PTE_RW)
-		rc = type_get_writable(frame_of(m));
+		rc = type_get_writable(f);
 	if (rc)
-		frame_put(m);
+		ref_drop(f);
 	return rc;
 }
 
-static int l1e_get_special(const struct pt_context *c, uint64_t e)
+int l1e_get_special(const struct pt_context *c, uint64_t e)
 {
 	mfn_t m = pte_mfn(e);
 
+	if (!(e & PTE_P))
+		return absent_ok(e) ? 0 : -EINVAL;
 	if (mfn_x(m) >= frame_limit)
 		return -EINVAL;
 	if (frame_is_device(m))
@@ -80,45 +82,6 @@ static int l1e_get_special(const struct pt_context *c, uint64_t e)
 	if (c->frames == DOMID_XEN)
 		return !(e & PTE_RW) && frame_is_m2p(m) ? 0 : -EPERM;
 	return l1e_get_ram(c, e);
-}
-
-int l1e_get(const struct pt_context *c, uint64_t *e)
-{
-	mfn_t m = pte_mfn(*e);
-
-	if (unlikely(!(*e & PTE_P)))
-		return absent_ok(*e) ? 0 : -EINVAL;
-	if (unlikely(*e & PTE_CACHE) || unlikely(!frame_get_id(m, c->frames))) {
-		int rc = l1e_get_special(c, *e);
-
-		if (rc)
-			return rc;
-	} else if (*e & PTE_RW) {
-		int rc = type_get_writable(frame_of(m));
-
-		if (unlikely(rc)) {
-			frame_put(m);
-			return rc;
-		}
-	}
-	*e = pte_stored(*e);
-	return 0;
-}
-
-void l1e_put(uint64_t e)
-{
-	mfn_t m = pte_mfn(e);
-	struct frame *f;
-
-	if (!(e & PTE_P) || !mfn_valid(m))
-		return;
-	f = frame_of(m);
-	/* entries of device frames and of the machine-to-physical table were never counted */
-	if (unlikely(f->owner == DOMID_IO) || unlikely(!(f->refs & FRAME_COUNT)))
-		return;
-	if (e & PTE_RW)
-		type_put(f);
-	frame_put(m);
 }
 
 /* -- L2..L4

@@ -37,6 +37,24 @@ static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt
 	return true;
 }
 
+/* The plain store, for batches. */
+static inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e)
+{
+	uint64_t old = READ_ONCE(*slot);
+	int rc;
+
+	if (e & PTE_P && !((old ^ e) & L1_REFS)) {
+		__atomic_store_n(slot, pte_stored(e), __ATOMIC_RELEASE);
+		return 0;
+	}
+	rc = l1e_get(c, &e);
+	if (unlikely(rc))
+		return rc;
+	__atomic_store_n(slot, e, __ATOMIC_RELEASE);
+	l1e_put(old);
+	return 0;
+}
+
 static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change)
 {
 	uint64_t old = READ_ONCE(*slot), e = change->e;
@@ -145,13 +163,33 @@ static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t
 		.e = val, .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0
 	};
 	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
-	int rc = cursor_move(at, c->d, pte_mfn(ptr));
+	int rc = cursor_move(at, c->d, maddr_to_mfn(maddr(ptr)));
 
 	if (unlikely(rc))
 		return rc;
-	if (likely(type_load(at->f) & FTF_VALIDATED))
+	if (type_load(at->f) & FTF_VALIDATED)
 		return pt_entry_set(c, at->f, &at->table[index], index, &change);
 	return plain_store(at, &at->table[index], val);
+}
+
+/* Ordinary requests to the L1 table where the cursor stands: how many were done without a hitch. */
+static unsigned l1_run(const struct pt_context *c, const struct cursor *at,
+		       const struct mmu_update *req, unsigned n)
+{
+	uint64_t base = mfn_to_maddr(at->m).a;
+	unsigned i = 0;
+
+	if (!at->table || (type_load(at->f) & (FTF_TYPE_MASK | FTF_VALIDATED)) !=
+				  (FTF_TYPE(FT_L1) | FTF_VALIDATED))
+		return 0;
+	for (; i < n; i++) {
+		uint64_t offset = req[i].ptr - base;
+
+		if (offset >= PAGE_SIZE || offset % sizeof(uint64_t) != MMU_NORMAL_PT_UPDATE ||
+		    l1_set_plain(c, &at->table[offset / sizeof(uint64_t)], req[i].val))
+			break;
+	}
+	return i;
 }
 
 int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n,
@@ -165,6 +203,8 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 	while (i < n && !rc && !c->giver->table_giveup) {
 		rc = request_apply(c, &at, req[i].ptr, req[i].val);
 		i += !rc;
+		if (i < n && !rc)
+			i += l1_run(c, &at, req + i, n - i);
 	}
 	cursor_close(&at);
 	spin_unlock(&c->d->mm_lock);
@@ -193,10 +233,8 @@ static int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
 	if (!va_is_guest(va) || mfn_eq(m, INVALID_MFN))
 		return -EFAULT;
 	for (unsigned shift = 39; shift > 12; shift -= 9) {
-		const uint64_t *table = frame_map(m);
-		uint64_t e = READ_ONCE(table[va >> shift & 511]);
+		uint64_t e = frame_read(m, va >> shift & 511);
 
-		frame_unmap(table);
 		if (!(e & PTE_P))
 			return -EFAULT;
 		m = pte_mfn(e);
@@ -231,60 +269,17 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e)
 	return rc;
 }
 
-/* -- grant unmapping
- * ------------------------------------------------------------------------------------------- */
-
-static int l1_unmap(const struct pt_context *c, mfn_t table_mfn, unsigned index, mfn_t m,
-		    bool writable)
-{
-	struct frame *f = frame_of(table_mfn);
-	struct pt_change clear = { .e = 0 };
-	uint64_t t = type_load(f), *table, e;
-	int rc = -EINVAL;
-
-	if (!(t & FTF_VALIDATED) || type_level(t) != 1)
-		return -EINVAL;
-	table = frame_map(table_mfn);
-	e = READ_ONCE(table[index]);
-	if (e & PTE_P && mfn_eq(pte_mfn(e), m) && !!(e & PTE_RW) == writable)
-		rc = l1_set(c, &table[index], &clear);
-	frame_unmap(table);
-	return rc;
-}
-
-int pt_unmap(const struct pt_context *c, gvaddr_t va, uint64_t pte, mfn_t m, bool writable)
-{
-	unsigned index = (pte ? pte >> 3 : va.a >> PAGE_SHIFT) & 511;
-	mfn_t l1 = pte_mfn(pte);
-	int rc = 0;
-
-	if (pte && !frame_get(l1, c->d))
-		return -EPERM;
-	spin_lock(&c->d->mm_lock);
-	if (!pte)
-		rc = walk_to_l1(c->giver, va.a, &l1) ? -EINVAL : 0;
-	if (!rc)
-		rc = l1_unmap(c, l1, index, m, writable);
-	spin_unlock(&c->d->mm_lock);
-	if (pte)
-		frame_put(l1);
-	return rc;
-}
-
 /* -- walks and emulated stores
  * --------------------------------------------------------------------------------- */
 
 static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out)
 {
-	const uint64_t *table;
 	int rc = walk_to_l1(v, va, &out->l1_mfn);
 
 	if (rc)
 		return rc;
 	out->l1_index = va >> PAGE_SHIFT & 511;
-	table = frame_map(out->l1_mfn);
-	out->l1e = READ_ONCE(table[out->l1_index]);
-	frame_unmap(table);
+	out->l1e = frame_read(out->l1_mfn, out->l1_index);
 	return 0;
 }
 

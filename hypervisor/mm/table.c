@@ -46,10 +46,10 @@ static void partial_set(struct frame *f, unsigned index, int error)
 	f->partial = (uint16_t)(index | (unsigned)-error << PARTIAL_ERRNO);
 }
 
-/* One unit of work is spent; true if there is more. */
-static bool work_left(unsigned *left)
+/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more. */
+static bool work_left(unsigned *left, uint64_t e, unsigned i)
 {
-	if (*left)
+	if (*left && (e & PTE_P || i % 16 == 0))
 		--*left;
 	return *left;
 }
@@ -74,35 +74,51 @@ static int entry_put(struct domain *d, struct frame *f, unsigned level, uint64_t
 	return 0;
 }
 
-/* The entry where a table stopped may lead to a child that stopped, too. */
-static int child_take_down(struct domain *d, unsigned level, unsigned index, const uint64_t *table,
-			   unsigned *left)
-{
-	if (level == 1 || index >= PT_ENTRIES || !(table[index] & PTE_P) ||
-	    (level == 4 && l4_index_is_hv(index)))
-		return 0;
-	return table_take_down(d, pte_mfn(table[index]), left);
-}
-
 static bool is_guest_entry(unsigned level, unsigned i)
 {
 	return level != 4 || !l4_index_is_hv(i);
 }
 
+static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigned *left);
+
+/*
+ * The entry where a table stopped may lead to a child that stopped, too: one of the level below, or
+ * (`linear`) one of the same level. From the latter there is no further linear step, however the
+ * guest has knotted its half-done tables.
+ */
+static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool linear,
+			   unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), child;
+	mfn_t m = pte_mfn(e);
+	int rc = 0;
+
+	if (level == 1 || !(e & PTE_P) || !frame_get(m, d))
+		return 0;
+	child = type_load(frame_of(m)) & FTF_PARTIAL ? type_level(type_load(frame_of(m))) : 0;
+	if (child == level - 1)
+		rc = table_retreat(d, frame_of(m), true, left);
+	else if (child == level && linear && frame_of(m) != f)
+		rc = table_retreat(d, frame_of(m), false, left);
+	frame_put(m);
+	return rc;
+}
+
 /* PARTIAL, downwards: give all references back, then the table's own use and reference. */
-static int table_retreat(struct domain *d, struct frame *f, unsigned *left)
+static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigned *left)
 {
 	unsigned level = type_level(type_load(f)), i = partial_index(f);
-	int error = partial_error(f), rc;
+	int error = partial_error(f), rc = 0;
 	mfn_t m = frame_mfn(f);
 	uint64_t *table = frame_map(m);
 
-	rc = child_take_down(d, level, i, table, left);
+	if (i < PT_ENTRIES && is_guest_entry(level, i))
+		rc = child_take_down(d, f, table[i], linear, left);
 	while (!rc && i > 0) {
 		i--;
 		if (is_guest_entry(level, i))
 			rc = entry_put(d, f, level, table[i], left);
-		if (!work_left(left) && !rc && i > 0)
+		if (!work_left(left, table[i], i) && !rc && i > 0)
 			rc = -ERESTART;
 	}
 	if (!rc && level == 4)
@@ -129,10 +145,11 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left)
 		while (!rc && i < PT_ENTRIES) {
 			if (is_guest_entry(level, i))
 				rc = entry_get(d, f, level, &table[i], left);
-			if (!rc)
-				i++;
-			if (!work_left(left) && !rc && i < PT_ENTRIES)
+			if (rc)
+				break;
+			if (!work_left(left, table[i], i) && i + 1 < PT_ENTRIES)
 				rc = -ERESTART;
+			i++;
 		}
 		if (!rc && level == 4)
 			arch_root_install(d, table);
@@ -141,7 +158,7 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left)
 		partial_set(f, rc ? i : 0, error);
 	}
 	if (error) {
-		rc = table_retreat(d, f, left);
+		rc = table_retreat(d, f, true, left);
 		return rc ? rc : error;
 	}
 	if (!rc)
@@ -207,7 +224,7 @@ int table_drop(struct domain *d, mfn_t m, unsigned *left)
 	}
 	partial_set(f, PT_ENTRIES, 0);
 	__atomic_store_n(&f->type, (t & ~FTF_VALIDATED) | FTF_PARTIAL, __ATOMIC_RELEASE);
-	return table_retreat(d, f, left);
+	return table_retreat(d, f, true, left);
 }
 
 int table_take_down(struct domain *d, mfn_t m, unsigned *left)
@@ -217,7 +234,7 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left)
 	if (!frame_get(m, d))
 		return 0;
 	if (type_load(frame_of(m)) & FTF_PARTIAL)
-		rc = table_retreat(d, frame_of(m), left);
+		rc = table_retreat(d, frame_of(m), true, left);
 	frame_put(m);
 	return rc;
 }
@@ -303,7 +320,7 @@ static int unpin_locked(struct domain *d, mfn_t m, unsigned *left)
 		__atomic_fetch_and(&f->type, ~FTF_PINNED, __ATOMIC_RELAXED);
 		return table_drop(d, m, left);
 	}
-	return t & FTF_PARTIAL ? table_retreat(d, f, left) : -EINVAL;
+	return t & FTF_PARTIAL ? table_retreat(d, f, true, left) : -EINVAL;
 }
 
 int table_unpin(struct domain *d, mfn_t m)

@@ -68,6 +68,21 @@ void frame_unmap(const void *p)
 	c->window[((uint64_t)p >> PAGE_SHIFT) % WINDOW_FRAME_NR].users--;
 }
 
+uint64_t frame_read(mfn_t m, unsigned index)
+{
+	struct cpu *c = this_cpu();
+	unsigned i = mfn_x(m) % WINDOW_FRAME_NR;
+	const uint64_t *p = (const uint64_t *)window_va(c, i);
+	uint64_t word;
+
+	if (likely(c->window[i].mfn == mfn_x(m)))
+		return READ_ONCE(p[index]);
+	p = frame_map(m);
+	word = READ_ONCE(p[index]);
+	frame_unmap(p);
+	return word;
+}
+
 void windows_init(struct cpu *c)
 {
 	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++)
