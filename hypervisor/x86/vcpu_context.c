@@ -125,6 +125,8 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->ldt_base = gvaddr(ctx->ldt_base);
 	a->ldt_entries = (unsigned)ctx->ldt_ents;
 	a->ts = ctx->ctrlreg[0] & CR0_TS;
+	/* Linux asks for its secondary vCPUs' I/O privilege here */
+	a->iopl = (uint8_t)(ctx->user_regs.rflags >> 12 & 3);
 	/* addresses before DR7, which is judged with them; a refused value leaves its register as
 	 * it was */
 	for (unsigned i = 0; i < 8; i++)
@@ -201,6 +203,7 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx)
 	ctx->flags = VGCF_i387_valid | (a->user_mode ? 0 : VGCF_in_kernel) |
 		     (a->failsafe.mask_events ? VGCF_failsafe_disables_events : 0) |
 		     (a->syscall.mask_events ? VGCF_syscall_disables_events : 0);
+	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
 	ctx->user_regs.ds = a->ds;
 	ctx->user_regs.es = a->es;
 	ctx->user_regs.fs = a->fs;
