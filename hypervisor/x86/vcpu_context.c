@@ -112,6 +112,7 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 				   .mask_events = ctx->flags & VGCF_failsafe_disables_events };
 	a->syscall = (struct callback){ .rip = ctx->syscall_callback_eip,
 					.mask_events = ctx->flags & VGCF_syscall_disables_events };
+	a->iopl = ctx->user_regs.rflags >> 12 & 3; /* virtual: see emulate_priv.c */
 	a->kernel_sp = ctx->kernel_sp;
 	a->kernel_ss = ctx->kernel_ss;
 	a->fs_base = ctx->fs_base;
@@ -208,6 +209,7 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx)
 	ctx->user_regs.es = a->es;
 	ctx->user_regs.fs = a->fs;
 	ctx->user_regs.gs = a->gs;
+	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
 	if (!a->user_mode)
 		ctx->user_regs.cs &= (uint16_t)~3;
 	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));
