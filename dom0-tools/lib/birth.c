@@ -217,9 +217,10 @@ void tl_birth_erase(struct tl_ctx *ctx, uint32_t domid)
 		tl_store_rm(ctx->s, "%s", vm);
 	if (name && tl_store_num(ctx->s, DOMID_INVALID, "/tool/tl/name/%s", name) == domid)
 		tl_store_rm(ctx->s, "/tool/tl/name/%s", name);
-	tl_store_rm(ctx->s, "/local/domain/0/backend/console/%u", domid);
 	tl_store_rm(ctx->s, "/local/domain/%u", domid);
 	tl_store_rm(ctx->s, "/libxl/%u", domid);
+	/* Last: the console daemon watches this, and then finds the rest gone. */
+	tl_store_rm(ctx->s, "/local/domain/0/backend/console/%u", domid);
 	free(vm);
 	free(name);
 }

@@ -107,7 +107,7 @@ struct domain {
 	unsigned shutdown_code;
 	unsigned shutdown_latch; /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
 	bool shut_down;         /* and not resumed since: state may be DYING by now */
-	unsigned pause_count;   /* pauses a toolstack holds; a new domain has one */
+	unsigned pause_count;   /* pauses a toolstack holds */
 	unsigned pause_depth;   /* domain_pause() in force; a vCPU is created with as many */
 	unsigned destroy_step;  /* how far domain_destroy() has come */
 	port_t suspend_port;    /* its peer in dom0 is told of a suspend; 0: none */

@@ -114,7 +114,8 @@ int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, un
 }
 
 /* -- mmu_update
- * ------------------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* The table that the last request was about: referenced and mapped. */
 struct cursor {
@@ -159,9 +160,9 @@ static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
 
 static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val)
 {
-	struct pt_change change = {
-		.e = val, .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0
-	};
+	struct pt_change change = { .e = val,
+				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D
+										   : 0 };
 	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
 
 	if (type_load(at->f) & FTF_VALIDATED)
@@ -353,7 +354,7 @@ bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry)
 	    mfn_valid(pte_mfn(w.l1e))) {
 		*table = pte_mfn(w.l1e);
 		f = frame_of(*table);
-		is = f->owner == v->domain->id && type_load(f) & FTF_VALIDATED;
+		is = f->owner == v->domain->id && type_is_l1(type_load(f));
 	}
 	if (is)
 		*entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
@@ -369,8 +370,7 @@ struct store {
 	uint64_t *old, new_value;
 };
 
-static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned index,
-		       const struct store *s)
+static int store_apply(struct vcpu *v, uint64_t *slot, const struct store *s)
 {
 	struct pt_context c = {
 		.d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v
@@ -386,9 +386,9 @@ static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned
 	}
 	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
 		change.expect = &now;
-	else if (likely(type_level(type_load(f)) == 1))
+	else
 		return l1_set_plain(&c, slot, change.e);
-	return pt_entry_set(&c, f, slot, index, &change);
+	return l1_set(&c, slot, &change);
 }
 
 /* The table may have become something else since it was found: looked at again, under mm_lock. */
@@ -400,12 +400,12 @@ static int store_locked(struct vcpu *v, mfn_t m, unsigned index, const struct st
 
 	if (!f)
 		return -EFAULT;
-	if (!(type_load(f) & FTF_VALIDATED)) {
+	if (!type_is_l1(type_load(f))) {
 		ref_drop(f);
 		return -EFAULT;
 	}
 	table = frame_map(m);
-	rc = store_apply(v, f, &table[index], index, s);
+	rc = store_apply(v, &table[index], s);
 	frame_unmap(table);
 	ref_drop(f);
 	return rc;
@@ -430,7 +430,8 @@ int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, e
 }
 
 /* -- roots
- * ----------------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 int table_giveup_finish(struct vcpu *v)
 {

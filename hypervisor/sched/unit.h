@@ -86,7 +86,10 @@ uint64_t group_slice(const struct sched_group *g);
 void watchdogs_init(struct sched_group *g);
 void watchdogs_kill(struct sched_group *g);
 
-/* sched/sched.c: lock the run queue that a vCPU belongs to. */
+/* sched/sched.c: one attempt of schedule(). False if there is nothing to run: the CPU is marked
+ * idle. */
+bool schedule_round(struct cpu *cpu);
+/* Lock the run queue that a vCPU belongs to. */
 struct sched_cpu *unit_queue_lock(const struct vcpu *v);
 /* The vCPU may not run (there) any more: take it off the queue, or off its CPU. */
 void unit_reconsider(struct vcpu *v);

@@ -75,7 +75,7 @@ void vcpu_time_update(struct vcpu *v)
 		second_copy(v, &t);
 }
 
-int vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
+void vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
 {
 	struct vcpu_info *info = vcpu_info_get(v);
 	struct vcpu_time_info t;
@@ -83,10 +83,9 @@ int vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
 	clock_now(&t);
 	time_write(&info->time, &t);
 	vcpu_info_put(v, info);
-	if (at.a && copy_to_guest(at, &t, sizeof(t)))
-		return -EFAULT;
 	v->time_area = at;
-	return 0;
+	if (at.a)
+		(void)!copy_to_guest(at, &t, sizeof(t)); /* else when it is switched in */
 }
 
 /* -- wall clock -- */

@@ -39,7 +39,7 @@ static void reset(void)
 /* The entry is `pte`, apart from the global bit, which is the hypervisor's business. */
 static void entry_is(uint64_t pte, const char *name)
 {
-	is_hex(*entry & ~PTE_G, pte, name);
+	same(*entry & ~PTE_G, pte, name);
 }
 
 /* The assist exists for old kernels' sake; stores are emulated with and without it. */
@@ -108,12 +108,12 @@ static void test_xchg(void)
 
 	TRAP_TRY("xchgq %0, (%1)", : "+r"(old) : "r"(entry) : "memory");
 	not_trapped("xchg");
-	is_hex(old & ~PTE_G, kit_pte(page_a, PTE_DATA), "xchg: the old value comes back");
+	same(old & ~PTE_G, kit_pte(page_a, PTE_DATA), "xchg: the old value comes back");
 	entry_is(kit_pte(page_b, PTE_DATA), "xchg: the new entry");
 	old = kit_pte(kit_root_pfn, PTE_DATA);
 	TRAP_TRY("xchgq %0, (%1)", : "+r"(old) : "r"(entry) : "memory");
 	trapped(VEC_PF, 3, "xchg with a writable mapping of the root faults");
-	is_hex(old, kit_pte(kit_root_pfn, PTE_DATA), "and keeps the register");
+	same(old, kit_pte(kit_root_pfn, PTE_DATA), "and keeps the register");
 	reset();
 }
 
@@ -193,7 +193,7 @@ static void test_cmpxchg(void)
 	not_trapped("lock cmpxchg");
 	entry_is(kit_pte(page_b, PTE_DATA), "lock cmpxchg: the entry");
 	ok(!cmpxchg(good ^ 0x800, good, &seen), "lock cmpxchg with a wrong old value");
-	is_hex(seen & ~PTE_G, kit_pte(page_b, PTE_DATA), "gives the value there");
+	same(seen & ~PTE_G, kit_pte(page_b, PTE_DATA), "gives the value there");
 	entry_is(kit_pte(page_b, PTE_DATA), "and changes nothing");
 	reset();
 	good = *entry;

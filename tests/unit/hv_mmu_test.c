@@ -403,6 +403,8 @@ static void stores_to_tables_are_emulated(void **state)
 	assert_int_equal(set_pte(t.l[1], 4, pte(a, RO)), 0);
 	assert_true(is_table(v, l1_at));
 	assert_false(is_table(v, plain));
+	assert_int_equal(set_pte(t.l[1], 8, pte(t.l[2], RO)), 0);
+	assert_false(is_table(v, 0x8000)); /* an upper one */
 	assert_false(is_table(v, 0x5000));
 	assert_false(is_table(v, 0x123450000000));
 	e = pte(a, RW);
@@ -433,31 +435,6 @@ static void stores_to_tables_are_emulated(void **state)
 	assert_int_equal(store(v, plain, 8, PT_STORE, NULL, 0), -EFAULT);
 	assert_int_equal(store(v, 0x3004, 8, PT_STORE, NULL, 0), -EINVAL);
 	assert_int_equal(store(v, 0x3000, 0, PT_STORE, NULL, 0), -EINVAL);
-}
-
-/* A store that gives up a whole tree leaves the work to the vCPU's next operation. */
-static void emulated_store_leaves_long_work_for_later(void **state)
-{
-	struct tree t = running_tree(guest);
-	struct vcpu *v = guest->vcpu[0];
-	struct tree sub = tree_of(guest);
-	int rc;
-
-	for (unsigned i = 0; i < 512; i++)
-		at(sub.l[1])[i] = pte(sub.l[4], RO);
-	assert_int_equal(set_pte(t.l[1], 3, pte(t.l[4], RO)), 0);
-	hypercall_preempt_units = 10;
-	do
-		rc = store(v, 0x3008, 8, PT_STORE, NULL, pte(sub.l[3], TAB));
-	while (rc == -EAGAIN);
-	assert_int_equal(rc, 0);
-	assert_int_equal(type_count(sub.l[1]), 1);
-	assert_int_equal(store(v, 0x3008, 8, PT_STORE, NULL, 0), 0);
-	assert_int_not_equal(v->table_giveup, 0);
-	host_frames_check();
-	assert_int_equal(ext(MMUEXT_TLB_FLUSH_LOCAL, mfn(0), 0), 0);
-	assert_int_equal(v->table_giveup, 0);
-	assert_int_equal(type_count(sub.l[1]), 0);
 }
 
 static void walk_finds_the_entry(void **state)
@@ -497,7 +474,6 @@ int main(void)
 		T(flushes_of_mmuext_op),
 		T(pages_are_cleared_and_copied),
 		T(stores_to_tables_are_emulated),
-		T(emulated_store_leaves_long_work_for_later),
 		T(walk_finds_the_entry),
 	};
 

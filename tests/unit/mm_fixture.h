@@ -39,6 +39,7 @@
 #define TAB (PTE_P | PTE_RW | PTE_US)
 
 static struct domain *guest;
+static unsigned guest_grant_version = 1;
 static uint8_t arg_page[ARG_SIZE] __attribute__((aligned(16)));
 
 /* What a test of mm/ does without; real ones take the place when they are linked. */
@@ -102,7 +103,7 @@ static inline struct domain *domain_make(domid_t id, bool privileged)
 				   .max_grant_frames = 4,
 				   .max_maptrack_frames = 4,
 				   .max_evtchn_port = 127,
-				   .grant_version = 1 };
+				   .grant_version = id ? guest_grant_version : 1 };
 	struct domain *d;
 
 	assert_int_equal(domain_create(&p, &d), 0);
