@@ -18,7 +18,7 @@
 
 /* What decides about the references of an L1 entry, and of one above. */
 #define L1_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_CACHE)
-#define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT)
+#define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT | PTE_G)
 
 static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change)
 {
@@ -139,7 +139,7 @@ static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
 		return 0;
 	cursor_close(at);
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	at->m = m;
 	at->f = frame_of(m);
 	at->table = frame_map(m);
@@ -149,10 +149,8 @@ static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
 /* The target is no table: an ordinary store to a page of the owner. */
 static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
 {
-	int rc = type_get_writable(at->f);
-
-	if (rc)
-		return rc;
+	if (type_get_writable(at->f))
+		return -EINVAL;
 	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
 	type_put(at->f);
 	return 0;
@@ -250,7 +248,7 @@ int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val)
 		frame_unmap(at.table);
 		ref_drop(at.f);
 	} else {
-		rc = -EPERM;
+		rc = -EINVAL;
 	}
 	spin_unlock(&c->d->mm_lock);
 	return rc;
