@@ -19,10 +19,10 @@ struct domain;
  * per-CPU, nest (at least 8 deep) and must be closed before the CPU leaves ring 0 or opens a
  * preemption point. Mapping a frame that is in a window already is cheap. The frame must be RAM.
  */
-void *frame_map(mfn_t m) __must_check;
-void frame_unmap(const void *p);
+static inline void *frame_map(mfn_t m) __must_check;
+static inline void frame_unmap(const void *p);
 /* The 64-bit word `index` of a frame of RAM, read once; cheaper than a window around it. */
-uint64_t frame_read(mfn_t m, unsigned index);
+static inline uint64_t frame_read(mfn_t m, unsigned index);
 
 /*
  * Ring 0's own memory. `own_va` is where a frame appears while it belongs to ring 0: a fixed

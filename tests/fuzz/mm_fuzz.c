@@ -117,9 +117,14 @@ static void do_store(const struct step *s)
 	struct vcpu *v = current;
 	uint64_t old = entry_at(s);
 	gvaddr_t va = gvaddr(va_at(s->a, s->b) + index_at(s->d >> 9) * 8 + (s->d & 7));
+	mfn_t table = frame_at(s->c);
+	uint64_t entry;
 	int rc;
 
-	rc = pt_store_emulate(v, va, (s->d >> 3 & 15), s->kind & 0x80 ? PT_CMPXCHG : PT_STORE, &old,
+	/* the table is looked at again: a wrong one is refused */
+	if (!pt_store_target(v, va, &table, &entry) && !(s->kind & 0x40))
+		return;
+	rc = pt_store_emulate(v, table, va, (s->d >> 3 & 15), s->kind & 0x80 ? PT_CMPXCHG : PT_STORE, &old,
 			      entry_at(s));
 	assert_true(rc <= 0);
 }

@@ -371,48 +371,68 @@ static void pages_are_cleared_and_copied(void **state)
 
 /* -- emulated stores */
 
+static bool is_table(struct vcpu *v, uint64_t va)
+{
+	mfn_t table;
+	uint64_t entry;
+
+	return pt_store_target(v, gvaddr(va), &table, &entry);
+}
+
+static int store(struct vcpu *v, uint64_t va, unsigned bytes, enum pt_store_op op, uint64_t *old,
+		 uint64_t value)
+{
+	mfn_t table;
+	uint64_t entry;
+
+	if (!pt_store_target(v, gvaddr(va), &table, &entry))
+		return -EFAULT;
+	assert_int_equal(entry, at(table)[va % PAGE_SIZE / 8]);
+	return pt_store_emulate(v, table, gvaddr(va), bytes, op, old, value);
+}
+
 static void stores_to_tables_are_emulated(void **state)
 {
 	struct tree t = running_tree(guest);
 	struct vcpu *v = guest->vcpu[0];
 	mfn_t a = page_of(guest);
-	gvaddr_t l1_at = gvaddr(0x3000), plain = gvaddr(0x4000);
+	uint64_t l1_at = 0x3000, plain = 0x4000;
 	uint64_t old, e;
 
 	assert_int_equal(set_pte(t.l[1], 3, pte(t.l[1], RO)), 0);
 	assert_int_equal(set_pte(t.l[1], 4, pte(a, RO)), 0);
-	assert_true(pt_is_table_mapping(v, l1_at));
-	assert_false(pt_is_table_mapping(v, plain));
-	assert_false(pt_is_table_mapping(v, gvaddr(0x5000)));
-	assert_false(pt_is_table_mapping(v, gvaddr(0x123450000000)));
+	assert_true(is_table(v, l1_at));
+	assert_false(is_table(v, plain));
+	assert_false(is_table(v, 0x5000));
+	assert_false(is_table(v, 0x123450000000));
 	e = pte(a, RW);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 8, PT_STORE, NULL, e), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_STORE, NULL, e), 0);
 	assert_int_equal(at(t.l[1])[9], e | PTE_US);
 	assert_int_equal(type_count(a), 1);
 	/* one byte: drop the RW bit */
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 1, PT_STORE, NULL, RO | PTE_US),
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 1, PT_STORE, NULL, RO | PTE_US),
 			 0);
 	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US));
 	assert_int_equal(type_count(a), 0);
 	/* the upper half */
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9 + 4), 4, PT_STORE, NULL,
+	assert_int_equal(store(v, 0x3000 + 8 * 9 + 4, 4, PT_STORE, NULL,
 					  0x80000000),
 			 0);
 	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US) | 1ULL << 63);
 	/* compare and exchange: not equal, equal */
 	old = 5;
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 8, PT_CMPXCHG, &old, 0), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_CMPXCHG, &old, 0), 0);
 	assert_int_equal(old, pte(a, RO | PTE_US) | 1ULL << 63);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 8, PT_CMPXCHG, &old, 0), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_CMPXCHG, &old, 0), 0);
 	assert_int_equal(at(t.l[1])[9], 0);
 	/* refused: the table itself writable, another's frame, no table there, across entries */
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 3), 1, PT_STORE, NULL, TAB),
+	assert_int_equal(store(v, 0x3000 + 8 * 3, 1, PT_STORE, NULL, TAB),
 			 -EINVAL);
 	e = pte(page_of(dom0), RO);
-	assert_int_equal(pt_store_emulate(v, l1_at, 8, PT_STORE, NULL, e), -EPERM);
-	assert_int_equal(pt_store_emulate(v, plain, 8, PT_STORE, NULL, 0), -EFAULT);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3004), 8, PT_STORE, NULL, 0), -EINVAL);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000), 0, PT_STORE, NULL, 0), -EINVAL);
+	assert_int_equal(store(v, l1_at, 8, PT_STORE, NULL, e), -EPERM);
+	assert_int_equal(store(v, plain, 8, PT_STORE, NULL, 0), -EFAULT);
+	assert_int_equal(store(v, 0x3004, 8, PT_STORE, NULL, 0), -EINVAL);
+	assert_int_equal(store(v, 0x3000, 0, PT_STORE, NULL, 0), -EINVAL);
 }
 
 /* A store that gives up a whole tree leaves the work to the vCPU's next operation. */
@@ -428,11 +448,11 @@ static void emulated_store_leaves_long_work_for_later(void **state)
 	assert_int_equal(set_pte(t.l[1], 3, pte(t.l[4], RO)), 0);
 	hypercall_preempt_units = 10;
 	do
-		rc = pt_store_emulate(v, gvaddr(0x3008), 8, PT_STORE, NULL, pte(sub.l[3], TAB));
+		rc = store(v, 0x3008, 8, PT_STORE, NULL, pte(sub.l[3], TAB));
 	while (rc == -EAGAIN);
 	assert_int_equal(rc, 0);
 	assert_int_equal(type_count(sub.l[1]), 1);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3008), 8, PT_STORE, NULL, 0), 0);
+	assert_int_equal(store(v, 0x3008, 8, PT_STORE, NULL, 0), 0);
 	assert_int_not_equal(v->table_giveup, 0);
 	host_frames_check();
 	assert_int_equal(ext(MMUEXT_TLB_FLUSH_LOCAL, mfn(0), 0), 0);

@@ -240,6 +240,7 @@ void root_write(uint64_t cr3);
 void tlb_serve(void);
 bool guest_range_ok(uint64_t va, size_t n);
 void cpu_features_read(void);
+uint64_t cr4_of(const struct vcpu *v);
 void smap_patch(void);
 void idt_init(void);
 static inline void xcr0_write(uint64_t v)
