@@ -13,18 +13,23 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2)
 {
 	struct vcpu *v = current;
 	struct store s = { 0 };
-	uint64_t found;
+	uint64_t found, entry;
+	mfn_t table;
 	int rc;
 
-	if (!pt_is_table_mapping(v, gvaddr(cr2)) || insn_fetch(r, &s.insn) || !s.insn.has_modrm ||
-	    s.insn.mod == 3)
+	if (!pt_store_target(v, gvaddr(cr2), &table, &entry) || insn_fetch(r, &s.insn))
+		return false;
+	if (store_is_string(&s.insn) ? r->rdi != cr2 : !s.insn.has_modrm || s.insn.mod == 3)
 		return false;
 	s.bytes = store_bytes(&s.insn);
-	if (cr2 % s.bytes || copy_from_guest(&s.old, gvaddr(cr2), s.bytes) || !store_compute(&s, r))
+	s.old = entry >> cr2 % 8 * 8 & width_mask(s.bytes);
+	if (cr2 % s.bytes ||
+	    (store_is_copy(&s.insn) && copy_from_guest(&s.new_value, gvaddr(r->rsi), s.bytes)) ||
+	    !store_compute(&s, r))
 		return false;
 	found = s.old;
-	rc = pt_store_emulate(v, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG, &found,
-			      s.new_value);
+	rc = pt_store_emulate(v, table, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG,
+			      &found, s.new_value);
 	if (rc == -EAGAIN || rc == -ERESTART || (!rc && !s.plain && found != s.old))
 		return true; /* not done: the guest runs the instruction again */
 	if (rc)

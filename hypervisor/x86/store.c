@@ -12,14 +12,10 @@
 #define FLAG_AF     0x010u
 #define FLAG_ZF     0x040u
 #define FLAG_SF     0x080u
+#define FLAG_DF     0x400u
 #define FLAG_OF     0x800u
 
 enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
-
-static uint64_t width_mask(unsigned bytes)
-{
-	return bytes == 8 ? ~0ULL : (1ULL << (bytes * 8)) - 1;
-}
 
 static uint32_t result_flags(uint64_t v, unsigned bytes)
 {
@@ -133,12 +129,37 @@ unsigned store_bytes(const struct insn *i)
 	}
 }
 
+/* One element of movs or stos; what movs stores was fetched already. */
+static bool string_compute(struct store *s, const struct regs *r)
+{
+	s->plain = true;
+	if (!store_is_copy(&s->insn))
+		s->new_value = r->rax & width_mask(s->bytes);
+	return !s->insn.segment && !s->insn.addr32;
+}
+
+static void string_finish(const struct store *s, struct regs *r)
+{
+	uint64_t step = r->rflags & FLAG_DF ? -(uint64_t)s->bytes : s->bytes;
+
+	r->rdi += step;
+	if (store_is_copy(&s->insn))
+		r->rsi += step;
+	if (s->insn.rep && --r->rcx)
+		r->rip -= s->insn.length; /* more elements: the guest goes on with it */
+}
+
 bool store_compute(struct store *s, struct regs *r)
 {
 	const struct insn *i = &s->insn;
 	uint64_t reg = gpr_read(r, i, i->reg, s->bytes);
 
 	switch (i->opcode) {
+	case 0xa4:
+	case 0xa5:
+	case 0xaa:
+	case 0xab:
+		return string_compute(s, r);
 	case 0x88:
 	case 0x89:
 	case 0x0fc3:
@@ -205,6 +226,8 @@ void store_finish(struct store *s, struct regs *r)
 {
 	const struct insn *i = &s->insn;
 
+	if (store_is_string(i))
+		string_finish(s, r);
 	if (s->writes_reg)
 		gpr_write(r, i, i->reg, s->bytes, s->old);
 	if ((i->opcode & ~1) == 0x0fb0 && !(s->flags & FLAG_ZF))

@@ -156,6 +156,35 @@ static void test_failed(void)
 	all_free(t, 3, "failed pin");
 }
 
+/* Wrong entries that lead back to the table that holds them, or to its parent: going down must not
+ * go round. */
+static void test_wrong_links(void)
+{
+	unsigned long t[2];
+	static const uint64_t wrong[] = { PTE_PSE, PTE_PCD, PTE_RW };
+	char name[80];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++) {
+		t[0] = kit_page_alloc();
+		((uint64_t *)kit_page(t[0]))[9] = kit_pte(t[0], LINK | wrong[i]);
+		kit_page_protect(t[0], PTE_RO);
+		kit_snprintf(name, sizeof(name), "L%u: a link to itself with flag %lx is refused",
+			     level, wrong[i]);
+		is(pin(t[0]), KIT_ERRNO(EINVAL), name);
+		all_free(t, 1, name);
+	}
+	t[0] = kit_page_alloc();
+	t[1] = kit_page_alloc();
+	((uint64_t *)kit_page(t[0]))[9] = kit_pte(t[1], PTE_TABLE);
+	((uint64_t *)kit_page(t[1]))[9] = kit_pte(t[0], LINK);
+	((uint64_t *)kit_page(t[1]))[7] = kit_pte(t[1], LINK);
+	kit_page_protect(t[0], PTE_RO);
+	kit_page_protect(t[1], PTE_RO);
+	check(pin(t[0]), "pin a table whose child leads back to it");
+	check(unpin(t[0]), "unpin it, if it was pinned");
+	all_free(t, 2, "a ring of two levels");
+}
+
 /* A link that is made writable afterwards, by each way of changing an entry. */
 static void test_flip(void)
 {
@@ -190,6 +219,7 @@ void guest_main(void)
 	for (level = 2; level <= 4; level++) {
 		test_self();
 		test_flip();
+		test_wrong_links();
 		test_pair();
 		test_chain();
 		test_failed();

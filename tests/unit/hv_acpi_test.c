@@ -53,14 +53,14 @@ static void table(uint64_t at, const char *signature, uint32_t length)
 static void madt_fill(void)
 {
 	static const uint8_t entries[] = {
-		0, 8, 1, 0, 1, 0, 0, 0,			    /* CPU: ACPI id 1, APIC id 0 */
-		0, 8, 2, 2, 1, 0, 0, 0,			    /* ACPI id 2, APIC id 2 */
-		0, 8, 3, 4, 0, 0, 0, 0,			    /* not enabled */
-		9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, /* x2APIC id 256 */
-		9, 16, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, /* id 2 again */
-		1, 12, 5, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,  /* IO-APIC 5 */
-		2, 10, 0, 0, 2, 0, 0, 0, 0, 0,		    /* IRQ 0 is GSI 2 */
-		2, 10, 0, 9, 9, 0, 0, 0, 0x0f, 0,	    /* IRQ 9 level, low */
+		0, 8,  1, 0, 1, 0, 0,    0, /* CPU: ACPI id 1, APIC id 0 */
+		0, 8,  2, 2, 1, 0, 0,    0, /* ACPI id 2, APIC id 2 */
+		0, 8,  3, 4, 0, 0, 0,    0, /* not enabled */
+		9, 16, 0, 0, 0, 1, 0,    0,    1,    0, 0, 0, 9, 0, 0, 0, /* x2APIC id 256 */
+		9, 16, 0, 0, 2, 0, 0,    0,    1,    0, 0, 0, 2, 0, 0, 0, /* id 2 again */
+		1, 12, 5, 0, 0, 0, 0xc0, 0xfe, 0,    0, 0, 0,             /* IO-APIC 5 */
+		2, 10, 0, 0, 2, 0, 0,    0,    0,    0,                   /* IRQ 0 is GSI 2 */
+		2, 10, 0, 9, 9, 0, 0,    0,    0x0f, 0,                   /* IRQ 9 level, low */
 	};
 
 	put(MADT + 36, 0xfee00000, 4);
@@ -70,13 +70,13 @@ static void madt_fill(void)
 
 static void fadt_fill(void)
 {
-	put(FADT + 46, 9, 2);	      /* SCI */
-	put(FADT + 56, 0x600, 4);     /* PM1a event */
-	put(FADT + 64, 0x604, 4);     /* PM1a control */
-	put(FADT + 76, 0x608, 4);     /* PM timer */
+	put(FADT + 46, 9, 2);     /* SCI */
+	put(FADT + 56, 0x600, 4); /* PM1a event */
+	put(FADT + 64, 0x604, 4); /* PM1a control */
+	put(FADT + 76, 0x608, 4); /* PM timer */
 	put(FADT + 91, 4, 1);
 	put(FADT + 112, 1u << 10, 4); /* flags: reset register */
-	put(FADT + 116, 1, 1);	      /* port */
+	put(FADT + 116, 1, 1);        /* port */
 	put(FADT + 117, 8, 1);
 	put(FADT + 120, 0xcf9, 8);
 	put(FADT + 128, 6, 1);
@@ -201,12 +201,9 @@ static void test_find_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_whole_machine),
-		T(test_rsdt_when_old_or_xsdt_bad),
-		T(test_isa_irqs),
-		T(test_bad_table_is_passed_over),
-		T(test_unusable),
-		T(test_madt_entry_without_length_ends_it),
+		T(test_whole_machine), T(test_rsdt_when_old_or_xsdt_bad),
+		T(test_isa_irqs),      T(test_bad_table_is_passed_over),
+		T(test_unusable),      T(test_madt_entry_without_length_ends_it),
 		T(test_find_root),
 	};
 
