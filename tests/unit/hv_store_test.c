@@ -253,6 +253,41 @@ static void test_refused(void **state)
 			fail_msg("form %u is emulated", i);
 }
 
+static struct regs string_run(const uint8_t *bytes, struct regs r, struct store *s)
+{
+	assert_int_equal(insn_decode(bytes, INSN_MAX, &s->insn), 0);
+	s->bytes = store_bytes(&s->insn);
+	assert_true(store_compute(s, &r));
+	store_finish(s, &r);
+	return r;
+}
+
+static void test_strings(void **state)
+{
+	static const uint8_t rep_stosq[INSN_MAX] = { 0xf3, 0x48, 0xab }, movsd[INSN_MAX] = { 0xa5 };
+	struct regs r = {
+		.rax = 0x1234, .rcx = 2, .rdi = 0x100, .rsi = 0x200, .rip = 0x50, .rflags = 0x202
+	};
+	struct store s = { 0 };
+
+	r = string_run(rep_stosq, r, &s);
+	assert_int_equal(s.new_value, 0x1234);
+	assert_int_equal(r.rdi, 0x108);
+	assert_int_equal(r.rcx, 1);
+	assert_int_equal(r.rip, 0x50); /* once more */
+	r = string_run(rep_stosq, r, &s);
+	assert_int_equal(r.rcx, 0);
+	assert_int_equal(r.rip, 0x53);
+	s = (struct store){ .new_value = 0x77 };
+	r.rflags |= 0x400;
+	r = string_run(movsd, r, &s);
+	assert_int_equal(s.new_value, 0x77);
+	assert_int_equal(r.rdi, 0x10c);
+	assert_int_equal(r.rsi, 0x1fc);
+	assert_int_equal(r.rip, 0x54);
+	assert_int_equal(r.rcx, 0);
+}
+
 static int setup(void **state)
 {
 	code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
@@ -265,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_processor),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_strings),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
