@@ -11,8 +11,8 @@
 
 static int machphys_update(domid_t owner, uint64_t ptr, uint64_t gpfn)
 {
-	const struct domain *d = owner == current->domain->id ? current->domain :
-								domain_by_id(owner);
+	const struct domain *d =
+		owner == current->domain->id ? current->domain : domain_by_id(owner);
 	mfn_t m = maddr_to_mfn(maddr(ptr));
 
 	if (!d || !frame_get(m, d))

@@ -2,8 +2,8 @@
 /*
  * foreigndom of mmu_update and mmuext_op: low half the owner of mapped frames (FD), high half the
  * owner of the tables plus one (0: the caller). And the `done` count of a preempted array: the
- * restarted call has BATCH_RESUMED in its count and finds what went before at pdone, if the guest wants
- * it at all. A guest that sets the bit itself only starts its own count elsewhere.
+ * restarted call has BATCH_RESUMED in its count and finds what went before at pdone, if the guest
+ * wants it at all. A guest that sets the bit itself only starts its own count elsewhere.
  */
 #include "targets.h"
 

@@ -40,8 +40,8 @@ HYPERCALL(do_update_va_mapping)
 {
 	long rc = update_va(a1, a2, a3, DOMID_SELF);
 
-	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping, 3, a1, a2, a3) :
-				 rc;
+	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping, 3, a1, a2, a3)
+			       : rc;
 }
 
 HYPERCALL(do_update_va_mapping_otherdomain)
@@ -49,6 +49,6 @@ HYPERCALL(do_update_va_mapping_otherdomain)
 	long rc = update_va(a1, a2, a3, (uint16_t)a4);
 
 	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping_otherdomain, 4,
-						   a1, a2, a3, a4) :
-				 rc;
+						   a1, a2, a3, a4)
+			       : rc;
 }

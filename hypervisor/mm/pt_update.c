@@ -290,7 +290,8 @@ static inline int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
 	return 0;
 }
 
-static inline int va_entry_set(const struct pt_context *c, uint64_t va, const struct pt_change *change)
+static inline int va_entry_set(const struct pt_context *c, uint64_t va,
+			       const struct pt_change *change)
 {
 	unsigned index = va >> PAGE_SHIFT & 511;
 	uint64_t *table;

@@ -284,8 +284,8 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2)
 	if (cr2 % s.bytes || !store_compute(&s, r))
 		return false;
 	found = s.old;
-	rc = pt_store_emulate(v, table, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG, &found,
-			      s.new_value);
+	rc = pt_store_emulate(v, table, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG,
+			      &found, s.new_value);
 	if (rc == -EAGAIN || rc == -ERESTART || (!rc && !s.plain && found != s.old))
 		return true; /* not done: the guest runs the instruction again */
 	if (rc)

@@ -55,6 +55,8 @@ static bool addresses_ok(const struct vcpu_guest_context *ctx)
 		if (!is_canonical(ctx->trap_ctxt[i].address) ||
 		    is_hv_address(ctx->trap_ctxt[i].address))
 			return false;
+	if (!is_canonical(ctx->user_regs.rip) || is_hv_address(ctx->user_regs.rip))
+		return false;
 	return ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
 	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }

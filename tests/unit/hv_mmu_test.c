@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Page-table updates: mmu_update, update_va_mapping, mmuext_op, emulated stores; who may do what. */
+/* Page-table updates: mmu_update, update_va_mapping, mmuext_op, emulated stores; who may do what.
+ */
 #include "mm_fixture.h"
 
 /* A tree in use as the guest's root; its L1 maps va 0. */
@@ -132,8 +133,8 @@ static void only_dom0_reaches_other_domains(void **state)
 	/* the other domain's own tables */
 	other = running_tree(guest);
 	run_as(dom0);
-	assert_int_equal(update(ptr(other.l[1], 0, 0), pte(theirs, RW), foreign(guest->id, guest->id)),
-			 0);
+	assert_int_equal(
+		update(ptr(other.l[1], 0, 0), pte(theirs, RW), foreign(guest->id, guest->id)), 0);
 	assert_int_equal(type_count(theirs), 2);
 	assert_int_equal(update(ptr(own.l[1], 1, 0), 0, foreign(guest->id, guest->id)), -EPERM);
 	/* a foreign mapping keeps the page from becoming a table, and alive */
@@ -229,7 +230,8 @@ static void absent_entries_may_not_point_at_cached_memory(void **state)
 	l1tf_limit = FRAMES;
 	assert_int_equal(set_pte(t.l[1], 0, pte(mfn(100), 0)), -EINVAL);
 	assert_int_equal(set_pte(t.l[2], 1, pte(mfn(100), 0)), -EINVAL);
-	assert_int_equal(set_pte(t.l[1], 0, PTE_ADDR & ~(5ULL << 12)), 0); /* Linux's swap entries */
+	assert_int_equal(set_pte(t.l[1], 0, PTE_ADDR & ~(5ULL << 12)),
+			 0); /* Linux's swap entries */
 	assert_int_equal(set_pte(t.l[1], 0, PTE_D), 0);
 	l1tf_limit = 0;
 }
@@ -253,7 +255,8 @@ static void batch_stops_at_the_refused_request(void **state)
 		done = 4711;
 		arg_put(0, &done, sizeof(done));
 		assert_int_equal(
-			finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)), -EPERM);
+			finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)),
+			-EPERM);
 		memcpy(&done, arg_page, sizeof(done));
 		assert_int_equal(done, 70);
 		assert_int_equal(type_count(a), 69);
@@ -262,7 +265,8 @@ static void batch_stops_at_the_refused_request(void **state)
 	assert_int_equal(at(t.l[1])[71], 0);
 	/* over-long and empty ones */
 	assert_int_equal(do_mmu_update(ARG_VA, 0, 0, DOMID_SELF, 0, 0), 0);
-	assert_int_equal(do_mmu_update(ARG_VA + ARG_SIZE - 16, 0x7fffffff, 0, DOMID_SELF, 0, 0), -EFAULT);
+	assert_int_equal(do_mmu_update(ARG_VA + ARG_SIZE - 16, 0x7fffffff, 0, DOMID_SELF, 0, 0),
+			 -EFAULT);
 }
 
 /* A request is fetched once: a guest that rewrites it meanwhile changes nothing. */
@@ -313,7 +317,8 @@ static void update_va_mapping_and_flush(void **state)
 	assert_int_equal(do_update_va_mapping(0xffff800000000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(do_update_va_mapping(0x8000000000000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(
-		do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0), -EPERM);
+		do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0),
+		-EPERM);
 }
 
 /* Through a self-map the "L1 table" is an upper one: its own rules hold. */
@@ -410,14 +415,11 @@ static void stores_to_tables_are_emulated(void **state)
 	assert_int_equal(at(t.l[1])[9], e | PTE_US);
 	assert_int_equal(type_count(a), 1);
 	/* one byte: drop the RW bit */
-	assert_int_equal(store(v, 0x3000 + 8 * 9, 1, PT_STORE, NULL, RO | PTE_US),
-			 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 1, PT_STORE, NULL, RO | PTE_US), 0);
 	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US));
 	assert_int_equal(type_count(a), 0);
 	/* the upper half */
-	assert_int_equal(store(v, 0x3000 + 8 * 9 + 4, 4, PT_STORE, NULL,
-					  0x80000000),
-			 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9 + 4, 4, PT_STORE, NULL, 0x80000000), 0);
 	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US) | 1ULL << 63);
 	/* compare and exchange: not equal, equal */
 	old = 5;
@@ -426,8 +428,7 @@ static void stores_to_tables_are_emulated(void **state)
 	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_CMPXCHG, &old, 0), 0);
 	assert_int_equal(at(t.l[1])[9], 0);
 	/* refused: the table itself writable, another's frame, no table there, across entries */
-	assert_int_equal(store(v, 0x3000 + 8 * 3, 1, PT_STORE, NULL, TAB),
-			 -EINVAL);
+	assert_int_equal(store(v, 0x3000 + 8 * 3, 1, PT_STORE, NULL, TAB), -EINVAL);
 	e = pte(page_of(dom0), RO);
 	assert_int_equal(store(v, l1_at, 8, PT_STORE, NULL, e), -EPERM);
 	assert_int_equal(store(v, plain, 8, PT_STORE, NULL, 0), -EFAULT);
