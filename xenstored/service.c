@@ -114,6 +114,21 @@ static void notify_systemd(void)
 		close(fd);
 }
 
+void service_background(const struct options *o)
+{
+	int null;
+
+	if (o->foreground)
+		return;
+	if (!o->log_file)
+		log_open(LOG_TO_SYSLOG, NULL);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
 void service_ready(const struct options *o)
 {
 	if (o->output_pid && o->takeover_fd < 0) {
@@ -127,8 +142,7 @@ void service_ready(const struct options *o)
 		log_debug("nobody waits for the start");
 	close(waiting);
 	waiting = -1;
-	if (!o->log_file)
-		log_open(LOG_TO_SYSLOG, NULL);
+	service_background(o);
 }
 
 void service_end(const struct options *o)

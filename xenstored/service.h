@@ -12,6 +12,8 @@ int service_listen(const struct options *o);
 void service_pid_file(const struct options *o);
 /* Tell whoever waits (the starting process, systemd) that the store serves. */
 void service_ready(const struct options *o);
+/* Let go of the terminal or pipe: whoever started us may be reading our output to its end. */
+void service_background(const struct options *o);
 /* Remove what should not outlive the daemon. */
 void service_end(const struct options *o);
 

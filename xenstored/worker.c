@@ -21,6 +21,7 @@
 #include "control.h"
 #include "domain.h"
 #include "log.h"
+#include "service.h"
 
 /* One piece of input; and output beyond which a connection is not read. */
 #define PIECE     4096u
@@ -560,6 +561,7 @@ int worker_run(const struct options *o, const struct handover *h, struct held **
 	memset(&w, 0, sizeof(w));
 	if (worker_open(&w, o, h))
 		return WORKER_REFUSED;
+	service_background(o);
 	ready.id = w.m->last_open;
 	worker_tell(&w, &ready, 8);
 	while (!w.stop && !w.orphaned && !w.update)

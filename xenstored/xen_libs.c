@@ -52,6 +52,9 @@ int xen_open(void)
 	xen.call = xencall_open(NULL, 0);
 	if (!xen.evtchn || !xen.call)
 		return -errno;
+	/* xen_pending() takes ports until there are none, and must not wait for more. */
+	if (fcntl(xenevtchn_fd(xen.evtchn), F_SETFL, O_NONBLOCK))
+		return -errno;
 	xen.domctl = xencall_alloc_buffer(xen.call, sizeof(*xen.domctl));
 	xen.domctl_version = XEN_DOMCTL_INTERFACE_VERSION;
 	return xen.domctl ? 0 : -ENOMEM;

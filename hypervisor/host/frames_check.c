@@ -59,7 +59,8 @@ static void count_l1e(uint64_t n, uint64_t e)
 	if (!(e & PTE_RW))
 		return;
 	count[m].uses++;
-	expect(frame_type_of(frame_table[m].type) == FT_WRITABLE, n, "maps a non-writable frame RW");
+	expect(frame_type_of(frame_table[m].type) == FT_WRITABLE, n,
+	       "maps a non-writable frame RW");
 }
 
 static void count_upper(uint64_t n, unsigned level, uint64_t e)
@@ -95,7 +96,8 @@ static void count_table(uint64_t n)
 	for (unsigned i = 0; i < held; i++) {
 		if (!(table[i] & PTE_P) || (level == 4 && l4_index_is_hv(i)))
 			continue;
-		expect((table[i] & (PTE_US | PTE_G)) == PTE_US, n, "has an entry not in stored form");
+		expect((table[i] & (PTE_US | PTE_G)) == PTE_US, n,
+		       "has an entry not in stored form");
 		if (level == 1)
 			count_l1e(n, table[i]);
 		else

@@ -109,23 +109,17 @@ void host_guest_memory(void *base, uint64_t va, size_t size)
 
 /* -- the contract -- */
 
-void *frame_map(mfn_t m)
+void *host_frame_map(mfn_t m)
 {
 	CHECK(mfn_x(m) < host_frames);
 	this_cpu()->windows_open++;
 	return own_va(m);
 }
 
-void frame_unmap(const void *p)
+void host_frame_unmap(const void *p)
 {
 	CHECK(p && this_cpu()->windows_open);
 	this_cpu()->windows_open--;
-}
-
-uint64_t frame_read(mfn_t m, unsigned index)
-{
-	CHECK(mfn_x(m) < host_frames && index < 512);
-	return READ_ONCE(((uint64_t *)own_va(m))[index]);
 }
 
 int own_map(mfn_t first, unsigned long n)

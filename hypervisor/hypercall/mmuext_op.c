@@ -134,7 +134,7 @@ static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op
 
 static int ops_apply(struct vcpu *v, struct domain *d, gvaddr_t ops, unsigned count, unsigned *done)
 {
-	int rc = table_giveup_finish(v);
+	int rc = giveup_finish(v);
 
 	*done = 0;
 	while (!rc && *done < count) {
@@ -158,7 +158,7 @@ HYPERCALL(do_mmuext_op)
 	int rc = batch_begin(&p, a2, a3);
 
 	if (!rc)
-		rc = pt_targets_get(&t, (uint16_t)a4);
+		rc = pt_targets_get(&t, current, (uint16_t)a4);
 	if (rc)
 		return rc;
 	if (t.c.frames != t.c.io->id)

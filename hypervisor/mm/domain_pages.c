@@ -97,7 +97,8 @@ int domain_frames_assign(struct domain *d, mfn_t first, unsigned order)
 
 		frame_scrub(mfn_add(first, i));
 		m2p_set(mfn_add(first, i), M2P_INVALID);
-		f->type = 0;
+		/* most will be mapped writable: the allocator has flushed what was before */
+		f->type = FTF_TYPE(FT_WRITABLE);
 		f->partial = 0;
 		f->owner = d->id;
 	}

@@ -26,12 +26,12 @@ static bool absent_ok(uint64_t e)
 }
 
 /* -- L1
- * -------------------------------------------------------------------------------------------------------- */
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static bool frame_is_device(mfn_t m)
 {
-	return !mfn_valid(m) ||
-	       frame_table[index_nospec(mfn_x(m), frame_count)].owner == DOMID_IO;
+	return !mfn_valid(m) || frame_table[index_nospec(mfn_x(m), frame_count)].owner == DOMID_IO;
 }
 
 static bool frame_is_m2p(mfn_t m)
@@ -85,7 +85,8 @@ int l1e_get_special(const struct pt_context *c, uint64_t e)
 }
 
 /* -- L2..L4
- * ---------------------------------------------------------------------------------------------------- */
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* A table of the same level, seen through this entry as a table of the level below. */
 static int linear_get(struct domain *d, struct frame *f, unsigned level, uint64_t e)

@@ -3,8 +3,8 @@
  * Changing a domain's memory on request. A PV domain knows machine frames and keeps its own
  * pseudo-physical table; ours is the machine-to-physical table, written when frames are handed out.
  *
- * An extent either succeeds as a whole or leaves nothing behind, but for a decrease, whose frames go
- * one by one: a bad frame number ends it there.
+ * An extent either succeeds as a whole or leaves nothing behind, but for a decrease, whose frames
+ * go one by one: a bad frame number ends it there.
  */
 #include "hypercall.h"
 #include "memop.h"
@@ -82,7 +82,8 @@ int memop_decrease(struct domain *d, const struct xen_memory_reservation *r, uin
 }
 
 /* -- exchange
- * -------------------------------------------------------------------------------------------------- */
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /*
  * One chunk: as many extents of each side as make one of the larger side. Frames leave the domain
@@ -220,7 +221,8 @@ int memop_exchange_chunk(struct domain *d, const struct xen_memory_exchange *x, 
 }
 
 /* -- memory maps
- * ----------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------
+ */
 
 int memop_map_set(struct domain *d, const struct xen_memory_map *map)
 {

@@ -28,7 +28,7 @@
 
 static inline mfn_t pte_mfn(uint64_t e)
 {
-	return mfn((e & PTE_ADDR) >> PAGE_SHIFT);
+	return mfn(e << 12 >> 24);
 }
 static inline bool l4_index_is_hv(unsigned index)
 {
@@ -79,7 +79,8 @@ static inline bool ref_take(struct frame *f)
 	uint64_t r = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
 
 	do {
-		if (unlikely(!(r & FRAME_COUNT)))
+		/* free, or more references than can be counted */
+		if (unlikely((int32_t)r <= 0))
 			return false;
 	} while (unlikely(!__atomic_compare_exchange_n(&f->refs, &r, r + 1, false, __ATOMIC_ACQUIRE,
 						       __ATOMIC_RELAXED)));
@@ -118,7 +119,8 @@ static inline int type_get_writable(struct frame *f)
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
 
 	/* the type, no flag, and room in the count */
-	if (likely(t >> 31 == FTF_TYPE(FT_WRITABLE) >> 31) &&
+	if (likely((uint32_t)(t >> 32) == (uint32_t)(FTF_TYPE(FT_WRITABLE) >> 32)) &&
+	    likely((int32_t)t >= 0) &&
 	    likely(__atomic_compare_exchange_n(&f->type, &t, t + 1, false, __ATOMIC_ACQ_REL,
 					       __ATOMIC_RELAXED)))
 		return 0;

@@ -46,32 +46,54 @@ static void partial_set(struct frame *f, unsigned index, int error)
 	f->partial = (uint16_t)(index | (unsigned)-error << PARTIAL_ERRNO);
 }
 
-/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more. */
-static bool work_left(unsigned *left, uint64_t e, unsigned i)
+/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more.
+ */
+static inline bool work_left(unsigned *left, uint64_t e, unsigned i)
 {
 	if (*left && (e & PTE_P || i % 16 == 0))
 		--*left;
 	return *left;
 }
 
-static int entry_get(struct domain *d, struct frame *f, unsigned level, uint64_t *slot,
-		     unsigned *left)
+/* Take the references of entries *index.. of an L1 table. */
+static int l1_fill(struct domain *d, uint64_t *table, unsigned *index, unsigned *left)
 {
-	struct pt_context c = { .d = d, .frames = d->id, .io = d };
-	uint64_t e = READ_ONCE(*slot), was = e;
-	int rc = level == 1 ? l1e_get(&c, &e) : lne_get(d, f, level, &e, left);
+	const struct pt_context c = { .d = d, .frames = d->id, .io = d };
+	unsigned i = *index, work = *left;
+	int rc = 0;
 
-	if (!rc && e != was)
-		*slot = e;
+	while (i < PT_ENTRIES && !rc) {
+		uint64_t e = READ_ONCE(table[i]), was = e;
+
+		rc = e ? l1e_get(&c, &e) : 0;
+		if (unlikely(rc))
+			break;
+		if (e != was)
+			table[i] = e;
+		if (!work_left(&work, e, i++) && i < PT_ENTRIES)
+			rc = -ERESTART;
+	}
+	*index = i;
+	*left = work;
 	return rc;
 }
 
-static int entry_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsigned *left)
+/* Give those of entries ..*index back, downwards. */
+static int l1_drain(const uint64_t *table, unsigned *index, unsigned *left)
 {
-	if (level > 1)
-		return lne_put(d, f, level, e, left);
-	l1e_put(e);
-	return 0;
+	unsigned i = *index, work = *left;
+	int rc = 0;
+
+	while (i > 0 && !rc) {
+		uint64_t e = table[--i];
+
+		l1e_put(e);
+		if (!work_left(&work, e, i) && i > 0)
+			rc = -ERESTART;
+	}
+	*index = i;
+	*left = work;
+	return rc;
 }
 
 static bool is_guest_entry(unsigned level, unsigned i)
@@ -104,6 +126,48 @@ static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool l
 	return rc;
 }
 
+/* l1_fill() and l1_drain() for the levels above. */
+static int upper_fill(struct domain *d, struct frame *f, uint64_t *table, unsigned *index,
+		      unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), i = *index;
+	int rc = 0;
+
+	while (i < PT_ENTRIES && !rc) {
+		uint64_t e = READ_ONCE(table[i]), was = e;
+
+		if (is_guest_entry(level, i))
+			rc = lne_get(d, f, level, &e, left);
+		if (rc)
+			break;
+		if (e != was)
+			table[i] = e;
+		if (!work_left(left, e, i++) && i < PT_ENTRIES)
+			rc = -ERESTART;
+	}
+	*index = i;
+	return rc;
+}
+
+static int upper_drain(struct domain *d, struct frame *f, const uint64_t *table, unsigned *index,
+		       bool linear, unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), i = *index;
+	int rc = 0;
+
+	if (i < PT_ENTRIES && is_guest_entry(level, i))
+		rc = child_take_down(d, f, table[i], linear, left);
+	while (i > 0 && !rc) {
+		i--;
+		if (is_guest_entry(level, i))
+			rc = lne_put(d, f, level, table[i], left);
+		if (!work_left(left, table[i], i) && !rc && i > 0)
+			rc = -ERESTART;
+	}
+	*index = i;
+	return rc;
+}
+
 /* PARTIAL, downwards: give all references back, then the table's own use and reference. */
 static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigned *left)
 {
@@ -112,15 +176,7 @@ static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigne
 	mfn_t m = frame_mfn(f);
 	uint64_t *table = frame_map(m);
 
-	if (i < PT_ENTRIES && is_guest_entry(level, i))
-		rc = child_take_down(d, f, table[i], linear, left);
-	while (!rc && i > 0) {
-		i--;
-		if (is_guest_entry(level, i))
-			rc = entry_put(d, f, level, table[i], left);
-		if (!work_left(left, table[i], i) && !rc && i > 0)
-			rc = -ERESTART;
-	}
+	rc = level == 1 ? l1_drain(table, &i, left) : upper_drain(d, f, table, &i, linear, left);
 	if (!rc && level == 4)
 		memset(&table[HV_L4_FIRST], 0, (HV_L4_END - HV_L4_FIRST) * sizeof(*table));
 	frame_unmap(table);
@@ -142,15 +198,7 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left)
 
 	if (!error) {
 		table = frame_map(frame_mfn(f));
-		while (!rc && i < PT_ENTRIES) {
-			if (is_guest_entry(level, i))
-				rc = entry_get(d, f, level, &table[i], left);
-			if (rc)
-				break;
-			if (!work_left(left, table[i], i) && i + 1 < PT_ENTRIES)
-				rc = -ERESTART;
-			i++;
-		}
+		rc = level == 1 ? l1_fill(d, table, &i, left) : upper_fill(d, f, table, &i, left);
 		if (!rc && level == 4)
 			arch_root_install(d, table);
 		frame_unmap(table);
@@ -242,7 +290,8 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left)
 /* -- operations under no lock
  * ---------------------------------------------------------------------------------- */
 
-/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one. */
+/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one.
+ */
 static int step_end(struct domain *d, unsigned left, int rc)
 {
 	spin_unlock(&d->mm_lock);
@@ -310,7 +359,8 @@ int table_pin(struct domain *d, mfn_t m, unsigned level)
 	return step_end(d, left, rc);
 }
 
-/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so. */
+/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so.
+ */
 static int unpin_locked(struct domain *d, mfn_t m, unsigned *left)
 {
 	struct frame *f = frame_of(m);

@@ -169,7 +169,9 @@ static uint64_t scale(uint64_t value, uint64_t fixed_32_32)
 	return (uint64_t)((unsigned __int128)value * fixed_32_32 >> 32);
 }
 
-#define NS_AT_BOOT 1 /* not 0: guests take a record without a time for one that was never filled */
+#define NS_AT_BOOT                                                                    \
+	1 /* not 0: guests take a record without a time for one that was never filled \
+	   */
 
 uint64_t now_ns(void)
 {

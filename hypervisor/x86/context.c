@@ -161,6 +161,8 @@ static void unload(struct cpu *c)
 
 	if (!v)
 		return;
+	if (read_cr4() != cr4_of(NULL))
+		write_cr4(cr4_of(NULL));
 	s = frame_map(v->arch.state_mfn);
 	s->regs = *guest_regs();
 	fpu_save(v, s->fpu);
@@ -191,6 +193,8 @@ static void load(struct cpu *c, struct vcpu *v)
 	segments_load(v);
 	selectors_load(v);
 	debug_load(v);
+	if (cr4_of(v) != cr4_of(NULL))
+		write_cr4(cr4_of(v));
 	c->loaded = v;
 	v->arch.loaded_on = (int)c->id;
 }

@@ -145,6 +145,35 @@ static unsigned store_bytes(const struct insn *i)
 	}
 }
 
+static bool is_string(const struct insn *i)
+{
+	return i->opcode == 0xa4 || i->opcode == 0xa5 || i->opcode == 0xaa || i->opcode == 0xab;
+}
+
+/* One element of movs or stos; the fault was the store to (rdi). */
+static bool string_compute(struct store *s, const struct regs *r)
+{
+	s->plain = true;
+	s->new_value = r->rax & width_mask(s->bytes);
+	if (s->insn.opcode >= 0xaa)
+		return true;
+	s->new_value = 0;
+	return !s->insn.segment && !s->insn.addr32 &&
+	       !copy_from_guest(&s->new_value, gvaddr(r->rsi), s->bytes);
+}
+
+static void string_finish(const struct store *s, struct regs *r)
+{
+	uint64_t step = r->rflags & EFLAGS_DF ? -(uint64_t)s->bytes : s->bytes;
+
+	r->rdi += step;
+	if (s->insn.opcode < 0xaa)
+		r->rsi += step;
+	if (s->insn.rep && --r->rcx)
+		r->rip -=
+			s->insn.length; /* more elements: the guest goes on with the instruction */
+}
+
 /* Compute what the store leaves in memory. False: not a store that is emulated. */
 static bool store_compute(struct store *s, struct regs *r)
 {
@@ -152,6 +181,11 @@ static bool store_compute(struct store *s, struct regs *r)
 	uint64_t reg = gpr_read(r, i, i->reg, s->bytes);
 
 	switch (i->opcode) {
+	case 0xa4:
+	case 0xa5:
+	case 0xaa:
+	case 0xab:
+		return string_compute(s, r);
 	case 0x88:
 	case 0x89:
 	case 0x0fc3:
@@ -219,6 +253,8 @@ static void store_finish(struct store *s, struct regs *r)
 {
 	const struct insn *i = &s->insn;
 
+	if (is_string(i))
+		string_finish(s, r);
 	if (s->writes_reg)
 		gpr_write(r, i, i->reg, s->bytes, s->old);
 	if ((i->opcode & ~1) == 0x0fb0 && !(s->flags & FLAG_ZF))
@@ -235,18 +271,21 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2)
 {
 	struct vcpu *v = current;
 	struct store s = { 0 };
-	uint64_t found;
+	uint64_t found, entry;
+	mfn_t table;
 	int rc;
 
-	if (!pt_is_table_mapping(v, gvaddr(cr2)) || insn_fetch(r, &s.insn) || !s.insn.has_modrm ||
-	    s.insn.mod == 3)
+	if (!pt_store_target(v, gvaddr(cr2), &table, &entry) || insn_fetch(r, &s.insn))
+		return false;
+	if (is_string(&s.insn) ? r->rdi != cr2 : !s.insn.has_modrm || s.insn.mod == 3)
 		return false;
 	s.bytes = store_bytes(&s.insn);
-	if (cr2 % s.bytes || copy_from_guest(&s.old, gvaddr(cr2), s.bytes) || !store_compute(&s, r))
+	s.old = entry >> cr2 % 8 * 8 & width_mask(s.bytes);
+	if (cr2 % s.bytes || !store_compute(&s, r))
 		return false;
 	found = s.old;
-	rc = pt_store_emulate(v, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG, &found,
-			      s.new_value);
+	rc = pt_store_emulate(v, table, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG,
+			      &found, s.new_value);
 	if (rc == -EAGAIN || rc == -ERESTART || (!rc && !s.plain && found != s.old))
 		return true; /* not done: the guest runs the instruction again */
 	if (rc)

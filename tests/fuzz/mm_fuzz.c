@@ -38,8 +38,8 @@ static unsigned index_at(uint8_t i)
 
 static uint64_t entry_at(const struct step *s)
 {
-	static const uint64_t flags[] = { PTE_P,  PTE_RW,  PTE_US, PTE_PWT, PTE_PCD,	PTE_A,
-					  PTE_D,  PTE_PSE, PTE_G,  1 << 9,  1ULL << 63, 1ULL << 58 };
+	static const uint64_t flags[] = { PTE_P, PTE_RW,  PTE_US, PTE_PWT, PTE_PCD,    PTE_A,
+					  PTE_D, PTE_PSE, PTE_G,  1 << 9,  1ULL << 63, 1ULL << 58 };
 	uint64_t e = s->d & 0x4000 ? PTE_P : PTE_P | PTE_RW | PTE_US;
 
 	if (s->d & 0x8000)
@@ -53,8 +53,10 @@ static uint64_t entry_at(const struct step *s)
 
 static uint32_t foreign_at(uint16_t d)
 {
-	static const uint32_t who[] = { DOMID_SELF, DOMID_SELF, DOMID_SELF, 0, 1, DOMID_IO,
-					DOMID_XEN,  2u << 16 | 1, 1u << 16 | 1, 2u << 16, 7 };
+	static const uint32_t who[] = {
+		DOMID_SELF, DOMID_SELF,   DOMID_SELF,   0,        1, DOMID_IO,
+		DOMID_XEN,  2u << 16 | 1, 1u << 16 | 1, 2u << 16, 7
+	};
 
 	return who[d % ARRAY_SIZE(who)];
 }
@@ -80,12 +82,19 @@ static void do_update(const struct step *s)
 
 static void do_ext(const struct step *s)
 {
-	static const uint8_t cmds[] = { MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE,
-					MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE,
-					MMUEXT_UNPIN_TABLE,  MMUEXT_UNPIN_TABLE,
-					MMUEXT_NEW_BASEPTR,  MMUEXT_NEW_USER_BASEPTR,
-					MMUEXT_CLEAR_PAGE,   MMUEXT_COPY_PAGE,
-					MMUEXT_TLB_FLUSH_ALL, MMUEXT_INVLPG_MULTI, 63 };
+	static const uint8_t cmds[] = { MMUEXT_PIN_L1_TABLE,
+					MMUEXT_PIN_L2_TABLE,
+					MMUEXT_PIN_L3_TABLE,
+					MMUEXT_PIN_L4_TABLE,
+					MMUEXT_UNPIN_TABLE,
+					MMUEXT_UNPIN_TABLE,
+					MMUEXT_NEW_BASEPTR,
+					MMUEXT_NEW_USER_BASEPTR,
+					MMUEXT_CLEAR_PAGE,
+					MMUEXT_COPY_PAGE,
+					MMUEXT_TLB_FLUSH_ALL,
+					MMUEXT_INVLPG_MULTI,
+					63 };
 	struct mmuext_op op = { .cmd = cmds[s->b % ARRAY_SIZE(cmds)],
 				.arg1.mfn = mfn_x(frame_at(s->a)),
 				.arg2.src_mfn = mfn_x(frame_at(s->c)) };
@@ -117,10 +126,15 @@ static void do_store(const struct step *s)
 	struct vcpu *v = current;
 	uint64_t old = entry_at(s);
 	gvaddr_t va = gvaddr(va_at(s->a, s->b) + index_at(s->d >> 9) * 8 + (s->d & 7));
+	mfn_t table = frame_at(s->c);
+	uint64_t entry;
 	int rc;
 
-	rc = pt_store_emulate(v, va, (s->d >> 3 & 15), s->kind & 0x80 ? PT_CMPXCHG : PT_STORE, &old,
-			      entry_at(s));
+	/* the table is looked at again: a wrong one is refused */
+	if (!pt_store_target(v, va, &table, &entry) && !(s->kind & 0x40))
+		return;
+	rc = pt_store_emulate(v, table, va, (s->d >> 3 & 15),
+			      s->kind & 0x80 ? PT_CMPXCHG : PT_STORE, &old, entry_at(s));
 	assert_true(rc <= 0);
 }
 
@@ -162,9 +176,11 @@ static void do_exchange(const struct step *s)
 	unsigned in = s->b % 3, out = s->b / 3 % 3;
 	struct xen_memory_exchange x = {
 		.in = { .nr_extents = 1u << (out > in ? out - in : 0) << (s->c & 1),
-			.extent_order = in, .domid = DOMID_SELF },
+			.extent_order = in,
+			.domid = DOMID_SELF },
 		.out = { .nr_extents = 1u << (in > out ? in - out : 0) << (s->c & 1),
-			 .extent_order = out, .domid = DOMID_SELF },
+			 .extent_order = out,
+			 .domid = DOMID_SELF },
 	};
 
 	x.in.extent_start.p = (xen_pfn_t *)(ARG_VA + LIST);
@@ -220,7 +236,7 @@ static void do_evtchn(const struct step *s)
 static void step_run(const struct step *s)
 {
 	static void (*const kinds[])(const struct step *) = {
-		do_update, do_update, do_update, do_ext,     do_ext,	  do_va,
+		do_update, do_update, do_update,  do_ext,      do_ext,         do_va,
 		do_store,  do_evtchn, do_segdesc, do_exchange, do_reservation,
 	};
 	unsigned kind = s->kind & 0x1f;

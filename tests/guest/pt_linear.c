@@ -156,7 +156,8 @@ static void test_failed(void)
 	all_free(t, 3, "failed pin");
 }
 
-/* Wrong entries that lead back to the table that holds them, or to its parent: going down must not go round. */
+/* Wrong entries that lead back to the table that holds them, or to its parent: going down must not
+ * go round. */
 static void test_wrong_links(void)
 {
 	unsigned long t[2];
@@ -167,7 +168,8 @@ static void test_wrong_links(void)
 		t[0] = kit_page_alloc();
 		((uint64_t *)kit_page(t[0]))[9] = kit_pte(t[0], LINK | wrong[i]);
 		kit_page_protect(t[0], PTE_RO);
-		kit_snprintf(name, sizeof(name), "L%u: a link to itself with flag %lx is refused", level, wrong[i]);
+		kit_snprintf(name, sizeof(name), "L%u: a link to itself with flag %lx is refused",
+			     level, wrong[i]);
 		is(pin(t[0]), KIT_ERRNO(EINVAL), name);
 		all_free(t, 1, name);
 	}

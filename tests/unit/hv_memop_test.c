@@ -20,9 +20,9 @@ static void list_put(unsigned offset, unsigned i, uint64_t v)
 
 static struct xen_memory_reservation reservation(uint64_t n, unsigned order)
 {
-	struct xen_memory_reservation r = {
-		.nr_extents = n, .extent_order = order, .domid = DOMID_SELF
-	};
+	struct xen_memory_reservation r = { .nr_extents = n,
+					    .extent_order = order,
+					    .domid = DOMID_SELF };
 
 	r.extent_start.p = (xen_pfn_t *)(ARG_VA + LIST);
 	return r;
@@ -247,12 +247,14 @@ static void hostile_exchanges_are_refused(void **state)
 	struct xen_memory_exchange x;
 
 	assert_int_equal(exchange(2, 0, 1, 0, 0, &done), -EINVAL);
-	assert_int_equal(exchange(1, MEMOP_ORDER_MAX + 1, 1, MEMOP_ORDER_MAX + 1, 0, &done), -EINVAL);
+	assert_int_equal(exchange(1, MEMOP_ORDER_MAX + 1, 1, MEMOP_ORDER_MAX + 1, 0, &done),
+			 -EINVAL);
 	assert_int_equal(exchange(1, 60, 1, 60, 0, &done), -EINVAL);
 	memset(&x, 0xff, sizeof(x));
 	arg_put(0, &x, sizeof(x));
 	assert_int_equal(do_memory_op(XENMEM_exchange, ARG_VA, 0, 0, 0, 0), -EINVAL);
-	x = (struct xen_memory_exchange){ .in = reservation(4, 0), .out = reservation(4, 0),
+	x = (struct xen_memory_exchange){ .in = reservation(4, 0),
+					  .out = reservation(4, 0),
 					  .nr_exchanged = 5 };
 	arg_put(0, &x, sizeof(x));
 	assert_int_equal(do_memory_op(XENMEM_exchange, ARG_VA, 0, 0, 0, 0), -EINVAL);

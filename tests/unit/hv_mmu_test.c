@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Page-table updates: mmu_update, update_va_mapping, mmuext_op, emulated stores; who may do what. */
+/* Page-table updates: mmu_update, update_va_mapping, mmuext_op, emulated stores; who may do what.
+ */
 #include "mm_fixture.h"
 
 /* A tree in use as the guest's root; its L1 maps va 0. */
@@ -132,8 +133,8 @@ static void only_dom0_reaches_other_domains(void **state)
 	/* the other domain's own tables */
 	other = running_tree(guest);
 	run_as(dom0);
-	assert_int_equal(update(ptr(other.l[1], 0, 0), pte(theirs, RW), foreign(guest->id, guest->id)),
-			 0);
+	assert_int_equal(
+		update(ptr(other.l[1], 0, 0), pte(theirs, RW), foreign(guest->id, guest->id)), 0);
 	assert_int_equal(type_count(theirs), 2);
 	assert_int_equal(update(ptr(own.l[1], 1, 0), 0, foreign(guest->id, guest->id)), -EPERM);
 	/* a foreign mapping keeps the page from becoming a table, and alive */
@@ -229,7 +230,8 @@ static void absent_entries_may_not_point_at_cached_memory(void **state)
 	l1tf_limit = FRAMES;
 	assert_int_equal(set_pte(t.l[1], 0, pte(mfn(100), 0)), -EINVAL);
 	assert_int_equal(set_pte(t.l[2], 1, pte(mfn(100), 0)), -EINVAL);
-	assert_int_equal(set_pte(t.l[1], 0, PTE_ADDR & ~(5ULL << 12)), 0); /* Linux's swap entries */
+	assert_int_equal(set_pte(t.l[1], 0, PTE_ADDR & ~(5ULL << 12)),
+			 0); /* Linux's swap entries */
 	assert_int_equal(set_pte(t.l[1], 0, PTE_D), 0);
 	l1tf_limit = 0;
 }
@@ -253,7 +255,8 @@ static void batch_stops_at_the_refused_request(void **state)
 		done = 4711;
 		arg_put(0, &done, sizeof(done));
 		assert_int_equal(
-			finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)), -EPERM);
+			finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)),
+			-EPERM);
 		memcpy(&done, arg_page, sizeof(done));
 		assert_int_equal(done, 70);
 		assert_int_equal(type_count(a), 69);
@@ -262,7 +265,8 @@ static void batch_stops_at_the_refused_request(void **state)
 	assert_int_equal(at(t.l[1])[71], 0);
 	/* over-long and empty ones */
 	assert_int_equal(do_mmu_update(ARG_VA, 0, 0, DOMID_SELF, 0, 0), 0);
-	assert_int_equal(do_mmu_update(ARG_VA + ARG_SIZE - 16, 0x7fffffff, 0, DOMID_SELF, 0, 0), -EFAULT);
+	assert_int_equal(do_mmu_update(ARG_VA + ARG_SIZE - 16, 0x7fffffff, 0, DOMID_SELF, 0, 0),
+			 -EFAULT);
 }
 
 /* A request is fetched once: a guest that rewrites it meanwhile changes nothing. */
@@ -313,7 +317,8 @@ static void update_va_mapping_and_flush(void **state)
 	assert_int_equal(do_update_va_mapping(0xffff800000000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(do_update_va_mapping(0x8000000000000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(
-		do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0), -EPERM);
+		do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0),
+		-EPERM);
 }
 
 /* Through a self-map the "L1 table" is an upper one: its own rules hold. */
@@ -371,48 +376,64 @@ static void pages_are_cleared_and_copied(void **state)
 
 /* -- emulated stores */
 
+static bool is_table(struct vcpu *v, uint64_t va)
+{
+	mfn_t table;
+	uint64_t entry;
+
+	return pt_store_target(v, gvaddr(va), &table, &entry);
+}
+
+static int store(struct vcpu *v, uint64_t va, unsigned bytes, enum pt_store_op op, uint64_t *old,
+		 uint64_t value)
+{
+	mfn_t table;
+	uint64_t entry;
+
+	if (!pt_store_target(v, gvaddr(va), &table, &entry))
+		return -EFAULT;
+	assert_int_equal(entry, at(table)[va % PAGE_SIZE / 8]);
+	return pt_store_emulate(v, table, gvaddr(va), bytes, op, old, value);
+}
+
 static void stores_to_tables_are_emulated(void **state)
 {
 	struct tree t = running_tree(guest);
 	struct vcpu *v = guest->vcpu[0];
 	mfn_t a = page_of(guest);
-	gvaddr_t l1_at = gvaddr(0x3000), plain = gvaddr(0x4000);
+	uint64_t l1_at = 0x3000, plain = 0x4000;
 	uint64_t old, e;
 
 	assert_int_equal(set_pte(t.l[1], 3, pte(t.l[1], RO)), 0);
 	assert_int_equal(set_pte(t.l[1], 4, pte(a, RO)), 0);
-	assert_true(pt_is_table_mapping(v, l1_at));
-	assert_false(pt_is_table_mapping(v, plain));
-	assert_false(pt_is_table_mapping(v, gvaddr(0x5000)));
-	assert_false(pt_is_table_mapping(v, gvaddr(0x123450000000)));
+	assert_true(is_table(v, l1_at));
+	assert_false(is_table(v, plain));
+	assert_false(is_table(v, 0x5000));
+	assert_false(is_table(v, 0x123450000000));
 	e = pte(a, RW);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 8, PT_STORE, NULL, e), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_STORE, NULL, e), 0);
 	assert_int_equal(at(t.l[1])[9], e | PTE_US);
 	assert_int_equal(type_count(a), 1);
 	/* one byte: drop the RW bit */
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 1, PT_STORE, NULL, RO | PTE_US),
-			 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 1, PT_STORE, NULL, RO | PTE_US), 0);
 	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US));
 	assert_int_equal(type_count(a), 0);
 	/* the upper half */
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9 + 4), 4, PT_STORE, NULL,
-					  0x80000000),
-			 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9 + 4, 4, PT_STORE, NULL, 0x80000000), 0);
 	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US) | 1ULL << 63);
 	/* compare and exchange: not equal, equal */
 	old = 5;
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 8, PT_CMPXCHG, &old, 0), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_CMPXCHG, &old, 0), 0);
 	assert_int_equal(old, pte(a, RO | PTE_US) | 1ULL << 63);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 9), 8, PT_CMPXCHG, &old, 0), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_CMPXCHG, &old, 0), 0);
 	assert_int_equal(at(t.l[1])[9], 0);
 	/* refused: the table itself writable, another's frame, no table there, across entries */
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000 + 8 * 3), 1, PT_STORE, NULL, TAB),
-			 -EINVAL);
+	assert_int_equal(store(v, 0x3000 + 8 * 3, 1, PT_STORE, NULL, TAB), -EINVAL);
 	e = pte(page_of(dom0), RO);
-	assert_int_equal(pt_store_emulate(v, l1_at, 8, PT_STORE, NULL, e), -EPERM);
-	assert_int_equal(pt_store_emulate(v, plain, 8, PT_STORE, NULL, 0), -EFAULT);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3004), 8, PT_STORE, NULL, 0), -EINVAL);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3000), 0, PT_STORE, NULL, 0), -EINVAL);
+	assert_int_equal(store(v, l1_at, 8, PT_STORE, NULL, e), -EPERM);
+	assert_int_equal(store(v, plain, 8, PT_STORE, NULL, 0), -EFAULT);
+	assert_int_equal(store(v, 0x3004, 8, PT_STORE, NULL, 0), -EINVAL);
+	assert_int_equal(store(v, 0x3000, 0, PT_STORE, NULL, 0), -EINVAL);
 }
 
 /* A store that gives up a whole tree leaves the work to the vCPU's next operation. */
@@ -428,11 +449,11 @@ static void emulated_store_leaves_long_work_for_later(void **state)
 	assert_int_equal(set_pte(t.l[1], 3, pte(t.l[4], RO)), 0);
 	hypercall_preempt_units = 10;
 	do
-		rc = pt_store_emulate(v, gvaddr(0x3008), 8, PT_STORE, NULL, pte(sub.l[3], TAB));
+		rc = store(v, 0x3008, 8, PT_STORE, NULL, pte(sub.l[3], TAB));
 	while (rc == -EAGAIN);
 	assert_int_equal(rc, 0);
 	assert_int_equal(type_count(sub.l[1]), 1);
-	assert_int_equal(pt_store_emulate(v, gvaddr(0x3008), 8, PT_STORE, NULL, 0), 0);
+	assert_int_equal(store(v, 0x3008, 8, PT_STORE, NULL, 0), 0);
 	assert_int_not_equal(v->table_giveup, 0);
 	host_frames_check();
 	assert_int_equal(ext(MMUEXT_TLB_FLUSH_LOCAL, mfn(0), 0), 0);

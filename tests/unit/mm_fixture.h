@@ -269,10 +269,10 @@ static inline long finish(long rc)
 {
 	while (rc == -ERESTART) {
 		struct restart r = this_cpu()->restart;
-		hypercall_fn *fn = r.op == __HYPERVISOR_mmu_update	  ? do_mmu_update :
-				   r.op == __HYPERVISOR_mmuext_op	  ? do_mmuext_op :
-				   r.op == __HYPERVISOR_update_va_mapping ? do_update_va_mapping :
-									    do_memory_op;
+		hypercall_fn *fn = r.op == __HYPERVISOR_mmu_update          ? do_mmu_update
+				   : r.op == __HYPERVISOR_mmuext_op         ? do_mmuext_op
+				   : r.op == __HYPERVISOR_update_va_mapping ? do_update_va_mapping
+									    : do_memory_op;
 
 		restarts++;
 		host_frames_check();

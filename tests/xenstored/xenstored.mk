@@ -16,7 +16,7 @@ $(XST_B)/%_test: tests/xenstored/%_test.py $(XST_B)/xenstored-fake
 	printf '#!/bin/sh\nexec python3 %s\n' $< > $@
 	chmod +x $@
 
-CHECK_TESTS += $(XST_B)/crash_test
+CHECK_TESTS += $(XST_B)/crash_test $(XST_B)/model_test
 FORMAT_SRCS += $(wildcard tests/xenstored/*.[ch])
 
 -include $(wildcard $(XST_B)/*.d)
