@@ -52,10 +52,11 @@ static struct pirq *pirq_of(struct domain *d, unsigned pirq)
 	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
 }
 
+/* The privileged domain may map even the console's GSI, which it finds busy when it binds it. */
 static bool gsi_permitted(const struct domain *d, unsigned gsi)
 {
-	return irq_gsi_is_grantable(gsi) &&
-	       (d->privileged || (d->irq && bit_test(gsi, d->irq->permitted)));
+	return d->privileged ||
+	       (irq_gsi_is_grantable(gsi) && d->irq && bit_test(gsi, d->irq->permitted));
 }
 
 int irq_permission_set(struct domain *d, unsigned gsi, bool allow)
@@ -270,7 +271,7 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq)
 
 static int bind_check(const struct irq *irq, bool will_share)
 {
-	if (irq->bound_count == IRQ_SHARERS_MAX)
+	if (irq->own || irq->bound_count == IRQ_SHARERS_MAX)
 		return -EBUSY;
 	for (unsigned i = 0; i < irq->bound_count; i++)
 		if (!will_share || !irq->bound[i]->shares)

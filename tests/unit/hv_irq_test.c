@@ -174,8 +174,10 @@ static void test_console_line_is_ours(void **state)
 	int pirq = 4;
 
 	assert_int_equal(irq_own_gsi(4, false, false), 0);
-	assert_int_equal(pirq_map_gsi(&control, 4, &pirq), -EPERM);
-	assert_int_equal(pirq_bind(&vcpu0, 4, 5, true), -EPERM);
+	assert_int_equal(irq_gsi_setup(4, true, true), 0);
+	assert_false(host_pins[4].level);
+	assert_int_equal(pirq_map_gsi(&control, 4, &pirq), 0);
+	assert_int_equal(pirq_bind(&vcpu0, 4, 5, true), -EBUSY);
 	assert_int_equal(irq_permission_set(&other, 4, true), -EINVAL);
 	irq_interrupt(host_pins[4].vector);
 	assert_int_equal(raised[63], 1);
