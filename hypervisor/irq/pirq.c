@@ -28,6 +28,9 @@ static int table_ensure(struct domain *d)
 
 	if (d->irq)
 		return 0;
+	/* destruction sets the state, then takes the table away under pirq_lock */
+	if (READ_ONCE(d->state) >= DOM_DYING)
+		return -EINVAL;
 	t = heap_alloc(sizeof(*t) + count * sizeof(t->pirq[0]));
 	if (!t)
 		return -ENOMEM;
@@ -113,13 +116,14 @@ static struct pirq *mapping_of(struct domain *d, const struct irq *irq)
 static int map_gsi(struct domain *d, unsigned gsi, int *pirq)
 {
 	struct irq *irq = irq_of_gsi(gsi);
-	int number = *pirq < 0 ? (int)gsi : *pirq;
+	int ret, number = *pirq < 0 ? (int)gsi : *pirq;
 	struct pirq *p;
 
 	if (!irq)
 		return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
-	if (table_ensure(d))
-		return -ENOMEM;
+	ret = table_ensure(d);
+	if (ret)
+		return ret;
 	if (!gsi_permitted(d, gsi))
 		return -EPERM;
 	p = mapping_of(d, irq);
@@ -433,12 +437,11 @@ int pirq_unmap(struct domain *d, unsigned pirq)
 
 void irq_domain_destroy(struct domain *d)
 {
-	struct irq_domain *t = d->irq;
+	struct irq_domain *t;
 
-	if (!t)
-		return;
 	spin_lock(&pirq_lock);
-	for (unsigned i = 0; i < t->count; i++)
+	t = d->irq;
+	for (unsigned i = 0; t && i < t->count; i++)
 		if (t->pirq[i].irq)
 			unmap(d, &t->pirq[i]);
 	d->irq = NULL;

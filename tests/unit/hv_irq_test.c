@@ -279,6 +279,19 @@ static void test_vectors_run_out_cleanly(void **state)
 	assert_int_equal(pirq_unmap(&control, (unsigned)pirq), 0);
 }
 
+static void test_dying_domain_gets_nothing(void **state)
+{
+	int pirq = -1;
+
+	assert_int_equal(irq_permission_set(&other, 9, true), 0);
+	other.state = DOM_DYING;
+	irq_domain_destroy(&other);
+	assert_int_equal(pirq_map_gsi(&other, 9, &pirq), -EINVAL);
+	assert_int_equal(pirq_find_free(&other, &pirq), -EINVAL);
+	assert_null(other.irq);
+	other.state = DOM_CREATING;
+}
+
 static long physdev(unsigned cmd, void *arg, size_t size)
 {
 	host_guest_memory(arg, 0x1000, size);
@@ -346,6 +359,7 @@ int main(void)
 		T(test_physdev_as_linux_does),
 		T(test_physdev_of_a_guest),
 		T(test_console_line_is_ours),
+		T(test_dying_domain_gets_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
