@@ -7,6 +7,7 @@
  */
 #include <kit/evtchn.h>
 #include <kit/pt.h>
+#include <kit/smp.h>
 #include <kit/time.h>
 #include "probe.h"
 #include "tap.h"
@@ -16,17 +17,36 @@
 #define WINDOW    0xffffc00000000000UL
 #define NON_CANON 0x800000000000UL
 
-static uint64_t state;
-static unsigned long sandbox[SANDBOX], canary[CANARIES], calls_made, accepted;
-static uint64_t *args;    /* a page of arguments, the page behind it is not mapped */
+static unsigned long last_mfn; /* the machine-to-physical table's end */
+static unsigned long sandbox[SANDBOX], canary[CANARIES], count;
+
+/* What each vCPU has for itself: random numbers, a page of arguments with nothing mapped behind it,
+ * its tally. */
+static struct attacker {
+	uint64_t state, *args;
+	unsigned long calls, accepted;
+} attackers[KIT_SMP_MAX];
+
 static uint64_t *strange; /* a page that is mapped read-only */
+
+static struct attacker *self(void)
+{
+	return &attackers[kit_vcpu_id()];
+}
+
+static uint64_t *arguments(void)
+{
+	return self()->args;
+}
 
 static uint64_t rnd(void)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
+	uint64_t *state = &self()->state;
+
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
 }
 
 static unsigned int below(unsigned int n)
@@ -55,7 +75,7 @@ static uint64_t any_mfn(void)
 /* Not one of the guest's own frames outside the sandbox, which it may spoil by right. */
 static bool is_own(uint64_t mfn)
 {
-	unsigned long pfn = mfn < 0x100000 ? kit_pfn(mfn) : ~0UL;
+	unsigned long pfn = mfn <= last_mfn ? kit_pfn(mfn) : ~0UL;
 
 	if (pfn >= kit_start_info->nr_pages || kit_mfn(pfn) != mfn)
 		return false;
@@ -109,6 +129,8 @@ static uint64_t any_value(void)
 
 static void *any_pointer(void)
 {
+	uint64_t *args = arguments();
+
 	switch (below(12)) {
 	case 0:
 		return NULL;
@@ -131,6 +153,8 @@ static void *any_pointer(void)
 
 static void fill_args(void)
 {
+	uint64_t *args = arguments();
+
 	for (unsigned int i = 0; i < 64; i++)
 		args[i] = any_value();
 }
@@ -148,6 +172,8 @@ struct call {
 
 static void make_mmu_update(struct call *c)
 {
+	uint64_t *args = arguments();
+
 	for (unsigned int i = 0; i < 6; i++) {
 		args[2 * i] = sandbox_mfn() << PAGE_SHIFT | (rnd() & 0xff8) | below(4);
 		args[2 * i + 1] = any_pte();
@@ -160,6 +186,7 @@ static void make_mmu_update(struct call *c)
 
 static void make_mmuext(struct call *c)
 {
+	uint64_t *args = arguments();
 	static const unsigned char commands[] = { 0,  1,  2,  3,  0,  1,  2,  3,  4,
 						  4,  4,  6,  7,  8,  9,  10, 11, 12,
 						  14, 15, 16, 17, 18, 19, 20, 21, 99 };
@@ -188,6 +215,7 @@ static void make_va_mapping(struct call *c)
 
 static void make_memory_op(struct call *c)
 {
+	uint64_t *args = arguments();
 	struct xen_memory_reservation *r = (void *)args;
 	static const unsigned char commands[] = { 0, 1, 1,  1,  2,  3,  4,  5,
 						  6, 9, 10, 11, 12, 14, 25, 99 };
@@ -206,6 +234,8 @@ static void make_memory_op(struct call *c)
 
 static void make_event(struct call *c)
 {
+	uint64_t *args = arguments();
+
 	c->nr = __HYPERVISOR_event_channel_op;
 	c->a[0] = below(16);
 	if (c->a[0] == EVTCHNOP_init_control || c->a[0] == EVTCHNOP_reset)
@@ -216,6 +246,8 @@ static void make_event(struct call *c)
 
 static void make_grant(struct call *c)
 {
+	uint64_t *args = arguments();
+
 	c->nr = __HYPERVISOR_grant_table_op;
 	c->a[0] = below(14);
 	for (unsigned int i = 0; i < 24; i++)
@@ -266,6 +298,7 @@ static void make_segments(struct call *c)
 /* Calls with arguments that are wrong by construction: versions, commands, lengths. */
 static void make_malformed(struct call *c)
 {
+	uint64_t *args = arguments();
 	static const unsigned char numbers[] = { 7,  11, 16, 19, 27, 31, 34, 35, 36, 38,
 						 39, 40, 41, 43, 44, 47, 48, 50, 55 };
 
@@ -321,7 +354,8 @@ static void make(struct call *c)
 /* Several requests at once; their arguments are those of the last. */
 static void do_multicall(void)
 {
-	static struct multicall_entry entries[8];
+	uint64_t *args = arguments();
+	struct multicall_entry entries[8];
 	unsigned int n = below(ARRAY_SIZE(entries));
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -344,8 +378,10 @@ static bool verbose; /* option verbose=1: print each call before it is made */
 
 static void print_call(const struct call *c)
 {
-	kit_printf("# %lu: %u(%lx, %lx, %lx, %lx)\n", calls_made, c->nr, c->a[0], c->a[1], c->a[2],
-		   c->a[3]);
+	uint64_t *args = arguments();
+
+	kit_printf("# %lu: %u(%lx, %lx, %lx, %lx)\n", self()->calls, c->nr, c->a[0], c->a[1],
+		   c->a[2], c->a[3]);
 	if (c->a[0] == (uint64_t)args && c->a[1] < 8) {
 		for (unsigned int i = 0; i < 3 * c->a[1]; i++)
 			kit_printf("#   %lx\n", args[i]);
@@ -363,9 +399,9 @@ static void one_call(void)
 		if (verbose)
 			print_call(&c);
 		if (hypercall(c.nr, c.a[0], c.a[1], c.a[2], c.a[3], c.a[4]) >= 0)
-			accepted++;
+			self()->accepted++;
 	}
-	calls_made++;
+	self()->calls++;
 }
 
 static void ignore(struct trap_frame *f)
@@ -374,33 +410,43 @@ static void ignore(struct trap_frame *f)
 	hv_set_debugreg(7, 0);
 }
 
-static void setup(void)
+static void setup_canaries(void)
 {
-	char text[24];
-	unsigned long args_pfn, strange_pfn;
-
-	state = 0x5eed5eed5eedUL;
-	if (kit_option("seed", text, sizeof(text))) {
-		for (const char *p = text; *p; p++)
-			state = state * 31 + *p;
-	}
 	for (unsigned int i = 0; i < CANARIES; i++) {
 		canary[i] = kit_page_alloc();
 		for (unsigned int w = 0; w < 512; w++)
 			((uint64_t *)kit_page(canary[i]))[w] = canary[i] * 0x100000001UL + w;
 	}
+}
+
+static void setup_attacker(unsigned int vcpu)
+{
+	char *va = (char *)(WINDOW + 0x40000000UL + vcpu * 4 * PAGE_SIZE);
+	char text[24];
+
+	kit_map(va, kit_pte(kit_page_alloc(), PTE_DATA));
+	attackers[vcpu].args = (uint64_t *)va;
+	attackers[vcpu].state = 0x5eed5eed5eedUL + vcpu;
+	if (kit_option("seed", text, sizeof(text))) {
+		for (const char *p = text; *p; p++)
+			attackers[vcpu].state = attackers[vcpu].state * 31 + *p;
+	}
+}
+
+static void setup(void)
+{
+	last_mfn = hv_memory_op(XENMEM_maximum_ram_page, NULL);
+	setup_canaries();
 	for (unsigned int i = 0; i < SANDBOX; i++) {
 		sandbox[i] = kit_page_alloc();
 		if (i >= 8)
 			hv_update_va_mapping(kit_page(sandbox[i]),
 					     i & 1 ? 0 : kit_pte(sandbox[i], PTE_RO), UVMF_INVLPG);
 	}
-	args_pfn = kit_page_alloc();
-	strange_pfn = kit_page_alloc();
-	kit_map((void *)(WINDOW + 0x40000000UL), kit_pte(args_pfn, PTE_DATA));
-	kit_map((void *)(WINDOW + 0x40000000UL + 2 * PAGE_SIZE), kit_pte(strange_pfn, PTE_RO));
-	args = (void *)(WINDOW + 0x40000000UL);
+	for (unsigned int v = 0; v < KIT_SMP_MAX; v++)
+		setup_attacker(v);
 	strange = (void *)(WINDOW + 0x40000000UL + 2 * PAGE_SIZE);
+	kit_map(strange, kit_pte(kit_page_alloc(), PTE_RO));
 	kit_map((void *)WINDOW, 0);
 	kit_handlers[VEC_NMI] = ignore;
 	kit_handlers[VEC_DB] = ignore;
@@ -442,7 +488,7 @@ static void check_tables(void)
 
 	kit_page_protect(table, PTE_RO);
 	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(table), NULL), 0, "a frame can be pinned");
-	is(kit_page_protect(table, PTE_DATA), KIT_ERRNO(EBUSY), "and is guarded");
+	ok(kit_page_protect(table, PTE_DATA) < 0, "and is guarded");
 	is(kit_mmuext(MMUEXT_UNPIN_TABLE, kit_mfn(table), NULL), 0, "and unpinned");
 	is(kit_page_protect(table, PTE_DATA), 0, "and written again");
 	TRAP_TRY("movb $1, (%0)", ::"r"(kit_page(kit_root_pfn)) : "memory");
@@ -485,10 +531,41 @@ static void check_services(long version)
 	trapped(VEC_UD, 0, "traps arrive");
 }
 
+static void attack(void)
+{
+	for (unsigned long i = 0; i < count; i++)
+		one_call();
+}
+
+/* All vCPUs that the domain has take part. */
+static unsigned int start_others(void)
+{
+	unsigned int vcpus = 1;
+
+	while (vcpus < KIT_SMP_MAX && kit_vcpu_is_up(vcpus) == 0 &&
+	       kit_vcpu_start(vcpus, attack) == 0)
+		vcpus++;
+	return vcpus;
+}
+
+/* Random numbers can take a vCPU's timer, not its life: it ends by itself. */
+static void wait_for_others(unsigned int vcpus)
+{
+	unsigned int finished = 1;
+
+	for (unsigned int v = 1; v < vcpus; v++) {
+		kit_vcpu_wait_down(v, 60000000000UL);
+		finished += attackers[v].calls == count;
+		kit_printf("# vCPU %u: %lu calls, %lu accepted\n", v, attackers[v].calls,
+			   attackers[v].accepted);
+	}
+	is(finished, vcpus, "all vCPUs have finished");
+}
+
 void guest_main(void)
 {
-	unsigned long count;
 	long version = hv_xen_version(XENVER_version, NULL);
+	unsigned int vcpus;
 
 	kit_shared_init();
 	kit_traps_init();
@@ -497,10 +574,10 @@ void guest_main(void)
 	setup();
 	count = option_number("count", 20000);
 	verbose = option_number("verbose", 0);
-	for (unsigned long i = 0; i < count; i++)
-		one_call();
-	kit_printf("# %lu calls, %lu accepted\n", calls_made, accepted);
-	is(calls_made, count, "all calls came back");
+	vcpus = start_others();
+	attack();
+	kit_printf("# %lu calls, %lu accepted\n", self()->calls, self()->accepted);
+	wait_for_others(vcpus);
 	check_memory();
 	check_tables();
 	check_services(version);

@@ -314,8 +314,8 @@ static void vcpu_info_moves_to_a_guest_page(void **state)
 	vcpu_info_put(v, info);
 	assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
 	assert_int_equal(domain_frames_alloc(d, 0, 64, &table), 0);
-	assert_int_equal(vcpu_info_register(v, m, 4), -EINVAL);
-	assert_int_equal(vcpu_info_register(v, m, PAGE_SIZE - 56), -EINVAL);
+	assert_int_equal(vcpu_info_register(v, m, 4), -ENXIO);
+	assert_int_equal(vcpu_info_register(v, m, PAGE_SIZE - 56), -ENXIO);
 	assert_int_equal(vcpu_info_register(v, mfn(1), 0), -EINVAL);
 	assert_int_equal(table_pin(d, table, 1), 0);
 	assert_int_equal(vcpu_info_register(v, table, 0), -EINVAL);
