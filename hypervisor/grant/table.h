@@ -88,7 +88,7 @@ void granted_put(mfn_t frame, bool readonly);
 /* A free handle of d, marked busy: MAPTRACK_NONE if the limit or memory is reached. */
 uint32_t maptrack_get(struct domain *d, struct maptrack **out) __must_check;
 /* The mapping is made: others of the domain may find its handle. */
-void maptrack_publish(struct domain *d, struct maptrack *m, struct domain *granter);
+void maptrack_publish(struct maptrack *m, struct domain *granter);
 /* Give a busy handle back. */
 void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m);
 /* Mark the handle busy: NULL if there is no such mapping or it is busy. */
@@ -98,6 +98,7 @@ void maptrack_free(struct grant_table *gt);
 
 /* -- operations on the running domain's behalf; each returns a GNTST_* */
 
+/* Takes over the caller's reference to the granter on success. */
 int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter);
 
 /* Undoing up to UNMAP_BATCH mappings with one TLB flush between clearing entries and dropping pins.

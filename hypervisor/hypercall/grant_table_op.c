@@ -149,7 +149,8 @@ static long map_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
 			op.status = GNTST_bad_domain;
 		} else {
 			op.status = (int16_t)grant_map(&op, d);
-			domain_put(d);
+			if (op.status != GNTST_okay)
+				domain_put(d);
 		}
 		if (copy_to_guest(at, &op, sizeof(op)))
 			return -EFAULT;
