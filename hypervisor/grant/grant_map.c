@@ -44,7 +44,7 @@ static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m,
 	if (err)
 		return err == -EPERM ? GNTST_bad_page : GNTST_general_error;
 	m->table = (uint32_t)mfn_x(at.table);
-	m->index = (uint16_t)(at.index & 511);
+	m->index = (uint16_t)at.index;
 	m->host_addr = op->host_addr;
 	m->host = 1;
 	return GNTST_okay;

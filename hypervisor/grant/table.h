@@ -25,9 +25,9 @@ struct maptrack {
 	uint32_t table;         /* L1 table with the mapping's entry */
 	uint32_t frame;         /* the frame mapped */
 	grant_ref_t ref;        /* free handle: the next free one */
-	uint16_t index : 9;     /* of the entry in the table */
-	uint16_t host : 1, device : 1, readonly : 1;
-	uint16_t busy : 1; /* being undone by a vCPU */
+	uint16_t index;         /* of the entry in the table */
+	uint8_t host : 1, device : 1, readonly : 1;
+	bool busy; /* being undone by a vCPU */
 };
 #define MAPTRACK_PER_PAGE (PAGE_SIZE / sizeof(struct maptrack))
 #define MAPTRACK_NONE     UINT32_MAX
@@ -114,6 +114,12 @@ struct unmap_batch {
 		uint32_t handle;
 	} item[UNMAP_BATCH];
 };
+static inline void grant_unmap_init(struct unmap_batch *b, struct domain *mapper)
+{
+	b->mapper = mapper;
+	b->n = 0;
+	b->flush = false;
+}
 /* Undo the host and device mapping asked for; completed by unmap_finish(). */
 int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref *op);
 void grant_unmap_finish(struct unmap_batch *b);

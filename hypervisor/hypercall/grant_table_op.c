@@ -177,10 +177,11 @@ static int unmap_one(struct unmap_batch *b, gvaddr_t at)
 static long unmap_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
 {
 	const size_t size = sizeof(struct gnttab_unmap_grant_ref);
-	struct unmap_batch b = { .mapper = current->domain };
+	struct unmap_batch b;
 	unsigned i = 0;
 	int err = 0;
 
+	grant_unmap_init(&b, current->domain);
 	while (i < count && !err) {
 		err = unmap_one(&b, guest_at(array, i++, size));
 		if (b.n < UNMAP_BATCH && i < count && !err)

@@ -242,7 +242,7 @@ struct l1_place {
 	unsigned index;
 };
 /*
- * Make the entry e, which maps a frame of `owner`, where va `addr` of the running guest is mapped or
+ * Make the entry e, which maps a frame of `owner` write-back and for the guest's mode, where va `addr` of the running guest is mapped or
  * (is_pte) at machine address `addr`, and tell the place. The entry before it gives its references
  * back. 0, -EINVAL, -EFAULT (no L1 table in use there), -EPERM (frame not owner's), -EBUSY.
  */

@@ -32,22 +32,36 @@ static int place_find(const struct vcpu *v, uint64_t addr, bool is_pte, struct l
 	return place_frame(v->domain, at) ? 0 : -EINVAL;
 }
 
+/* Take the references of entry e: it is in the form that is stored, and maps RAM if anything. */
+static int entry_get(uint64_t e, const struct domain *owner)
+{
+	struct frame *f = frame_take(pte_mfn(e), owner->id);
+
+	if (unlikely(!f))
+		return -EPERM;
+	if (!(e & PTE_RW) || likely(!type_get_writable(f)))
+		return 0;
+	frame_put(pte_mfn(e));
+	return -EBUSY;
+}
+
 int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e,
 		 struct l1_place *at)
 {
-	struct pt_context c = { .d = v->domain, .frames = owner->id, .io = v->domain, .giver = v };
-	struct pt_change change = { .e = e };
+	struct spinlock *lock = &v->domain->mm_lock;
 	uint64_t *table;
 	int rc;
 
-	spin_lock(&c.d->mm_lock);
+	spin_lock(lock);
 	rc = place_find(v, addr, is_pte, at);
+	if (!rc)
+		rc = entry_get(e, owner);
 	if (!rc) {
 		table = frame_map(at->table);
-		rc = pt_entry_set(&c, frame_of(at->table), &table[at->index], at->index, &change);
+		l1e_put(__atomic_exchange_n(&table[at->index], e, __ATOMIC_SEQ_CST));
 		frame_unmap(table);
 	}
-	spin_unlock(&c.d->mm_lock);
+	spin_unlock(lock);
 	return rc;
 }
 
