@@ -124,6 +124,13 @@ static inline void grant_unmap_init(struct unmap_batch *b, struct domain *mapper
 int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref *op);
 void grant_unmap_finish(struct unmap_batch *b);
 
-int grant_copy(const struct gnttab_copy *op);
+/* The domain that the last copy's source (0) or destination (1) grant was of, with a reference: an
+ * array of copies mostly names one. Starts zeroed. */
+struct copy_peer {
+	struct domain *d;
+	domid_t id;
+};
+void copy_peer_put(struct copy_peer *peer);
+int grant_copy(const struct gnttab_copy *op, struct copy_peer peer[2]);
 
 #endif

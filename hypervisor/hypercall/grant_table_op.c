@@ -193,7 +193,7 @@ static long unmap_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
 	return err;
 }
 
-static long copy(unsigned cmd, gvaddr_t array, unsigned count)
+static long copy_array(unsigned cmd, gvaddr_t array, unsigned count, struct copy_peer peer[2])
 {
 	struct gnttab_copy op;
 	int16_t status;
@@ -205,12 +205,22 @@ static long copy(unsigned cmd, gvaddr_t array, unsigned count)
 			return array_restart(cmd, array, sizeof(op), i, count);
 		if (copy_from_guest(&op, at, sizeof(op)))
 			return -EFAULT;
-		status = (int16_t)grant_copy(&op);
+		status = (int16_t)grant_copy(&op, peer);
 		at.a += offsetof(struct gnttab_copy, status);
 		if (copy_to_guest(at, &status, sizeof(status)))
 			return -EFAULT;
 	}
 	return 0;
+}
+
+static long copy(unsigned cmd, gvaddr_t array, unsigned count)
+{
+	struct copy_peer peer[2] = { { NULL, 0 }, { NULL, 0 } };
+	long ret = copy_array(cmd, array, count, peer);
+
+	copy_peer_put(&peer[0]);
+	copy_peer_put(&peer[1]);
+	return ret;
 }
 
 static long (*const grant_ops[])(unsigned cmd, gvaddr_t array, unsigned count) = {
