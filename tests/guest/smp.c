@@ -242,7 +242,7 @@ static void test_clocks(void)
 	value("the second vCPU's clock starts", wait_for(&started[1], 1));
 	race_clock();
 	ok(rounds[0] > 0 && rounds[1] > 0, "two vCPUs read the clock");
-	ok(backwards < 5 * MS, "their system times are less than 5 ms apart");
+	ok(backwards < 100 * MS, "their system times are less than 100 ms apart");
 	kit_printf("# apart by up to %lu ns\n", backwards);
 	stop = 1;
 }
