@@ -16,6 +16,9 @@
 /* Room kept for the answers to one input. */
 #define ANSWERS_MAX 65536u
 
+/* A connection's slot is among this many from where its id hashes to. */
+#define SLOT_PROBES 256u
+
 struct record_head {
 	uint32_t len, answers_len;
 	uint16_t type, unused;
@@ -314,24 +317,31 @@ int journal_sync(struct journal *j)
 	return 0;
 }
 
+static struct journal_slot *slot_at(struct journal *j, uint32_t conn, uint32_t n)
+{
+	return &j->slot[(conn * 2654435761u + n) % JOURNAL_SLOTS];
+}
+
+struct journal_slot *journal_slot_find(struct journal *j, uint32_t conn)
+{
+	for (uint32_t n = 0; n < SLOT_PROBES; n++)
+		if (slot_at(j, conn, n)->conn == conn)
+			return slot_at(j, conn, n);
+	return NULL;
+}
+
 struct journal_slot *journal_slot_get(struct journal *j, uint32_t conn)
 {
-	struct journal_slot *free_slot = NULL;
-	uint32_t start = (conn * 2654435761u) % JOURNAL_SLOTS;
+	struct journal_slot *s = journal_slot_find(j, conn);
 
-	for (uint32_t n = 0; n < JOURNAL_SLOTS; n++) {
-		struct journal_slot *s = &j->slot[(start + n) % JOURNAL_SLOTS];
-
-		if (s->conn == conn)
-			return s;
-		if (!s->conn && !free_slot)
-			free_slot = s;
-	}
-	if (!free_slot)
-		return NULL;
-	free_slot->sent = free_slot->taken = 0;
-	__atomic_store_n(&free_slot->conn, conn, __ATOMIC_RELEASE);
-	return free_slot;
+	for (uint32_t n = 0; n < SLOT_PROBES && !s; n++)
+		if (!slot_at(j, conn, n)->conn)
+			s = slot_at(j, conn, n);
+	if (!s || s->conn == conn)
+		return s;
+	s->sent = s->taken = 0;
+	__atomic_store_n(&s->conn, conn, __ATOMIC_RELEASE);
+	return s;
 }
 
 void journal_slot_free(struct journal_slot *s)

@@ -124,7 +124,9 @@ bool journal_rotate(struct journal *j);
 void journal_covered(struct journal *j, uint64_t seq);
 /* Wait for the disk. Returns 0 or -errno. */
 int journal_sync(struct journal *j);
-/* The slot of a connection, made if need be; NULL when all are taken. */
+/* The slot of a connection, or NULL. */
+struct journal_slot *journal_slot_find(struct journal *j, uint32_t conn);
+/* The same, made if need be; NULL when all it could have are taken. */
 struct journal_slot *journal_slot_get(struct journal *j, uint32_t conn);
 void journal_slot_free(struct journal_slot *s);
 

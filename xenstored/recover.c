@@ -95,22 +95,29 @@ static int repair(struct worker *w, uint64_t *seq)
 
 static int load(struct worker *w, uint64_t *seq)
 {
+	int64_t start = now_ms();
 	int err;
 
 	w->m = fresh(w);
 	if (!w->m)
 		return -ENOMEM;
 	err = db_load(w->db_path, w->m, seq);
+	log_debug("database read in %lld ms", (long long)(now_ms() - start));
 	return err == -EIO ? repair(w, seq) : err;
 }
 
-/* Drop from a connection's output what is known to have been sent. */
+/*
+ * Drop from a connection's output what is known to have been sent. One without a slot has been
+ * closed, its record is still to come: nothing of its output is wanted.
+ */
 static void drop_sent(struct worker *w, struct conn *c)
 {
-	struct journal_slot *s = journal_slot_get(&w->j, c->id);
-	uint64_t sent = s && s->sent > c->out_base ? s->sent : c->out_base;
-	uint64_t n = sent > c->out_pos ? sent - c->out_pos : 0;
+	const struct journal_slot *s = journal_slot_find(&w->j, c->id);
+	uint64_t sent = s ? s->sent : UINT64_MAX, n;
 
+	if (sent < c->out_base)
+		sent = c->out_base;
+	n = sent > c->out_pos ? sent - c->out_pos : 0;
 	conn_sent(c, n < conn_queued(c) ? n : conn_queued(c));
 }
 
@@ -134,12 +141,15 @@ static bool replay_one(void *arg, const struct record *r)
 
 static int replay(struct worker *w, uint64_t seq)
 {
+	int64_t start = now_ms();
 	int err;
 
 	w->m->replaying = true;
 	log_mute(true);
 	err = journal_replay(&w->j, seq, replay_one, w);
 	log_mute(false);
+	log_debug("%llu records replayed in %lld ms", (unsigned long long)(w->j.next - 1 - seq),
+		  (long long)(now_ms() - start));
 	w->m->replaying = false;
 	if (err)
 		log_err("the journal is damaged after record %llu",

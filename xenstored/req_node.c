@@ -162,11 +162,11 @@ static struct perms *perms_inherit(struct request *r, const struct perms *parent
 static int may_grow(struct request *r, unsigned nodes, uint64_t bytes)
 {
 	struct domain *d = r->c->dom;
-	int64_t pending = r->v.tx ? r->v.tx->nodes : 0;
+	int64_t have = d->n_node + (r->v.tx ? r->v.tx->nodes : 0);
 
 	if (r->m->no_space)
 		return -ENOSPC;
-	if (nodes && !quota_allows(r->m, d, QUOTA_NODES, d->n_node + pending + nodes))
+	if (nodes && !quota_allows(r->m, d, QUOTA_NODES, (have > 0 ? have : 0) + nodes))
 		return -ENOSPC;
 	if (!quota_allows(r->m, d, QUOTA_MEMORY, d->bytes + bytes))
 		return -ENOSPC;

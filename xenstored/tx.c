@@ -233,6 +233,9 @@ static void tx_announce(struct machine *m, struct tx *tx)
 		struct tx_event *e = list_entry(l, struct tx_event, link);
 		struct node *n = tree_find(&m->tree, e->path, e->len);
 
+		/* Neither there before nor now: nothing has happened. */
+		if (!n && !tx_had(tx, e->path, e->len))
+			continue;
 		if (e->exact)
 			watch_fire_exact(m, e->path, e->len, e->before);
 		else

@@ -114,6 +114,9 @@ int view_remove(struct view *v, const struct path *p);
 /* Announce a change, now or at commit; `before` are the permissions before it, or NULL. */
 void view_announce(struct view *v, const struct path *p, struct perms *before);
 
+/* Whether the transaction touched this path and it existed at its start. */
+bool tx_had(struct tx *tx, const char *path, size_t len);
+
 /* For tx.c: a new entry, and keeping an old version (`removed`: the node itself goes). */
 struct tx_entry *tx_entry_new(struct tx *tx, const char *path, size_t len);
 void tx_event_add(struct tx *tx, const struct path *p, struct perms *before, bool exact);

@@ -42,6 +42,13 @@ static struct tx_entry *entry_find(struct tx *tx, const char *path, size_t len)
 	return e;
 }
 
+bool tx_had(struct tx *tx, const char *path, size_t len)
+{
+	const struct tx_entry *e = entry_find(tx, path, len);
+
+	return e && e->base_exists;
+}
+
 struct tx_entry *tx_entry_new(struct tx *tx, const char *path, size_t len)
 {
 	struct tx_entry *e = talloc_zero_size(tx, sizeof(*e) + len + 1);

@@ -70,4 +70,20 @@ extern void (*host_fetch_hook)(gvaddr_t src, size_t n);
 extern char host_serial[HOST_SERIAL_MAX];
 extern size_t host_serial_len;
 
+/* The IO-APIC's pins as last programmed, and interrupts acknowledged. */
+#define HOST_PINS 24
+struct host_pin {
+	uint8_t vector, cpu;
+	bool level, active_low, masked;
+};
+extern struct host_pin host_pins[HOST_PINS];
+extern unsigned host_irq_acks;
+
+/* The one PCI function, 00:05.0, its configuration space and MSI-X table (at BAR 1 + 0x40). */
+#define host_pci_dev sbdf(0, 0, 0x28)
+#define HOST_BAR     0xfebd0000ULL
+extern uint8_t host_pci_config[256];
+extern uint32_t host_msix_table[64];
+void host_pci_reset(void);
+
 #endif

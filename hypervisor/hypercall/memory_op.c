@@ -78,7 +78,7 @@ static long reservation_op(uint64_t cmd, gvaddr_t arg)
 		return (long)start;
 	rc = domain_named(r.domid, &d);
 	if (rc)
-		return rc;
+		return rc == -ESRCH ? (long)start : rc;
 	rc = extents_apply(d, &r, cmd, arg);
 	domain_put(d);
 	return rc;

@@ -10,13 +10,8 @@
 static int domain_named(domid_t id, struct domain **held, struct domain **out)
 {
 	struct domain *d;
-	int rc;
+	int rc = domain_find(id, &d);
 
-	if (id == DOMID_SELF || id == current->domain->id) {
-		*out = current->domain;
-		return 0;
-	}
-	rc = domain_find(id, &d);
 	if (rc)
 		return rc;
 	rc = domain_may_control(d);
@@ -36,6 +31,11 @@ static int frames_owner(struct pt_targets *t, domid_t id)
 		t->c.frames = id;
 		return id == DOMID_IO || current->domain->privileged ? 0 : -EPERM;
 	}
+	if (id == DOMID_SELF)
+		return 0;
+	/* who names himself as a foreigner is refused, as by stock Xen */
+	if (id == current->domain->id)
+		return -ESRCH;
 	rc = domain_named(id, &t->held[0], &t->c.io);
 	if (!rc)
 		t->c.frames = t->c.io->id;

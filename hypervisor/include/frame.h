@@ -212,8 +212,9 @@ struct guest_walk {
  * present. */
 int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out) __must_check;
 /*
- * For the page-fault path: the running domain's page table that va maps (read-only), and the entry
- * there as it stands. False if it maps none.
+ * For the page-fault path: the running domain's L1 table that va maps (read-only), and the entry
+ * there as it stands. False if it maps none. (Stores to upper tables are not emulated, as on stock
+ * Xen.)
  */
 bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry) __must_check;
 /*

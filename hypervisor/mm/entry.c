@@ -59,7 +59,7 @@ static int l1e_get_ram(const struct pt_context *c, uint64_t e)
 	int rc = 0;
 
 	if (!f)
-		return -EPERM;
+		return -EBUSY;
 	if (e & PTE_CACHE)
 		rc = uncached_note(c, f);
 	if (!rc && e & PTE_RW)
@@ -80,7 +80,7 @@ int l1e_get_special(const struct pt_context *c, uint64_t e)
 	if (frame_is_device(m))
 		return iomem_allowed(c->io, m, 1) ? 0 : -EPERM;
 	if (c->frames == DOMID_XEN)
-		return !(e & PTE_RW) && frame_is_m2p(m) ? 0 : -EPERM;
+		return !(e & PTE_RW) && frame_is_m2p(m) ? 0 : -EBUSY;
 	return l1e_get_ram(c, e);
 }
 
@@ -100,7 +100,7 @@ static int linear_get(struct domain *d, struct frame *f, unsigned level, uint64_
 	if (to == f)
 		return 0;
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	t = type_load(to);
 	if (type_level(t) != level || !(t & FTF_VALIDATED) || t & FTF_LINEAR_ENTRYS ||
 	    type_load(f) & FTF_LINEAR_USES || (t & FTF_LINEAR_USES) == FTF_LINEAR_USES) {
@@ -126,7 +126,7 @@ int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e, unsi
 
 	if (!(*e & PTE_P))
 		return absent_ok(*e) ? 0 : -EINVAL;
-	if (*e & (PTE_PSE | PTE_PCD | PTE_PWT))
+	if (*e & (PTE_PSE | PTE_PCD | PTE_PWT | PTE_G))
 		return -EINVAL;
 	if (in_use_as_level(m, level))
 		rc = linear_get(d, f, level, *e);

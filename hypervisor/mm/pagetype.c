@@ -108,7 +108,7 @@ int type_get_writable_slow(struct frame *f)
 			arch_spin_wait();
 			t = type_load(f);
 		} else if (t & FTF_COUNT) {
-			return -EINVAL;
+			return -EBUSY;
 		} else if (type_begin(f, t, FT_WRITABLE, 0)) {
 			return 0;
 		} else {

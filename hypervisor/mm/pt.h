@@ -60,7 +60,7 @@ static inline uint64_t tlb_stamp_full(uint32_t stamp)
 }
 /* Flush all CPUs that have not flushed everything since the stamp. */
 void tlb_flush_lagging(uint64_t stamp);
-/* A use as writable page that is not simply one more: 0, -EINVAL, -EBUSY. */
+/* A use as writable page that is not simply one more: 0, -EBUSY. */
 int type_get_writable_slow(struct frame *f) __must_check;
 /* Move a frame without uses to type t with one use, flushing what a former type left behind.
  * `flags` go with it. False: its type word was not `old` any more. */
@@ -113,7 +113,7 @@ static inline struct frame *frame_take(mfn_t m, domid_t id)
 	return NULL;
 }
 
-/* A use as writable page: 0, -EINVAL, -EBUSY. */
+/* A use as writable page: 0, -EBUSY (of another type). */
 static inline int type_get_writable(struct frame *f)
 {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);

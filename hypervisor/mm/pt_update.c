@@ -18,7 +18,7 @@
 
 /* What decides about the references of an L1 entry, and of one above. */
 #define L1_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_CACHE)
-#define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT)
+#define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT | PTE_G)
 
 static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change)
 {
@@ -139,7 +139,7 @@ static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
 		return 0;
 	cursor_close(at);
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	at->m = m;
 	at->f = frame_of(m);
 	at->table = frame_map(m);
@@ -149,10 +149,8 @@ static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
 /* The target is no table: an ordinary store to a page of the owner. */
 static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
 {
-	int rc = type_get_writable(at->f);
-
-	if (rc)
-		return rc;
+	if (type_get_writable(at->f))
+		return -EINVAL;
 	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
 	type_put(at->f);
 	return 0;
@@ -250,7 +248,7 @@ int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val)
 		frame_unmap(at.table);
 		ref_drop(at.f);
 	} else {
-		rc = -EPERM;
+		rc = -EINVAL;
 	}
 	spin_unlock(&c->d->mm_lock);
 	return rc;
@@ -349,15 +347,13 @@ bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry)
 	struct guest_walk w;
 	const struct frame *f;
 	bool is = false;
-	uint64_t t;
 
 	spin_lock(&v->domain->mm_lock);
 	if (!walk_locked(v, va.a, &w) && (w.l1e & (PTE_P | PTE_RW)) == PTE_P &&
 	    mfn_valid(pte_mfn(w.l1e))) {
 		*table = pte_mfn(w.l1e);
 		f = frame_of(*table);
-		t = type_load(f);
-		is = f->owner == v->domain->id && t & FTF_VALIDATED && frame_type_of(t) == FT_L1;
+		is = f->owner == v->domain->id && type_is_l1(type_load(f));
 	}
 	if (is)
 		*entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
@@ -373,8 +369,7 @@ struct store {
 	uint64_t *old, new_value;
 };
 
-static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned index,
-		       const struct store *s)
+static int store_apply(struct vcpu *v, uint64_t *slot, const struct store *s)
 {
 	struct pt_context c = {
 		.d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v
@@ -390,9 +385,9 @@ static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned
 	}
 	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
 		change.expect = &now;
-	else if (likely(type_level(type_load(f)) == 1))
+	else
 		return l1_set_plain(&c, slot, change.e);
-	return pt_entry_set(&c, f, slot, index, &change);
+	return l1_set(&c, slot, &change);
 }
 
 /* The table may have become something else since it was found: looked at again, under mm_lock. */
@@ -404,12 +399,12 @@ static int store_locked(struct vcpu *v, mfn_t m, unsigned index, const struct st
 
 	if (!f)
 		return -EFAULT;
-	if (!(type_load(f) & FTF_VALIDATED)) {
+	if (!type_is_l1(type_load(f))) {
 		ref_drop(f);
 		return -EFAULT;
 	}
 	table = frame_map(m);
-	rc = store_apply(v, f, &table[index], index, s);
+	rc = store_apply(v, &table[index], s);
 	frame_unmap(table);
 	ref_drop(f);
 	return rc;

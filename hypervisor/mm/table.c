@@ -251,7 +251,7 @@ int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left)
 	int rc;
 
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	rc = table_type_get(d, frame_of(m), level, left);
 	if (rc)
 		frame_put(m);
@@ -379,7 +379,7 @@ int table_unpin(struct domain *d, mfn_t m)
 	int rc;
 
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	spin_lock(&d->mm_lock);
 	rc = unpin_locked(d, m, &left);
 	rc = step_end(d, left, rc);

@@ -267,8 +267,10 @@ void arch_vcpu_sync(struct vcpu *v)
 			drop_here(v);
 		} else {
 			arch_cpu_kick((unsigned)cpu);
-			for (unsigned i = 0; i < 1000 && v->arch.loaded_on == cpu; i++)
+			for (unsigned i = 0; i < 1000 && v->arch.loaded_on == cpu; i++) {
+				context_serve(); /* that CPU may wait for what this one keeps */
 				arch_spin_wait();
+			}
 		}
 	}
 	__atomic_store_n(&v->arch.wanted, false, __ATOMIC_SEQ_CST);

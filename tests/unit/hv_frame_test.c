@@ -106,12 +106,12 @@ static void shown_pages(void **state)
 	uint64_t pages = guest->tot_pages, used = heap_pages_used();
 
 	assert_int_equal(ext(MMUEXT_PIN_L4_TABLE, t.l[4], 0), 0);
-	assert_int_equal(set_pte(t.l[1], 0, pte(m, RO)), -EPERM);
+	assert_int_equal(set_pte(t.l[1], 0, pte(m, RO)), -EBUSY);
 	frame_share(ro, guest, true);
 	frame_share(rw, guest, false);
 	assert_int_equal(guest->tot_pages, pages);
 	assert_int_equal(set_pte(t.l[1], 0, pte(m, RO)), 0);
-	assert_int_equal(set_pte(t.l[1], 1, pte(m, RW)), -EINVAL);
+	assert_int_equal(set_pte(t.l[1], 1, pte(m, RW)), -EBUSY);
 	assert_int_equal(set_pte(t.l[1], 1, pte(w, RW)), 0);
 	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, w, 0), -EINVAL);
 	assert_int_equal(domain_frame_release(guest, w), -EINVAL);
@@ -122,7 +122,7 @@ static void shown_pages(void **state)
 	/* still mapped: it stays until the mapping goes, but nobody gets a new one */
 	frame_unshare(rw);
 	assert_int_equal(heap_pages_used(), used - 1);
-	assert_int_equal(set_pte(t.l[1], 2, pte(w, RO)), -EPERM);
+	assert_int_equal(set_pte(t.l[1], 2, pte(w, RO)), -EBUSY);
 	host_frames_check();
 	assert_int_equal(set_pte(t.l[1], 1, 0), 0);
 	assert_int_equal(heap_pages_used(), used - 2);

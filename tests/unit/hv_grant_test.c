@@ -115,7 +115,7 @@ static void readonly_map_takes_no_writable_use(void **state)
 	struct gnttab_map_grant_ref op;
 
 	grant(REF, m, GTF_readonly);
-	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_bad_gntref);
+	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_general_error);
 	op = map_op(REF, VA, GNTMAP_host_map | GNTMAP_readonly);
 	assert_int_equal(op.status, GNTST_okay);
 	assert_int_equal(v1(REF)->flags & (GTF_reading | GTF_writing), GTF_reading);
@@ -133,27 +133,28 @@ static void refused_maps_leave_nothing(void **state)
 	run_as(guest);
 	assert_int_equal(ext(MMUEXT_PIN_L4_TABLE, t.l[4], 0), 0);
 	run_as(dom0);
-	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_bad_gntref); /* invalid */
+	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status,
+			 GNTST_general_error); /* invalid */
 	grant(REF, m, 0);
 	assert_int_equal(map_op(100000, VA, GNTMAP_host_map).status, GNTST_bad_gntref);
 	assert_int_equal(map_op(REF, VA, 0).status, GNTST_bad_gntref);
-	assert_int_equal(map_op(REF, VA + 1, GNTMAP_host_map).status, GNTST_bad_virt_addr);
-	assert_int_equal(map_op(REF, 1ull << 45, GNTMAP_host_map).status, GNTST_bad_virt_addr);
+	assert_int_equal(map_op(REF, VA + 1, GNTMAP_host_map).status, GNTST_general_error);
+	assert_int_equal(map_op(REF, 1ull << 45, GNTMAP_host_map).status, GNTST_general_error);
 	assert_int_equal(
 		map_op(REF, ptr(tree.l[1], 1, 4), GNTMAP_host_map | GNTMAP_contains_pte).status,
-		GNTST_bad_virt_addr);
+		GNTST_general_error);
 	/* entries that are not in an L1 table of the mapper */
 	assert_int_equal(
 		map_op(REF, ptr(tree.l[2], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
-		GNTST_bad_virt_addr);
+		GNTST_general_error);
 	assert_int_equal(
 		map_op(REF, ptr(t.l[1], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
-		GNTST_bad_virt_addr);
+		GNTST_general_error);
 	assert_int_equal(map_op(REF, ptr(mine, 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
-			 GNTST_bad_virt_addr);
+			 GNTST_general_error);
 	assert_unused(REF, m);
 	v1(REF)->domid = 3;
-	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_bad_gntref);
+	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_general_error);
 	/* not the granter's memory: somebody else's, device registers, no such frame */
 	grant(REF, mine, 0);
 	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_bad_page);
@@ -181,8 +182,8 @@ static void unmap_checks_handle_and_place(void **state)
 	op = map_op(REF, VA, GNTMAP_host_map);
 	assert_int_equal(unmap_op(op.handle + 1, VA, 0), GNTST_bad_handle);
 	assert_int_equal(unmap_op(~0u, VA, 0), GNTST_bad_handle);
-	assert_int_equal(unmap_op(op.handle, VA + PAGE_SIZE, 0), GNTST_bad_virt_addr);
-	assert_int_equal(unmap_op(op.handle, 0, op.dev_bus_addr), GNTST_bad_dev_addr);
+	assert_int_equal(unmap_op(op.handle, VA + PAGE_SIZE, 0), GNTST_general_error);
+	assert_int_equal(unmap_op(op.handle, 0, op.dev_bus_addr), GNTST_general_error);
 	assert_int_equal(ref_count(m), 2);
 	assert_int_equal(unmap_op(op.handle, VA, 0), GNTST_okay);
 	assert_int_equal(unmap_op(op.handle, VA, 0), GNTST_bad_handle);
@@ -400,7 +401,7 @@ static void copy_limits_and_refusals(void **state)
 	op = copy_args(0, 0, 8);
 	op.source.u.gmfn = mfn_x(mine);
 	dest_ref(&op, REF); /* read-only */
-	assert_int_equal(copy_op(op), GNTST_bad_gntref);
+	assert_int_equal(copy_op(op), GNTST_general_error);
 	op = copy_args(0, 0, 8);
 	op.source.u.gmfn = mfn_x(theirs);
 	op.dest.u.gmfn = mfn_x(mine);
@@ -410,7 +411,7 @@ static void copy_limits_and_refusals(void **state)
 	op.dest.u.gmfn = mfn_x(tree.l[1]); /* a page table in use */
 	op.source.domid = DOMID_SELF;
 	op.source.u.gmfn = mfn_x(mine);
-	assert_int_equal(copy_op(op), GNTST_bad_page);
+	assert_int_equal(copy_op(op), GNTST_general_error);
 	source_ref(&op, REF);
 	op.source.domid = 77;
 	assert_int_equal(copy_op(op), GNTST_bad_domain);
@@ -486,7 +487,7 @@ static void v2_status_and_whole_pages(void **state)
 	assert_int_equal(unmap_op(op.handle, VA, 0), GNTST_okay);
 	assert_int_equal(guest->grant->status[0][REF], 0);
 	v2(REF)->hdr.flags = GTF_transitive;
-	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_bad_gntref);
+	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_general_error);
 	assert_int_equal(guest->grant->status[0][REF], 0);
 }
 
@@ -500,7 +501,7 @@ static void v2_sub_pages_are_for_copies_within_them(void **state)
 	v2(REF)->sub_page.page_off = 100;
 	v2(REF)->sub_page.length = 50;
 	v2(REF)->hdr.flags = GTF_permit_access | GTF_sub_page;
-	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_bad_gntref);
+	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_general_error);
 	op.dest.u.gmfn = mfn_x(mine);
 	source_ref(&op, REF);
 	assert_int_equal(copy_op(op), GNTST_okay);
@@ -510,7 +511,7 @@ static void v2_sub_pages_are_for_copies_within_them(void **state)
 	op.source.offset = 99;
 	assert_int_equal(copy_op(op), GNTST_general_error);
 	v2(REF)->sub_page.page_off = 4090;
-	assert_int_equal(copy_op(op), GNTST_bad_gntref);
+	assert_int_equal(copy_op(op), GNTST_general_error);
 	assert_int_equal(guest->grant->pinned, 0);
 	assert_int_equal(guest->grant->status[0][REF], 0);
 	assert_int_equal(ref_count(m), 1);

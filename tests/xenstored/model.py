@@ -259,5 +259,6 @@ class Store:
                     node.perms, node.access = mine.perms, now
         for path, exact, before in tx.events:
             after = self.tree[path].perms if path in self.tree else None
-            self.announce(path, before, after, exact)
+            if after or path in tx.existed:
+                self.announce(path, before, after, exact)
         return b"OK\0"

@@ -78,7 +78,7 @@ class Run:
 
     def step(self):
         p = self.rng.choice(self.pairs)
-        tx = self.rng.choice([0] + p.txs * 2) if p.txs else 0
+        tx = self.rng.choice((p.txs if STOCK else [0] + p.txs * 2) or [0])
         kinds = ["read", "write", "write", "mkdir", "rm", "directory", "get_perms", "set_perms",
                  "watch", "unwatch", "begin", "end"]
         getattr(self, "do_" + self.rng.choice(kinds))(p, tx)

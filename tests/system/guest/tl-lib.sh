@@ -15,9 +15,11 @@ tl_start() {
 	ip link set br0 up
 }
 
-# Everything that a guest could leave behind.
+# Everything that a guest could leave behind. The directories that hold guests' nodes come with the first
+# guest and stay.
 host_state() {
-	xenstore-ls -f / | grep -v '^/local/domain/0/memory\|^/tool/xenstored'
+	xenstore-ls -f / | grep -v '^/local/domain/0/memory\|^/tool/xenstored' |
+		grep -v -E '^/(tool/tl(/name)?|vm|libxl|local/domain/0/backend(/(vbd|vif|console))?) = ""'
 	ls /sys/class/net /sys/bus/xen-backend/devices
 	cat /sys/block/loop*/loop/backing_file 2>/dev/null
 	tl list --json | grep -c domid

@@ -3,7 +3,7 @@
 # A stock kernel as a guest of tl: life, devices, console, on_* actions, and nothing left behind.
 
 . /tests/tl-lib.sh
-plan 40
+plan 41
 tl_start
 truncate -s 16M /tmp/disk.img
 truncate -s 4M /tmp/second.img
