@@ -51,7 +51,7 @@ static void leaf1(const struct vcpu *v, uint32_t r[4])
 	r[C] = (r[C] & ~LEAF1_C_HIDE) | BIT(31);
 	if (!cpu_has.xsave)
 		r[C] &= ~(BIT(12) | BIT(26) | BIT(28) | BIT(29));
-	else if (v->arch.cr4 & CR4_OSXSAVE)
+	else
 		r[C] |= BIT(27);
 	r[D] &= ~LEAF1_D_HIDE;
 }

@@ -81,6 +81,22 @@ static void __init pic_disable(void)
 	}
 }
 
+/* What dom0 cannot have: interrupt controllers, their clock, the PIT, the console line. */
+static void __init resources_reserve(void)
+{
+	static const struct {
+		uint16_t first, count;
+	} ports[] = { { 0x20, 2 }, { 0xa0, 2 }, { 0x40, 4 } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
+		ioport_reserve(ports[i].first, ports[i].count);
+	if (uart_present())
+		ioport_reserve(COM1_BASE, COM1_PORTS);
+	iomem_reserve(maddr_to_mfn(maddr(acpi.lapic_address)), 1);
+	for (unsigned i = 0; i < acpi.ioapics; i++)
+		iomem_reserve(maddr_to_mfn(maddr(acpi.ioapic[i].address)), 1);
+}
+
 static void __init console_irq_init(void)
 {
 	struct acpi_override o = acpi_isa_irq(&acpi, COM1_IRQ);
@@ -106,5 +122,6 @@ void __init platform_init(void)
 	ioapic_init();
 	clock_init();
 	irq_init();
+	resources_reserve();
 	console_irq_init();
 }

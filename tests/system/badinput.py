@@ -12,7 +12,7 @@ import struct
 import lib
 from lib import IMAGES, Setup, Skip, boot, check, kernel, machine
 
-NOTE_ENTRY, NOTE_VIRT_BASE, NOTE_GUEST_OS = 1, 3, 6
+NOTE_ENTRY, NOTE_VIRT_BASE, NOTE_PADDR_OFFSET, NOTE_GUEST_OS = 1, 3, 4, 6
 BASE = 0xffffffff81000000
 
 
@@ -21,20 +21,24 @@ def note(kind, value):
     return struct.pack("<III", 4, len(desc), kind) + b"Xen\0" + desc + bytes(-len(desc) % 4)
 
 
-GOOD_NOTES = note(NOTE_ENTRY, BASE) + note(NOTE_VIRT_BASE, 0xffffffff80000000) + \
-    note(NOTE_GUEST_OS, b"test\0")
+def notes_with(paddr_offset):
+    return note(NOTE_ENTRY, BASE) + note(NOTE_VIRT_BASE, 0xffffffff80000000) + \
+        note(NOTE_PADDR_OFFSET, paddr_offset) + note(NOTE_GUEST_OS, b"test\0")
+
+
+GOOD_NOTES = notes_with(0)
 
 
 def elf(notes=GOOD_NOTES, filesz=4096, memsz=4096, vaddr=BASE, paddr=0x1000000, phoff=64, phnum=2,
         offset=4096, elf_class=2, arch=62, notes_size=None):
-    """An ELF64 kernel of one page of HLT with a note segment; every header field can be bent."""
+    """An ELF64 kernel of one page of UD2 with a note segment; every header field can be bent."""
     ident = b"\x7fELF" + bytes([elf_class, 1, 1]) + bytes(9)
     head = ident + struct.pack("<HHIQQQIHHHHHH", 2, arch, 1, BASE, phoff, 0, 0, 64, 56, phnum, 0, 0, 0)
     load = struct.pack("<IIQQQQQQ", 1, 7, offset, vaddr, paddr, filesz, memsz, 4096)
     size = len(notes) if notes_size is None else notes_size
     more = struct.pack("<IIQQQQQQ", 4, 4, 512, 0, 0, size, size, 4)
     page = (head + load + more).ljust(512, b"\0") + notes
-    return page.ljust(4096, b"\0") + b"\xf4" * 4096
+    return page.ljust(4096, b"\0") + b"\x0f\x0b" * 2048
 
 
 def module(name, data):
@@ -113,9 +117,10 @@ CASES = [
                                          r"panic: .*outside")),
     ("segment of a terabyte", with_module("memsz", lambda: elf(memsz=1 << 40),
                                           r"panic: .*(1 GiB|segment)")),
-    ("segment below VIRT_BASE", with_module("vaddr", lambda: elf(vaddr=0x1000), r"panic: .*")),
+    ("segment below VIRT_BASE", with_module(
+        "below", lambda: elf(notes_with(0x2000000)), r"panic: .*VIRT_BASE")),
     ("dom0_mem larger than the machine", with_module(
-        "good", elf, r"panic: .*dom0_mem", options="dom0_mem=64G")),
+        "good", elf, r"dom0_mem=65536M is more than .*ask for less", options="dom0_mem=64G")),
     ("dom0_mem smaller than the kernel", refused(
         lambda: Setup(kernel=kernel(), options="dom0_mem=16M", mem=512), r"panic: .*dom0_mem")),
     ("malformed dom0_mem", refused(Setup(options="dom0_mem=banana"), r"dom0_mem=banana.*expected")),

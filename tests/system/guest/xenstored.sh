@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# Our xenstored in place of the stock one, below stock xl: the kernel of dom0, a domain with a disk
+# and an interface, and the tools go on while the daemon is killed again and again.
+
+plan 20
+export XENSTORED_TRACE=
+store=/usr/lib/tenon/bin/xenstored
+# The same client through the kernel's ring instead of the socket.
+by_ring() {
+	XENSTORED_PATH=/dev/xen/xenbus "$@"
+}
+worker() {
+	for task in $(cat "/proc/$1/task/$1/children"); do
+		echo "$task"
+	done | tail -n 1
+}
+holder() {
+	cat /run/xenstored.pid
+}
+kill_worker() {
+	kill -9 "$(worker "$(holder)")" 2>/dev/null
+}
+
+ok "xenstored starts" $store --pid-file /run/xenstored.pid -T /var/log/xenstored.log
+ok "a tool through the socket" timeout 20 xenstore-write /test/a hello
+is "a tool through the kernel" "$(by_ring xenstore-read /test/a)" hello
+kill_worker
+is "the socket after a crash" "$(xenstore-read /test/a)" hello
+is "the kernel's ring after a crash" "$(by_ring xenstore-read /test/a)" hello
+ok "dom0's entries" xen-init-dom0
+xenconsoled --pid-file=/run/xenconsoled.pid --log=all --log-dir=/var/log/xen
+
+mkdir -p /etc/xen
+truncate -s 16M /tmp/disk.img
+cat > /etc/xen/g1.cfg <<END
+name = "g1"
+type = "pv"
+kernel = "/guest/vmlinux"
+ramdisk = "/guest/initrd.gz"
+extra = "console=hvc0 tenon.test=domu"
+memory = 160
+vcpus = 1
+disk = ["/tmp/disk.img,raw,xvda,w"]
+vif = ["mac=00:16:3e:00:00:01,bridge=br0"]
+on_poweroff = "destroy"
+on_crash = "preserve"
+END
+brctl addbr br0
+ip addr add 10.9.0.1/24 dev br0
+ip link set br0 up
+nc -ll -p 7 -e cat &
+
+# Kill it about three times a second until the file /tmp/calm appears.
+(
+	while [ ! -e /tmp/calm ]; do
+		kill_worker && echo >> /tmp/kills
+		usleep 300000
+	done
+) &
+ok "xl create while the daemon is being killed" xl create /etc/xen/g1.cfg
+ok "xl list shows the domain" xl domid g1
+id=$(xl domid g1)
+is "the store knows the domain" "$(xenstore-read "/local/domain/$id/name")" g1
+log=/var/log/xen/guest-g1.log
+wait_for 200 grep -q "test domu done" $log && pass "the domain ran its test" ||
+	fail "the domain ran its test" "$(tail -n 3 $log 2>&1)"
+is "tests that failed in the domain" "$(grep -c '^not ok' $log)" 0
+is "tests that passed in the domain" "$(grep -c '^ok' $log)" 3
+wait_for 60 sh -c "! xl domid g1" && pass "the domain is gone after its power-off" ||
+	fail "the domain is gone after its power-off" "$(xl list)"
+touch /tmp/calm
+sleep 1
+atleast "times that the daemon was killed" "$(wc -l < /tmp/kills)" 10
+wait_for 40 sh -c "! xenstore-ls /local/domain | grep -q '^$id '" &&
+	pass "nothing of the domain is left in the store" ||
+	fail "nothing of the domain is left in the store" "$(xenstore-ls -f | grep "domain/$id")"
+
+# Planned replacement, and the death of both processes at once.
+ok "live update" xenstore-control live-update $store
+is "the kernel's ring after the update" "$(by_ring xenstore-read /test/a)" hello
+kill -9 "$(holder)" "$(worker "$(holder)")"
+sleep 1
+ok "a new start after both were killed" $store --pid-file /run/xenstored.pid
+is "the kernel's ring after the new start" "$(by_ring xenstore-read /test/a)" hello
+is "the store is consistent" "$(xenstore-control check)" OK
+grep -E "<[0-5]>" /var/log/xenstored.log | grep -v -E "has ended|holder has died" | head -n 20 | sed 's/^/# /'
