@@ -17,7 +17,7 @@ CHECK_TESTS :=
 SYSTEM_TESTS :=
 FORMAT_SRCS :=
 
-.PHONY: all check test run bench format style deps clean
+.PHONY: all check test run bench format style deps clean distclean
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -29,5 +29,10 @@ all: $(ALL)
 check: style $(CHECK_TESTS)
 	@scripts/run-tests $(CHECK_TESTS)
 
+# What was downloaded stays, except with distclean.
 clean:
+	@mkdir -p $(B)
+	find $(B) -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
+
+distclean:
 	rm -rf $(B)

@@ -37,3 +37,18 @@ $(B)/tl.bash-completion: $(B)/tl
 	$(B)/tl completion > $@
 
 -include $(wildcard $(B)/tl-obj/*.d $(B)/tl-obj/*/*.d)
+
+# Put the tools where a host wants them; DESTDIR is the root of a package being made.
+.PHONY: install-tools
+install-tools: $(B)/tl $(B)/tl-consoled $(B)/tl-dom0-init $(B)/unpack-kernel $(B)/tl.8 $(B)/tl.bash-completion
+	install -d $(DESTDIR)/usr/sbin $(DESTDIR)/usr/share/man/man8 $(DESTDIR)/etc/xen/auto $(DESTDIR)/etc/xen/scripts \
+		$(DESTDIR)/usr/share/bash-completion/completions $(DESTDIR)/lib/systemd/system $(DESTDIR)/etc/init.d \
+		$(DESTDIR)/usr/lib/modules-load.d
+	install -d -m 700 $(DESTDIR)/var/cache/tl
+	install $(B)/tl $(B)/tl-consoled $(B)/tl-dom0-init $(B)/unpack-kernel $(DESTDIR)/usr/sbin
+	install -m 644 $(B)/tl.8 $(DESTDIR)/usr/share/man/man8
+	install -m 644 $(B)/tl.bash-completion $(DESTDIR)/usr/share/bash-completion/completions/tl
+	install -m 644 dom0-tools/systemd/*.service $(DESTDIR)/lib/systemd/system
+	install -m 644 dom0-tools/systemd/tl-modules.conf $(DESTDIR)/usr/lib/modules-load.d/tl.conf
+	install dom0-tools/init/tl $(DESTDIR)/etc/init.d/tl
+	for s in dom0-tools/hotplug/*; do [ -e $(DESTDIR)/etc/xen/scripts/$${s##*/} ] || install $$s $(DESTDIR)/etc/xen/scripts; done

@@ -13,7 +13,7 @@ HV_MACHINE := $(filter-out %/asm-offsets.c,$(wildcard $(HYP)/x86/*.c $(HYP)/boot
 HV_DEBUG := $(if $(DEBUG),-DTENON_DEBUG)
 HV_CPPFLAGS := -D__XEN_TOOLS__ -I$(HYP)/include
 TENON_VERSION := 0.1
-HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fPIC -fno-plt -fvisibility=hidden \
+HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fPIE -fvisibility=hidden \
 	-mno-red-zone -mpreferred-stack-boundary=3 -mno-sse -mno-mmx -mno-80387 -fno-strict-aliasing -fno-common \
 	-fno-asynchronous-unwind-tables -fno-jump-tables -fcf-protection=none -fstack-protector-strong \
 	-mstack-protector-guard=global $(WARN) $(HV_DEBUG)
@@ -55,9 +55,11 @@ $(B)/tenon: $(B)/tenon.elf
 ALL += $(B)/tenon
 
 # Host port: the same sources as a library, built with sanitizers.
-HV_HOST_SRCS := $(HV_OBJECTS) $(wildcard $(HYP)/host/*.c)
+# Those x86 files that touch no machine belong to it.
+HV_PURE := $(addprefix $(HYP)/x86/,acpi.c decode.c gpr.c store.c)
+HV_HOST_SRCS := $(HV_OBJECTS) $(HV_PURE) $(wildcard $(HYP)/host/*.c)
 HV_HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin -fno-strict-aliasing $(WARN) -DTENON_DEBUG $(HV_CPPFLAGS) \
-	-I$(HYP)/host/include -I$(HYP)/host
+	-I$(HYP)/host/include -I$(HYP)/host -I$(HYP)/x86/include -I$(HYP)/x86
 
 define hv_host_library
 $(B)/$(1)/%.c.o: %.c

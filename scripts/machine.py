@@ -24,7 +24,7 @@ STOCK_OPTIONS = "com1=115200,8n1 console=com1 noreboot=0"
 
 # On these the machine will not come to what we wait for. Matched against whole lines.
 FATAL = re.compile(r"Panic on CPU|Kernel panic - not syncing|^tenon: (panic|fatal)|"
-                   r"FATAL TRAP|Guest Restarted: panic|domain 0 crashed", re.M | re.I)
+                   r"FATAL TRAP|Guest Restarted: panic|domain 0 crashed|^\(tenon\) halted", re.M | re.I)
 
 
 class Failed(Exception):

@@ -113,15 +113,11 @@ static void scan_channels(uint32_t domid)
 	free(ids);
 }
 
-static int alive(char *const *ids, int n, uint32_t domid)
+/* A guest that is dying keeps its nodes for a moment, but must not be held by us any more. */
+static int alive(uint32_t domid)
 {
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (strtoul(ids[i], NULL, 10) == domid)
-			return tl_store_exists(sh.store, "/local/domain/%u/console/ring-ref",
-					       domid);
-	return 0;
+	return tl_store_introduced(sh.store, domid) &&
+	       tl_store_exists(sh.store, "/local/domain/%u/console/ring-ref", domid);
 }
 
 /* Bring the set of consoles in line with the store. */
@@ -134,7 +130,7 @@ static void scan(void)
 
 	for (c = consoles; c; c = next) {
 		next = c->next;
-		if (!alive(ids, n, c->domid)) {
+		if (!alive(c->domid)) {
 			console_drain(&sh, c);
 			end(c);
 		}
@@ -143,7 +139,7 @@ static void scan(void)
 		domid = strtoul(ids[i], NULL, 10);
 		type = domid ? tl_store_get(sh.store, "/local/domain/%u/console/type", domid)
 			     : NULL;
-		if (type && strcmp(type, "xenconsoled") == 0)
+		if (type && strcmp(type, "xenconsoled") == 0 && alive(domid))
 			serve(domid, 0);
 		free(type);
 		if (domid)

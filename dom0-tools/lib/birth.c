@@ -146,29 +146,38 @@ static int put_vm(struct tl_store *s, const struct tl_birth *b, const char *uuid
 	return e ? e : tl_store_put(s, record, "dm-version", "qemu_xen");
 }
 
-/*
- * Is the name free? The hint of an own domain settles it. Names of domains made by other tools are
- * only searched for when there are such: then domains outnumber the hints.
- */
-static int name_free(struct tl_ctx *ctx, const char *name)
+/* Does the domain that the hint names exist? Part of the transaction: two creators cannot both
+ * pass. */
+static int hint_taken(struct tl_ctx *ctx, const char *name)
 {
-	char **doms, **hints;
+	uint64_t domid = tl_store_num(ctx->s, DOMID_INVALID, "/tool/tl/name/%s", name);
+
+	return domid != DOMID_INVALID &&
+	       tl_store_exists(ctx->s, "/local/domain/%u/name", (unsigned)domid);
+}
+
+/* Names of domains made by other tools: only searched when domains outnumber the hints. */
+static int stranger_has(struct tl_ctx *ctx, const char *name)
+{
+	char **doms, **hints, *n;
 	int ndom = tl_store_list(ctx->s, &doms, "/local/domain"), i, taken = 0;
 	int nhint = tl_store_list(ctx->s, &hints, "/tool/tl/name");
-	char *n;
 
-	free(hints);
-	if (tl_store_exists(
-		    ctx->s, "/local/domain/%u/name",
-		    (unsigned)tl_store_num(ctx->s, DOMID_INVALID, "/tool/tl/name/%s", name)))
-		taken = 1;
 	for (i = 0; !taken && ndom > nhint + 1 && i < ndom; i++) {
 		n = tl_store_get(ctx->s, "/local/domain/%s/name", doms[i]);
 		taken = n && strcmp(n, name) == 0;
 		free(n);
 	}
+	free(hints);
 	free(doms);
-	return !taken;
+	return taken;
+}
+
+int tl_name_check(struct tl_ctx *ctx, const char *name)
+{
+	if (!hint_taken(ctx, name) && !stranger_has(ctx, name))
+		return 0;
+	return tl_fail(ctx, -EEXIST, "there is already a domain \"%s\"", name);
 }
 
 static int publish_once(struct tl_ctx *ctx, const struct tl_birth *b, const char *uuid)
@@ -178,7 +187,7 @@ static int publish_once(struct tl_ctx *ctx, const struct tl_birth *b, const char
 
 	if (e)
 		return e;
-	if (!name_free(ctx, b->c->name))
+	if (hint_taken(ctx, b->c->name))
 		return -EEXIST;
 	snprintf(dom, sizeof(dom), "/local/domain/%u", b->domid);
 	tl_store_rm(ctx->s, "%s", dom);
@@ -217,9 +226,10 @@ void tl_birth_erase(struct tl_ctx *ctx, uint32_t domid)
 		tl_store_rm(ctx->s, "%s", vm);
 	if (name && tl_store_num(ctx->s, DOMID_INVALID, "/tool/tl/name/%s", name) == domid)
 		tl_store_rm(ctx->s, "/tool/tl/name/%s", name);
-	tl_store_rm(ctx->s, "/local/domain/0/backend/console/%u", domid);
 	tl_store_rm(ctx->s, "/local/domain/%u", domid);
 	tl_store_rm(ctx->s, "/libxl/%u", domid);
+	/* Last: the console daemon watches this, and then finds the rest gone. */
+	tl_store_rm(ctx->s, "/local/domain/0/backend/console/%u", domid);
 	free(vm);
 	free(name);
 }

@@ -16,13 +16,14 @@ struct parser {
 	const char *at, *end;
 	int line;
 	int failed;
+	const char *key; /* the one being read, or NULL */
 	struct tl_diag *d;
 };
 
 static void fail(struct parser *p, const char *what)
 {
 	if (!p->failed)
-		tl_diag_error(p->d, p->line, NULL, "%s", what);
+		tl_diag_error(p->d, p->line, p->key, "%s", what);
 	p->failed = 1;
 }
 
@@ -271,6 +272,7 @@ static void put(struct parser *p, struct tl_cfg *cfg, char *key, int line, struc
 	if (e && add) {
 		if (append(&e->value, v))
 			fail(p, "+= needs two lists or two strings");
+		p->key = NULL;
 		free_value(v);
 		free(key);
 		return;
@@ -300,6 +302,7 @@ static void parse_pair(struct parser *p, struct tl_cfg *cfg)
 
 	if (!key)
 		return;
+	p->key = key;
 	skip(p, 0);
 	if (peek(p) == '+') {
 		add = 1;
@@ -307,6 +310,7 @@ static void parse_pair(struct parser *p, struct tl_cfg *cfg)
 	}
 	if (peek(p) != '=') {
 		fail(p, "expected = after the key");
+		p->key = NULL;
 		free(key);
 		return;
 	}
@@ -314,16 +318,18 @@ static void parse_pair(struct parser *p, struct tl_cfg *cfg)
 	skip(p, 0);
 	parse_value(p, &v, 0);
 	if (p->failed) {
+		p->key = NULL;
 		free_value(&v);
 		free(key);
 		return;
 	}
 	put(p, cfg, key, line, &v, add);
+	p->key = NULL;
 }
 
 int tl_cfg_parse(const char *text, size_t len, struct tl_cfg *cfg, struct tl_diag *d)
 {
-	struct parser p = { text, text + len, 1, 0, d };
+	struct parser p = { .at = text, .end = text + len, .line = 1, .d = d };
 
 	if (len > TL_CFG_SIZE_MAX)
 		fail(&p, "the file is larger than 1 MiB");

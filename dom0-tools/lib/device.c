@@ -128,6 +128,16 @@ int tl_device_publish(struct tl_ctx *ctx, const struct tl_device *d, const struc
 	return 0;
 }
 
+/* The directory of all devices of one kind of one guest goes with the last of them. */
+static void erase_if_empty(struct tl_ctx *ctx, const char *path)
+{
+	char **names;
+
+	if (tl_store_list(ctx->s, &names, "%s", path) == 0)
+		tl_store_rm(ctx->s, "%s", path);
+	free(names);
+}
+
 void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d)
 {
 	char path[PATH];
@@ -136,6 +146,8 @@ void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d)
 	tl_store_rm(ctx->s, "%s", path);
 	tl_back_path(d, path, sizeof(path));
 	tl_store_rm(ctx->s, "%s", path);
+	*strrchr(path, '/') = 0;
+	erase_if_empty(ctx, path);
 	record_path(d, path, sizeof(path));
 	tl_store_rm(ctx->s, "%s", path);
 }

@@ -9,11 +9,12 @@
 static void add(struct tl_diag *d, int line, const char *key, const char *kind, const char *fmt,
 		va_list ap)
 {
-	char msg[512], *text;
+	char msg[512], place[16], *text;
 
 	vsnprintf(msg, sizeof(msg), fmt, ap);
-	if (asprintf(&text, "%s%s:%d: %s%s%s: %s\n", d->text ? d->text : "",
-		     d->file ? d->file : "config", line, key ? key : "", key ? ": " : "", kind,
+	snprintf(place, sizeof(place), line ? ":%d" : "", line);
+	if (asprintf(&text, "%s%s%s: %s%s%s: %s\n", d->text ? d->text : "",
+		     d->file ? d->file : "config", place, key ? key : "", key ? ": " : "", kind,
 		     msg) < 0)
 		return;
 	free(d->text);

@@ -201,8 +201,10 @@ static int attach(struct create *cr)
 
 static int steps(struct create *cr, const char *text, const char *overrides)
 {
-	int e = tl_kernel_load(cr->ctx, cr->c->kernel, &cr->kernel);
+	int e = tl_name_check(cr->ctx, cr->c->name);
 
+	if (!e)
+		e = tl_kernel_load(cr->ctx, cr->c->kernel, &cr->kernel);
 	if (!e)
 		e = load_initrd(cr);
 	if (!e)

@@ -36,6 +36,9 @@ struct tl_birth {
 	uint32_t store_port, console_port;
 };
 
+/* 0 when no domain has that name, else -EEXIST with ctx->err set. */
+int tl_name_check(struct tl_ctx *ctx, const char *name);
+
 /* Write all nodes of a new domain in one transaction. -EEXIST: the name is taken. */
 int tl_birth_publish(struct tl_ctx *ctx, const struct tl_birth *b);
 

@@ -38,7 +38,7 @@ static void exec_script(const struct tl_device *d, const char *script, const cha
 	dup2(log, 1);
 	dup2(log, 2);
 	tl_back_path(d, back, sizeof(back));
-	setenv("XENBUS_PATH", strstr(back, "backend/"), 1);
+	setenv("XENBUS_PATH", back, 1);
 	setenv("XENBUS_TYPE", d->kind, 1);
 	setenv("XENBUS_BASE_PATH", "backend", 1);
 	setenv("script", script, 1);

@@ -18,10 +18,6 @@
 #include <xencall.h>
 #include <xenforeignmemory.h>
 
-#ifndef ERESTART
-#define ERESTART 85
-#endif
-
 struct tl_hyper {
 	xencall_handle *call;
 	xenforeignmemory_handle *fmem;

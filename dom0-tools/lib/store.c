@@ -289,3 +289,8 @@ int tl_store_release(struct tl_store *s, uint32_t domid)
 {
 	return xs_release_domain(s->xs, domid) ? 0 : -errno;
 }
+
+int tl_store_introduced(struct tl_store *s, uint32_t domid)
+{
+	return xs_is_domain_introduced(s->xs, domid);
+}

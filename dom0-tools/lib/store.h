@@ -60,6 +60,8 @@ int tl_store_event(struct tl_store *s, char *path, unsigned path_size, char *tok
 int tl_store_wait(struct tl_store *s, int ms, int (*done)(void *), void *arg);
 
 int tl_store_introduce(struct tl_store *s, uint32_t domid, uint64_t mfn, uint32_t port);
+/* 1 while xenstored serves the domain; 0 once it is dying or gone. */
+int tl_store_introduced(struct tl_store *s, uint32_t domid);
 int tl_store_release(struct tl_store *s, uint32_t domid);
 
 /* One control command (words separated by NUL, len counts the last NUL). The answer, for free(), or

@@ -178,8 +178,10 @@ static int start(struct cmd *c, struct given *g)
 		monitor_ensure();
 	if (!opt(c, 'p')) {
 		e = tl_dom_unpause(c->ctx.h, domid);
-		if (e)
+		if (e) {
+			tl_domain_destroy(&c->ctx, domid);
 			return cmd_error(c, "starting domain %u: %s", domid, strerror(-e));
+		}
 	}
 	created(c, domid, tl_now_ms() - began);
 	fflush(stdout);

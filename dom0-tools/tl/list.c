@@ -83,6 +83,8 @@ static void list_row(struct cmd *c, struct tl_report *r, const info_t *i)
 {
 	char *name = tl_domain_name(&c->ctx, i->domain), state[7], uuid[37];
 
+	if (i->flags & XEN_DOMINF_dying && strcmp(name, "(none)") == 0)
+		strcpy(name, "(dead)");
 	state_letters(i, state);
 	tl_uuid_format(i->handle, uuid);
 	tl_cell(r, "%s", name);

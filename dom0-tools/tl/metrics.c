@@ -28,7 +28,7 @@ static double memory_bytes(const info_t *i)
 static double memory_limit(const info_t *i)
 {
 	/* Domain 0's limit may be "none". */
-	return i->max_pages > (1ull << 40) ? 0 : i->max_pages * 4096.0;
+	return i->max_pages > (1ull << 31) ? 0 : i->max_pages * 4096.0;
 }
 
 static double vcpus_online(const info_t *i)

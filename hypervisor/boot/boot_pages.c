@@ -82,13 +82,18 @@ void __init boot_pages_init(void)
 	live = true;
 }
 
-mfn_t boot_page_alloc(void)
+mfn_t boot_pages_alloc(unsigned long n)
 {
-	if (pool.end == pool.start)
+	if (pool.end - pool.start < n << PAGE_SHIFT)
 		panic("out of memory while booting; the host has too little, or the modules are "
 		      "too large");
-	pool.end -= PAGE_SIZE;
+	pool.end -= n << PAGE_SHIFT;
 	return maddr_to_mfn(maddr(pool.end));
+}
+
+mfn_t boot_page_alloc(void)
+{
+	return boot_pages_alloc(1);
 }
 
 static void __init hand_over(uint64_t start, uint64_t end)
@@ -98,12 +103,14 @@ static void __init hand_over(uint64_t start, uint64_t end)
 
 /*
  * All RAM is ring 0's until it is handed over; what is no RAM may be a device's, and so may a frame
- * that is RAM in part only: firmware keeps its tables there.
+ * that is RAM in part only, and the first MiB: firmware keeps its tables there, and dom0 looks for
+ * them (Linux 6.12 maps all of 512 KiB to 1 MiB in search of an iSCSI boot table). Of the first MiB
+ * ring 0 uses the trampoline's page alone, while it starts CPUs.
  */
 static void __init reserve_ram(void)
 {
 	for (unsigned i = 0; i < e820_count; i++) {
-		uint64_t start = ROUND_UP(e820_map[i].addr, PAGE_SIZE);
+		uint64_t start = ROUND_UP(MAX(e820_map[i].addr, LOW_END), PAGE_SIZE);
 		uint64_t end = ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
 
 		if (e820_map[i].type == E820_RAM && end > start)

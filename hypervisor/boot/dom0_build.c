@@ -21,8 +21,6 @@
 #define SLACK        (512UL << 10)
 #define REGION_ALIGN (4UL << 20)
 
-
-
 /* A virtual range of the layout and the pfns it takes. */
 struct area {
 	uint64_t va, pfn, pages;

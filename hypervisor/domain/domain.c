@@ -193,7 +193,7 @@ static void domain_init(struct domain *d, const struct domain_params *p)
 	d->createflags = p->createflags;
 	memcpy(d->handle, p->handle, sizeof(d->handle));
 	d->refs = 1;
-	d->pause_count = d->pause_depth = 1;
+	d->pause_depth = 1;
 	d->address_bits = 64;
 	d->page_head = FRAME_NONE;
 	d->shared_info_mfn = INVALID_MFN;

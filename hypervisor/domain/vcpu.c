@@ -142,7 +142,7 @@ int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset)
 	int err;
 
 	if (offset % sizeof(uint64_t) || offset > PAGE_SIZE - sizeof(struct vcpu_info))
-		return -EINVAL;
+		return -ENXIO;
 	if (!mfn_eq(v->info_mfn, INVALID_MFN))
 		return -EINVAL;
 	/* It is taken off its CPU's hands only if it does not run there. */

@@ -268,6 +268,7 @@ static int close_all(struct domain *d)
 
 int evtchn_reset(struct domain *d)
 {
+	struct evtchn_fifo_domain *fifo = NULL;
 	int err = close_all(d);
 
 	if (err)
@@ -276,8 +277,9 @@ int evtchn_reset(struct domain *d)
 	if (d->evtchn.active_ports)
 		err = -EAGAIN;
 	else
-		fifo_release(d);
+		fifo = fifo_detach(d);
 	spin_unlock(&d->evtchn.lock);
+	fifo_free(fifo);
 	return err;
 }
 

@@ -34,12 +34,14 @@
 struct evtchn_fifo_domain {
 	uint32_t pages; /* (atomic) grows under the domain's lock */
 	mfn_t page[ARRAY_PAGES];
+	struct evtchn_fifo_vcpu *controls; /* once detached from the vCPUs */
 };
 
 struct evtchn_fifo_vcpu {
 	struct spinlock lock; /* RANK_FIFO */
 	unsigned offset;      /* of the control block in its frame */
 	mfn_t control;
+	struct evtchn_fifo_vcpu *next;       /* once detached */
 	port_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* (lock) */
 };
 
@@ -92,7 +94,7 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 	event_word_t *w;
 	bool linked = false;
 
-	/* the port itself was the last one taken off: its word is LINKED again only for this */
+	/* A tail that was not linked a moment ago has left the queue. */
 	if (tail && tail != port && (w = word_map(f, tail)) != NULL) {
 		linked = link_behind(w, port);
 		frame_unmap(w);
@@ -239,24 +241,66 @@ bool fifo_linked(struct domain *d, port_t port)
 	return d->evtchn.fifo && word_has(d, port, LINKED);
 }
 
-/* -- set-up -- */
+/* -- set-up: frames are taken and given back without the domain's lock, which ranks above theirs --
+ */
 
-/* Memory and references for a control block; what was allocated goes with fifo_release(). */
-static int init_check(struct domain *d, struct evtchn_fifo_domain **f, struct evtchn_fifo_vcpu **q,
-		      mfn_t control)
+/* What an init_control needs; given back, whole or in part, by control_free(). */
+static int control_make(struct domain *d, mfn_t frame, unsigned offset,
+			struct evtchn_fifo_vcpu **out)
 {
-	*f = d->evtchn.fifo ? d->evtchn.fifo : heap_alloc(sizeof(**f));
-	*q = heap_alloc(sizeof(**q));
-	if (!*f || !*q || frame_get_as(control, d, FT_WRITABLE)) {
-		int err = *f && *q ? -EINVAL : -ENOMEM;
+	struct evtchn_fifo_vcpu *q = heap_alloc(sizeof(*q));
 
-		if (*f != d->evtchn.fifo)
-			heap_free(*f);
-		if (*q)
-			heap_free(*q);
-		return err;
+	if (!q)
+		return -ENOMEM;
+	if (frame_get_as(frame, d, FT_WRITABLE)) {
+		heap_free(q);
+		return -EINVAL;
 	}
+	spin_init(&q->lock, RANK_FIFO);
+	q->control = frame;
+	q->offset = offset;
+	*out = q;
 	return 0;
+}
+
+static void control_free(struct evtchn_fifo_vcpu *q)
+{
+	frame_put_as(q->control);
+	heap_free(q);
+}
+
+/* Ports that are pending in the 2-level format become so again when their page comes. */
+static void carry_pending(struct domain *d)
+{
+	uint32_t n = MIN(d->evtchn.valid_ports, twolevel_ports(d));
+
+	for (port_t p = 1; p < n; p++)
+		if (twolevel_pending(d, p)) {
+			twolevel_clear(d, p);
+			port_find(d, p)->pending = port_is_open(port_find(d, p));
+		}
+}
+
+/* Install a control block; *f is taken if it is the first. */
+static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q,
+			   struct evtchn_fifo_domain **f)
+{
+	struct domain *d = v->domain;
+	int err = 0;
+
+	spin_lock(&d->evtchn.lock);
+	if (v->fifo || d->state >= DOM_DYING) {
+		err = -EINVAL;
+	} else {
+		__atomic_store_n(&v->fifo, q, __ATOMIC_RELEASE);
+		if (!d->evtchn.fifo) {
+			carry_pending(d);
+			__atomic_store_n(&d->evtchn.fifo, *f, __ATOMIC_RELEASE);
+			*f = NULL;
+		}
+	}
+	spin_unlock(&d->evtchn.lock);
+	return err;
 }
 
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c)
@@ -264,24 +308,23 @@ int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c)
 	struct vcpu *v = domain_vcpu(d, c->vcpu);
 	struct evtchn_fifo_domain *f;
 	struct evtchn_fifo_vcpu *q;
-	mfn_t control = mfn(c->control_gfn);
 	int err;
 
 	if (!v)
 		return -ENOENT;
 	if (c->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || c->offset % 8)
 		return -EINVAL;
-	spin_lock(&d->evtchn.lock);
-	err = v->fifo || d->state >= DOM_DYING ? -EINVAL : init_check(d, &f, &q, control);
-	if (!err) {
-		spin_init(&q->lock, RANK_FIFO);
-		q->control = control;
-		q->offset = c->offset;
-		__atomic_store_n(&v->fifo, q, __ATOMIC_RELEASE);
-		__atomic_store_n(&d->evtchn.fifo, f, __ATOMIC_RELEASE);
+	err = control_make(d, mfn(c->control_gfn), c->offset, &q);
+	if (err)
+		return err;
+	f = heap_alloc(sizeof(*f));
+	err = f ? control_install(v, q, &f) : -ENOMEM;
+	if (f)
+		heap_free(f);
+	if (err)
+		control_free(q);
+	else
 		c->link_bits = EVTCHN_FIFO_LINK_BITS;
-	}
-	spin_unlock(&d->evtchn.lock);
 	return err;
 }
 
@@ -305,22 +348,27 @@ static void raise_noted(struct domain *d, uint32_t page)
 int evtchn_fifo_expand_array(struct domain *d, mfn_t page)
 {
 	struct evtchn_fifo_domain *f;
-	int err = 0;
+	int err = frame_get_as(page, d, FT_WRITABLE) ? -EINVAL : 0;
 
+	if (err)
+		return d->evtchn.fifo ? err : -EOPNOTSUPP;
 	spin_lock(&d->evtchn.lock);
 	f = d->evtchn.fifo;
-	if (!f)
+	if (!f) {
 		err = -EOPNOTSUPP;
-	else if (f->pages > d->evtchn.max_port / WORDS_PER_PAGE)
-		err = -ENOSPC;
-	else if (d->state >= DOM_DYING || frame_get_as(page, d, FT_WRITABLE))
+	} else if (d->state >= DOM_DYING) {
 		err = -EINVAL;
-	if (!err) {
-		f->page[f->pages] = page; /* room: max_port < EVTCHN_FIFO_NR_CHANNELS */
+	} else if (f->pages > d->evtchn.max_port / WORDS_PER_PAGE) {
+		err = -ENOSPC;
+	} else {
+		/* there is room: max_port < EVTCHN_FIFO_NR_CHANNELS */
+		f->page[f->pages] = page;
 		__atomic_store_n(&f->pages, f->pages + 1, __ATOMIC_SEQ_CST);
 		raise_noted(d, f->pages - 1);
 	}
 	spin_unlock(&d->evtchn.lock);
+	if (err)
+		frame_put_as(page);
 	return err;
 }
 
@@ -343,22 +391,35 @@ int evtchn_set_priority(struct domain *d, port_t port, unsigned priority)
 	return 0;
 }
 
-void fifo_release(struct domain *d)
+struct evtchn_fifo_domain *fifo_detach(struct domain *d)
 {
 	struct evtchn_fifo_domain *f = d->evtchn.fifo;
 	struct vcpu *v;
 
 	if (!f)
-		return;
+		return NULL;
 	for_each_vcpu (d, v) {
 		if (!v->fifo)
 			continue;
-		frame_put_as(v->fifo->control);
-		heap_free(v->fifo);
+		v->fifo->next = f->controls;
+		f->controls = v->fifo;
 		v->fifo = NULL;
+	}
+	d->evtchn.fifo = NULL;
+	return f;
+}
+
+void fifo_free(struct evtchn_fifo_domain *f)
+{
+	struct evtchn_fifo_vcpu *q;
+
+	if (!f)
+		return;
+	while ((q = f->controls) != NULL) {
+		f->controls = q->next;
+		control_free(q);
 	}
 	for (uint32_t i = 0; i < f->pages; i++)
 		frame_put_as(f->page[i]);
-	d->evtchn.fifo = NULL;
 	heap_free(f);
 }

@@ -94,7 +94,9 @@ void fifo_clear(struct domain *d, struct evtchn *c, port_t port);
 bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port);
 /* A closed port is still in a queue that the guest has not consumed. Domain's lock. */
 bool fifo_linked(struct domain *d, port_t port);
-/* Give all pages back. Domain's lock held, no port open. */
-void fifo_release(struct domain *d);
+/* Go back to 2-level (domain's lock held, no port open); then, without the lock, give all pages
+ * back. */
+struct evtchn_fifo_domain *fifo_detach(struct domain *d);
+void fifo_free(struct evtchn_fifo_domain *f);
 
 #endif

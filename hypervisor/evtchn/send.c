@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Raising ports: sends, virtual and physical interrupts, unmask; and telling vCPUs of it. */
 #include "cpu.h"
-#include "irq.h"
 #include "port_bind.h"
 
 /* -- the vCPU's side -- */
@@ -67,8 +66,6 @@ int evtchn_send(struct domain *d, port_t port)
 int evtchn_unmask(struct domain *d, port_t port)
 {
 	struct evtchn *c = port_lock(d, port);
-	unsigned pirq = 0;
-	bool is_pirq;
 
 	if (unlikely(!c))
 		return port_find(d, port) ? 0 : -EINVAL;
@@ -76,12 +73,7 @@ int evtchn_unmask(struct domain *d, port_t port)
 		fifo_unmask(d, c, port);
 	else
 		twolevel_unmask(d, c, port);
-	is_pirq = c->state == PORT_PIRQ;
-	if (is_pirq)
-		pirq = c->pirq;
 	spin_unlock(&c->lock);
-	if (is_pirq)
-		pirq_unmasked(d, pirq);
 	return 0;
 }
 

@@ -41,8 +41,9 @@ static int status_grow(struct domain *d, unsigned nr)
 static int frame_add(struct domain *d)
 {
 	struct grant_table *gt = d->grant;
-	void *shared = heap_pages_alloc(0), *pins = shared ? heap_pages_alloc(0) : NULL;
+	void *shared = heap_pages_alloc(0), *pins;
 
+	pins = shared ? heap_alloc(PINS_PER_FRAME * sizeof(struct grant_pins)) : NULL;
 	if (!pins) {
 		if (shared)
 			heap_pages_free(shared, 0);
@@ -107,7 +108,7 @@ void grant_domain_free(struct domain *d)
 
 	for (unsigned i = 0; i < gt->nr_frames; i++) {
 		frame_unshare(gt->shared[i]);
-		heap_pages_free(gt->pins[i], 0);
+		heap_free(gt->pins[i]);
 	}
 	for (unsigned i = 0; i < gt->nr_status; i++)
 		frame_unshare(gt->status[i]);

@@ -13,7 +13,7 @@
 
 static struct grant_pins *pins_of(struct grant_table *gt, grant_ref_t ref)
 {
-	return &gt->pins[ref / PINS_PER_PAGE][ref % PINS_PER_PAGE];
+	return &gt->pins[ref / PINS_PER_FRAME][ref % PINS_PER_FRAME];
 }
 
 static grant_status_t *status_of(struct grant_table *gt, grant_ref_t ref)
@@ -52,7 +52,7 @@ static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	for (unsigned i = 0; i < V1_RETRIES; i++) {
 		if (!entry_permits((uint16_t)old, (uint16_t)(old >> 16), grantee, readonly) ||
 		    (old & GTF_sub_page))
-			return GNTST_bad_gntref;
+			return GNTST_general_error;
 		want = old | use_bits(readonly);
 		if (__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST,
 						__ATOMIC_RELAXED)) {
@@ -74,11 +74,11 @@ static int v2_range(const union grant_entry_v2 *e, uint16_t flags, bool whole, s
 		return GNTST_okay;
 	}
 	if (whole)
-		return GNTST_bad_gntref;
+		return GNTST_general_error;
 	out->frame = mfn(READ_ONCE(e->sub_page.frame));
 	out->start = READ_ONCE(e->sub_page.page_off);
 	out->end = out->start + READ_ONCE(e->sub_page.length);
-	return out->end <= PAGE_SIZE ? GNTST_okay : GNTST_bad_gntref;
+	return out->end <= PAGE_SIZE ? GNTST_okay : GNTST_general_error;
 }
 
 static void status_drop(struct grant_table *gt, grant_ref_t ref, const struct grant_pins *p)
@@ -96,7 +96,7 @@ static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	int status;
 
 	if (!entry_permits((uint16_t)header, (uint16_t)(header >> 16), grantee, readonly))
-		return GNTST_bad_gntref;
+		return GNTST_general_error;
 	__atomic_fetch_or(status_of(gt, ref), use_bits(readonly), __ATOMIC_SEQ_CST);
 	status = v2_range(e, (uint16_t)header, whole, out);
 	/* The status above is visible before this load: see the file comment. */
@@ -119,7 +119,7 @@ static int pin_locked(struct domain *d, grant_ref_t ref, domid_t grantee, bool r
 		return GNTST_bad_gntref;
 	ref = (grant_ref_t)index_nospec(ref, entries);
 	p = pins_of(gt, ref);
-	if (p->readers + (uint64_t)p->writers >= UINT32_MAX)
+	if ((readonly ? p->readers : p->writers) == UINT16_MAX)
 		return GNTST_no_space;
 	status = gt->version == 1 ? pin_v1(gt, ref, grantee, readonly, out)
 				  : pin_v2(gt, ref, grantee, readonly, whole, out);
@@ -168,9 +168,12 @@ void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly)
 
 int granted_get(struct domain *d, mfn_t frame, bool readonly)
 {
-	if (readonly)
-		return frame_get(frame, d) ? GNTST_okay : GNTST_bad_page;
-	return frame_get_as(frame, d, FT_WRITABLE) ? GNTST_bad_page : GNTST_okay;
+	if (!frame_get(frame, d))
+		return GNTST_bad_page;
+	if (readonly || !frame_type_get(frame, FT_WRITABLE))
+		return GNTST_okay;
+	frame_put(frame);
+	return GNTST_general_error;
 }
 
 void granted_put(mfn_t frame, bool readonly)

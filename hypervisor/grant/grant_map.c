@@ -43,7 +43,7 @@ static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m,
 	if (!err)
 		err = l1_place_map(current, &at, granter, l1e_for(mfn(m->frame), op->flags));
 	if (err)
-		return err == -EPERM ? GNTST_bad_page : GNTST_bad_virt_addr;
+		return err == -EPERM ? GNTST_bad_page : GNTST_general_error;
 	m->table = (uint32_t)mfn_x(at.table);
 	m->index = (uint16_t)(at.index & 511);
 	m->host_addr = op->host_addr;
@@ -143,7 +143,7 @@ int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref
 	if ((op->host_addr && (!m->host || op->host_addr != m->host_addr)) ||
 	    (op->dev_bus_addr && (!m->device || op->dev_bus_addr >> PAGE_SHIFT != m->frame))) {
 		maptrack_release(b->mapper, m);
-		return op->host_addr ? GNTST_bad_virt_addr : GNTST_bad_dev_addr;
+		return GNTST_general_error;
 	}
 	if (op->host_addr) {
 		at = (struct l1_place){ mfn(m->table), m->index };

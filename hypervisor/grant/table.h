@@ -11,11 +11,11 @@
 #define V1_PER_FRAME     (PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define V2_PER_FRAME     (PAGE_SIZE / sizeof(union grant_entry_v2))
 #define STATUS_PER_FRAME (PAGE_SIZE / sizeof(grant_status_t))
-#define PINS_PER_PAGE    (PAGE_SIZE / sizeof(struct grant_pins))
+#define PINS_PER_FRAME   V1_PER_FRAME /* enough for either version */
 
 /* How often an entry is in use: while it is, its GTF_reading (and GTF_writing) is set. */
 struct grant_pins {
-	uint32_t readers, writers;
+	uint16_t readers, writers;
 };
 
 /* A mapping that the domain made of a granted page; its index is the handle. */
@@ -45,7 +45,7 @@ struct grant_table {
 	unsigned version;
 	unsigned nr_frames, nr_status;
 	void **shared;            /* max_frames pages, shown to the guest */
-	struct grant_pins **pins; /* a page for each of them, by entry */
+	struct grant_pins **pins; /* an array for each of them, by entry */
 	grant_status_t **status;  /* version 2: shown to the guest; NULL until asked for */
 	uint32_t pinned;          /* pins of all entries */
 

@@ -109,14 +109,14 @@ void host_guest_memory(void *base, uint64_t va, size_t size)
 
 /* -- the contract -- */
 
-void *frame_map(mfn_t m)
+void *host_frame_map(mfn_t m)
 {
 	CHECK(mfn_x(m) < host_frames);
 	this_cpu()->windows_open++;
 	return own_va(m);
 }
 
-void frame_unmap(const void *p)
+void host_frame_unmap(const void *p)
 {
 	CHECK(p && this_cpu()->windows_open);
 	this_cpu()->windows_open--;
@@ -225,6 +225,11 @@ int copy_to_guest(gvaddr_t dst, const void *src, size_t n)
 	return 0;
 }
 
+bool guest_range_ok(uint64_t va, size_t n)
+{
+	return va + n >= va && va + n <= 1ULL << 47;
+}
+
 int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
 {
 	return copy_to_guest(dst, src, n);
@@ -273,12 +278,27 @@ int arch_vcpu_release(struct vcpu *v)
 	return 0;
 }
 
+void cpu_raise(unsigned cpu, uint32_t work)
+{
+	uint32_t old = __atomic_fetch_or(&host_cpus[cpu].work, work, __ATOMIC_SEQ_CST);
+
+	if (cpu != cpu_id() && (old & work) != work)
+		arch_cpu_kick(cpu);
+}
+
 void arch_context_switch(struct vcpu *next)
 {
+	struct cpu *c = this_cpu();
+
 	journal(HOST_SWITCH, (uint64_t)next, 0);
-	this_cpu()->vcpu = next;
-	if (next)
-		this_cpu()->loaded = next;
+	c->vcpu = next;
+	if (!next)
+		return;
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		if (host_cpus[i].loaded == next)
+			host_cpus[i].loaded = NULL;
+	c->loaded = next;
+	arch_vcpu_info_moved(next);
 }
 
 void arch_vcpu_sync(struct vcpu *v)
@@ -288,7 +308,15 @@ void arch_vcpu_sync(struct vcpu *v)
 
 void arch_vcpu_info_moved(struct vcpu *v)
 {
-	(void)v;
+	char *page = (char *)v->domain->shared_info;
+
+	if (v != current)
+		return;
+	if (mfn_eq(v->info_mfn, INVALID_MFN))
+		page += v->id * sizeof(struct vcpu_info);
+	else
+		page = (char *)own_va(v->info_mfn) + v->info_offset;
+	this_cpu()->vcpu_info = (struct vcpu_info *)page;
 }
 
 long arch_domctl(struct domain *d, struct xen_domctl *op)

@@ -46,6 +46,18 @@ void host_fail_allocation(unsigned n);
 bool host_should_fail(void);
 
 /*
+ * Whole-state check of the frame table against page tables, vCPU roots and the free lists:
+ * invariants I1..I7 of mm/pagetype.c, counts exactly. host_frame_hold() announces `refs` references
+ * and `uses` uses that the test itself holds (negative: no longer). Aborts when one is broken.
+ */
+void host_frames_check(void);
+void host_frame_hold(mfn_t m, int refs, int uses);
+void host_frames_check_reset(void);
+/* Set: writable frames may have more uses, each with a reference, than page tables account for
+ * (event-channel pages and the like). */
+extern bool host_frames_slack;
+
+/*
  * Guest memory for copy_*_guest: guest virtual addresses are offsets into a buffer that the test
  * gives; anything else faults. The hook, if set, runs after each fetch with the address fetched (to
  * change bytes between fetches).
@@ -57,5 +69,21 @@ extern void (*host_fetch_hook)(gvaddr_t src, size_t n);
 #define HOST_SERIAL_MAX 65536
 extern char host_serial[HOST_SERIAL_MAX];
 extern size_t host_serial_len;
+
+/* The IO-APIC's pins as last programmed, and interrupts acknowledged. */
+#define HOST_PINS 24
+struct host_pin {
+	uint8_t vector, cpu;
+	bool level, active_low, masked;
+};
+extern struct host_pin host_pins[HOST_PINS];
+extern unsigned host_irq_acks;
+
+/* The one PCI function, 00:05.0, its configuration space and MSI-X table (at BAR 1 + 0x40). */
+#define host_pci_dev sbdf(0, 0, 0x28)
+#define HOST_BAR     0xfebd0000ULL
+extern uint8_t host_pci_config[256];
+extern uint32_t host_msix_table[64];
+void host_pci_reset(void);
 
 #endif

@@ -64,6 +64,7 @@ long domctl_createdomain(struct xen_domctl *op)
 	if (err)
 		return err;
 	d->arch_config = c->arch;
+	d->pause_count = 1; /* the pause it is born with is the toolstack's to end */
 	op->domain = p.id;
 	return 0;
 }

@@ -78,7 +78,7 @@ static long reservation_op(uint64_t cmd, gvaddr_t arg)
 		return (long)start;
 	rc = domain_named(r.domid, &d);
 	if (rc)
-		return rc;
+		return rc == -ESRCH ? (long)start : rc;
 	rc = extents_apply(d, &r, cmd, arg);
 	domain_put(d);
 	return rc;
@@ -181,8 +181,8 @@ static long memory_map_get(unsigned op, gvaddr_t arg)
 		return -EPERM;
 	if (copy_from_guest(&map, arg, sizeof(map)))
 		return -EFAULT;
-	rc = op == XENMEM_machine_memory_map ? memop_machine_map_get(&map) :
-					       memop_map_get(current->domain, &map);
+	rc = op == XENMEM_machine_memory_map ? memop_machine_map_get(&map)
+					     : memop_map_get(current->domain, &map);
 	return rc ? rc : copy_to_guest(arg, &map, sizeof(map));
 }
 
@@ -210,10 +210,11 @@ static long grant_frames_list(struct domain *d, const struct xen_mem_acquire_res
 {
 	for (unsigned i = 0; i < r->nr_frames; i++) {
 		mfn_t m;
-		int rc = r->frame + i > UINT32_MAX ?
-				 -EINVAL :
-				 grant_frame_grow(d, r->id == XENMEM_resource_grant_table_id_status,
-						  (unsigned)(r->frame + i), &m);
+		int rc = r->frame + i > UINT32_MAX
+				 ? -EINVAL
+				 : grant_frame_grow(d,
+						    r->id == XENMEM_resource_grant_table_id_status,
+						    (unsigned)(r->frame + i), &m);
 
 		if (rc)
 			return rc;
@@ -240,8 +241,7 @@ static long acquire_resource(gvaddr_t arg)
 		return rc;
 	rc = domain_may_control(d);
 	if (!rc && !r.frame_list.p) {
-		r.nr_frames =
-			grant_frame_limit(d, r.id == XENMEM_resource_grant_table_id_status);
+		r.nr_frames = grant_frame_limit(d, r.id == XENMEM_resource_grant_table_id_status);
 		rc = copy_to_guest(arg, &r, sizeof(r));
 	} else if (!rc) {
 		rc = r.nr_frames > 64 ? -E2BIG : grant_frames_list(d, &r);

@@ -7,12 +7,12 @@
 #include "hypercall.h"
 #include "targets.h"
 
-#define CHUNK 16u
+#define CHUNK 32u
 
 static int machphys_update(domid_t owner, uint64_t ptr, uint64_t gpfn)
 {
-	const struct domain *d = owner == current->domain->id ? current->domain :
-								domain_by_id(owner);
+	const struct domain *d =
+		owner == current->domain->id ? current->domain : domain_by_id(owner);
 	mfn_t m = maddr_to_mfn(maddr(ptr));
 
 	if (!d || !frame_get(m, d))
@@ -22,29 +22,22 @@ static int machphys_update(domid_t owner, uint64_t ptr, uint64_t gpfn)
 	return 0;
 }
 
-/* Requests of one kind from the front of req[]: page-table changes together, others singly. */
+/* The first request, and with it those of its kind that follow. */
 static int requests_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n,
 			  unsigned *done)
 {
-	unsigned same = 0;
 	int rc;
 
 	*done = 0;
-	switch (req[0].ptr & 7) {
-	case MMU_MACHPHYS_UPDATE:
-		rc = machphys_update(c->frames, req[0].ptr, req[0].val);
-		*done = !rc;
-		return rc;
-	case MMU_NORMAL_PT_UPDATE:
-	case MMU_PT_UPDATE_PRESERVE_AD:
-	case MMU_PT_UPDATE_NO_TRANSLATE:
-		while (same < n && (req[same].ptr & 7) != MMU_MACHPHYS_UPDATE &&
-		       (req[same].ptr & 7) <= MMU_PT_UPDATE_NO_TRANSLATE)
-			same++;
-		return pt_update_batch(c, req, same, done);
-	default:
+	if (likely((req->ptr & 7) == MMU_NORMAL_PT_UPDATE) ||
+	    (req->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ||
+	    (req->ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE)
+		return pt_update_batch(c, req, n, done);
+	if ((req->ptr & 7) != MMU_MACHPHYS_UPDATE)
 		return -ENOSYS;
-	}
+	rc = machphys_update(c->frames, req->ptr, req->val);
+	*done = !rc;
+	return rc;
 }
 
 static int chunk_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n,
@@ -56,7 +49,7 @@ static int chunk_apply(const struct pt_context *c, const struct mmu_update *req,
 	while (*done < n && !rc) {
 		unsigned some;
 
-		rc = table_giveup_finish(c->giver);
+		rc = giveup_finish(c->giver);
 		if (rc)
 			break;
 		rc = requests_apply(c, req + *done, n - *done, &some);
@@ -69,7 +62,7 @@ static int chunk_apply(const struct pt_context *c, const struct mmu_update *req,
 static int updates_apply(const struct pt_context *c, gvaddr_t reqs, unsigned count, unsigned *done)
 {
 	unsigned at_most = MIN(CHUNK, hypercall_preempt_units);
-	int rc = table_giveup_finish(c->giver);
+	int rc = giveup_finish(c->giver);
 
 	*done = 0;
 	while (!rc && *done < count) {
@@ -85,25 +78,56 @@ static int updates_apply(const struct pt_context *c, gvaddr_t reqs, unsigned cou
 			rc = -ERESTART;
 	}
 	/* what the last request gave up is part of this hypercall */
-	return rc ? rc : table_giveup_finish(c->giver);
+	return rc ? rc : giveup_finish(c->giver);
 }
 
-HYPERCALL(do_mmu_update)
+static long updates(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom)
 {
 	struct batch_progress p;
 	struct pt_targets t;
 	unsigned done;
-	int rc = batch_begin(&p, a2, a3);
+	int rc = batch_begin(&p, count, pdone);
 
 	if (!rc)
-		rc = pt_targets_get(&t, (uint32_t)a4);
+		rc = pt_targets_get(&t, current, (uint32_t)foreigndom);
 	if (rc)
 		return rc;
-	rc = updates_apply(&t.c, gvaddr(a1), p.count, &done);
+	rc = updates_apply(&t.c, gvaddr(reqs), p.count, &done);
 	pt_targets_put(&t);
 	if (rc == -ERESTART)
 		return batch_restart(&p, __HYPERVISOR_mmu_update,
-				     guest_at(gvaddr(a1), done, sizeof(struct mmu_update)), done,
-				     a4);
+				     guest_at(gvaddr(reqs), done, sizeof(struct mmu_update)), done,
+				     foreigndom);
 	return batch_end(&p, done, rc);
+}
+
+/* One request of the caller's on itself, the commonest call. */
+static long update_one(uint64_t req_at)
+{
+	struct vcpu *v = current;
+	struct pt_context c = { v->domain, v->domain->id, v->domain, v };
+	struct mmu_update req;
+	int rc;
+
+	if (copy_from_guest(&req, gvaddr(req_at), sizeof(req)))
+		return -EFAULT;
+	if (unlikely((req.ptr & 7) == MMU_MACHPHYS_UPDATE))
+		return machphys_update(c.frames, req.ptr, req.val);
+	rc = pt_update_one(&c, req.ptr, req.val);
+	if (unlikely(rc == -ERESTART))
+		return hypercall_restart(__HYPERVISOR_mmu_update, 4, req_at, (uint64_t)1,
+					 (uint64_t)0, (uint64_t)DOMID_SELF);
+	/* what it gave up is finished by a call with no requests */
+	if (unlikely(v->table_giveup) && table_giveup_finish(v))
+		return hypercall_restart(__HYPERVISOR_mmu_update, 4, req_at, (uint64_t)0,
+					 (uint64_t)0, (uint64_t)DOMID_SELF);
+	return rc;
+}
+
+HYPERCALL(do_mmu_update)
+{
+	if (likely((uint32_t)a2 == 1 && !a3 && (uint32_t)a4 == DOMID_SELF) &&
+	    likely(!current->table_giveup))
+		return update_one(a1);
+	return updates(a1, a2, a3, a4);
 }

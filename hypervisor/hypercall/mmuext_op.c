@@ -5,13 +5,12 @@
 #include "targets.h"
 
 /* Operations on a domain's frames: that domain is `d`. */
-static int op_clear(struct domain *d, mfn_t m, mfn_t src __unused)
+static int op_clear(struct domain *d, mfn_t m)
 {
-	int rc = frame_get_as(m, d, FT_WRITABLE);
 	void *p;
 
-	if (rc)
-		return rc;
+	if (frame_get_as(m, d, FT_WRITABLE))
+		return -EINVAL;
 	p = frame_map(m);
 	memset(p, 0, PAGE_SIZE);
 	frame_unmap(p);
@@ -25,8 +24,8 @@ static int op_copy(struct domain *d, mfn_t m, mfn_t src)
 	int rc;
 
 	if (!frame_get(src, d))
-		return -EPERM;
-	rc = frame_get_as(m, d, FT_WRITABLE);
+		return -EINVAL;
+	rc = frame_get_as(m, d, FT_WRITABLE) ? -EINVAL : 0;
 	if (!rc) {
 		to = frame_map(m);
 		from = frame_map(src);
@@ -54,7 +53,7 @@ static int op_flush(struct vcpu *v, const struct mmuext_op *op)
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
 		if (flush_targets(v, guest_ptr(op->arg2.vcpumask.p), &cpus))
-			return -EFAULT;
+			return -EINVAL;
 		break;
 	case MMUEXT_TLB_FLUSH_ALL:
 	case MMUEXT_INVLPG_ALL:
@@ -109,7 +108,7 @@ static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op
 	case MMUEXT_UNPIN_TABLE:
 		return table_unpin(d, m);
 	case MMUEXT_CLEAR_PAGE:
-		return op_clear(d, m, m);
+		return op_clear(d, m);
 	case MMUEXT_COPY_PAGE:
 		return op_copy(d, m, mfn(op->arg2.src_mfn));
 	case MMUEXT_NEW_BASEPTR:
@@ -134,7 +133,7 @@ static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op
 
 static int ops_apply(struct vcpu *v, struct domain *d, gvaddr_t ops, unsigned count, unsigned *done)
 {
-	int rc = table_giveup_finish(v);
+	int rc = giveup_finish(v);
 
 	*done = 0;
 	while (!rc && *done < count) {
@@ -158,7 +157,7 @@ HYPERCALL(do_mmuext_op)
 	int rc = batch_begin(&p, a2, a3);
 
 	if (!rc)
-		rc = pt_targets_get(&t, (uint16_t)a4);
+		rc = pt_targets_get(&t, current, (uint16_t)a4);
 	if (rc)
 		return rc;
 	if (t.c.frames != t.c.io->id)

@@ -17,6 +17,16 @@ static int element_restart(gvaddr_t at, struct multicall_entry *e)
 	return copy_to_guest(at, e, sizeof(*e));
 }
 
+static long element_call(const struct multicall_entry *e)
+{
+	if (e->op == __HYPERVISOR_multicall)
+		return -EINVAL;
+	if (e->op >= NR_HYPERCALLS)
+		return -ENOSYS;
+	return hypercall_table[index_nospec(e->op, NR_HYPERCALLS)](
+		e->args[0], e->args[1], e->args[2], e->args[3], e->args[4], e->args[5]);
+}
+
 HYPERCALL(do_multicall)
 {
 	gvaddr_t list = gvaddr(a1);
@@ -29,12 +39,7 @@ HYPERCALL(do_multicall)
 			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, a2 - i);
 		if (copy_from_guest(&e, at, sizeof(e)))
 			return -EFAULT;
-		e.result = (unsigned long)(e.op < NR_HYPERCALLS
-						   ? hypercall_table[index_nospec(e.op,
-										  NR_HYPERCALLS)](
-							     e.args[0], e.args[1], e.args[2],
-							     e.args[3], e.args[4], e.args[5])
-						   : -ENOSYS);
+		e.result = (unsigned long)element_call(&e);
 		if (e.op == __HYPERVISOR_iret)
 			return (long)e.result;
 		if (this_cpu()->work & CPU_WORK_RESTART) {

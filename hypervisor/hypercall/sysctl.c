@@ -126,6 +126,21 @@ static long sysctl_numainfo(struct xen_sysctl *op)
 	return 0;
 }
 
+/* Every device belongs to the one node. */
+static long sysctl_pcitopoinfo(struct xen_sysctl *op)
+{
+	struct xen_sysctl_pcitopoinfo *t = &op->u.pcitopoinfo;
+	uint32_t node = 0;
+
+	if (t->num_devs > 1024)
+		return -E2BIG;
+	for (uint32_t i = 0; i < t->num_devs; i++)
+		if (copy_to_guest(guest_at(guest_ptr(t->nodes.p), i, sizeof(node)), &node,
+				  sizeof(node)))
+			return -EFAULT;
+	return 0;
+}
+
 static uint32_t domains_count(void)
 {
 	uint32_t n = 0;
@@ -183,6 +198,7 @@ static long (*const sysctl_table[])(struct xen_sysctl *op) = {
 	[XEN_SYSCTL_availheap] = sysctl_availheap,
 	[XEN_SYSCTL_cputopoinfo] = sysctl_cputopoinfo,
 	[XEN_SYSCTL_numainfo] = sysctl_numainfo,
+	[XEN_SYSCTL_pcitopoinfo] = sysctl_pcitopoinfo,
 	[XEN_SYSCTL_cpupool_op] = sysctl_cpupool_op,
 	[XEN_SYSCTL_scheduler_op] = sysctl_scheduler_op,
 };

@@ -2,23 +2,16 @@
 /*
  * foreigndom of mmu_update and mmuext_op: low half the owner of mapped frames (FD), high half the
  * owner of the tables plus one (0: the caller). And the `done` count of a preempted array: the
- * restarted call has RESUMED in its count and finds what went before at pdone, if the guest wants
- * it at all. A guest that sets the bit itself only starts its own count elsewhere.
+ * restarted call has BATCH_RESUMED in its count and finds what went before at pdone, if the guest
+ * wants it at all. A guest that sets the bit itself only starts its own count elsewhere.
  */
 #include "targets.h"
-
-#define RESUMED 0x80000000u
 
 static int domain_named(domid_t id, struct domain **held, struct domain **out)
 {
 	struct domain *d;
-	int rc;
+	int rc = domain_find(id, &d);
 
-	if (id == DOMID_SELF || id == current->domain->id) {
-		*out = current->domain;
-		return 0;
-	}
-	rc = domain_find(id, &d);
 	if (rc)
 		return rc;
 	rc = domain_may_control(d);
@@ -38,22 +31,22 @@ static int frames_owner(struct pt_targets *t, domid_t id)
 		t->c.frames = id;
 		return id == DOMID_IO || current->domain->privileged ? 0 : -EPERM;
 	}
+	if (id == DOMID_SELF)
+		return 0;
+	/* who names himself as a foreigner is refused, as by stock Xen */
+	if (id == current->domain->id)
+		return -ESRCH;
 	rc = domain_named(id, &t->held[0], &t->c.io);
 	if (!rc)
 		t->c.frames = t->c.io->id;
 	return rc;
 }
 
-int pt_targets_get(struct pt_targets *t, uint32_t foreigndom)
+int pt_targets_get_foreign(struct pt_targets *t, uint32_t foreigndom)
 {
-	struct domain *d = current->domain;
 	uint16_t tables = (uint16_t)(foreigndom >> 16);
-	int rc = 0;
+	int rc = frames_owner(t, (uint16_t)foreigndom);
 
-	*t = (struct pt_targets){ .c = { d, d->id, d, current } };
-	if (likely(foreigndom == DOMID_SELF))
-		return 0;
-	rc = frames_owner(t, (uint16_t)foreigndom);
 	if (!rc && tables)
 		rc = domain_named((uint16_t)(tables - 1), &t->held[1], &t->c.d);
 	if (rc)
@@ -61,41 +54,33 @@ int pt_targets_get(struct pt_targets *t, uint32_t foreigndom)
 	return rc;
 }
 
-void pt_targets_put(struct pt_targets *t)
+void pt_targets_put_foreign(struct pt_targets *t)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(t->held); i++)
 		if (t->held[i])
 			domain_put(t->held[i]);
 }
 
-int batch_begin(struct batch_progress *p, uint64_t count, uint64_t pdone)
+int batch_resume(struct batch_progress *p)
 {
-	*p = (struct batch_progress){ .count = (uint32_t)count, .pdone = gvaddr(pdone) };
-	if (likely(!(p->count & RESUMED)))
-		return 0;
-	p->count &= ~RESUMED;
-	if (pdone && copy_from_guest(&p->before, p->pdone, sizeof(p->before)))
+	p->count &= ~BATCH_RESUMED;
+	if (p->pdone.a && copy_from_guest(&p->before, p->pdone, sizeof(p->before)))
 		return -EFAULT;
 	return 0;
 }
 
-static int done_store(const struct batch_progress *p, unsigned done)
+int batch_done_store(const struct batch_progress *p, unsigned done)
 {
 	unsigned total = p->before + done;
 
-	return p->pdone.a ? copy_to_guest(p->pdone, &total, sizeof(total)) : 0;
+	return copy_to_guest(p->pdone, &total, sizeof(total));
 }
 
 long batch_restart(struct batch_progress *p, unsigned op, gvaddr_t array, unsigned done,
 		   uint64_t foreigndom)
 {
-	if (done_store(p, done))
+	if (p->pdone.a && batch_done_store(p, done))
 		return -EFAULT;
-	return hypercall_restart(op, 4, array.a, (uint64_t)((p->count - done) | RESUMED),
+	return hypercall_restart(op, 4, array.a, (uint64_t)((p->count - done) | BATCH_RESUMED),
 				 p->pdone.a, foreigndom);
-}
-
-long batch_end(const struct batch_progress *p, unsigned done, int rc)
-{
-	return done_store(p, done) ? -EFAULT : rc;
 }

@@ -99,12 +99,13 @@ static int register_runstate(struct vcpu *v, gvaddr_t at)
 	struct vcpu_runstate_info r;
 	gvaddr_t area;
 
-	if (area_fetch(at, &area))
-		return -EFAULT;
-	runstate_get(v, &r);
-	if (area.a && runstate_copy_out(v, &r, area))
+	if (area_fetch(at, &area) || !guest_range_ok(area.a, sizeof(r)))
 		return -EFAULT;
 	v->runstate_area = area;
+	runstate_get(v, &r);
+	/* Not mapped now, it may be when the vCPU is switched in. */
+	if (area.a)
+		(void)!runstate_copy_out(v, &r, area);
 	return 0;
 }
 
@@ -112,9 +113,10 @@ static int register_time(struct vcpu *v, gvaddr_t at)
 {
 	gvaddr_t area;
 
-	if (area_fetch(at, &area))
+	if (area_fetch(at, &area) || !guest_range_ok(area.a, sizeof(struct vcpu_time_info)))
 		return -EFAULT;
-	return vcpu_time_area_set(v, area);
+	vcpu_time_area_set(v, area);
+	return 0;
 }
 
 static int register_info(struct vcpu *v, gvaddr_t at)
@@ -152,9 +154,8 @@ static int set_singleshot(struct vcpu *v, gvaddr_t at)
 		return -EINVAL;
 	if (copy_from_guest(&s, at, offsetof(struct vcpu_set_singleshot_timer, flags) + 4))
 		return -EFAULT;
-	if (s.flags & VCPU_SSHOTTMR_future && s.timeout_abs_ns < now_ns())
-		return -ETIME;
-	/* 0 is in the past, not a request to stop */
+	/* One in the past fires at once, also with VCPU_SSHOTTMR_future; 0 is no request to stop.
+	 */
 	vcpu_singleshot_set(v, MAX(s.timeout_abs_ns, 1ULL));
 	return 0;
 }

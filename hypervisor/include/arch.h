@@ -19,8 +19,10 @@ struct domain;
  * per-CPU, nest (at least 8 deep) and must be closed before the CPU leaves ring 0 or opens a
  * preemption point. Mapping a frame that is in a window already is cheap. The frame must be RAM.
  */
-void *frame_map(mfn_t m) __must_check;
-void frame_unmap(const void *p);
+static inline void *frame_map(mfn_t m) __must_check;
+static inline void frame_unmap(const void *p);
+/* The 64-bit word `index` of a frame of RAM, read once; cheaper than a window around it. */
+static inline uint64_t frame_read(mfn_t m, unsigned index);
 
 /*
  * Ring 0's own memory. `own_va` is where a frame appears while it belongs to ring 0: a fixed
@@ -85,7 +87,10 @@ int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
  */
 int copy_from_guest(void *dst, gvaddr_t src, size_t n) __must_check;
 int copy_to_guest(gvaddr_t dst, const void *src, size_t n) __must_check;
-/* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode. */
+/* [va, va + n) is no address of ring 0's. It need not be mapped. */
+bool guest_range_ok(uint64_t va, size_t n);
+/* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode.
+ */
 int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) __must_check;
 /* Atomically compare and exchange 1, 2, 4 or 8 bytes, aligned; *old is what was found. 0 or
  * -EFAULT. */

@@ -30,6 +30,7 @@ void multiboot_parse(uint32_t magic, uint32_t info);
  * INVALID_MFN never: panics. */
 void boot_pages_init(void);
 mfn_t boot_page_alloc(void);
+mfn_t boot_pages_alloc(unsigned long n); /* n consecutive pages: the first */
 bool boot_pages_live(void);
 /* Hand all memory that nothing uses to the frame allocator; boot_page_alloc() ends. */
 void boot_pages_handover(void);

@@ -39,9 +39,9 @@ struct vcpu {
 	struct vcpu_runstate_info runstate;
 
 	/* only this vCPU (or whoever stopped it): */
-	bool initialised; /* has a context */
+	bool initialised;  /* has a context */
 	bool initialising; /* VCPUOP_initialise is at it (domain_lock) */
-	bool shut_down;   /* holds a pause of domain_shutdown() (domain_lock) */
+	bool shut_down;    /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel,
 		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
 	uint64_t table_giveup;  /* mfn + 1 of a table whose devalidation was preempted (0: none),
@@ -106,12 +106,12 @@ struct domain {
 	enum domain_state state;
 	unsigned shutdown_code;
 	unsigned shutdown_latch; /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
-	bool shut_down;         /* and not resumed since: state may be DYING by now */
-	unsigned pause_count;   /* pauses a toolstack holds; a new domain has one */
-	unsigned pause_depth;   /* domain_pause() in force; a vCPU is created with as many */
-	unsigned destroy_step;  /* how far domain_destroy() has come */
-	port_t suspend_port;    /* its peer in dom0 is told of a suspend; 0: none */
-	struct tsc_setting tsc; /* as the toolstack set it */
+	bool shut_down;          /* and not resumed since: state may be DYING by now */
+	unsigned pause_count;    /* pauses a toolstack holds */
+	unsigned pause_depth;    /* domain_pause() in force; a vCPU is created with as many */
+	unsigned destroy_step;   /* how far domain_destroy() has come */
+	port_t suspend_port;     /* its peer in dom0 is told of a suspend; 0: none */
+	struct tsc_setting tsc;  /* as the toolstack set it */
 	uint32_t createflags;
 	struct xen_arch_domainconfig arch_config; /* as given at creation */
 	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */

@@ -37,10 +37,10 @@ struct frame {
 };
 
 /* frame.refs: */
-#define FRAME_ALLOCATED (1ULL << 63) /* the owner's allocation reference is not dropped yet */
-#define FRAME_RING0     (1ULL << 62) /* ring 0's own page, perhaps shown to a domain */
-#define FRAME_UNCACHED  (1ULL << 61) /* may have been mapped other than write-back */
-#define FRAME_COUNT     ((1ULL << 48) - 1)
+#define FRAME_ALLOCATED (1ULL << 63)  /* the owner's allocation reference is not dropped yet */
+#define FRAME_RING0     (1ULL << 62)  /* ring 0's own page, perhaps shown to a domain */
+#define FRAME_UNCACHED  (1ULL << 61)  /* may have been mapped other than write-back */
+#define FRAME_COUNT     0xffffffffULL /* at most 2^31 - 1 are given out */
 
 /* frame.type: */
 #define FTF_TYPE_SHIFT    61
@@ -185,21 +185,17 @@ struct pt_context {
 struct mmu_update;
 /*
  * Carry out MMU_NORMAL_PT_UPDATE, _PRESERVE_AD and _NO_TRANSLATE requests (ptr: machine address of
- * the entry with the command in the low bits) under one hold of mm_lock. *done counts those that
- * succeeded. 0, or the first refusal; -ERESTART: preempted at request *done.
+ * the entry with the command in the low bits) under one hold of mm_lock, up to the first of another
+ * kind. *done counts those that succeeded. 0, or the first refusal; -ERESTART: preempted at request
+ * *done.
  */
 int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n,
 		    unsigned *done) __must_check;
+/* The same for a single request; -ENOSYS if it is of another kind. */
+int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val) __must_check;
 /* update_va_mapping: change the L1 entry that maps va in c->giver's present address space. 0,
  * -EINVAL (also: no L1 table there), -EPERM, -EBUSY, -ERESTART. */
 int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) __must_check;
-/*
- * Take an L1 entry of c->d out if it maps m with the same write permission: at va (c->giver's
- * address space), or at machine address `pte` if that is not 0. Its references are dropped. 0,
- * -EINVAL (maps something else), -EPERM. For grant unmapping; the caller flushes.
- */
-int pt_unmap(const struct pt_context *c, gvaddr_t va, uint64_t pte, mfn_t m,
-	     bool writable) __must_check;
 /* CPUs that may run vCPUs of v's domain out of a guest's bitmap (as UVMF_MULTI has it). 0, -EFAULT.
  */
 int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) __must_check;
@@ -216,17 +212,20 @@ struct guest_walk {
  * present. */
 int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out) __must_check;
 /*
- * An emulated guest store of `bytes` (1..8, not crossing an entry) at va to one of its L1..L4
- * tables: store (op PT_STORE), or compare with *old and store (PT_CMPXCHG; *old is what was found).
- * Validated as mmu_update. 0, -EFAULT (not a table mapping), -EINVAL (refused), -EAGAIN (entry
- * changed meanwhile: run the instruction again).
+ * For the page-fault path: the running domain's L1 table that va maps (read-only), and the entry
+ * there as it stands. False if it maps none. (Stores to upper tables are not emulated, as on stock
+ * Xen.)
+ */
+bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry) __must_check;
+/*
+ * An emulated guest store of `bytes` (1..8, not crossing an entry) at va, in `table` as found by
+ * pt_store_target(): store (op PT_STORE), or compare with *old and store (PT_CMPXCHG; *old is what
+ * was found). Validated as mmu_update. 0, -EINVAL, -EPERM, -EBUSY (refused), -EFAULT (no table any
+ * more), -EAGAIN (entry changed meanwhile, or preempted: run the instruction again).
  */
 enum pt_store_op { PT_STORE, PT_CMPXCHG };
-int pt_store_emulate(struct vcpu *v, gvaddr_t va, unsigned bytes, enum pt_store_op op,
+int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
 		     uint64_t *old, uint64_t new_value) __must_check;
-/* Quick look for the page-fault path: va is mapped read-only and its frame is a page table of the
- * running domain. */
-bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va);
 
 /*
  * NEW_BASEPTR / NEW_USER_BASEPTR, vCPU set-up and release: exchange v's root for m (INVALID_MFN:
@@ -262,9 +261,5 @@ void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool w
 extern uint64_t *m2p_table; /* writable view, set by arch at boot */
 void m2p_set(mfn_t m, uint64_t gpfn);
 uint64_t m2p_get(mfn_t m);
-
-/* The whole-state invariants I1..In of mm/pagetype.c, for debug builds and tests; panics when one
- * is broken. */
-void frames_check_invariants(void);
 
 #endif

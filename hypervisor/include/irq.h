@@ -23,11 +23,6 @@ int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) __mus
 void pirq_unbind(struct domain *d, unsigned pirq);
 /* The event channel moved to another vCPU. */
 void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v);
-/* The event channel was unmasked: nothing waits for that (a guest says PHYSDEVOP_eoi). */
-static inline void pirq_unmasked(struct domain *d, unsigned pirq)
-{
-	(void)d, (void)pirq;
-}
 
 /* -- for physdev_op and domctl */
 

@@ -40,9 +40,9 @@ void timers_run(void);
 
 /* Update a vCPU's pvclock (vcpu_info and its registered copy); called when it is switched in. */
 void vcpu_time_update(struct vcpu *v);
-/* VCPUOP_register_vcpu_time_memory_area: fill it now and keep it up to date. 0, -EFAULT. v belongs
- * to the running domain. */
-int vcpu_time_area_set(struct vcpu *v, gvaddr_t at) __must_check;
+/* VCPUOP_register_vcpu_time_memory_area: fill it now and keep it up to date. v belongs to the
+ * running domain. */
+void vcpu_time_area_set(struct vcpu *v, gvaddr_t at);
 /* Write the wall clock (wc_*) into a domain's shared_info. */
 void domain_wallclock_update(struct domain *d);
 /* XENPF_settime: set the wall clock for all domains. */

@@ -87,7 +87,7 @@ static void frame_scrub(mfn_t m)
 	frame_unmap(p);
 }
 
-/* Make fresh frames d's. -EINVAL if it began to die. */
+/* Make fresh frames d's. (Free frames have no entry in the machine-to-physical table.) */
 int domain_frames_assign(struct domain *d, mfn_t first, unsigned order)
 {
 	int rc = 0;
@@ -96,8 +96,8 @@ int domain_frames_assign(struct domain *d, mfn_t first, unsigned order)
 		struct frame *f = frame_of(mfn_add(first, i));
 
 		frame_scrub(mfn_add(first, i));
-		m2p_set(mfn_add(first, i), M2P_INVALID);
-		f->type = 0;
+		/* most will be mapped writable: the allocator has flushed what was before */
+		f->type = FTF_TYPE(FT_WRITABLE);
 		f->partial = 0;
 		f->owner = d->id;
 	}

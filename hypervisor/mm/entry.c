@@ -26,12 +26,12 @@ static bool absent_ok(uint64_t e)
 }
 
 /* -- L1
- * -------------------------------------------------------------------------------------------------------- */
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static bool frame_is_device(mfn_t m)
 {
-	return !mfn_valid(m) ||
-	       frame_table[index_nospec(mfn_x(m), frame_count)].owner == DOMID_IO;
+	return !mfn_valid(m) || frame_table[index_nospec(mfn_x(m), frame_count)].owner == DOMID_IO;
 }
 
 static bool frame_is_m2p(mfn_t m)
@@ -45,84 +45,48 @@ static bool frame_is_m2p(mfn_t m)
 }
 
 /* Memory that devices read past the caches: only for a domain that has devices. */
-static int uncached_note(const struct pt_context *c, mfn_t m)
+static int uncached_note(const struct pt_context *c, struct frame *f)
 {
 	if (!c->d->privileged && !c->d->iomem)
 		return -EINVAL;
-	__atomic_fetch_or(&frame_of(m)->refs, FRAME_UNCACHED, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&f->refs, FRAME_UNCACHED, __ATOMIC_RELAXED);
 	return 0;
 }
 
 static int l1e_get_ram(const struct pt_context *c, uint64_t e)
 {
-	mfn_t m = pte_mfn(e);
+	struct frame *f = frame_take(pte_mfn(e), c->frames);
 	int rc = 0;
 
-	if (!frame_get_id(m, c->frames))
-		return -EPERM;
+	if (!f)
+		return -EBUSY;
 	if (e & PTE_CACHE)
-		rc = uncached_note(c, m);
+		rc = uncached_note(c, f);
 	if (!rc && e & PTE_RW)
-		rc = type_get_writable(frame_of(m));
+		rc = type_get_writable(f);
 	if (rc)
-		frame_put(m);
+		ref_drop(f);
 	return rc;
 }
 
-static int l1e_get_special(const struct pt_context *c, uint64_t e)
+int l1e_get_special(const struct pt_context *c, uint64_t e)
 {
 	mfn_t m = pte_mfn(e);
 
+	if (!(e & PTE_P))
+		return absent_ok(e) ? 0 : -EINVAL;
 	if (mfn_x(m) >= frame_limit)
 		return -EINVAL;
 	if (frame_is_device(m))
 		return iomem_allowed(c->io, m, 1) ? 0 : -EPERM;
 	if (c->frames == DOMID_XEN)
-		return !(e & PTE_RW) && frame_is_m2p(m) ? 0 : -EPERM;
+		return !(e & PTE_RW) && frame_is_m2p(m) ? 0 : -EBUSY;
 	return l1e_get_ram(c, e);
 }
 
-int l1e_get(const struct pt_context *c, uint64_t *e)
-{
-	mfn_t m = pte_mfn(*e);
-
-	if (unlikely(!(*e & PTE_P)))
-		return absent_ok(*e) ? 0 : -EINVAL;
-	if (unlikely(*e & PTE_CACHE) || unlikely(!frame_get_id(m, c->frames))) {
-		int rc = l1e_get_special(c, *e);
-
-		if (rc)
-			return rc;
-	} else if (*e & PTE_RW) {
-		int rc = type_get_writable(frame_of(m));
-
-		if (unlikely(rc)) {
-			frame_put(m);
-			return rc;
-		}
-	}
-	*e = pte_stored(*e);
-	return 0;
-}
-
-void l1e_put(uint64_t e)
-{
-	mfn_t m = pte_mfn(e);
-	struct frame *f;
-
-	if (!(e & PTE_P) || !mfn_valid(m))
-		return;
-	f = frame_of(m);
-	/* entries of device frames and of the machine-to-physical table were never counted */
-	if (unlikely(f->owner == DOMID_IO) || unlikely(!(f->refs & FRAME_COUNT)))
-		return;
-	if (e & PTE_RW)
-		type_put(f);
-	frame_put(m);
-}
-
 /* -- L2..L4
- * ---------------------------------------------------------------------------------------------------- */
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 /* A table of the same level, seen through this entry as a table of the level below. */
 static int linear_get(struct domain *d, struct frame *f, unsigned level, uint64_t e)
@@ -136,7 +100,7 @@ static int linear_get(struct domain *d, struct frame *f, unsigned level, uint64_
 	if (to == f)
 		return 0;
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	t = type_load(to);
 	if (type_level(t) != level || !(t & FTF_VALIDATED) || t & FTF_LINEAR_ENTRYS ||
 	    type_load(f) & FTF_LINEAR_USES || (t & FTF_LINEAR_USES) == FTF_LINEAR_USES) {
@@ -162,7 +126,7 @@ int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e, unsi
 
 	if (!(*e & PTE_P))
 		return absent_ok(*e) ? 0 : -EINVAL;
-	if (*e & (PTE_PSE | PTE_PCD | PTE_PWT))
+	if (*e & (PTE_PSE | PTE_PCD | PTE_PWT | PTE_G))
 		return -EINVAL;
 	if (in_use_as_level(m, level))
 		rc = linear_get(d, f, level, *e);

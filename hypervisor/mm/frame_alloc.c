@@ -85,9 +85,8 @@ static void block_free(uint64_t n, unsigned order)
 void frames_init(void)
 {
 	for (uint64_t n = 0; n < frame_count; n++)
-		frame_table[n] = (struct frame){
-			.next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_IO
-		};
+		frame_table[n] =
+			(struct frame){ .next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_IO };
 	memset(zone_orders, 0, sizeof(zone_orders));
 	frames_total = frames_free = 0;
 }
@@ -108,9 +107,9 @@ void frames_add(mfn_t first, unsigned long n)
 	spin_lock(&frames_lock);
 	frames_total += end - at;
 	for (uint64_t i = at; i < end; i++)
-		frame_table[i] = (struct frame){
-			.next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_INVALID
-		};
+		frame_table[i] = (struct frame){ .next = FRAME_NONE,
+						 .prev = FRAME_NONE,
+						 .owner = DOMID_INVALID };
 	while (at < end) {
 		unsigned order = MIN(bit_first(at), bit_last(end - at));
 
@@ -159,9 +158,8 @@ static uint64_t block_claim(uint32_t n, unsigned order)
 
 mfn_t frame_alloc_raw(unsigned order, unsigned address_bits)
 {
-	unsigned zones = address_bits < PAGE_SHIFT ?
-				 0 :
-				 MIN(address_bits - PAGE_SHIFT + 1, (unsigned)ZONES);
+	unsigned zones =
+		address_bits < PAGE_SHIFT ? 0 : MIN(address_bits - PAGE_SHIFT + 1, (unsigned)ZONES);
 	uint64_t newest = 0;
 	uint32_t n;
 

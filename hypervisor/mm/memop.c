@@ -3,8 +3,8 @@
  * Changing a domain's memory on request. A PV domain knows machine frames and keeps its own
  * pseudo-physical table; ours is the machine-to-physical table, written when frames are handed out.
  *
- * An extent either succeeds as a whole or leaves nothing behind, but for a decrease, whose frames go
- * one by one: a bad frame number ends it there.
+ * An extent either succeeds as a whole or leaves nothing behind, but for a decrease, whose frames
+ * go one by one: a bad frame number ends it there.
  */
 #include "hypercall.h"
 #include "memop.h"
@@ -82,21 +82,21 @@ int memop_decrease(struct domain *d, const struct xen_memory_reservation *r, uin
 }
 
 /* -- exchange
- * -------------------------------------------------------------------------------------------------- */
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /*
- * One chunk: as many extents of each side as make one of the larger side. Frames leave the domain
- * only when they are held by nothing else, and the new ones have been announced.
+ * One chunk: as many extents of each side as make one of the larger side. The new frames are found
+ * and given their machine-to-physical entries first; then the old ones are taken, each only if
+ * nothing but the domain's allocation holds it; from there on nothing fails.
  */
 struct exchange {
 	struct domain *d;
 	const struct xen_memory_exchange *x;
-	uint64_t in_at, out_at; /* first extents of the chunk */
-	unsigned in_n, out_n;   /* extents */
-	unsigned in_frames;     /* stolen so far */
-	uint32_t *in;           /* them */
-	unsigned out_done;      /* new extents allocated */
-	mfn_t out[1u << MEMOP_ORDER_MAX];
+	uint64_t in_at, out_at;       /* first extents of the chunk */
+	unsigned in_n, out_n;         /* extents */
+	unsigned in_frames, out_done; /* stolen, allocated so far */
+	uint32_t *in, *out;           /* them: frames, first frames of extents */
 };
 
 bool memop_exchange_valid(const struct xen_memory_exchange *x)
@@ -138,89 +138,94 @@ static int exchange_steal(struct exchange *e)
 	return 0;
 }
 
-/* Allocate the new extents, and tell the guest; they are not its yet. */
+static void extent_name(mfn_t first, unsigned order, uint64_t gpfn, bool valid)
+{
+	for (uint64_t k = 0; k < 1UL << order; k++)
+		m2p_set(mfn_add(first, k), valid ? gpfn + k : M2P_INVALID);
+}
+
 static int exchange_allocate(struct exchange *e)
 {
 	const struct xen_memory_reservation *out = &e->x->out;
 	unsigned bits = MIN(address_bits_of(out), e->d->address_bits);
 
 	for (; e->out_done < e->out_n; e->out_done++) {
-		e->out[e->out_done] = frame_alloc_raw(out->extent_order, bits);
-		if (mfn_eq(e->out[e->out_done], INVALID_MFN))
+		uint64_t gpfn;
+		mfn_t m;
+
+		if (extent_read(out, e->out_at + e->out_done, &gpfn))
+			return -EFAULT;
+		m = frame_alloc_raw(out->extent_order, bits);
+		if (mfn_eq(m, INVALID_MFN))
 			return -ENOMEM;
+		extent_name(m, out->extent_order, gpfn, true);
+		e->out[e->out_done] = (uint32_t)mfn_x(m);
 	}
 	return 0;
 }
 
 static void exchange_undo(struct exchange *e)
 {
+	unsigned order = e->x->out.extent_order;
+
 	while (e->in_frames > 0)
 		domain_frame_unsteal(mfn(e->in[--e->in_frames]));
-	while (e->out_done > 0)
-		frame_free_raw(e->out[--e->out_done], e->x->out.extent_order);
+	while (e->out_done > 0) {
+		mfn_t m = mfn(e->out[--e->out_done]);
+
+		extent_name(m, order, 0, false);
+		frame_free_raw(m, order);
+	}
 }
 
-/* The pseudo-physical numbers are read before, and the frame numbers written after the assignment:
- * a guest that takes its list away meanwhile only loses sight of its own frames. */
+/* A guest that takes its list away meanwhile only loses sight of its own frames; a domain that
+ * begins to die meanwhile has no use for new ones. */
 static int exchange_commit(struct exchange *e)
 {
 	unsigned order = e->x->out.extent_order;
 	int rc = 0;
 
 	for (unsigned i = 0; i < e->out_n; i++) {
-		uint64_t gpfn = 0;
+		mfn_t m = mfn(e->out[i]);
 
-		if (extent_read(&e->x->out, e->out_at + i, &gpfn))
+		if (domain_frames_assign(e->d, m, order)) {
+			extent_name(m, order, 0, false);
+			frame_free_raw(m, order);
+		} else if (extent_write(&e->x->out, e->out_at + i, m)) {
 			rc = -EFAULT;
-		if (domain_frames_assign(e->d, e->out[i], order)) {
-			frame_free_raw(e->out[i], order);
-			continue; /* dying: it has no use for them */
 		}
-		for (uint64_t k = 0; k < 1UL << order; k++)
-			m2p_set(mfn_add(e->out[i], k), gpfn + k);
-		if (extent_write(&e->x->out, e->out_at + i, e->out[i]))
-			rc = -EFAULT;
 	}
-	return rc;
-}
-
-static int exchange_chunk(struct exchange *e, uint64_t *done)
-{
-	int rc = exchange_steal(e);
-
-	if (!rc)
-		rc = exchange_allocate(e);
-	if (rc) {
-		exchange_undo(e);
-		return rc;
-	}
-	rc = exchange_commit(e);
 	while (e->in_frames > 0)
 		domain_frame_free(e->d, mfn(e->in[--e->in_frames]), true);
-	*done += e->in_n;
 	return rc;
 }
 
 int memop_exchange_chunk(struct domain *d, const struct xen_memory_exchange *x, uint64_t *done)
 {
-	struct exchange *e = heap_alloc(sizeof(*e));
+	struct exchange e = { .d = d, .x = x };
 	int rc = -ENOMEM;
 
-	if (!e)
-		return rc;
-	e->d = d;
-	e->x = x;
-	exchange_size(e, *done);
-	e->in = heap_alloc(((size_t)e->in_n << x->in.extent_order) * sizeof(*e->in));
-	if (e->in)
-		rc = exchange_chunk(e, done);
-	heap_free(e->in);
-	heap_free(e);
+	exchange_size(&e, *done);
+	e.in = heap_alloc(((size_t)e.in_n << x->in.extent_order) * sizeof(*e.in));
+	e.out = heap_alloc(e.out_n * sizeof(*e.out));
+	if (e.in && e.out)
+		rc = exchange_allocate(&e);
+	if (!rc)
+		rc = exchange_steal(&e);
+	if (rc) {
+		exchange_undo(&e);
+	} else {
+		rc = exchange_commit(&e);
+		*done += e.in_n;
+	}
+	heap_free(e.in);
+	heap_free(e.out);
 	return rc;
 }
 
 /* -- memory maps
- * ----------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------
+ */
 
 int memop_map_set(struct domain *d, const struct xen_memory_map *map)
 {

@@ -35,54 +35,21 @@
 #include "frame.h"
 #include "pt.h"
 
-#define TYPE_COUNT_MAX 0x7fffffffu
-
-/* -- references
- * ------------------------------------------------------------------------------------------------ */
-
-static inline bool ref_take(struct frame *f)
-{
-	uint64_t r = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
-
-	do {
-		if (unlikely(!(r & FRAME_COUNT)))
-			return false;
-	} while (unlikely(!__atomic_compare_exchange_n(&f->refs, &r, r + 1, true, __ATOMIC_ACQUIRE,
-						       __ATOMIC_RELAXED)));
-	return true;
-}
-
-bool frame_get_id(mfn_t m, domid_t id)
-{
-	struct frame *f;
-
-	if (unlikely(!mfn_valid(m)))
-		return false;
-	f = &frame_table[index_nospec(mfn_x(m), frame_count)];
-	if (unlikely(READ_ONCE(f->owner) != id) || unlikely(!ref_take(f)))
-		return false;
-	/* It may have changed hands before the reference pinned it down. */
-	if (likely(READ_ONCE(f->owner) == id))
-		return true;
-	frame_put(m);
-	return false;
-}
+/* -- references -- */
 
 bool frame_get(mfn_t m, const struct domain *d)
 {
-	return frame_get_id(m, d->id);
+	return frame_take(m, d->id);
 }
 
 void frame_put(mfn_t m)
 {
-	uint64_t r = __atomic_sub_fetch(&frame_of(m)->refs, 1, __ATOMIC_ACQ_REL);
-
-	if (unlikely(!(r & FRAME_COUNT)))
-		frame_last_put(m);
+	ref_drop(frame_of(m));
 }
 
 /* -- flushes
- * --------------------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 void tlb_flush_lagging(uint64_t stamp)
 {
@@ -97,7 +64,8 @@ void tlb_flush_lagging(uint64_t stamp)
 }
 
 /* -- types
- * ----------------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static inline bool type_cas(struct frame *f, uint64_t *old, uint64_t t)
 {
@@ -126,49 +94,25 @@ bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags
 	return true;
 }
 
-int type_get_writable(struct frame *f)
+int type_get_writable_slow(struct frame *f)
 {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
 
 	for (;;) {
-		if (likely((t & ~(uint64_t)FTF_COUNT) == FTF_TYPE(FT_WRITABLE))) {
-			if (unlikely((t & FTF_COUNT) >= TYPE_COUNT_MAX))
+		if ((t & ~(uint64_t)FTF_COUNT) == FTF_TYPE(FT_WRITABLE)) {
+			if ((t & FTF_COUNT) >= TYPE_COUNT_MAX)
 				return -EBUSY;
-			if (likely(type_cas(f, &t, t + 1)))
+			if (type_cas(f, &t, t + 1))
 				return 0;
 		} else if (t & FTF_BUSY) {
 			arch_spin_wait();
 			t = type_load(f);
 		} else if (t & FTF_COUNT) {
-			return -EINVAL;
+			return -EBUSY;
 		} else if (type_begin(f, t, FT_WRITABLE, 0)) {
 			return 0;
 		} else {
 			t = type_load(f);
-		}
-	}
-}
-
-/*
- * The stamp is read after the count has reached 0 and stored before anyone can start another type:
- * an older one would hide a mapping made and dropped in between.
- */
-void type_put(struct frame *f)
-{
-	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
-
-	for (;;) {
-		if (unlikely(t & FTF_BUSY)) {
-			arch_spin_wait();
-			t = type_load(f);
-		} else if ((t & FTF_COUNT) != 1) {
-			ASSERT(t & FTF_COUNT);
-			if (likely(type_cas(f, &t, t - 1)))
-				return;
-		} else if (likely(type_cas(f, &t, (t - 1) | FTF_BUSY))) {
-			f->tlb_stamp = (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
-			__atomic_store_n(&f->type, t & FTF_TYPE_MASK, __ATOMIC_RELEASE);
-			return;
 		}
 	}
 }

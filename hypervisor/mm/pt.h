@@ -28,7 +28,7 @@
 
 static inline mfn_t pte_mfn(uint64_t e)
 {
-	return mfn((e & PTE_ADDR) >> PAGE_SHIFT);
+	return mfn(e << 12 >> 24);
 }
 static inline bool l4_index_is_hv(unsigned index)
 {
@@ -60,12 +60,8 @@ static inline uint64_t tlb_stamp_full(uint32_t stamp)
 }
 /* Flush all CPUs that have not flushed everything since the stamp. */
 void tlb_flush_lagging(uint64_t stamp);
-/* As frame_get() for a plain id, so also DOMID_XEN. */
-bool frame_get_id(mfn_t m, domid_t id) __must_check;
-/* A use as writable page: 0, -EINVAL. */
-int type_get_writable(struct frame *f) __must_check;
-/* Drop a use that may be the last and devalidates nothing. */
-void type_put(struct frame *f);
+/* A use as writable page that is not simply one more: 0, -EBUSY. */
+int type_get_writable_slow(struct frame *f) __must_check;
 /* Move a frame without uses to type t with one use, flushing what a former type left behind.
  * `flags` go with it. False: its type word was not `old` any more. */
 bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags) __must_check;
@@ -74,23 +70,135 @@ void frame_last_put(mfn_t m);
 /* The last reference to a ring-0 page is gone (heap.c). */
 void heap_page_last_put(mfn_t m);
 
+/* -- the common steps, short and in line */
+
+#define TYPE_COUNT_MAX 0x7fffffffu
+
+static inline bool ref_take(struct frame *f)
+{
+	uint64_t r = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
+
+	do {
+		/* free, or more references than can be counted */
+		if (unlikely((int32_t)r <= 0))
+			return false;
+	} while (unlikely(!__atomic_compare_exchange_n(&f->refs, &r, r + 1, false, __ATOMIC_ACQUIRE,
+						       __ATOMIC_RELAXED)));
+	return true;
+}
+
+static inline void ref_drop(struct frame *f)
+{
+	uint64_t r = __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL);
+
+	if (unlikely(!(r & FRAME_COUNT)))
+		frame_last_put(frame_mfn(f));
+}
+
+/* Reference frame m if `id` (a domain's, or DOMID_XEN) owns it; NULL if not. */
+static inline struct frame *frame_take(mfn_t m, domid_t id)
+{
+	uint64_t bound = frame_count;
+	struct frame *f;
+
+	if (unlikely(mfn_x(m) >= bound))
+		return NULL;
+	f = &frame_table[index_nospec(mfn_x(m), bound)];
+	if (unlikely(READ_ONCE(f->owner) != id) || unlikely(!ref_take(f)))
+		return NULL;
+	/* It may have changed hands before the reference pinned it down. */
+	if (likely(READ_ONCE(f->owner) == id))
+		return f;
+	ref_drop(f);
+	return NULL;
+}
+
+/* A use as writable page: 0, -EBUSY (of another type). */
+static inline int type_get_writable(struct frame *f)
+{
+	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
+
+	/* the type, no flag, and room in the count */
+	if (likely((uint32_t)(t >> 32) == (uint32_t)(FTF_TYPE(FT_WRITABLE) >> 32)) &&
+	    likely((int32_t)t >= 0) &&
+	    likely(__atomic_compare_exchange_n(&f->type, &t, t + 1, false, __ATOMIC_ACQ_REL,
+					       __ATOMIC_RELAXED)))
+		return 0;
+	return type_get_writable_slow(f);
+}
+
+/*
+ * Drop a use that may be the last and devalidates nothing. (A use that we hold is never BUSY.) The
+ * stamp is read after the count has reached 0 and stored before anyone can start another type: an
+ * older one would hide a mapping made and dropped in between.
+ */
+static inline void type_put(struct frame *f)
+{
+	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED), less;
+
+	do
+		less = (uint32_t)t == 1 ? (t - 1) | FTF_BUSY : t - 1;
+	while (unlikely(!__atomic_compare_exchange_n(&f->type, &t, less, false, __ATOMIC_ACQ_REL,
+						     __ATOMIC_RELAXED)));
+	if (less & FTF_BUSY) {
+		f->tlb_stamp = (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&f->type, less & FTF_TYPE_MASK, __ATOMIC_RELEASE);
+	}
+}
+
 /* -- entry.c: references that entries hold. mm_lock of `d` held. */
 
-/* Check an L1 entry, take its references, and give it the form it is stored in. */
-int l1e_get(const struct pt_context *c, uint64_t *e) __must_check;
-void l1e_put(uint64_t e);
-/* The same for entries of a table `f` of level 2..4. -ERESTART: nothing is held, progress is kept
- * in the child. lne_put: the reference is gone even so. */
-int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e,
-	    unsigned *left) __must_check;
-int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e,
-	    unsigned *left) __must_check;
 /* What is stored for an entry of any level: user bit set, global bit cleared, as the PV ABI has it.
  */
 static inline uint64_t pte_stored(uint64_t e)
 {
 	return (e & ~PTE_G) | PTE_US;
 }
+/* The rarer entries: not present, device memory, other cache attributes, the machine-to-physical
+ * table; and errors. */
+int l1e_get_special(const struct pt_context *c, uint64_t e) __must_check;
+
+/* Check an L1 entry, take its references, and give it the form it is stored in. */
+static inline int l1e_get(const struct pt_context *c, uint64_t *e)
+{
+	uint64_t v = *e;
+	struct frame *f;
+	int rc = 0;
+
+	if (likely((v & (PTE_P | PTE_CACHE)) == PTE_P) &&
+	    likely(f = frame_take(pte_mfn(v), c->frames))) {
+		if (v & PTE_RW)
+			rc = type_get_writable(f);
+		if (unlikely(rc))
+			ref_drop(f);
+	} else {
+		rc = l1e_get_special(c, v);
+	}
+	*e = v & PTE_P ? pte_stored(v) : v;
+	return rc;
+}
+
+static inline void l1e_put(uint64_t e)
+{
+	mfn_t m = pte_mfn(e);
+	struct frame *f;
+
+	if (!(e & PTE_P) || unlikely(!mfn_valid(m)))
+		return;
+	f = frame_of(m);
+	/* entries of device frames and of the machine-to-physical table were never counted */
+	if (unlikely(!(__atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_COUNT)))
+		return;
+	if (e & PTE_RW)
+		type_put(f);
+	ref_drop(f);
+}
+/* The same for entries of a table `f` of level 2..4. -ERESTART: nothing is held, progress is kept
+ * in the child. lne_put: the reference is gone even so. */
+int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e,
+	    unsigned *left) __must_check;
+int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e,
+	    unsigned *left) __must_check;
 
 /* -- table.c: tables as a whole. mm_lock of `d` held, `left` units of work to spend. */
 

@@ -24,17 +24,18 @@ int l1_place_find(struct vcpu *v, uint64_t addr, bool is_pte, struct l1_place *o
 	return rc;
 }
 
-/* The frame of an L1 table of d in use, or NULL. mm_lock held. */
+/* The frame of an L1 table of d in use, or NULL. mm_lock held: it stays one, without our reference.
+ */
 static struct frame *place_frame(const struct domain *d, const struct l1_place *at)
 {
-	struct frame *f;
 	uint64_t t;
 
-	if (mfn_x(at->table) >= frame_count)
+	/* d's for sure only while referenced: else it could change hands between two looks */
+	if (!frame_get(at->table, d))
 		return NULL;
-	f = frame_of(mfn(index_nospec(mfn_x(at->table), frame_count)));
-	t = type_load(f);
-	return t & FTF_VALIDATED && type_level(t) == 1 && f->owner == d->id ? f : NULL;
+	t = type_load(frame_of(at->table));
+	frame_put(at->table);
+	return t & FTF_VALIDATED && type_level(t) == 1 ? frame_of(at->table) : NULL;
 }
 
 int l1_place_map(struct vcpu *v, const struct l1_place *at, const struct domain *owner, uint64_t e)

@@ -18,7 +18,7 @@
 
 /* What decides about the references of an L1 entry, and of one above. */
 #define L1_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_CACHE)
-#define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT)
+#define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT | PTE_G)
 
 static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change)
 {
@@ -35,6 +35,24 @@ static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		;
 	return true;
+}
+
+/* The plain store, for batches. */
+static inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e)
+{
+	uint64_t old = READ_ONCE(*slot);
+	int rc;
+
+	if (e & PTE_P && !((old ^ e) & L1_REFS)) {
+		__atomic_store_n(slot, pte_stored(e), __ATOMIC_RELEASE);
+		return 0;
+	}
+	rc = l1e_get(c, &e);
+	if (unlikely(rc))
+		return rc;
+	__atomic_store_n(slot, e, __ATOMIC_RELEASE);
+	l1e_put(old);
+	return 0;
 }
 
 static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change)
@@ -96,7 +114,8 @@ int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, un
 }
 
 /* -- mmu_update
- * ------------------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* The table that the last request was about: referenced and mapped. */
 struct cursor {
@@ -120,7 +139,7 @@ static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
 		return 0;
 	cursor_close(at);
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	at->m = m;
 	at->f = frame_of(m);
 	at->table = frame_map(m);
@@ -130,10 +149,8 @@ static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
 /* The target is no table: an ordinary store to a page of the owner. */
 static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
 {
-	int rc = type_get_writable(at->f);
-
-	if (rc)
-		return rc;
+	if (type_get_writable(at->f))
+		return -EINVAL;
 	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
 	type_put(at->f);
 	return 0;
@@ -141,17 +158,46 @@ static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
 
 static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val)
 {
-	struct pt_change change = {
-		.e = val, .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0
-	};
+	struct pt_change change = { .e = val,
+				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D
+										   : 0 };
 	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
-	int rc = cursor_move(at, c->d, pte_mfn(ptr));
 
-	if (unlikely(rc))
-		return rc;
-	if (likely(type_load(at->f) & FTF_VALIDATED))
+	if (type_load(at->f) & FTF_VALIDATED)
 		return pt_entry_set(c, at->f, &at->table[index], index, &change);
 	return plain_store(at, &at->table[index], val);
+}
+
+/* An L1 table in use. */
+static inline bool type_is_l1(uint64_t type_word)
+{
+	return (type_word & (FTF_TYPE_MASK | FTF_VALIDATED)) == (FTF_TYPE(FT_L1) | FTF_VALIDATED);
+}
+
+static inline bool is_table_request(uint64_t ptr)
+{
+	unsigned cmd = ptr % sizeof(uint64_t);
+
+	return cmd <= MMU_PT_UPDATE_NO_TRANSLATE && cmd != MMU_MACHPHYS_UPDATE;
+}
+
+/* Ordinary requests to the L1 table where the cursor stands: how many were done without a hitch. */
+static unsigned l1_run(const struct pt_context *c, const struct cursor *at,
+		       const struct mmu_update *req, unsigned n)
+{
+	uint64_t base = mfn_to_maddr(at->m).a;
+	unsigned i = 0;
+
+	if (!type_is_l1(type_load(at->f)))
+		return 0;
+	for (; i < n; i++) {
+		uint64_t offset = req[i].ptr - base;
+
+		if (offset >= PAGE_SIZE || offset % sizeof(uint64_t) != MMU_NORMAL_PT_UPDATE ||
+		    l1_set_plain(c, &at->table[offset / sizeof(uint64_t)], req[i].val))
+			break;
+	}
+	return i;
 }
 
 int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n,
@@ -162,13 +208,49 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 	int rc = 0;
 
 	spin_lock(&c->d->mm_lock);
-	while (i < n && !rc && !c->giver->table_giveup) {
-		rc = request_apply(c, &at, req[i].ptr, req[i].val);
-		i += !rc;
+	while (i < n && !rc && !c->giver->table_giveup && is_table_request(req[i].ptr)) {
+		unsigned run;
+
+		rc = cursor_move(&at, c->d, maddr_to_mfn(maddr(req[i].ptr)));
+		if (unlikely(rc))
+			break;
+		run = l1_run(c, &at, req + i, n - i);
+		i += run;
+		if (unlikely(!run)) {
+			rc = request_apply(c, &at, req[i].ptr, req[i].val);
+			i += !rc;
+		}
 	}
 	cursor_close(&at);
 	spin_unlock(&c->d->mm_lock);
 	*done = i;
+	return rc;
+}
+
+int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val)
+{
+	struct cursor at = { .m = maddr_to_mfn(maddr(ptr)) };
+	unsigned index = ptr / sizeof(uint64_t) % PT_ENTRIES;
+	uint64_t t;
+	int rc;
+
+	if (!is_table_request(ptr))
+		return -ENOSYS;
+	spin_lock(&c->d->mm_lock);
+	at.f = frame_take(at.m, c->d->id);
+	if (likely(at.f)) {
+		at.table = frame_map(at.m);
+		t = type_load(at.f);
+		if (likely(type_is_l1(t)) && likely(ptr % sizeof(uint64_t) == MMU_NORMAL_PT_UPDATE))
+			rc = l1_set_plain(c, &at.table[index], val);
+		else
+			rc = request_apply(c, &at, ptr, val);
+		frame_unmap(at.table);
+		ref_drop(at.f);
+	} else {
+		rc = -EINVAL;
+	}
+	spin_unlock(&c->d->mm_lock);
 	return rc;
 }
 
@@ -182,30 +264,32 @@ static bool va_is_guest(uint64_t va)
 	return canonical && !l4_index_is_hv(va >> 39 & 511);
 }
 
+/* One level down: false if there is no table. */
+static inline bool walk_step(mfn_t *m, uint64_t va, unsigned shift)
+{
+	uint64_t e = frame_read(*m, va >> shift & 511);
+
+	*m = pte_mfn(e);
+	return likely(e & PTE_P);
+}
+
 /*
  * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is
  * released, because the root is in use. -EFAULT if there is none.
  */
-static int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
+static inline int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
 {
 	mfn_t m = arch_vcpu_root(v);
 
-	if (!va_is_guest(va) || mfn_eq(m, INVALID_MFN))
+	if (!va_is_guest(va) || mfn_eq(m, INVALID_MFN) || !walk_step(&m, va, 39) ||
+	    !walk_step(&m, va, 30) || !walk_step(&m, va, 21))
 		return -EFAULT;
-	for (unsigned shift = 39; shift > 12; shift -= 9) {
-		const uint64_t *table = frame_map(m);
-		uint64_t e = READ_ONCE(table[va >> shift & 511]);
-
-		frame_unmap(table);
-		if (!(e & PTE_P))
-			return -EFAULT;
-		m = pte_mfn(e);
-	}
 	*l1 = m;
 	return 0;
 }
 
-static int va_entry_set(const struct pt_context *c, uint64_t va, const struct pt_change *change)
+static inline int va_entry_set(const struct pt_context *c, uint64_t va,
+			       const struct pt_change *change)
 {
 	unsigned index = va >> PAGE_SHIFT & 511;
 	uint64_t *table;
@@ -215,7 +299,10 @@ static int va_entry_set(const struct pt_context *c, uint64_t va, const struct pt
 	if (rc)
 		return -EINVAL;
 	table = frame_map(m);
-	rc = pt_entry_set(c, frame_of(m), &table[index], index, change);
+	if (likely(frame_type_of(type_load(frame_of(m))) == FT_L1))
+		rc = l1_set_plain(c, &table[index], change->e);
+	else /* seen through a linear map */
+		rc = pt_entry_set(c, frame_of(m), &table[index], index, change);
 	frame_unmap(table);
 	return rc;
 }
@@ -231,60 +318,17 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e)
 	return rc;
 }
 
-/* -- grant unmapping
- * ------------------------------------------------------------------------------------------- */
-
-static int l1_unmap(const struct pt_context *c, mfn_t table_mfn, unsigned index, mfn_t m,
-		    bool writable)
-{
-	struct frame *f = frame_of(table_mfn);
-	struct pt_change clear = { .e = 0 };
-	uint64_t t = type_load(f), *table, e;
-	int rc = -EINVAL;
-
-	if (!(t & FTF_VALIDATED) || type_level(t) != 1)
-		return -EINVAL;
-	table = frame_map(table_mfn);
-	e = READ_ONCE(table[index]);
-	if (e & PTE_P && mfn_eq(pte_mfn(e), m) && !!(e & PTE_RW) == writable)
-		rc = l1_set(c, &table[index], &clear);
-	frame_unmap(table);
-	return rc;
-}
-
-int pt_unmap(const struct pt_context *c, gvaddr_t va, uint64_t pte, mfn_t m, bool writable)
-{
-	unsigned index = (pte ? pte >> 3 : va.a >> PAGE_SHIFT) & 511;
-	mfn_t l1 = pte_mfn(pte);
-	int rc = 0;
-
-	if (pte && !frame_get(l1, c->d))
-		return -EPERM;
-	spin_lock(&c->d->mm_lock);
-	if (!pte)
-		rc = walk_to_l1(c->giver, va.a, &l1) ? -EINVAL : 0;
-	if (!rc)
-		rc = l1_unmap(c, l1, index, m, writable);
-	spin_unlock(&c->d->mm_lock);
-	if (pte)
-		frame_put(l1);
-	return rc;
-}
-
 /* -- walks and emulated stores
  * --------------------------------------------------------------------------------- */
 
 static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out)
 {
-	const uint64_t *table;
 	int rc = walk_to_l1(v, va, &out->l1_mfn);
 
 	if (rc)
 		return rc;
 	out->l1_index = va >> PAGE_SHIFT & 511;
-	table = frame_map(out->l1_mfn);
-	out->l1e = READ_ONCE(table[out->l1_index]);
-	frame_unmap(table);
+	out->l1e = frame_read(out->l1_mfn, out->l1_index);
 	return 0;
 }
 
@@ -298,28 +342,21 @@ int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out)
 	return rc;
 }
 
-/* The table that va maps, NULL if it maps none. mm_lock held: it stays a table until released. */
-static struct frame *table_mapped_at(const struct vcpu *v, uint64_t va)
+bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry)
 {
 	struct guest_walk w;
-	struct frame *f;
-	mfn_t m;
-
-	if (walk_locked(v, va, &w) || (w.l1e & (PTE_P | PTE_RW)) != PTE_P)
-		return NULL;
-	m = pte_mfn(w.l1e);
-	if (!mfn_valid(m))
-		return NULL;
-	f = frame_of(m);
-	return f->owner == v->domain->id && type_load(f) & FTF_VALIDATED ? f : NULL;
-}
-
-bool pt_is_table_mapping(struct vcpu *v, gvaddr_t va)
-{
-	bool is;
+	const struct frame *f;
+	bool is = false;
 
 	spin_lock(&v->domain->mm_lock);
-	is = table_mapped_at(v, va.a);
+	if (!walk_locked(v, va.a, &w) && (w.l1e & (PTE_P | PTE_RW)) == PTE_P &&
+	    mfn_valid(pte_mfn(w.l1e))) {
+		*table = pte_mfn(w.l1e);
+		f = frame_of(*table);
+		is = f->owner == v->domain->id && type_is_l1(type_load(f));
+	}
+	if (is)
+		*entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
 	spin_unlock(&v->domain->mm_lock);
 	return is;
 }
@@ -332,8 +369,7 @@ struct store {
 	uint64_t *old, new_value;
 };
 
-static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned index,
-		       const struct store *s)
+static int store_apply(struct vcpu *v, uint64_t *slot, const struct store *s)
 {
 	struct pt_context c = {
 		.d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v
@@ -349,38 +385,52 @@ static int store_apply(struct vcpu *v, struct frame *f, uint64_t *slot, unsigned
 	}
 	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
 		change.expect = &now;
-	return pt_entry_set(&c, f, slot, index, &change);
+	else
+		return l1_set_plain(&c, slot, change.e);
+	return l1_set(&c, slot, &change);
 }
 
-int pt_store_emulate(struct vcpu *v, gvaddr_t va, unsigned bytes, enum pt_store_op op,
+/* The table may have become something else since it was found: looked at again, under mm_lock. */
+static int store_locked(struct vcpu *v, mfn_t m, unsigned index, const struct store *s)
+{
+	struct frame *f = frame_take(m, v->domain->id);
+	uint64_t *table;
+	int rc;
+
+	if (!f)
+		return -EFAULT;
+	if (!type_is_l1(type_load(f))) {
+		ref_drop(f);
+		return -EFAULT;
+	}
+	table = frame_map(m);
+	rc = store_apply(v, &table[index], s);
+	frame_unmap(table);
+	ref_drop(f);
+	return rc;
+}
+
+int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
 		     uint64_t *old, uint64_t new_value)
 {
-	unsigned shift = (va.a & 7) * 8, index = (va.a & (PAGE_SIZE - 1)) / sizeof(uint64_t);
+	unsigned shift = (va.a & 7) * 8, index = va.a / sizeof(uint64_t) % PT_ENTRIES;
 	uint64_t mask = bytes < 8 ? (1ULL << bytes * 8) - 1 : ~0ULL;
 	struct store s = { mask << shift, shift, op, old, new_value };
-	struct frame *f;
 	int rc;
 
 	if (bytes == 0 || (va.a & 7) + bytes > 8)
 		return -EINVAL;
-	if (table_giveup_finish(v))
+	if (unlikely(v->table_giveup) && table_giveup_finish(v))
 		return -EAGAIN;
 	spin_lock(&v->domain->mm_lock);
-	f = table_mapped_at(v, va.a);
-	if (f) {
-		uint64_t *table = frame_map(frame_mfn(f));
-
-		rc = store_apply(v, f, &table[index], index, &s);
-		frame_unmap(table);
-	} else {
-		rc = -EFAULT;
-	}
+	rc = store_locked(v, table, index, &s);
 	spin_unlock(&v->domain->mm_lock);
 	return rc == -ERESTART ? -EAGAIN : rc;
 }
 
 /* -- roots
- * ----------------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 int table_giveup_finish(struct vcpu *v)
 {
@@ -403,17 +453,16 @@ int table_giveup_finish(struct vcpu *v)
 	return rc;
 }
 
-int vcpu_root_set(struct vcpu *v, mfn_t m, bool user)
+/* With mm_lock: the new root is in before the old one is given up. */
+static int root_exchange(struct vcpu *v, mfn_t *root, mfn_t m, unsigned *left)
 {
-	mfn_t *root = user ? &v->root_user : &v->root_kernel;
 	struct domain *d = v->domain;
 	mfn_t old = *root;
-	int rc = table_giveup_finish(v);
+	int rc = 0;
 
-	if (rc)
-		return rc;
 	if (!mfn_eq(m, old)) {
-		rc = mfn_eq(m, INVALID_MFN) ? 0 : table_get(d, m, 4);
+		if (!mfn_eq(m, INVALID_MFN))
+			rc = READ_ONCE(d->state) >= DOM_DYING ? -EINVAL : table_ref(d, m, 4, left);
 		if (rc)
 			return rc;
 		*root = m;
@@ -422,8 +471,22 @@ int vcpu_root_set(struct vcpu *v, mfn_t m, bool user)
 		arch_root_load(v);
 	if (mfn_eq(m, old) || mfn_eq(old, INVALID_MFN))
 		return 0;
-	rc = table_put(d, old);
+	rc = table_drop(d, old, left);
 	if (rc)
 		v->table_giveup = mfn_x(old) + 1;
+	return rc;
+}
+
+int vcpu_root_set(struct vcpu *v, mfn_t m, bool user)
+{
+	unsigned work = pt_work(), left = work;
+	int rc = likely(!v->table_giveup) ? 0 : table_giveup_finish(v);
+
+	if (rc)
+		return rc;
+	spin_lock(&v->domain->mm_lock);
+	rc = root_exchange(v, user ? &v->root_user : &v->root_kernel, m, &left);
+	spin_unlock(&v->domain->mm_lock);
+	this_cpu()->preempt_budget += (work - left) / 2;
 	return rc;
 }

@@ -46,42 +46,54 @@ static void partial_set(struct frame *f, unsigned index, int error)
 	f->partial = (uint16_t)(index | (unsigned)-error << PARTIAL_ERRNO);
 }
 
-/* One unit of work is spent; true if there is more. */
-static bool work_left(unsigned *left)
+/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more.
+ */
+static inline bool work_left(unsigned *left, uint64_t e, unsigned i)
 {
-	if (*left)
+	if (*left && (e & PTE_P || i % 16 == 0))
 		--*left;
 	return *left;
 }
 
-static int entry_get(struct domain *d, struct frame *f, unsigned level, uint64_t *slot,
-		     unsigned *left)
+/* Take the references of entries *index.. of an L1 table. */
+static int l1_fill(struct domain *d, uint64_t *table, unsigned *index, unsigned *left)
 {
-	struct pt_context c = { .d = d, .frames = d->id, .io = d };
-	uint64_t e = READ_ONCE(*slot), was = e;
-	int rc = level == 1 ? l1e_get(&c, &e) : lne_get(d, f, level, &e, left);
+	const struct pt_context c = { .d = d, .frames = d->id, .io = d };
+	unsigned i = *index, work = *left;
+	int rc = 0;
 
-	if (!rc && e != was)
-		*slot = e;
+	while (i < PT_ENTRIES && !rc) {
+		uint64_t e = READ_ONCE(table[i]), was = e;
+
+		rc = e ? l1e_get(&c, &e) : 0;
+		if (unlikely(rc))
+			break;
+		if (e != was)
+			table[i] = e;
+		if (!work_left(&work, e, i++) && i < PT_ENTRIES)
+			rc = -ERESTART;
+	}
+	*index = i;
+	*left = work;
 	return rc;
 }
 
-static int entry_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsigned *left)
+/* Give those of entries ..*index back, downwards. */
+static int l1_drain(const uint64_t *table, unsigned *index, unsigned *left)
 {
-	if (level > 1)
-		return lne_put(d, f, level, e, left);
-	l1e_put(e);
-	return 0;
-}
+	unsigned i = *index, work = *left;
+	int rc = 0;
 
-/* The entry where a table stopped may lead to a child that stopped, too. */
-static int child_take_down(struct domain *d, unsigned level, unsigned index, const uint64_t *table,
-			   unsigned *left)
-{
-	if (level == 1 || index >= PT_ENTRIES || !(table[index] & PTE_P) ||
-	    (level == 4 && l4_index_is_hv(index)))
-		return 0;
-	return table_take_down(d, pte_mfn(table[index]), left);
+	while (i > 0 && !rc) {
+		uint64_t e = table[--i];
+
+		l1e_put(e);
+		if (!work_left(&work, e, i) && i > 0)
+			rc = -ERESTART;
+	}
+	*index = i;
+	*left = work;
+	return rc;
 }
 
 static bool is_guest_entry(unsigned level, unsigned i)
@@ -89,22 +101,82 @@ static bool is_guest_entry(unsigned level, unsigned i)
 	return level != 4 || !l4_index_is_hv(i);
 }
 
+static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigned *left);
+
+/*
+ * The entry where a table stopped may lead to a child that stopped, too: one of the level below, or
+ * (`linear`) one of the same level. From the latter there is no further linear step, however the
+ * guest has knotted its half-done tables.
+ */
+static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool linear,
+			   unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), child;
+	mfn_t m = pte_mfn(e);
+	int rc = 0;
+
+	if (level == 1 || !(e & PTE_P) || !frame_get(m, d))
+		return 0;
+	child = type_load(frame_of(m)) & FTF_PARTIAL ? type_level(type_load(frame_of(m))) : 0;
+	if (child == level - 1)
+		rc = table_retreat(d, frame_of(m), true, left);
+	else if (child == level && linear && frame_of(m) != f)
+		rc = table_retreat(d, frame_of(m), false, left);
+	frame_put(m);
+	return rc;
+}
+
+/* l1_fill() and l1_drain() for the levels above. */
+static int upper_fill(struct domain *d, struct frame *f, uint64_t *table, unsigned *index,
+		      unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), i = *index;
+	int rc = 0;
+
+	while (i < PT_ENTRIES && !rc) {
+		uint64_t e = READ_ONCE(table[i]), was = e;
+
+		if (is_guest_entry(level, i))
+			rc = lne_get(d, f, level, &e, left);
+		if (rc)
+			break;
+		if (e != was)
+			table[i] = e;
+		if (!work_left(left, e, i++) && i < PT_ENTRIES)
+			rc = -ERESTART;
+	}
+	*index = i;
+	return rc;
+}
+
+static int upper_drain(struct domain *d, struct frame *f, const uint64_t *table, unsigned *index,
+		       bool linear, unsigned *left)
+{
+	unsigned level = type_level(type_load(f)), i = *index;
+	int rc = 0;
+
+	if (i < PT_ENTRIES && is_guest_entry(level, i))
+		rc = child_take_down(d, f, table[i], linear, left);
+	while (i > 0 && !rc) {
+		i--;
+		if (is_guest_entry(level, i))
+			rc = lne_put(d, f, level, table[i], left);
+		if (!work_left(left, table[i], i) && !rc && i > 0)
+			rc = -ERESTART;
+	}
+	*index = i;
+	return rc;
+}
+
 /* PARTIAL, downwards: give all references back, then the table's own use and reference. */
-static int table_retreat(struct domain *d, struct frame *f, unsigned *left)
+static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigned *left)
 {
 	unsigned level = type_level(type_load(f)), i = partial_index(f);
-	int error = partial_error(f), rc;
+	int error = partial_error(f), rc = 0;
 	mfn_t m = frame_mfn(f);
 	uint64_t *table = frame_map(m);
 
-	rc = child_take_down(d, level, i, table, left);
-	while (!rc && i > 0) {
-		i--;
-		if (is_guest_entry(level, i))
-			rc = entry_put(d, f, level, table[i], left);
-		if (!work_left(left) && !rc && i > 0)
-			rc = -ERESTART;
-	}
+	rc = level == 1 ? l1_drain(table, &i, left) : upper_drain(d, f, table, &i, linear, left);
 	if (!rc && level == 4)
 		memset(&table[HV_L4_FIRST], 0, (HV_L4_END - HV_L4_FIRST) * sizeof(*table));
 	frame_unmap(table);
@@ -126,14 +198,7 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left)
 
 	if (!error) {
 		table = frame_map(frame_mfn(f));
-		while (!rc && i < PT_ENTRIES) {
-			if (is_guest_entry(level, i))
-				rc = entry_get(d, f, level, &table[i], left);
-			if (!rc)
-				i++;
-			if (!work_left(left) && !rc && i < PT_ENTRIES)
-				rc = -ERESTART;
-		}
+		rc = level == 1 ? l1_fill(d, table, &i, left) : upper_fill(d, f, table, &i, left);
 		if (!rc && level == 4)
 			arch_root_install(d, table);
 		frame_unmap(table);
@@ -141,7 +206,7 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left)
 		partial_set(f, rc ? i : 0, error);
 	}
 	if (error) {
-		rc = table_retreat(d, f, left);
+		rc = table_retreat(d, f, true, left);
 		return rc ? rc : error;
 	}
 	if (!rc)
@@ -186,7 +251,7 @@ int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left)
 	int rc;
 
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	rc = table_type_get(d, frame_of(m), level, left);
 	if (rc)
 		frame_put(m);
@@ -207,7 +272,7 @@ int table_drop(struct domain *d, mfn_t m, unsigned *left)
 	}
 	partial_set(f, PT_ENTRIES, 0);
 	__atomic_store_n(&f->type, (t & ~FTF_VALIDATED) | FTF_PARTIAL, __ATOMIC_RELEASE);
-	return table_retreat(d, f, left);
+	return table_retreat(d, f, true, left);
 }
 
 int table_take_down(struct domain *d, mfn_t m, unsigned *left)
@@ -217,7 +282,7 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left)
 	if (!frame_get(m, d))
 		return 0;
 	if (type_load(frame_of(m)) & FTF_PARTIAL)
-		rc = table_retreat(d, frame_of(m), left);
+		rc = table_retreat(d, frame_of(m), true, left);
 	frame_put(m);
 	return rc;
 }
@@ -225,7 +290,8 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left)
 /* -- operations under no lock
  * ---------------------------------------------------------------------------------- */
 
-/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one. */
+/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one.
+ */
 static int step_end(struct domain *d, unsigned left, int rc)
 {
 	spin_unlock(&d->mm_lock);
@@ -293,7 +359,8 @@ int table_pin(struct domain *d, mfn_t m, unsigned level)
 	return step_end(d, left, rc);
 }
 
-/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so. */
+/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so.
+ */
 static int unpin_locked(struct domain *d, mfn_t m, unsigned *left)
 {
 	struct frame *f = frame_of(m);
@@ -303,7 +370,7 @@ static int unpin_locked(struct domain *d, mfn_t m, unsigned *left)
 		__atomic_fetch_and(&f->type, ~FTF_PINNED, __ATOMIC_RELAXED);
 		return table_drop(d, m, left);
 	}
-	return t & FTF_PARTIAL ? table_retreat(d, f, left) : -EINVAL;
+	return t & FTF_PARTIAL ? table_retreat(d, f, true, left) : -EINVAL;
 }
 
 int table_unpin(struct domain *d, mfn_t m)
@@ -312,7 +379,7 @@ int table_unpin(struct domain *d, mfn_t m)
 	int rc;
 
 	if (!frame_get(m, d))
-		return -EPERM;
+		return -EINVAL;
 	spin_lock(&d->mm_lock);
 	rc = unpin_locked(d, m, &left);
 	rc = step_end(d, left, rc);

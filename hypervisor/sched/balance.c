@@ -60,6 +60,10 @@ unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now)
 
 	if (unlikely(!hard))
 		return home; /* all its CPUs went away: it waits there */
+	/* Idle, though it may not have said so yet: where its state is. */
+	if (!sched_cpus[home].curr && !sched_cpus[home].length &&
+	    cpumask_of(home) & (soft ? soft : hard))
+		return home;
 	idle = READ_ONCE(sched_idle) & hard;
 	if (idle) {
 		if (idle & soft)

@@ -217,19 +217,29 @@ static bool schedule_once(struct cpu *cpu)
 	return next != NULL;
 }
 
+bool schedule_round(struct cpu *cpu)
+{
+	__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
+	while (!schedule_once(cpu)) {
+		/* Set before the look round: who queues a vCPU elsewhere looks at it after. */
+		__atomic_fetch_or(&sched_idle, cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
+		if (!queue_steal(cpu->id))
+			return false;
+		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
+	}
+	return true;
+}
+
 void schedule(void)
 {
 	struct cpu *cpu = this_cpu();
 
-	while (!schedule_once(cpu)) {
-		/* Set before the last look round: who queues a vCPU elsewhere looks at it after. */
-		__atomic_fetch_or(&sched_idle, cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
-		if (!queue_steal(cpu->id) && !READ_ONCE(cpu->work))
+	while (!schedule_round(cpu)) {
+		uint32_t mine = CPU_WORK_SCHEDULE | CPU_WORK_TIMER;
+
+		if (!READ_ONCE(cpu->work))
 			arch_idle();
-		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
-		if (__atomic_fetch_and(&cpu->work, ~(CPU_WORK_SCHEDULE | CPU_WORK_TIMER),
-				       __ATOMIC_ACQUIRE) &
-		    CPU_WORK_TIMER)
+		if (__atomic_fetch_and(&cpu->work, ~mine, __ATOMIC_ACQUIRE) & CPU_WORK_TIMER)
 			timers_run();
 	}
 }
@@ -257,6 +267,19 @@ static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack)
 	u->vtime = MIN(MAX(u->vtime, low), q->vnow + SCHED_LAG);
 }
 
+/* A CPU that fell idle while its like was sought: have it take the vCPU. */
+static void call_idle(const struct sched_unit *u)
+{
+	cpumask_t idle;
+
+	/* The vCPU is queued before this look; a CPU that falls idle says so, then looks at queues.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	idle = READ_ONCE(sched_idle) & unit_hard(u);
+	if (unlikely(idle))
+		cpu_raise(bit_first(idle), CPU_WORK_SCHEDULE);
+}
+
 /* Queue a runnable vCPU here, and have the CPU look if it should run at once. Lock held. */
 static void queue_here(struct sched_cpu *q, struct sched_unit *u, uint64_t slack, uint64_t now)
 {
@@ -266,10 +289,17 @@ static void queue_here(struct sched_cpu *q, struct sched_unit *u, uint64_t slack
 		charge(q, now);
 	vtime_fit(q, u, slack);
 	queue_insert(q, u);
-	if (!q->curr || u->vtime + SCHED_GRAN < q->curr->sched->vtime || !vcpu_runnable(q->curr))
+	if (!q->curr) {
+		/* the next vCPU to wake may have another idle CPU */
+		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu), __ATOMIC_SEQ_CST);
 		cpu_raise(cpu, CPU_WORK_SCHEDULE);
-	else if (q->length == 1)
-		slice_arm(q, now);
+	} else if (u->vtime + SCHED_GRAN < q->curr->sched->vtime || !vcpu_runnable(q->curr)) {
+		cpu_raise(cpu, CPU_WORK_SCHEDULE);
+	} else {
+		if (q->length == 1)
+			slice_arm(q, now);
+		call_idle(u);
+	}
 }
 
 static bool unit_wants_queue(const struct sched_unit *u)

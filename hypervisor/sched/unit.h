@@ -86,12 +86,15 @@ uint64_t group_slice(const struct sched_group *g);
 void watchdogs_init(struct sched_group *g);
 void watchdogs_kill(struct sched_group *g);
 
-/* sched/sched.c: lock the run queue that a vCPU belongs to. */
+/* sched/sched.c: one attempt of schedule(). False if there is nothing to run: the CPU is marked
+ * idle. */
+bool schedule_round(struct cpu *cpu);
+/* Lock the run queue that a vCPU belongs to. */
 struct sched_cpu *unit_queue_lock(const struct vcpu *v);
 /* The vCPU may not run (there) any more: take it off the queue, or off its CPU. */
 void unit_reconsider(struct vcpu *v);
 
-/* sched/balance.c: the CPU where a vCPU that is to be queued should be. */
+/* sched/balance.c: the CPU where a vCPU that is to be queued should be. Lock of its home held. */
 unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now);
 /* Get a vCPU from another CPU's queue into the empty one of this CPU. True if one was found. */
 bool queue_steal(unsigned cpu);

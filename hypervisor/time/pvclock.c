@@ -75,7 +75,7 @@ void vcpu_time_update(struct vcpu *v)
 		second_copy(v, &t);
 }
 
-int vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
+void vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
 {
 	struct vcpu_info *info = vcpu_info_get(v);
 	struct vcpu_time_info t;
@@ -83,28 +83,22 @@ int vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
 	clock_now(&t);
 	time_write(&info->time, &t);
 	vcpu_info_put(v, info);
-	if (at.a && copy_to_guest(at, &t, sizeof(t)))
-		return -EFAULT;
 	v->time_area = at;
-	return 0;
+	if (at.a)
+		(void)!copy_to_guest(at, &t, sizeof(t)); /* else when it is switched in */
 }
 
 /* -- wall clock -- */
 
+#define NS_PER_S 1000000000u
+
 static struct spinlock wall_lock = SPINLOCK_INIT(RANK_LEAF);
-static int64_t wall_base_ns; /* (wall_lock) wall time at system time 0; 0: not asked for yet */
-
-static int64_t wall_base(void)
-{
-	int64_t base;
-
-	spin_lock(&wall_lock);
-	if (!wall_base_ns)
-		wall_base_ns = (int64_t)arch_wallclock_boot() * 1000000000;
-	base = wall_base_ns;
-	spin_unlock(&wall_lock);
-	return base;
-}
+/* wall_lock: wall time at system time 0, from the machine's clock until it is set */
+static struct {
+	bool known;
+	uint64_t sec;
+	uint32_t nsec;
+} wall;
 
 struct wallclock {
 	uint32_t version, sec, nsec;
@@ -125,29 +119,44 @@ static void wallclock_place(struct domain *d, struct wallclock **w, uint32_t **h
 
 void domain_wallclock_update(struct domain *d)
 {
-	int64_t ns = wall_base();
-	uint64_t sec = (uint64_t)(ns / 1000000000 + d->time_offset);
 	struct wallclock *w;
 	uint32_t *hi, version;
+	uint64_t sec;
 
 	if (!d->shared_info)
 		return;
 	wallclock_place(d, &w, &hi);
 	spin_lock(&wall_lock);
+	if (!wall.known) {
+		wall.sec = arch_wallclock_boot();
+		wall.known = true;
+	}
+	sec = wall.sec + (uint64_t)(int64_t)d->time_offset;
 	version = (READ_ONCE(w->version) | 1) + 1;
 	WRITE_ONCE(w->version, version - 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in time_write() */
 	w->sec = (uint32_t)sec;
 	*hi = (uint32_t)(sec >> 32);
-	w->nsec = (uint32_t)(ns % 1000000000);
+	w->nsec = wall.nsec;
 	__atomic_store_n(&w->version, version, __ATOMIC_RELEASE);
 	spin_unlock(&wall_lock);
 }
 
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
 {
+	uint32_t part = (uint32_t)(system_time % NS_PER_S);
+
+	sec += nsec / NS_PER_S;
+	sec -= system_time / NS_PER_S;
+	nsec %= NS_PER_S;
+	if (nsec < part) {
+		nsec += NS_PER_S;
+		sec--;
+	}
 	spin_lock(&wall_lock);
-	wall_base_ns = (int64_t)(sec * 1000000000 + nsec - system_time);
+	wall.known = true;
+	wall.sec = sec;
+	wall.nsec = nsec - part;
 	spin_unlock(&wall_lock);
 	domain_list_lock();
 	for (struct domain *d = domain_list; d; d = d->next)

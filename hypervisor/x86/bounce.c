@@ -12,8 +12,6 @@
 #include "x86.h"
 #include "hypercall.h"
 
-int uaccess_push(uint64_t *guest, const uint64_t *words, unsigned n);
-
 struct handler {
 	uint64_t rip;
 	bool mask_events;
@@ -25,35 +23,52 @@ static bool has_error_code(unsigned vector)
 	return 0x60227d00u >> vector & 1 && vector < 32;
 }
 
-/* Words of the frame, lowest first; returns how many. */
-static unsigned frame_fill(uint64_t w[8], const struct regs *r, const struct handler *h,
-			   uint32_t error_code, uint64_t cs, uint64_t rflags)
+/* rflags and cs as the frame shows them: virtual interrupt flag and I/O privilege, saved mask. */
+static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, uint8_t mask)
 {
-	unsigned n = 0;
+	uint64_t flags = r->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL);
 
-	w[n++] = r->rcx;
-	w[n++] = r->r11;
-	if (h->has_error)
-		w[n++] = error_code;
-	w[n++] = r->rip;
-	w[n++] = cs;
-	w[n++] = rflags;
-	w[n++] = r->rsp;
-	w[n++] = r->ss;
-	return n;
+	if (!mask)
+		flags |= EFLAGS_IF;
+	if (unlikely(v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1))
+		flags |= (uint64_t)v->arch.iopl << 12;
+	return flags;
 }
 
-static void bounce(struct vcpu *v, struct regs *r, const struct handler *h, uint32_t error_code)
+/* Store the frame downward from sp. The new stack pointer, or 0 if the guest's stack is not there.
+ */
+static inline uint64_t frame_push(uint64_t sp, const struct regs *r, const struct handler *h,
+				  uint32_t error_code, uint64_t cs, uint64_t flags)
+{
+	uint64_t *w = (uint64_t *)((sp & ~15ULL) - (h->has_error ? 64 : 56));
+	uint64_t *high = h->has_error ? w + 3 : w + 2;
+
+	if (unlikely(!uaccess_ok((uint64_t)w)))
+		return 0;
+	uaccess_open();
+	uaccess_store(w, r->rcx, fault);
+	uaccess_store(w + 1, r->r11, fault);
+	if (h->has_error)
+		uaccess_store(w + 2, (uint64_t)error_code, fault);
+	uaccess_store(high, r->rip, fault);
+	uaccess_store(high + 1, cs, fault);
+	uaccess_store(high + 2, flags, fault);
+	uaccess_store(high + 3, r->rsp, fault);
+	uaccess_store(high + 4, r->ss, fault);
+	uaccess_close();
+	return (uint64_t)w;
+fault:
+	uaccess_close();
+	return 0;
+}
+
+static inline __attribute__((always_inline)) void
+bounce(struct vcpu *v, struct regs *r, const struct handler *h, uint32_t error_code)
 {
 	struct vcpu_info *info = this_cpu()->vcpu_info;
 	uint8_t mask = info->evtchn_upcall_mask;
-	uint64_t flags, cs, sp, w[8];
-	unsigned n;
+	uint64_t flags = flags_shown(v, r, mask), cs = (r->cs & 0xffff) | (uint64_t)mask << 32, sp;
 
-	flags = (r->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL)) | (mask ? 0 : EFLAGS_IF);
-	if (v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1)
-		flags |= (uint64_t)v->arch.iopl << 12;
-	cs = (r->cs & 0xffff) | (uint64_t)mask << 32;
 	if (v->arch.user_mode) {
 		toggle_guest_mode(v);
 		sp = v->arch.kernel_sp;
@@ -61,11 +76,9 @@ static void bounce(struct vcpu *v, struct regs *r, const struct handler *h, uint
 		cs &= ~3ULL;
 		sp = r->rsp;
 	}
-	n = frame_fill(w, r, h, error_code, cs, flags);
-	sp = (sp & ~15ULL) - n * 8UL;
-	if (!guest_range_ok(sp, n * 8UL) || uaccess_push((uint64_t *)sp, w, n)) {
-		domain_crash(v->domain, "vCPU %u: no stack at %lx for a trap at %lx", v->id, sp,
-			     r->rip);
+	sp = frame_push(sp, r, h, error_code, cs, flags);
+	if (unlikely(!sp)) {
+		domain_crash(v->domain, "vCPU %u: no stack for a trap at %lx", v->id, r->rip);
 		return;
 	}
 	if (h->mask_events)

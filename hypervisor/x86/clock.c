@@ -169,12 +169,16 @@ static uint64_t scale(uint64_t value, uint64_t fixed_32_32)
 	return (uint64_t)((unsigned __int128)value * fixed_32_32 >> 32);
 }
 
+#define NS_AT_BOOT                                                                    \
+	1 /* not 0: guests take a record without a time for one that was never filled \
+	   */
+
 uint64_t now_ns(void)
 {
 	uint64_t delta = rdtsc() - tsc_boot;
 
 	delta = ns_shift >= 0 ? delta << ns_shift : delta >> -ns_shift;
-	return scale(delta, ns_mul);
+	return scale(delta, ns_mul) + NS_AT_BOOT;
 }
 
 uint64_t arch_tsc(void)
@@ -187,7 +191,7 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 	*mul = ns_mul;
 	*shift = ns_shift;
 	*tsc_stamp = tsc_boot;
-	*ns_stamp = 0;
+	*ns_stamp = NS_AT_BOOT;
 }
 
 bool arch_tsc_stable(void)

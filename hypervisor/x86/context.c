@@ -161,6 +161,8 @@ static void unload(struct cpu *c)
 
 	if (!v)
 		return;
+	if (read_cr4() != cr4_of(NULL))
+		write_cr4(cr4_of(NULL));
 	s = frame_map(v->arch.state_mfn);
 	s->regs = *guest_regs();
 	fpu_save(v, s->fpu);
@@ -191,6 +193,8 @@ static void load(struct cpu *c, struct vcpu *v)
 	segments_load(v);
 	selectors_load(v);
 	debug_load(v);
+	if (cr4_of(v) != cr4_of(NULL))
+		write_cr4(cr4_of(v));
 	c->loaded = v;
 	v->arch.loaded_on = (int)c->id;
 }
@@ -263,8 +267,10 @@ void arch_vcpu_sync(struct vcpu *v)
 			drop_here(v);
 		} else {
 			arch_cpu_kick((unsigned)cpu);
-			for (unsigned i = 0; i < 1000 && v->arch.loaded_on == cpu; i++)
+			for (unsigned i = 0; i < 1000 && v->arch.loaded_on == cpu; i++) {
+				context_serve(); /* that CPU may wait for what this one keeps */
 				arch_spin_wait();
+			}
 		}
 	}
 	__atomic_store_n(&v->arch.wanted, false, __ATOMIC_SEQ_CST);

@@ -72,11 +72,6 @@ static unsigned subleaves_of(uint32_t leaf)
 	}
 }
 
-static bool leaf_is_empty(const uint32_t r[4])
-{
-	return !(r[0] | r[1] | r[2] | r[3]);
-}
-
 static void leaf_list(struct leaf_sink *s, cpuid_source *source, uint32_t leaf)
 {
 	unsigned subs = subleaves_of(leaf);
@@ -84,21 +79,23 @@ static void leaf_list(struct leaf_sink *s, cpuid_source *source, uint32_t leaf)
 
 	for (unsigned i = 0; i < MAX(subs, 1); i++) {
 		source(leaf, i, r);
-		if (!subs)
-			leaf_emit(s, leaf, XEN_CPUID_NO_SUBLEAF, r);
-		else if (!leaf_is_empty(r))
-			leaf_emit(s, leaf, i, r);
+		leaf_emit(s, leaf, subs ? i : XEN_CPUID_NO_SUBLEAF, r);
 	}
 }
 
+/* Empty subleaves too: a toolstack takes the number of entries for the room that the policy needs
+ * when it gives it back. The leaves of hypervisors stand for limits that nobody set. */
 static void policy_list(struct leaf_sink *s, cpuid_source *source)
 {
+	static const uint32_t none[4];
 	uint32_t r[4], last;
 
 	source(0, 0, r);
 	last = MIN(r[0], 0xd);
 	for (uint32_t leaf = 0; leaf <= last; leaf++)
 		leaf_list(s, source, leaf);
+	leaf_emit(s, 0x40000000, XEN_CPUID_NO_SUBLEAF, none);
+	leaf_emit(s, 0x40000100, XEN_CPUID_NO_SUBLEAF, none);
 	source(EXT_BASE, 0, r);
 	last = MIN(r[0], EXT_BASE + 8);
 	for (uint32_t leaf = EXT_BASE; leaf <= last && r[0] >= EXT_BASE; leaf++)

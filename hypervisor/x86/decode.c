@@ -58,6 +58,8 @@ static unsigned form1(uint8_t op)
 	case 0x6d:
 	case 0x6e:
 	case 0x6f:
+	case 0xa4: /* movs */
+	case 0xa5:
 	case 0xaa: /* stos */
 	case 0xab:
 	case 0xec: /* in, out dx */

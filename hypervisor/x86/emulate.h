@@ -4,16 +4,11 @@
 #define TENON_EMULATE_H
 
 #include "decode.h"
+#include "gpr.h"
 #include "x86.h"
 
 /* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
 int insn_fetch(const struct regs *r, struct insn *out) __must_check;
-/* General register by number (0 rax .. 15 r15). */
-uint64_t *gpr(struct regs *r, unsigned n);
-/* Value of a register operand of the given width: byte registers 4-7 are ah..bh without REX. */
-uint64_t gpr_read(struct regs *r, const struct insn *i, unsigned n, unsigned bytes);
-void gpr_write(struct regs *r, const struct insn *i, unsigned n, unsigned bytes, uint64_t v);
-
 /* Policy: what the running guest may see and set. -EPERM: #GP. */
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
 int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;

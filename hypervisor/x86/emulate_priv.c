@@ -12,14 +12,26 @@
 
 /* -- ports -- */
 
+/* The bitmap lies in the kernel's address space, which is not the present one in user mode. */
+static int iobitmap_read(const struct vcpu *v, unsigned at, uint16_t *bits, size_t n)
+{
+	int rc;
+
+	if (v->arch.user_mode)
+		root_write(mfn_to_maddr(v->root_kernel).a);
+	rc = copy_from_guest(bits, gvaddr(v->arch.iobitmap.a + at), n);
+	if (v->arch.user_mode)
+		root_write(mfn_to_maddr(v->root_user).a);
+	return rc;
+}
+
 static bool iobitmap_allows(const struct vcpu *v, unsigned port, unsigned bytes)
 {
 	uint16_t bits = 0;
 
 	if (!v->arch.iobitmap_limit || port + bytes > v->arch.iobitmap_limit)
 		return false;
-	if (copy_from_guest(&bits, gvaddr(v->arch.iobitmap.a + port / 8),
-			    port / 8 + 1 < 8192 ? 2 : 1))
+	if (iobitmap_read(v, port / 8, &bits, port / 8 + 1 < 8192 ? 2 : 1))
 		return false;
 	return !(bits >> port % 8 & ((1u << bytes) - 1));
 }
@@ -100,7 +112,7 @@ static uint64_t cr0_view(const struct vcpu *v)
 }
 
 /* What a guest may have in CR4, and what it always has. */
-#define CR4_GUEST  (CR4_TSD | CR4_DE)
+#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_OSXSAVE)
 #define CR4_ALWAYS (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
@@ -116,7 +128,7 @@ static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
 		*out = mfn_to_maddr(v->root_kernel).a;
 		return true;
 	case 4:
-		*out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS | (cpu_has.xsave ? CR4_OSXSAVE : 0);
+		*out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS;
 		return true;
 	default:
 		return false;
@@ -137,12 +149,14 @@ static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value)
 		return DONE;
 	case 2:
 		v->arch.cr2 = value;
+		this_cpu()->vcpu_info->arch.cr2 = value;
 		return DONE;
 	case 3:
 		rc = vcpu_root_set(v, maddr_to_mfn(maddr(value)), false);
 		return rc == -ERESTART ? AGAIN : rc ? REFUSED : DONE;
 	case 4:
 		v->arch.cr4 = value & CR4_GUEST;
+		write_cr4(cr4_of(v));
 		return DONE;
 	default:
 		return REFUSED;
@@ -166,16 +180,19 @@ static bool xsetbv(struct vcpu *v, const struct regs *r)
 	return true;
 }
 
-static bool group7(struct vcpu *v, struct regs *r, const struct insn *i)
+static enum outcome group7(struct vcpu *v, struct regs *r, const struct insn *i)
 {
-	if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1)
-		return xsetbv(v, r);
-	if (i->mod != 3 && (i->reg & 7) == 7) {
-		arch_root_load(v); /* the operand's address is not worth computing: nobody but old
-				      kernels does this */
-		return true;
+	if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1) {
+		if (v->arch.cr4 & CR4_OSXSAVE)
+			return xsetbv(v, r) ? DONE : REFUSED;
+		guest_trap(r, TRAP_UD, 0);
+		return AGAIN;
 	}
-	return false;
+	if (i->mod == 3 || (i->reg & 7) != 7)
+		return REFUSED;
+	/* invlpg: the operand's address is not worth computing, only old kernels do this */
+	arch_root_load(v);
+	return DONE;
 }
 
 static bool msr_access(struct vcpu *v, struct regs *r, bool write)
@@ -253,8 +270,7 @@ static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const str
 	case 0x0f23:
 		return mov_dr(v, r, i);
 	case 0x0f01:
-		ok = group7(v, r, i);
-		break;
+		return group7(v, r, i);
 	case 0x0f06:
 		do_fpu_taskswitch(0, 0, 0, 0, 0, 0);
 		break;
@@ -280,7 +296,7 @@ static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const str
 		return AGAIN; /* rip has moved already */
 	case 0xfa:
 	case 0xfb:
-		ok = events_mask(i->opcode == 0xfa);
+		ok = v->arch.iopl >= 1 && events_mask(i->opcode == 0xfa);
 		break;
 	default:
 		ok = false;

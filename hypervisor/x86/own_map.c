@@ -177,17 +177,20 @@ static void __init slots_fill(void)
 	}
 }
 
-/* Back a table of `bytes` at va with fresh pages, filled with `fill`; a second, read-only view at
- * ro if not 0. */
+/*
+ * Back a table of `bytes` at va with fresh memory, filled with `fill`, in pieces of 2 MiB that are
+ * each consecutive; a second, read-only view at ro if not 0.
+ */
 static void __init table_back(uint64_t va, uint64_t bytes, int fill, uint64_t ro)
 {
-	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
-		mfn_t page = boot_page_alloc();
+	for (uint64_t at = 0; at < bytes; at += 1UL << 21) {
+		unsigned long n = DIV_ROUND_UP(MIN(bytes - at, 1UL << 21), PAGE_SIZE);
+		mfn_t first = boot_pages_alloc(n);
 
-		CHECK(hv_map(va + at, page, 1, PTE_RW | PTE_NX | PTE_G) == 0);
-		memset((void *)(va + at), fill, PAGE_SIZE);
+		CHECK(hv_map(va + at, first, n, PTE_RW | PTE_NX | PTE_G) == 0);
+		memset((void *)(va + at), fill, n << PAGE_SHIFT);
 		if (ro)
-			CHECK(hv_map(ro + at, page, 1, PTE_US | PTE_NX | PTE_G) == 0);
+			CHECK(hv_map(ro + at, first, n, PTE_US | PTE_NX | PTE_G) == 0);
 	}
 }
 

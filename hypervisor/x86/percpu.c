@@ -162,14 +162,20 @@ static void descriptor_tables_load(struct cpu *c)
 			 : "r"(SEL_HV_DS), "r"(0), "r"(SEL_TSS));
 }
 
-static void control_registers_load(void)
+/* CR4 while v runs (NULL: ring 0's own): the guest has a say in TSD. */
+uint64_t cr4_of(const struct vcpu *v)
 {
 	uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_MCE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	cr4 |= cpu_has.smep ? CR4_SMEP : 0;
 	cr4 |= cpu_has.smap ? CR4_SMAP : 0;
 	cr4 |= cpu_has.xsave ? CR4_OSXSAVE : 0;
-	write_cr4(cr4);
+	return v ? cr4 | (v->arch.cr4 & CR4_TSD) : cr4;
+}
+
+static void control_registers_load(void)
+{
+	write_cr4(cr4_of(NULL));
 	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
 	if (cpu_has.xsave)
 		xcr0_write(cpu_has.xcr0);

@@ -66,7 +66,8 @@ static void ldt_register_load(struct cpu *c, const struct vcpu *v)
 	__asm__ volatile("lldt %w0" : : "r"(SEL_LDT));
 }
 
-/* A page of null descriptors stands where the guest has no GDT, so that its selectors there fault as such. */
+/* A page of null descriptors stands where the guest has no GDT, so that its selectors there fault
+ * as such. */
 static mfn_t empty_gdt_page __ro_after_init;
 
 void segments_init(void)
@@ -85,7 +86,8 @@ void segments_load(struct vcpu *v)
 	gdt_user_entries(c, v->domain->pv32);
 	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++)
 		window_set(c, WINDOW_GDT + i,
-			   mfn_eq(v->arch.gdt_frames[i], INVALID_MFN) ? empty_gdt_page : v->arch.gdt_frames[i]);
+			   mfn_eq(v->arch.gdt_frames[i], INVALID_MFN) ? empty_gdt_page
+								      : v->arch.gdt_frames[i]);
 	for (unsigned i = 0; i < 16; i++)
 		window_set(c, WINDOW_LDT + i, v->arch.ldt_frames[i]);
 	ldt_register_load(c, v);

@@ -74,25 +74,6 @@ uaccess_copy:
 	CMPXCHG	uaccess_cmpxchg4, %edx, %eax
 	CMPXCHG	uaccess_cmpxchg8, %rdx, %eax
 
-/*
- * int uaccess_push(uint64_t *guest, const uint64_t *words, unsigned n): store n (5..8) words upward from guest, as
- * bounce frames need it.
- */
-	.globl uaccess_push
-	.balign 16
-uaccess_push:
-	SMAP_OPEN
-1:	mov	(%rsi), %rax
-2:	mov	%rax, (%rdi)
-	add	$8, %rsi
-	add	$8, %rdi
-	dec	%edx
-	jnz	1b
-	SMAP_CLOSE
-	xor	%eax, %eax
-	ret
-	EX	2b, uaccess_fault
-
 uaccess_fault:
 	SMAP_CLOSE
 	mov	$-14, %eax

@@ -55,6 +55,8 @@ static bool addresses_ok(const struct vcpu_guest_context *ctx)
 		if (!is_canonical(ctx->trap_ctxt[i].address) ||
 		    is_hv_address(ctx->trap_ctxt[i].address))
 			return false;
+	if (!is_canonical(ctx->user_regs.rip) || is_hv_address(ctx->user_regs.rip))
+		return false;
 	return ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
 	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
@@ -112,6 +114,7 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 				   .mask_events = ctx->flags & VGCF_failsafe_disables_events };
 	a->syscall = (struct callback){ .rip = ctx->syscall_callback_eip,
 					.mask_events = ctx->flags & VGCF_syscall_disables_events };
+	a->iopl = ctx->user_regs.rflags >> 12 & 3; /* virtual: see emulate_priv.c */
 	a->kernel_sp = ctx->kernel_sp;
 	a->kernel_ss = ctx->kernel_ss;
 	a->fs_base = ctx->fs_base;
@@ -125,6 +128,8 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->ldt_base = gvaddr(ctx->ldt_base);
 	a->ldt_entries = (unsigned)ctx->ldt_ents;
 	a->ts = ctx->ctrlreg[0] & CR0_TS;
+	/* Linux asks for its secondary vCPUs' I/O privilege here */
+	a->iopl = (uint8_t)(ctx->user_regs.rflags >> 12 & 3);
 	/* addresses before DR7, which is judged with them; a refused value leaves its register as
 	 * it was */
 	for (unsigned i = 0; i < 8; i++)
@@ -157,6 +162,8 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	v->root_user = roots.user;
 	state_set(v, ctx);
 	arch_state_set(v, ctx);
+	/* the way in which a kernel gives its further vCPUs access to ports */
+	v->arch.iopl = ctx->user_regs.rflags >> 12 & 3;
 	v->initialised = true;
 	return 0;
 }
@@ -199,10 +206,12 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx)
 	ctx->flags = VGCF_i387_valid | (a->user_mode ? 0 : VGCF_in_kernel) |
 		     (a->failsafe.mask_events ? VGCF_failsafe_disables_events : 0) |
 		     (a->syscall.mask_events ? VGCF_syscall_disables_events : 0);
+	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
 	ctx->user_regs.ds = a->ds;
 	ctx->user_regs.es = a->es;
 	ctx->user_regs.fs = a->fs;
 	ctx->user_regs.gs = a->gs;
+	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
 	if (!a->user_mode)
 		ctx->user_regs.cs &= (uint16_t)~3;
 	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));

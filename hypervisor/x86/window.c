@@ -48,28 +48,15 @@ static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m)
 	return window_fill(c, spare, m);
 }
 
-void *frame_map(mfn_t m)
+void *frame_map_slow(mfn_t m)
 {
-	struct cpu *c = this_cpu();
-	unsigned i = mfn_x(m) % WINDOW_FRAME_NR;
-
-	if (likely(c->window[i].mfn == mfn_x(m))) {
-		c->window[i].users++;
-		return (void *)window_va(c, i);
-	}
 	ASSERT(mfn_valid(m));
-	return window_search(c, i, m);
-}
-
-void frame_unmap(const void *p)
-{
-	struct cpu *c = this_cpu();
-
-	c->window[((uint64_t)p >> PAGE_SHIFT) % WINDOW_FRAME_NR].users--;
+	return window_search(this_cpu(), mfn_x(m) % WINDOW_FRAME_NR, m);
 }
 
 void windows_init(struct cpu *c)
 {
+	c->window_base = (uint8_t *)window_va(c, 0);
 	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++)
 		c->window[i] = (struct window){ .mfn = NO_FRAME };
 }

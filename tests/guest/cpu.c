@@ -76,8 +76,11 @@ static void test_debugreg_calls(void)
 	value("set_debugreg 7 with I/O breakpoints", hv_set_debugreg(7, 0x20001));
 	is(hv_set_debugreg(7, 0), 0, "none");
 	is_hex(hv_get_debugreg(7), 0x400, "gives the fixed bit");
-	is(hv_set_debugreg(8, 0), KIT_ERRNO(ENODEV), "register 8 cannot be set");
-	is(hv_get_debugreg(8), KIT_ERRNO(ENODEV), "register 8 cannot be read");
+	/* EINVAL by the public header, ENODEV by Xen */
+	ok(hv_set_debugreg(8, 0) == KIT_ERRNO(EINVAL) || hv_set_debugreg(8, 0) == KIT_ERRNO(ENODEV),
+	   "register 8 cannot be set");
+	ok(hv_get_debugreg(8) == KIT_ERRNO(EINVAL) || hv_get_debugreg(8) == KIT_ERRNO(ENODEV),
+	   "register 8 cannot be read");
 }
 
 static volatile uint64_t watched;

@@ -169,6 +169,31 @@ static void test_multicall_readonly(void)
 	   "nothing is written there");
 }
 
+/* iret as an entry of a multicall ends it: the rest must not run on behalf of what was returned to.
+ */
+static void test_multicall_iret(void)
+{
+	static struct multicall_entry calls[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		calls[i].op = i == 1 ? __HYPERVISOR_iret : __HYPERVISOR_xen_version;
+		calls[i].args[0] = XENVER_version;
+		calls[i].result = 0x7777;
+	}
+	asm volatile("movq %%rsp, %%rbx\n\t"
+		     "pushq %3; pushq %%rbx; pushq $0x202; pushq %2\n\t"
+		     "leaq 1f(%%rip), %%rax; pushq %%rax; pushq $0; pushq $0; pushq $0; pushq "
+		     "$0x1234\n\t"
+		     "movq %0, %%rdi; movl $3, %%esi; movl %1, %%eax; syscall; ud2\n1:"
+		     :
+		     : "r"(calls), "i"(__HYPERVISOR_multicall), "i"(FLAT_KERNEL_CS & ~3),
+		       "i"(FLAT_KERNEL_SS)
+		     : "rax", "rbx", "rcx", "r11", "rdi", "rsi", "memory");
+	is(calls[0].result > 0x7777, 1, "an entry before iret is done");
+	is(calls[2].result, 0x7777, "an entry behind it is not");
+	kit_vcpu_info()->evtchn_upcall_mask = 1;
+}
+
 static void test_vm_assist(void)
 {
 	static const unsigned int types[] = { 0, 1, 2, 3, 4, 5, 6, 31, 32, 33, 63, 64, 1000 };
@@ -285,6 +310,7 @@ void guest_main(void)
 	test_verdicts();
 	test_multicall();
 	test_multicall_readonly();
+	test_multicall_iret();
 	test_vm_assist();
 	test_version();
 	test_padding();

@@ -54,8 +54,8 @@ static void test_pin_l1(void)
 	is(unpin(data), 0, "and be unpinned");
 	kit_page_protect(data, PTE_DATA);
 	is(kit_page_protect(l1, PTE_DATA), 0, "the former table is writable again");
-	is_hex(entries[3], kit_pte(data, PTE_DATA) | (entries[3] & PTE_G),
-	       "and still holds its entries");
+	same(entries[3], kit_pte(data, PTE_DATA) | (entries[3] & PTE_G),
+	     "and still holds its entries");
 	kit_page_free(l1);
 	kit_page_free(data);
 }
@@ -200,8 +200,8 @@ static void test_linear(void)
 	   "a writable self-reference of the root is refused");
 	is(kit_mmu_update(slot, kit_pte(kit_root_pfn, PTE_TABLE & ~PTE_RW)), 0,
 	   "a read-only self-reference of the root is accepted");
-	is_hex(self[LINEAR_SLOT] & PTE_ADDR, kit_pte(kit_root_pfn, 0),
-	       "the root is seen through itself");
+	same(self[LINEAR_SLOT] & PTE_ADDR, kit_pte(kit_root_pfn, 0),
+	     "the root is seen through itself");
 	TRAP_TRY("movq $0, (%0)", ::"r"(self) : "memory");
 	trapped(VEC_PF, 3, "it cannot be written through itself");
 	is(kit_mmu_update(slot, 0), 0, "the self-reference goes");

@@ -41,7 +41,7 @@ static void test_l1(void)
 	trapped(VEC_PF, 0, "a read of a cleared mapping faults");
 	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA & ~PTE_P)), 0,
 	   "an entry that is not present may hold anything");
-	is_hex(kit_entry_read(l1e), kit_pte(page_a, PTE_DATA & ~PTE_P), "and is stored as it is");
+	same(kit_entry_read(l1e), kit_pte(page_a, PTE_DATA & ~PTE_P), "and is stored as it is");
 	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_P | PTE_RW)), 0,
 	   "an entry without the user bit is accepted");
 	is_hex(kit_entry_read(l1e) & 0xff, PTE_P | PTE_RW | PTE_US, "and has it afterwards");
@@ -162,8 +162,8 @@ static void test_requests(void)
 	is(hv_mmu_update(u, 3, &count, DOMID_SELF), KIT_ERRNO(EBUSY),
 	   "a bad request in the middle ends the list");
 	is(count, 1, "the count says how many were done");
-	is_hex(kit_entry_read(l1e) & PTE_ADDR, kit_pte(page_b, 0),
-	       "the first was done, the third not");
+	same(kit_entry_read(l1e) & PTE_ADDR, kit_pte(page_b, 0),
+	     "the first was done, the third not");
 	is(hv_mmu_update(u, 1, &count, DOMID_SELF), 0, "a list of one");
 	is(count, 1, "is counted");
 	is(hv_mmu_update(u, 0, &count, DOMID_SELF), 0, "an empty list");
@@ -209,15 +209,69 @@ static void test_preserve(void)
 	   "no-translate update");
 }
 
+/* The frame stays, only flags change: the short way through the checks must not miss what the flags
+ * mean. */
+static void test_flags_only(void)
+{
+	uint64_t table = (l1e & PTE_ADDR) | PTE_RO;
+
+	is(kit_mmu_update(l1e, table), 0, "a table is mapped read-only");
+	is(kit_mmu_update(l1e, table | PTE_RW), KIT_ERRNO(EBUSY),
+	   "it is not made writable by mmu_update");
+	is(kit_mmu_update(l1e | MMU_PT_UPDATE_PRESERVE_AD, table | PTE_RW), KIT_ERRNO(EBUSY),
+	   "nor with preserved bits");
+	is(hv_update_va_mapping(WINDOW, table | PTE_RW, UVMF_INVLPG), KIT_ERRNO(EBUSY),
+	   "nor by update_va_mapping");
+	is(kit_mmu_update(l1e, table & ~PTE_P), 0, "it is unmapped, the frame left in the entry");
+	is(kit_mmu_update(l1e, table | PTE_RW), KIT_ERRNO(EBUSY),
+	   "it is not made writable from there");
+	is(kit_mmu_update(l1e, table), 0, "but read-only");
+	is(kit_mmu_update(l2e, (kit_entry_read(l2e) & ~0xfffUL) | PTE_TABLE | PTE_PSE),
+	   KIT_ERRNO(EINVAL), "a table entry is not made a superpage");
+	is(kit_mmu_update(l2e | MMU_PT_UPDATE_PRESERVE_AD,
+			  (kit_entry_read(l2e) & ~0xfffUL) | PTE_TABLE | PTE_PSE),
+	   KIT_ERRNO(EINVAL), "nor with preserved bits");
+	is(kit_mmu_update(l2e, (kit_entry_read(l2e) & ~0xfffUL) | (PTE_TABLE & ~PTE_RW)), 0,
+	   "a table entry is made read-only");
+	kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA));
+	kit_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, NULL);
+	TRAP_TRY("movq $1, (%0)", ::"r"(WINDOW) : "memory");
+	trapped(VEC_PF, 3, "which holds for all it maps");
+	is(kit_mmu_update(l2e, (kit_entry_read(l2e) & ~0xfffUL) | PTE_TABLE), 0,
+	   "and writable again");
+	kit_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, NULL);
+}
+
+/* More requests than a hypervisor does in one go. */
+static void test_long_list(void)
+{
+	static struct mmu_update many[4000];
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(many); i++) {
+		many[i].ptr = l1e;
+		many[i].val = kit_pte(i & 1 ? page_a : page_b, PTE_DATA);
+	}
+	is(hv_mmu_update(many, ARRAY_SIZE(many), &count, DOMID_SELF), 0, "a list of 4000");
+	is(count, ARRAY_SIZE(many), "is done and counted");
+	many[3500].val = (l1e & PTE_ADDR) | PTE_DATA;
+	is(hv_mmu_update(many, ARRAY_SIZE(many), &count, DOMID_SELF), KIT_ERRNO(EBUSY),
+	   "a list with a bad one late");
+	is(count, 3500, "is counted up to it");
+	value("a list of 2^31", hv_mmu_update(many, 0x80000000U, &count, DOMID_SELF));
+	kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA));
+	kit_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, NULL);
+}
+
 static void test_machphys(void)
 {
 	uint64_t at = (uint64_t)kit_mfn(page_b) << PAGE_SHIFT;
 
 	is(kit_mmu_update(at | MMU_MACHPHYS_UPDATE, 0x4321), 0,
 	   "the machine-to-physical entry of an own frame");
-	is_hex(kit_pfn(kit_mfn(page_b)), 0x4321, "is changed");
+	same(kit_pfn(kit_mfn(page_b)), 0x4321, "is changed");
 	is(kit_mmu_update(at | MMU_MACHPHYS_UPDATE, page_b), 0, "and put back");
-	is_hex(kit_pfn(kit_mfn(page_b)), page_b, "to what it was");
+	same(kit_pfn(kit_mfn(page_b)), page_b, "to what it was");
 	is(kit_mmu_update((uint64_t)foreign_mfn() << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, 1),
 	   KIT_ERRNO(EINVAL), "that of a foreign frame is refused");
 }
@@ -281,6 +335,8 @@ void guest_main(void)
 	test_structure();
 	test_requests();
 	test_preserve();
+	test_flags_only();
+	test_long_list();
 	test_machphys();
 	test_update_va();
 	test_cache_types();

@@ -31,6 +31,13 @@ bool is_hex(uint64_t got, uint64_t want, const char *name)
 	return ok(got == want, name);
 }
 
+bool same(uint64_t got, uint64_t want, const char *name)
+{
+	if (got != want)
+		kit_printf("# wanted %lx, got %lx\n", want, got);
+	return ok(got == want, name);
+}
+
 bool trapped(unsigned int vector, unsigned int error_code, const char *name)
 {
 	const struct trap_record *t = &kit_trap_record;

@@ -16,6 +16,10 @@ bool ok(bool good, const char *name);
 bool is(long got, long want, const char *name);
 bool is_hex(uint64_t got, uint64_t want, const char *name);
 
+/* As is_hex() for values with machine addresses in them, which differ from boot to boot: logs
+ * nothing. */
+bool same(uint64_t got, uint64_t want, const char *name);
+
 /* Logs a value for the comparison, without judging it. */
 void value(const char *name, long got);
 

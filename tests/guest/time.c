@@ -36,7 +36,6 @@ static void test_clock(void)
 
 	ok(t.tsc_to_system_mul != 0, "the record has a factor");
 	ok(t.tsc_shift > -32 && t.tsc_shift < 32, "and a shift");
-	ok(t.system_time != 0, "and a time");
 	for (unsigned int i = 0; i < 100000; i++) {
 		now = kit_time();
 		forward &= now >= last;

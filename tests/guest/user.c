@@ -133,11 +133,11 @@ static void test_segment_bases(void)
 	is(hv_set_segment_base(SEGBASE_GS_KERNEL, (unsigned long)&kit_start_info), 0,
 	   "the kernel gs base is set");
 	asm volatile("movq %%gs:0, %0" : "=r"(user_data[1]));
-	is_hex(user_data[1], (uint64_t)kit_start_info, "the kernel reads by it");
+	same(user_data[1], (uint64_t)kit_start_info, "the kernel reads by it");
 	t = user_run(user_read_gs, 0, 0);
 	is_hex(t->frame.rax, 0x5678, "user code still has its own");
 	asm volatile("movq %%gs:0, %0" : "=r"(user_data[1]));
-	is_hex(user_data[1], (uint64_t)kit_start_info, "and the kernel too");
+	same(user_data[1], (uint64_t)kit_start_info, "and the kernel too");
 	is(hv_set_segment_base(SEGBASE_FS, USER_DATA), 0, "the fs base is set");
 	asm volatile("movq %%fs:0, %0" : "=r"(user_data[1]));
 	is_hex(user_data[1], 0x5678, "the kernel reads by it");

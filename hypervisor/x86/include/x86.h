@@ -214,7 +214,7 @@ void hv_unmap(uint64_t va, unsigned long n);
 void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
 const void *firmware_map(maddr_t at, size_t size) __must_check;
-extern uint64_t *hv_root;   /* ring 0's own root table: the idle address space */
+extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
 
 /* -- CPUs (x86/percpu.c, x86/smp.c) -- */
 
@@ -227,12 +227,14 @@ void cpu_block_load(struct cpu *c);
 void lapic_send_ipi(cpumask_t cpus, unsigned vector);
 void lapic_eoi(void);
 
-/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's; part of the range was mapped before. */
+/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's; part of the range was mapped
+ * before. */
 uint64_t *hv_l1_of(uint64_t va);
 void windows_init(struct cpu *c);
 /* The CPU turns to another domain: no frame of the last one stays in a window. */
 void windows_drop(struct cpu *c);
-/* Map a frame (INVALID_MFN: nothing) at a fixed entry of the CPU's window page (WINDOW_*); returns its address. */
+/* Map a frame (INVALID_MFN: nothing) at a fixed entry of the CPU's window page (WINDOW_*); returns
+ * its address. */
 void *window_set(struct cpu *c, unsigned index, mfn_t m);
 /* Load a root on this CPU and note the flush. */
 void root_write(uint64_t cr3);
@@ -240,6 +242,7 @@ void root_write(uint64_t cr3);
 void tlb_serve(void);
 bool guest_range_ok(uint64_t va, size_t n);
 void cpu_features_read(void);
+uint64_t cr4_of(const struct vcpu *v);
 void smap_patch(void);
 void idt_init(void);
 static inline void xcr0_write(uint64_t v)

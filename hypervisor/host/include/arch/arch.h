@@ -14,6 +14,24 @@ static inline mfn_t own_mfn(const void *va)
 {
 	return mfn((uint64_t)((const uint8_t *)va - host_memory) >> PAGE_SHIFT);
 }
+void *host_frame_map(mfn_t m);
+void host_frame_unmap(const void *p);
+static inline void *frame_map(mfn_t m)
+{
+	return host_frame_map(m);
+}
+static inline void frame_unmap(const void *p)
+{
+	host_frame_unmap(p);
+}
+static inline uint64_t frame_read(mfn_t m, unsigned index)
+{
+	uint64_t *p = host_frame_map(m), word = READ_ONCE(p[index]);
+
+	host_frame_unmap(p);
+	return word;
+}
+
 bool host_should_fail(void);
 /* True if a test wants this allocation to fail. */
 static inline bool arch_alloc_fails(void)

@@ -5,19 +5,7 @@
 
 #include "addr.h"
 #include "layout.h"
-
-/* The frame at the top of the main stack: the guest's registers while ring 0 runs. Same order as
- * struct xen_cpu_user_regs. */
-struct regs {
-	uint64_t r15, r14, r13, r12, rbp, rbx;
-	uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-	uint32_t error_code, vector;
-	uint64_t rip;
-	uint64_t cs;
-	uint64_t rflags;
-	uint64_t rsp;
-	uint64_t ss;
-};
+#include "regs.h"
 
 struct tss {
 	uint32_t reserved0;
@@ -42,6 +30,7 @@ struct flush_request {
 #define ARCH_CPU_FIELDS                                                        \
 	uint32_t apic_id, acpi_id;                                             \
 	uint64_t *window_ptes; /* the 512 entries of this CPU's window area */ \
+	uint8_t *window_base;  /* address of window 0 */                       \
 	struct window window[WINDOW_FRAME_NR];                                 \
 	uint64_t idle_cr3;                                                     \
 	uint64_t cr3; /* as loaded */                                          \

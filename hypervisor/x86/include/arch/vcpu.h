@@ -47,9 +47,9 @@ struct arch_vcpu {
 			    only */
 };
 
-#define ARCH_VCPU_FIELDS   struct arch_vcpu arch;
-#define ARCH_DOMAIN_FIELDS                                                                         \
-	bool msr_relaxed;                                                                          \
+#define ARCH_VCPU_FIELDS struct arch_vcpu arch;
+#define ARCH_DOMAIN_FIELDS \
+	bool msr_relaxed;  \
 	uint32_t pci_address; /* what it wrote to port cf8 */
 
 #endif

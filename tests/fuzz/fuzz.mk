@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+#
+# build/tests/fuzz/NAME from tests/fuzz/NAME_fuzz.c: libFuzzer targets over the hypervisor's objects on the host port.
+# `make check` runs each for FUZZ_SECONDS from a fixed seed. To hunt for longer: build/tests/fuzz/NAME -max_len=1024 DIR
+
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_SECONDS ?= 20
+
+$(eval $(call hv_host_library,host-fuzz,clang,$(SAN) -fsanitize=fuzzer-no-link))
+
+$(B)/tests/fuzz/%.bin: tests/fuzz/%_fuzz.c $(B)/host-fuzz/libhv.a $(wildcard tests/unit/*.h)
+	@mkdir -p $(@D)
+	clang $(UNIT_CFLAGS) $(SAN) -fsanitize=fuzzer -MMD $< $(B)/host-fuzz/libhv.a -lcmocka -o $@
+
+# The program that prints TAP.
+$(B)/tests/fuzz/%: tests/fuzz/run $(B)/tests/fuzz/%.bin
+	@printf '#!/bin/sh\nFUZZ_SECONDS=%s exec tests/fuzz/run %s\n' '$(FUZZ_SECONDS)' '$@.bin' > $@
+	@chmod +x $@
+
+CHECK_TESTS += $(FUZZ_TARGETS:%=$(B)/tests/fuzz/%)
+FORMAT_SRCS += $(wildcard tests/fuzz/*.[ch])

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Input that cannot boot: one clear line on the console, then a reboot or a halt as configured.
+
+Kernels are made here, byte by byte: a minimal PV ELF that is right, and variations that are wrong
+in one way each. QEMU's log of resets tells an ordered reboot from a triple fault.
+"""
+import os
+import re
+import struct
+
+import lib
+from lib import IMAGES, Setup, Skip, boot, check, kernel, machine
+
+NOTE_ENTRY, NOTE_VIRT_BASE, NOTE_PADDR_OFFSET, NOTE_GUEST_OS = 1, 3, 4, 6
+BASE = 0xffffffff81000000
+
+
+def note(kind, value):
+    desc = value if isinstance(value, bytes) else struct.pack("<Q", value)
+    return struct.pack("<III", 4, len(desc), kind) + b"Xen\0" + desc + bytes(-len(desc) % 4)
+
+
+def notes_with(paddr_offset):
+    return note(NOTE_ENTRY, BASE) + note(NOTE_VIRT_BASE, 0xffffffff80000000) + \
+        note(NOTE_PADDR_OFFSET, paddr_offset) + note(NOTE_GUEST_OS, b"test\0")
+
+
+GOOD_NOTES = notes_with(0)
+
+
+def elf(notes=GOOD_NOTES, filesz=4096, memsz=4096, vaddr=BASE, paddr=0x1000000, phoff=64, phnum=2,
+        offset=4096, elf_class=2, arch=62, notes_size=None):
+    """An ELF64 kernel of one page of UD2 with a note segment; every header field can be bent."""
+    ident = b"\x7fELF" + bytes([elf_class, 1, 1]) + bytes(9)
+    head = ident + struct.pack("<HHIQQQIHHHHHH", 2, arch, 1, BASE, phoff, 0, 0, 64, 56, phnum, 0, 0, 0)
+    load = struct.pack("<IIQQQQQQ", 1, 7, offset, vaddr, paddr, filesz, memsz, 4096)
+    size = len(notes) if notes_size is None else notes_size
+    more = struct.pack("<IIQQQQQQ", 4, 4, 512, 0, 0, size, size, 4)
+    page = (head + load + more).ljust(512, b"\0") + notes
+    return page.ljust(4096, b"\0") + b"\x0f\x0b" * 2048
+
+
+def module(name, data):
+    os.makedirs(IMAGES, exist_ok=True)
+    path = os.path.join(IMAGES, f"bad-{name}")
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def part_of_vmlinux(size):
+    with open(kernel(), "rb") as f:
+        return f.read(size)
+
+
+def refused(setup, line, halts=False):
+    """The line appears exactly once, and the machine resets (or, told not to, stays)."""
+    def case(name):
+        if lib.on_stock():
+            raise Skip("these messages are Tenon's")
+        s = setup() if callable(setup) else setup
+        log = os.path.join(machine.LOGS, "badinput.reset.log")
+        s.extra = ["-d", "cpu_reset", "-D", log]
+        s.mem = s.mem if s.mem != 2048 else 256
+        with boot(name, s) as m:
+            m.wait(line, 30, fatal=None)
+            if halts:
+                m.settle(3)
+                check(f"{name}: halts", m.command("query-status")["return"]["running"])
+            else:
+                reason = m.end(30)
+                check(f"{name}: reboots", reason == "guest-reset", reason)
+            said = re.findall(line, m.text, re.M)
+            check(f"{name}: says so once", len(said) == 1, m.text[-600:])
+            with open(log) as f:
+                check(f"{name}: no triple fault", "Triple fault" not in f.read())
+    return case
+
+
+def with_module(name, make, line, **setup):
+    def build():
+        return Setup(kernel=module(name, make()), **setup)
+    return refused(build, line)
+
+
+def vmlinuz():
+    return Setup(kernel=os.path.join(os.path.dirname(kernel()), "vmlinuz"))
+
+
+ELF32 = b"\x7fELF\x01\x01\x01" + bytes(9) + struct.pack(
+    "<HHIIIIIHHHHHH", 2, 3, 1, 0x100000, 52, 0, 0, 52, 32, 0, 0, 0, 0)
+
+CASES = [
+    ("no module", refused(Setup(), r"panic: no dom0 kernel")),
+    ("no module, noreboot", refused(Setup(options="noreboot"), r"panic: no dom0 kernel", halts=True)),
+    ("bzImage", refused(vmlinuz, r"panic: .*bzImage.*unpack-kernel")),
+    ("text file", with_module("text", lambda: b"not a kernel\n" * 500, r"panic: .*not an ELF")),
+    ("truncated ELF", with_module("cut", lambda: part_of_vmlinux(1 << 20), r"panic: .*truncated")),
+    ("ELF header alone", with_module("head", lambda: elf()[:64], r"panic: .*(truncated|outside)")),
+    ("32-bit ELF", with_module("elf32", lambda: ELF32.ljust(4096, b"\0"), r"panic: .*32-bit")),
+    ("ELF of another machine", with_module("arm", lambda: elf(arch=183), r"panic: .*x86-64")),
+    ("no Xen notes", with_module("plain", lambda: elf(notes=b""), r"panic: .*no Xen notes")),
+    ("notes without entry", with_module("noentry", lambda: elf(note(NOTE_GUEST_OS, b"t\0")),
+                                        r"panic: .*(entry|PV)")),
+    ("note size beyond the file", with_module(
+        "notesize", lambda: elf(notes_size=1 << 40), r"panic: .*(notes|outside|truncated)")),
+    ("note with a huge description", with_module(
+        "notedesc", lambda: elf(struct.pack("<III", 4, 0xfffffff0, 1) + b"Xen\0"),
+        r"panic: .*notes")),
+    ("program headers far away", with_module("phoff", lambda: elf(phoff=(1 << 64) - 16),
+                                             r"panic: .*outside")),
+    ("65535 program headers", with_module("phnum", lambda: elf(phnum=65535), r"panic: .*outside")),
+    ("segment beyond the file", with_module("filesz", lambda: elf(filesz=1 << 20, memsz=1 << 20),
+                                            r"panic: .*outside")),
+    ("segment offset wraps", with_module("offset", lambda: elf(offset=(1 << 64) - 2048),
+                                         r"panic: .*outside")),
+    ("segment of a terabyte", with_module("memsz", lambda: elf(memsz=1 << 40),
+                                          r"panic: .*(1 GiB|segment)")),
+    ("segment below VIRT_BASE", with_module(
+        "below", lambda: elf(notes_with(0x2000000)), r"panic: .*VIRT_BASE")),
+    ("dom0_mem larger than the machine", with_module(
+        "good", elf, r"dom0_mem=65536M is more than .*ask for less", options="dom0_mem=64G")),
+    ("dom0_mem smaller than the kernel", refused(
+        lambda: Setup(kernel=kernel(), options="dom0_mem=16M", mem=512), r"panic: .*dom0_mem")),
+    ("malformed dom0_mem", refused(Setup(options="dom0_mem=banana"), r"dom0_mem=banana.*expected")),
+    ("unknown option", refused(Setup(options="dom0_men=512M"), r"dom0_men.*ignored")),
+    ("console option nobody can meet", refused(Setup(options="console=lpt7"), r"panic: no dom0 kernel")),
+    ("an endless option line", refused(Setup(options="x" * 3000), r"panic: no dom0 kernel")),
+]
+
+if __name__ == "__main__":
+    lib.run(CASES)

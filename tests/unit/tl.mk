@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# Host tests of the dom0 tools, built with the sanitizers.
+
+TLT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D__XEN_TOOLS__ $(WARN) -g -O1 $(SAN) -Idom0-tools -Idom0-tools/lib
+TLT_LIB := $(patsubst dom0-tools/%.c,$(B)/tl-san/%.o,$(wildcard dom0-tools/lib/*.c) dom0-tools/consoled/ring.c \
+	dom0-tools/consoled/guestlog.c dom0-tools/tl/table.c dom0-tools/tl/help.c)
+TLT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/tl_*_test.c))
+TLT_LIBS := -lcmocka -llzma -lzstd -lz -llz4 -lxencall -lxenforeignmemory -lxenstore -lyajl
+
+CHECK_TESTS += $(TLT_TESTS)
+ALL += $(B)/tl-tiny.elf
+FORMAT_SRCS += $(wildcard tests/unit/tl_*.[ch])
+
+$(B)/tl-san/%.o: dom0-tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TLT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libtl-san.a: $(filter $(B)/tl-san/lib/%,$(TLT_LIB)) $(filter $(B)/tl-san/consoled/%,$(TLT_LIB))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/tests/tl_%_test: tests/unit/tl_%_test.c $(B)/libtl-san.a
+	@mkdir -p $(@D)
+	$(CC) $(TLT_CFLAGS) $(filter %.c %.o,$^) $(B)/libtl-san.a -o $@ $(TLT_LIBS)
+
+$(B)/tests/tl_table_test: $(B)/tl-san/tl/table.o $(B)/tl-san/tl/help.o
+
+-include $(wildcard $(B)/tl-san/*/*.d)
+
+# The minimal guest of the system tests and benchmarks.
+$(B)/tl-tiny.elf: tests/system/tl_tiny.S
+	$(CC) -nostdlib -static -no-pie -fno-pic -Wl,-Ttext-segment=0xffffffff80100000 -Wl,--build-id=none \
+		-Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 $< -o $@

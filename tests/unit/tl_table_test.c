@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* The command table's rules, and tables printed as text and JSON. The commands themselves are
+ * dummies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <yajl/yajl_tree.h>
+
+#include "tl/cmd.h"
+
+#define DUMMY(fn)               \
+	int fn(struct cmd *c)   \
+	{                       \
+		(void)c;        \
+		return EXIT_OK; \
+	}
+
+DUMMY(cmd_create)
+DUMMY(cmd_config_update)
+DUMMY(cmd_destroy)
+DUMMY(cmd_shutdown)
+DUMMY(cmd_reboot)
+DUMMY(cmd_pause)
+DUMMY(cmd_unpause)
+DUMMY(cmd_console)
+DUMMY(cmd_list)
+DUMMY(cmd_vm_list)
+DUMMY(cmd_domid)
+DUMMY(cmd_domname)
+DUMMY(cmd_rename)
+DUMMY(cmd_uptime)
+DUMMY(cmd_claims)
+DUMMY(cmd_sysrq)
+DUMMY(cmd_trigger)
+DUMMY(cmd_mem_set)
+DUMMY(cmd_mem_max)
+DUMMY(cmd_vcpu_list)
+DUMMY(cmd_vcpu_pin)
+DUMMY(cmd_vcpu_set)
+DUMMY(cmd_sched)
+DUMMY(cmd_info)
+DUMMY(cmd_dmesg)
+DUMMY(cmd_debug_keys)
+DUMMY(cmd_cpupool_list)
+DUMMY(cmd_block_attach)
+DUMMY(cmd_block_list)
+DUMMY(cmd_block_detach)
+DUMMY(cmd_network_attach)
+DUMMY(cmd_network_list)
+DUMMY(cmd_network_detach)
+DUMMY(cmd_channel_list)
+DUMMY(cmd_devd)
+DUMMY(cmd_quota)
+DUMMY(cmd_events)
+DUMMY(cmd_metrics)
+DUMMY(cmd_top)
+DUMMY(cmd_explain)
+DUMMY(cmd_doctor)
+DUMMY(cmd_autostart)
+DUMMY(cmd_monitor)
+
+int opt_long(const struct cmd *c, const char *name)
+{
+	(void)c;
+	(void)name;
+	return 0;
+}
+
+int cmd_error(struct cmd *c, const char *fmt, ...)
+{
+	(void)c;
+	(void)fmt;
+	return EXIT_FAILED;
+}
+
+static void rows_are_sound(void **state)
+{
+	const struct option_row *o, *p;
+	int i, k;
+
+	(void)state;
+	for (i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+
+		assert_non_null(c->run);
+		assert_true(*c->name && *c->summary && c->args);
+		assert_true(c->max < 0 || c->min <= c->max);
+		for (k = 0; k < i; k++)
+			assert_string_not_equal(c->name, commands[k].name);
+		for (k = 0, o = c->options; o && (o->letter || o->name); o++, k++)
+			for (p = c->options; p < o; p++) {
+				assert_true(!o->letter || o->letter != p->letter);
+				assert_true(!o->name || !p->name || strcmp(o->name, p->name) != 0);
+			}
+		assert_true(k <= OPTIONS_MAX);
+	}
+}
+
+static const char *const xl[] = {
+	"create",
+	"config-update",
+	"list",
+	"destroy",
+	"shutdown",
+	"reboot",
+	"pci-attach",
+	"pci-detach",
+	"pci-list",
+	"pci-assignable-add",
+	"pci-assignable-remove",
+	"pci-assignable-list",
+	"pause",
+	"unpause",
+	"console",
+	"vncviewer",
+	"save",
+	"restore",
+	"migrate",
+	"migrate-receive",
+	"dump-core",
+	"cd-insert",
+	"cd-eject",
+	"mem-max",
+	"mem-set",
+	"button-press",
+	"vcpu-list",
+	"vcpu-pin",
+	"vcpu-set",
+	"vm-list",
+	"info",
+	"sharing",
+	"sched-credit",
+	"sched-credit2",
+	"sched-rtds",
+	"domid",
+	"domname",
+	"rename",
+	"trigger",
+	"sysrq",
+	"debug-keys",
+	"set-parameters",
+	"dmesg",
+	"top",
+	"network-attach",
+	"network-list",
+	"network-detach",
+	"channel-list",
+	"block-attach",
+	"block-list",
+	"block-detach",
+	"vkb-attach",
+	"vkb-list",
+	"vkb-detach",
+	"vtpm-attach",
+	"vtpm-list",
+	"vtpm-detach",
+	"vdispl-attach",
+	"vdispl-list",
+	"vdispl-detach",
+	"vsnd-attach",
+	"vsnd-list",
+	"vsnd-detach",
+	"uptime",
+	"claims",
+	"getenforce",
+	"setenforce",
+	"loadpolicy",
+	"cpupool-create",
+	"cpupool-list",
+	"cpupool-destroy",
+	"cpupool-rename",
+	"cpupool-cpu-add",
+	"cpupool-cpu-remove",
+	"cpupool-migrate",
+	"cpupool-numa-split",
+	"remus",
+	"devd",
+	"psr-hwinfo",
+	"psr-cmt-attach",
+	"psr-cmt-detach",
+	"psr-cmt-show",
+	"psr-cat-set",
+	"psr-cat-show",
+	"psr-mba-set",
+	"psr-mba-show",
+	"usbctrl-attach",
+	"usbctrl-detach",
+	"usbdev-attach",
+	"usbdev-detach",
+	"usb-list",
+	"qemu-monitor-command",
+	"help",
+};
+
+/* xl's commands all have a row: even those that this system cannot have say so. */
+static void every_xl_command_is_known(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(xl) / sizeof(xl[0]); i++) {
+		assert_non_null(find_command(xl[i]));
+		assert_string_equal(find_command(xl[i])->name, xl[i]);
+	}
+}
+
+static void beginnings(void **state)
+{
+	(void)state;
+	assert_string_equal(find_command("cre")->name, "create");
+	assert_string_equal(find_command("list")->name, "list");
+	assert_null(find_command("vcpu"));
+	assert_null(find_command("nosuch"));
+	assert_null(find_command("moni")); /* hidden commands have no short forms */
+}
+
+static const struct tl_column columns[] = {
+	{ "name", "Name", TL_TEXT, 6, 0 },
+	{ "id", "ID", TL_NUM, 4, TL_RIGHT },
+	{ "up", "", TL_BOOL, 0, TL_JSON_ONLY },
+	{ "note", "Note", TL_TEXT, 0, 0 },
+};
+
+static char *print(int json)
+{
+	struct tl_report *r = tl_table("test", columns, 4);
+	char *out = NULL;
+	size_t n;
+	FILE *f = open_memstream(&out, &n);
+
+	tl_cell(r, "a");
+	tl_cell(r, "%d", 1);
+	tl_cell(r, "%d", 1);
+	tl_cell(r, "first");
+	tl_cell(r, "longer-name");
+	tl_cell(r, "%s", "");
+	tl_cell(r, "no");
+	tl_cell(r, "quote \" backslash \\ tab \t");
+	tl_report_print(r, f, json);
+	fclose(f);
+	return out;
+}
+
+static void text_table(void **state)
+{
+	char *out = print(0);
+
+	(void)state;
+	assert_string_equal(out, "Name          ID Note\n"
+				 "a              1 first\n"
+				 "longer-name    - quote \" backslash \\ tab \t\n");
+	free(out);
+}
+
+static void json_table(void **state)
+{
+	const char *schema[] = { "schema", NULL }, *version[] = { "version", NULL },
+		   *rows[] = { "rows", NULL };
+	const char *id[] = { "id", NULL }, *up[] = { "up", NULL }, *note[] = { "note", NULL };
+	char *out = print(1);
+	yajl_val v = yajl_tree_parse(out, NULL, 0), list;
+
+	(void)state;
+	assert_non_null(v);
+	assert_string_equal(YAJL_GET_STRING(yajl_tree_get(v, schema, yajl_t_string)), "tl.test");
+	assert_int_equal(YAJL_GET_INTEGER(yajl_tree_get(v, version, yajl_t_number)), 1);
+	list = yajl_tree_get(v, rows, yajl_t_array);
+	assert_int_equal(YAJL_GET_ARRAY(list)->len, 2);
+	assert_int_equal(
+		YAJL_GET_INTEGER(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], id, yajl_t_number)),
+		1);
+	assert_true(YAJL_IS_TRUE(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], up, yajl_t_any)));
+	assert_true(YAJL_IS_NULL(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], id, yajl_t_any)));
+	assert_true(YAJL_IS_FALSE(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], up, yajl_t_any)));
+	assert_string_equal(YAJL_GET_STRING(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], note,
+							  yajl_t_string)),
+			    "quote \" backslash \\ tab \t");
+	yajl_tree_free(v);
+	free(out);
+}
+
+static void pairs(void **state)
+{
+	struct tl_report *r = tl_pairs("p");
+	char *out = NULL;
+	size_t n;
+	FILE *f = open_memstream(&out, &n);
+
+	(void)state;
+	tl_pair(r, "key", TL_TEXT, "value");
+	tl_pair(r, "number", TL_NUM, "%d", 7);
+	tl_report_print(r, f, 0);
+	fclose(f);
+	assert_string_equal(out, "key                    : value\nnumber                 : 7\n");
+	free(out);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_are_sound), cmocka_unit_test(every_xl_command_is_known),
+		cmocka_unit_test(beginnings),     cmocka_unit_test(text_table),
+		cmocka_unit_test(json_table),     cmocka_unit_test(pairs),
+	};
+
+	return cmocka_run_group_tests_name("tl-table", tests, NULL, NULL);
+}
