@@ -151,7 +151,7 @@ static const struct {
 	[EVTCHNOP_set_priority] = { sizeof(struct evtchn_set_priority), false },
 };
 
-/* All but send; apart, so that send needs no stack for their arguments. */
+/* All but send and unmask; apart, so that those need no stack for the others' arguments. */
 static __noinline long other_op(unsigned cmd, gvaddr_t at)
 {
 	uint64_t arg[4];
@@ -172,13 +172,15 @@ static __noinline long other_op(unsigned cmd, gvaddr_t at)
 
 HYPERCALL(do_event_channel_op)
 {
-	struct evtchn_send send;
+	unsigned cmd = (unsigned)a1;
+	port_t port; /* struct evtchn_send and struct evtchn_unmask are just this */
 
-	if (unlikely((unsigned)a1 != EVTCHNOP_send))
-		return other_op((unsigned)a1, gvaddr(a2));
-	if (copy_from_guest(&send, gvaddr(a2), sizeof(send)))
+	if (unlikely(cmd != EVTCHNOP_send && cmd != EVTCHNOP_unmask))
+		return other_op(cmd, gvaddr(a2));
+	if (copy_from_guest(&port, gvaddr(a2), sizeof(port)))
 		return -EFAULT;
-	return evtchn_send(current->domain, send.port);
+	return cmd == EVTCHNOP_send ? evtchn_send(current->domain, port)
+				    : evtchn_unmask(current->domain, port);
 }
 
 HYPERCALL(do_event_channel_op_compat)
