@@ -226,6 +226,8 @@ bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry)
 enum pt_store_op { PT_STORE, PT_CMPXCHG };
 int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
 		     uint64_t *old, uint64_t new_value) __must_check;
+/* PT_STORE of a whole entry. */
+int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) __must_check;
 
 /*
  * NEW_BASEPTR / NEW_USER_BASEPTR, vCPU set-up and release: exchange v's root for m (INVALID_MFN:
