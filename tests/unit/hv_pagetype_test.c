@@ -3,6 +3,7 @@
  * Types and references of frames: promotion, demotion, pins, linear tables, work cut into pieces.
  * The whole frame table is recounted after each test and at each preemption.
  */
+#define FRAMES 512u
 #include "mm_fixture.h"
 
 static void pin(struct tree *t)
