@@ -150,7 +150,7 @@ int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset)
 		return -EINVAL;
 	err = frame_get_as(m, v->domain, FT_WRITABLE);
 	if (err)
-		return err == -EPERM ? -EINVAL : err;
+		return err == -ENOMEM ? err : -EINVAL;
 	if (v != current)
 		arch_vcpu_sync(v);
 	info_move(v, m, offset);

@@ -238,6 +238,18 @@ void windows_drop(struct cpu *c);
 void *window_set(struct cpu *c, unsigned index, mfn_t m);
 /* Load a root on this CPU and note the flush. */
 void root_write(uint64_t cr3);
+/*
+ * The same without moving the clock, for the two roots of one vCPU: the flush counts only against
+ * stamps that are older than somebody else's flush. No locked instruction on a system call's way.
+ */
+static inline void root_switch(uint64_t cr3)
+{
+	struct cpu *c = this_cpu();
+
+	c->tlb_time = READ_ONCE(tlb_clock); /* read before the flush, which CR3's load orders */
+	c->cr3 = cr3;
+	write_cr3(cr3);
+}
 /* Serve another CPU's flush request, if there is one for this CPU. */
 void tlb_serve(void);
 bool guest_range_ok(uint64_t va, size_t n);
@@ -281,6 +293,8 @@ static inline void xcr0_write(uint64_t v)
 void guest_trap(struct regs *r, unsigned vector, uint32_t error_code);
 /* The same for #PF: records the address. */
 void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
+/* A selector of the guest's did not load, or its iret failed: its failsafe callback learns of it. */
+void guest_iret_failed(struct regs *r);
 /* Deliver a pending NMI, unless one is being handled. */
 void guest_nmi(struct regs *r);
 /* Device interrupt, IPI, timer: vectors VEC_IRQ_FIRST and up (x86/irq_entry.c calls the owners). */
