@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ticket spinlocks with a rank. A CPU takes locks in rising rank only; two of one rank only through
- * a
- * *_lock_both() that orders them. Debug and host builds panic on inversion, re-entry and release by
- * a CPU that does not hold the lock. Ring 0 runs with interrupts off, so no lock needs an irq-safe
- * variant; a CPU that waits for a lock serves TLB-flush requests meanwhile (arch_spin_wait), so a
- * flush may be awaited with locks held. docs/locking.md has the table of owners.
+ * spin_lock_both(), which orders them. Debug and host builds panic on inversion, re-entry and
+ * release by a CPU that does not hold the lock. Ring 0 runs with interrupts off, so no lock needs
+ * an irq-safe variant; a CPU that waits for a lock serves TLB-flush requests meanwhile
+ * (arch_spin_wait), so a flush may be awaited with locks held. docs/locking.md has the owners.
  */
 #ifndef TENON_SPINLOCK_H
 #define TENON_SPINLOCK_H

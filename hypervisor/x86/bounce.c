@@ -171,7 +171,6 @@ void user_sysenter_bounce(struct regs *r)
 		callback_bounce(r, cb, "sysenter");
 }
 
-void guest_iret_failed(struct regs *r);
 void guest_iret_failed(struct regs *r)
 {
 	callback_bounce(r, &current->arch.failsafe, "failsafe");

@@ -115,8 +115,10 @@ static void selectors_load(struct vcpu *v)
 	int bad = load_ds(v->arch.ds) | load_es(v->arch.es) | load_fs(v->arch.fs) |
 		  load_gs(v->arch.gs);
 
-	if (bad)
+	if (bad) {
 		v->arch.bad_selectors = true;
+		cpu_raise(cpu_id(), CPU_WORK_TRAP);
+	}
 	wrmsr(MSR_FS_BASE, v->arch.fs_base);
 	wrmsr(MSR_GS_BASE, v->arch.user_mode ? v->arch.gs_base_user : v->arch.gs_base_kernel);
 	wrmsr(MSR_KERNEL_GS_BASE,

@@ -168,6 +168,9 @@ sysenter_entry:
 	push	$0xe02b
 	push	$0
 	pushfq
+	orl	$0x200, (%rsp)		/* it cleared IF, which a guest always has */
+	push	$2
+	popfq				/* and kept NT, with which iret would fault here */
 	push	$0xe023
 	push	$0
 	push	$0
