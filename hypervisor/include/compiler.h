@@ -7,13 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define __must_check     __attribute__((warn_unused_result))
-#define __noreturn       __attribute__((noreturn))
-#define __packed         __attribute__((packed))
-#define __aligned(n)     __attribute__((aligned(n)))
-#define __unused         __attribute__((unused))
-#define __printf(f, a)   __attribute__((format(printf, f, a)))
-#define __noinline       __attribute__((noinline))
+#define __must_check   __attribute__((warn_unused_result))
+#define __noreturn     __attribute__((noreturn))
+#define __packed       __attribute__((packed))
+#define __aligned(n)   __attribute__((aligned(n)))
+#define __unused       __attribute__((unused))
+#define __printf(f, a) __attribute__((format(printf, f, a)))
+#define __noinline     __attribute__((noinline))
+#undef __always_inline /* libc's */
+#define __always_inline  inline __attribute__((always_inline))
 #define __section_(name) __attribute__((section(name)))
 
 /* Boot-only code and data: the memory is given back once dom0 runs. */

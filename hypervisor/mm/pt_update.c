@@ -38,7 +38,7 @@ static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt
 }
 
 /* The plain store, for batches. */
-static inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e)
+static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e)
 {
 	uint64_t old = READ_ONCE(*slot);
 	int rc;
@@ -277,7 +277,7 @@ static inline bool walk_step(mfn_t *m, uint64_t va, unsigned shift)
  * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is
  * released, because the root is in use. -EFAULT if there is none.
  */
-static inline int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
+int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
 {
 	mfn_t m = arch_vcpu_root(v);
 
@@ -369,11 +369,8 @@ struct store {
 	uint64_t *old, new_value;
 };
 
-static int store_apply(struct vcpu *v, uint64_t *slot, const struct store *s)
+static int store_apply(const struct pt_context *c, uint64_t *slot, const struct store *s)
 {
-	struct pt_context c = {
-		.d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v
-	};
 	uint64_t now = READ_ONCE(*slot), found = (now & s->mask) >> s->shift;
 	struct pt_change change = {
 		.e = (now & ~s->mask) | (s->new_value << s->shift & s->mask),
@@ -386,27 +383,41 @@ static int store_apply(struct vcpu *v, uint64_t *slot, const struct store *s)
 	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
 		change.expect = &now;
 	else
-		return l1_set_plain(&c, slot, change.e);
-	return l1_set(&c, slot, &change);
+		return l1_set_plain(c, slot, change.e);
+	return l1_set(c, slot, &change);
 }
 
 /* The table may have become something else since it was found: looked at again, under mm_lock. */
-static int store_locked(struct vcpu *v, mfn_t m, unsigned index, const struct store *s)
+static __always_inline int store_locked(struct vcpu *v, mfn_t m, unsigned index,
+					const struct store *s, uint64_t e)
 {
-	struct frame *f = frame_take(m, v->domain->id);
+	struct pt_context c = {
+		.d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v
+	};
+	struct frame *f = frame_take(m, c.d->id);
 	uint64_t *table;
-	int rc;
+	int rc = -EFAULT;
 
 	if (!f)
-		return -EFAULT;
-	if (!type_is_l1(type_load(f))) {
-		ref_drop(f);
-		return -EFAULT;
+		return rc;
+	if (likely(type_is_l1(type_load(f)))) {
+		table = frame_map(m);
+		rc = s ? store_apply(&c, &table[index], s) : l1_set_plain(&c, &table[index], e);
+		frame_unmap(table);
 	}
-	table = frame_map(m);
-	rc = store_apply(v, &table[index], s);
-	frame_unmap(table);
 	ref_drop(f);
+	return rc;
+}
+
+int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e)
+{
+	int rc;
+
+	if (unlikely(v->table_giveup) && table_giveup_finish(v))
+		return -EAGAIN;
+	spin_lock(&v->domain->mm_lock);
+	rc = store_locked(v, table, va.a / sizeof(e) % PT_ENTRIES, NULL, e);
+	spin_unlock(&v->domain->mm_lock);
 	return rc;
 }
 
@@ -423,7 +434,7 @@ int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, e
 	if (unlikely(v->table_giveup) && table_giveup_finish(v))
 		return -EAGAIN;
 	spin_lock(&v->domain->mm_lock);
-	rc = store_locked(v, table, index, &s);
+	rc = store_locked(v, table, index, &s, 0);
 	spin_unlock(&v->domain->mm_lock);
 	return rc == -ERESTART ? -EAGAIN : rc;
 }

@@ -2,13 +2,14 @@
 /* An instruction's register operands. Pure. */
 #include "gpr.h"
 
+#define AT(reg) offsetof(struct regs, reg)
+static const uint8_t offsets[16] = { AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp),
+				     AT(rsi), AT(rdi), AT(r8),  AT(r9),  AT(r10), AT(r11),
+				     AT(r12), AT(r13), AT(r14), AT(r15) };
+
 uint64_t *gpr(struct regs *r, unsigned n)
 {
-	uint64_t *const map[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
-				    &r->rsi, &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11,
-				    &r->r12, &r->r13, &r->r14, &r->r15 };
-
-	return map[n & 15];
+	return (uint64_t *)((uint8_t *)r + offsets[n & 15]);
 }
 
 static bool is_high_byte(const struct insn *i, unsigned n, unsigned bytes)
