@@ -253,16 +253,6 @@ static void __init write_hypercall_page(void)
 	frame_unmap(page);
 }
 
-/* A module's string starts with its file name; the arguments follow. */
-static const char *__init arguments(const char *s)
-{
-	while (*s && *s != ' ')
-		s++;
-	while (*s == ' ')
-		s++;
-	return s;
-}
-
 static void __init write_start_info(const struct module *initrd)
 {
 	struct start_info *si = frame_map(mfn_of(layout.start_info.pfn));
@@ -284,8 +274,7 @@ static void __init write_start_info(const struct module *initrd)
 		si->mod_len = initrd->end - initrd->start;
 		si->flags |= kernel.mod_start_pfn ? SIF_MOD_START_PFN : 0;
 	}
-	str_copy((char *)si->cmd_line, arguments(boot_info.module[0].cmdline),
-		 sizeof(si->cmd_line));
+	str_copy((char *)si->cmd_line, boot_info.module[0].cmdline, sizeof(si->cmd_line));
 	frame_unmap(si);
 }
 

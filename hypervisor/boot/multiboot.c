@@ -101,6 +101,17 @@ static void __init cmdline_set(const char *s)
 	str_copy(boot_info.cmdline, s, sizeof(boot_info.cmdline));
 }
 
+/* A module's string in Multiboot 1: its file name, then the arguments. Multiboot 2 has these alone.
+ */
+static const char *__init arguments(const char *s)
+{
+	while (*s && *s != ' ')
+		s++;
+	while (*s == ' ')
+		s++;
+	return s;
+}
+
 static void __init parse_v1(const struct mb1_info *mb)
 {
 	const struct mb1_module *mods = at(mb->mods_addr);
@@ -116,7 +127,7 @@ static void __init parse_v1(const struct mb1_info *mb)
 	if (mb->flags & MB1_CMDLINE)
 		cmdline_set(at(mb->cmdline));
 	for (uint32_t i = 0; (mb->flags & MB1_MODS) && i < mb->mods_count; i++)
-		module_add(mods[i].start, mods[i].end, at(mods[i].string));
+		module_add(mods[i].start, mods[i].end, arguments(at(mods[i].string)));
 }
 
 static void __init parse_mmap_v2(const struct mb2_mmap *m)
