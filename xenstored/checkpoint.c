@@ -3,8 +3,9 @@
  * Checkpoints: when a half of the journal is used up, a forked child - which has the machine as
  * it is at this instant - writes it to the database while this process goes on serving into the
  * other half. If the child fails, nothing is lost: both halves stay and it is tried again, with
- * everything to write. If it fails for want of disk space, whatever would grow the store is
- * refused with ENOSPC until one has succeeded.
+ * everything to write. If the disk is full (or broken), whatever would grow the store is refused
+ * with ENOSPC until one has succeeded; the journal keeps a reserve in which all else goes on.
+ * Only when that is used up as well do clients wait.
  */
 #include "worker.h"
 
@@ -20,7 +21,7 @@
 #include "log.h"
 
 /* Percent of a half. */
-#define CHECKPOINT_AT 60u
+#define CHECKPOINT_AT 50u
 #define RETRY_MS      1000
 
 int64_t now_ms(void)
@@ -64,12 +65,16 @@ static void set_no_space(struct worker *w, bool on)
 {
 	uint32_t arg = on;
 
-	if (w->m->no_space == on || !journal_room(&w->j, sizeof(arg)))
+	if (w->m->no_space == on)
+		return;
+	w->j.use_reserve = true;
+	if (!journal_room(&w->j, sizeof(arg)))
 		return;
 	log_msg(on ? LOG_ERR : LOG_NOTICE,
 		on ? "no space for the database: refusing what would make it grow"
 		   : "there is space for the database again");
 	worker_note(w, REC_NO_SPACE, 0, &arg, sizeof(arg));
+	w->j.use_reserve = on;
 }
 
 void worker_checkpoint_done(struct worker *w, int status)
@@ -81,7 +86,7 @@ void worker_checkpoint_done(struct worker *w, int status)
 		log_warn("checkpoint failed: %s", strerror(err));
 		w->m->tree.dirty_all = true;
 		w->retry_at = now_ms() + RETRY_MS;
-		if (err == ENOSPC)
+		if (err != EINTR)
 			set_no_space(w, true);
 		return;
 	}

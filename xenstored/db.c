@@ -346,9 +346,9 @@ int db_checkpoint(const char *path, const struct machine *m, uint64_t seq, bool 
 {
 	int err = db_write(path, m, m->tree.dirty_all, seq, sync);
 
-	if (err != -EIO)
+	if (err != -EIO && !(err == -ENOSPC && m->tree.dirty_all))
 		return err;
-	/* The file's structure is damaged, but the machine is whole. */
-	log_warn("%s cannot be written to; writing it anew", path);
+	/* The file's structure is damaged, or full of what is no longer: the machine is whole. */
+	log_info("%s cannot be written to; writing it anew", path);
 	return db_rewrite(path, m, seq, sync);
 }

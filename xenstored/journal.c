@@ -248,8 +248,9 @@ char *journal_room(struct journal *j, size_t n)
 {
 	const struct journal_head *h = j->head;
 	uint64_t tail = h->tail[h->active];
+	uint64_t kept = j->use_reserve ? 0 : h->half_size / 4;
 
-	if (tail + sizeof(struct record_head) + pad8(n) + ANSWERS_MAX > h->half_size)
+	if (tail + sizeof(struct record_head) + pad8(n) + ANSWERS_MAX + kept > h->half_size)
 		return NULL;
 	return j->half[h->active] + tail + sizeof(struct record_head);
 }

@@ -85,6 +85,8 @@ struct journal {
 	/* The number of the next record. */
 	uint64_t next;
 	bool unsynced;
+	/* The last quarter of a half is kept for when no checkpoint can be written. */
+	bool use_reserve;
 };
 
 struct record {

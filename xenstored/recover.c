@@ -362,6 +362,9 @@ int worker_recover(struct worker *w, const struct handover *h)
 	if (err)
 		return err;
 	apply_options(w);
+	w->j.use_reserve = w->m->no_space;
+	if (w->m->no_space)
+		w->retry_at = now_ms();
 	judge_suspect(w);
 	recover_sockets(w, h);
 	close_lost(w);

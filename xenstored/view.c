@@ -6,24 +6,26 @@
 #include <string.h>
 #include <talloc.h>
 
-#include "log.h"
 #include "quota.h"
 #include "watch.h"
 
-void machine_out_of_memory(void)
+/* The youngest transaction whose snapshot is still kept. */
+static const struct tx *newest_tx(const struct machine *m)
 {
-	log_err("out of memory in the middle of a change; restarting from the journal");
-	abort();
+	for (const struct list *l = m->txs.prev; l != &m->txs; l = l->prev) {
+		const struct tx *tx = list_entry(l, struct tx, of_machine);
+
+		if (!tx->given_up)
+			return tx;
+	}
+	return NULL;
 }
 
 void view_keep(struct machine *m, const struct node *n, uint64_t until, bool removed)
 {
-	const struct tx *newest;
+	const struct tx *newest = newest_tx(m);
 
-	if (list_empty(&m->txs))
-		return;
-	newest = list_entry(m->txs.prev, struct tx, of_machine);
-	if (newest->start < (removed ? n->birth : n->gen))
+	if (!newest || newest->start < (removed ? n->birth : n->gen))
 		return;
 	if (!history_keep(&m->history, n, until, removed))
 		machine_out_of_memory();

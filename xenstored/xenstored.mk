@@ -3,7 +3,9 @@
 # the tests link them with other surroundings.
 
 XSD_CFLAGS := $(CFLAGS) $(WARN) -std=gnu11 -D_GNU_SOURCE -MMD -MP
-XSD_CORE := buf check conn control domain history log machine path perms quota req_domain req_node \
+# The style check compiles each header with these.
+XS_CFLAGS = $(XSD_CFLAGS)
+XSD_CORE := buf check conn control domain fatal history log machine path perms quota req_domain req_node \
 	req_watch request state tree tx view watch
 XSD_SHELL := checkpoint control_process db holder input journal main options recover ring service \
 	sock worker

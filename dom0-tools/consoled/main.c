@@ -120,31 +120,93 @@ static int alive(uint32_t domid)
 	       tl_store_exists(sh.store, "/local/domain/%u/console/ring-ref", domid);
 }
 
-/* Bring the set of consoles in line with the store. */
-static void scan(void)
+/* Domains whose console is announced but cannot be served yet: looked at again at each
+ * introduction. */
+static uint32_t pending[CONSOLES_MAX];
+static int npending;
+
+static void put_pending(uint32_t domid)
+{
+	int i;
+
+	for (i = 0; i < npending; i++)
+		if (pending[i] == domid)
+			return;
+	if (npending < CONSOLES_MAX)
+		pending[npending++] = domid;
+}
+
+static void end_all_of(uint32_t domid)
 {
 	struct console *c, *next;
-	char **ids, *type;
-	int n = tl_store_list(sh.store, &ids, "/local/domain"), i;
-	uint32_t domid;
 
 	for (c = consoles; c; c = next) {
 		next = c->next;
-		if (!alive(c->domid)) {
+		if (c->domid == domid) {
 			console_drain(&sh, c);
 			end(c);
 		}
 	}
-	for (i = 0; i < n; i++) {
-		domid = strtoul(ids[i], NULL, 10);
-		type = domid ? tl_store_get(sh.store, "/local/domain/%u/console/type", domid)
-			     : NULL;
-		if (type && strcmp(type, "xenconsoled") == 0 && alive(domid))
+}
+
+/* Bring the consoles of one domain in line with the store. The cost does not depend on other
+ * domains. */
+static void look_at(uint32_t domid)
+{
+	char *type;
+
+	if (!domid)
+		return;
+	type = tl_store_get(sh.store, "/local/domain/%u/console/type", domid);
+	if (type && !alive(domid))
+		put_pending(domid);
+	if (!alive(domid)) {
+		end_all_of(domid);
+	} else {
+		if (type && strcmp(type, "xenconsoled") == 0)
 			serve(domid, 0);
-		free(type);
-		if (domid)
-			scan_channels(domid);
+		scan_channels(domid);
 	}
+	free(type);
+}
+
+static void retry_pending(void)
+{
+	int n = npending, i;
+
+	npending = 0; /* look_at() puts back those that still cannot be served */
+	for (i = 0; i < n; i++)
+		look_at(pending[i]);
+}
+
+/* Let go of guests that died without anybody removing their nodes. */
+static void sweep(void)
+{
+	struct console *c = consoles, *next;
+	int n = npending, i;
+
+	while (c) {
+		next = c->next;
+		if (!alive(c->domid)) {
+			end_all_of(c->domid);
+			next = consoles; /* several may have gone: begin again */
+		}
+		c = next;
+	}
+	npending = 0;
+	for (i = 0; i < n; i++)
+		if (tl_store_exists(sh.store, "/local/domain/%u/console/type", pending[i]))
+			put_pending(pending[i]);
+}
+
+/* At the start: all guests that are there. */
+static void scan(void)
+{
+	char **ids;
+	int n = tl_store_list(sh.store, &ids, "/local/domain"), i;
+
+	for (i = 0; i < n; i++)
+		look_at(strtoul(ids[i], NULL, 10));
 	free(ids);
 }
 
@@ -161,15 +223,46 @@ static void on_evtchn(void)
 	xenevtchn_unmask(sh.evtchn, port);
 }
 
-/* Events of the store; returns 1 when a scan is due. */
-static int on_store(void)
+#define CONSOLE_DIR "/local/domain/0/backend/console"
+#define SWEEP_MS    2000
+
+static int sweep_due;
+
+/*
+ * Events of the store. A guest's console directory makes many events at once: each domain is looked
+ * at once for all of them. Sweeps cost a question for each guest, so they wait for more releases.
+ */
+static void on_store(void)
 {
 	char path[3072], token[32];
-	int due = 0;
+	uint32_t domid, seen[64];
+	int n = 0, i, introduced = 0;
 
-	while (tl_store_event(sh.store, path, sizeof(path), token, sizeof(token)) > 0)
-		due = 1;
-	return due;
+	while (n < 64 && tl_store_event(sh.store, path, sizeof(path), token, sizeof(token)) > 0) {
+		introduced |= strcmp(path, "@introduceDomain") == 0;
+		sweep_due |= strcmp(path, "@releaseDomain") == 0;
+		if (sscanf(path, CONSOLE_DIR "/%u", &domid) != 1)
+			continue;
+		for (i = 0; i < n && seen[i] != domid; i++)
+			;
+		if (i == n)
+			seen[n++] = domid;
+	}
+	for (i = 0; i < n; i++)
+		look_at(seen[i]);
+	if (introduced)
+		retry_pending();
+}
+
+static void maybe_sweep(void)
+{
+	static int64_t last;
+
+	if (!sweep_due || tl_now_ms() - last < SWEEP_MS)
+		return;
+	last = tl_now_ms();
+	sweep_due = 0;
+	sweep();
 }
 
 static struct pollfd fds[2 + 2 * CONSOLES_MAX];
@@ -238,7 +331,11 @@ static int loop(void)
 
 	while (!quit) {
 		n = prepare(&starved);
-		if (poll(fds, n, starved ? REFILL_MS : 60000) < 0 && errno != EINTR)
+		if (poll(fds, n,
+			 starved     ? REFILL_MS
+			 : sweep_due ? SWEEP_MS
+				     : 60000) < 0 &&
+		    errno != EINTR)
 			return 1;
 		if (hangup)
 			reopen_logs();
@@ -248,8 +345,9 @@ static int loop(void)
 		if (fds[1].revents)
 			on_evtchn();
 		refill();
-		if (fds[0].revents && on_store())
-			scan();
+		if (fds[0].revents)
+			on_store();
+		maybe_sweep();
 	}
 	return 0;
 }
@@ -290,7 +388,7 @@ static int open_all(void)
 	fcntl(xenevtchn_fd(sh.evtchn), F_SETFL, O_NONBLOCK);
 	if (tl_store_watch(sh.store, "@introduceDomain", "scan") ||
 	    tl_store_watch(sh.store, "@releaseDomain", "scan") ||
-	    tl_store_watch(sh.store, "/local/domain/0/backend/console", "scan"))
+	    tl_store_watch(sh.store, CONSOLE_DIR, "scan"))
 		return -1;
 	return 0;
 }

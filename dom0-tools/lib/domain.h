@@ -8,13 +8,14 @@
 #include "build.h"
 #include "config.h"
 #include "ctx.h"
+#include "unpack.h"
 
 /* A kernel ready to build from. */
 struct tl_loaded {
 	void *map; /* the file as given, or the cached unpacked one */
 	size_t map_len;
 	struct tl_kernel kernel;
-	uint8_t *unpacked; /* for free() */
+	struct tl_image unpacked;
 };
 
 /*

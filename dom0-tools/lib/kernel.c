@@ -146,7 +146,7 @@ static int unpack(struct tl_ctx *ctx, const char *path, struct tl_loaded *l, con
 	e = tl_unpack(l->map, l->map_len, TL_UNPACK_MAX, image, &why);
 	if (e)
 		tl_fail(ctx, e, "kernel %s: %s", path, why);
-	else if (image->owned && dir >= 0)
+	else if (image->mapped && dir >= 0)
 		save(dir, name, image);
 	if (dir >= 0)
 		close(dir);
@@ -175,7 +175,7 @@ int tl_kernel_load(struct tl_ctx *ctx, const char *path, struct tl_loaded *out)
 	e = unpack(ctx, path, out, &st, &image);
 	if (e)
 		return e;
-	out->unpacked = image.owned ? image.data : NULL;
+	out->unpacked = image;
 	e = tl_elf_parse(image.data, image.len, &out->kernel, &why);
 	return e ? tl_fail(ctx, e, "kernel %s: %s", path, why) : 0;
 }
@@ -184,6 +184,6 @@ void tl_kernel_release(struct tl_loaded *l)
 {
 	if (l->map)
 		munmap(l->map, l->map_len);
-	free(l->unpacked);
+	tl_image_free(&l->unpacked);
 	memset(l, 0, sizeof(*l));
 }

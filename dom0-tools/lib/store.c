@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Over libxenstore; see store.h. Every write is a fault-injection step. */
+/*
+ * Over libxenstore, but transactions over a pipelined connection (wire.h) where there is a socket;
+ * see store.h. In a pipelined transaction writes are only queued: the first refusal shows at the
+ * commit, which then commits nothing. Every write is a fault-injection step.
+ */
 #include "store.h"
 #include "fault.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,13 +16,17 @@
 #include <string.h>
 #include <time.h>
 
+#include <xen/io/xs_wire.h>
 #include <xenstore.h>
 
 #define PATH_SIZE 3072
 
 struct tl_store {
 	struct xs_handle *xs;
-	xs_transaction_t t;
+	xs_transaction_t t; /* of libxenstore, or of the wire when wt is set */
+	struct wire *wire;
+	int no_wire; /* tried, there is none */
+	int wt;
 };
 
 int tl_store_open(struct tl_store **out)
@@ -42,6 +51,7 @@ void tl_store_close(struct tl_store *s)
 {
 	if (!s)
 		return;
+	wire_close(s->wire);
 	xs_close(s->xs);
 	free(s);
 }
@@ -57,29 +67,37 @@ static int make_path(char *out, const char *fmt, va_list ap)
 	return 0;
 }
 
+static char *read_node(struct tl_store *s, const char *path)
+{
+	size_t len;
+	unsigned n;
+
+	if (s->wt)
+		return wire_ask(s->wire, XS_READ, s->t, path, strlen(path) + 1, &len);
+	return xs_read(s->xs, s->t, path, &n);
+}
+
 char *tl_store_get(struct tl_store *s, const char *path, ...)
 {
 	char p[PATH_SIZE];
-	unsigned n;
 	va_list ap;
 	int e;
 
 	va_start(ap, path);
 	e = make_path(p, path, ap);
 	va_end(ap);
-	return e ? NULL : xs_read(s->xs, s->t, p, &n);
+	return e ? NULL : read_node(s, p);
 }
 
 uint64_t tl_store_num(struct tl_store *s, uint64_t fallback, const char *path, ...)
 {
 	char p[PATH_SIZE], *text = NULL, *end;
 	uint64_t v = fallback;
-	unsigned n;
 	va_list ap;
 
 	va_start(ap, path);
 	if (make_path(p, path, ap) == 0)
-		text = xs_read(s->xs, s->t, p, &n);
+		text = read_node(s, p);
 	va_end(ap);
 	if (!text)
 		return fallback;
@@ -93,15 +111,28 @@ uint64_t tl_store_num(struct tl_store *s, uint64_t fallback, const char *path, .
 int tl_store_exists(struct tl_store *s, const char *path, ...)
 {
 	char p[PATH_SIZE], *text = NULL;
-	unsigned n;
 	va_list ap;
 
 	va_start(ap, path);
 	if (make_path(p, path, ap) == 0)
-		text = xs_read(s->xs, s->t, p, &n);
+		text = read_node(s, p);
 	va_end(ap);
 	free(text);
 	return text != NULL;
+}
+
+static int write_node(struct tl_store *s, const char *path, const char *value, size_t n)
+{
+	char msg[PATH_SIZE + 1024];
+	size_t len = strlen(path) + 1;
+
+	if (!s->wt)
+		return xs_write(s->xs, s->t, path, value, n) ? 0 : -errno;
+	if (len + n > sizeof(msg))
+		return -E2BIG;
+	memcpy(msg, path, len);
+	memcpy(msg + len, value, n);
+	return wire_queue(s->wire, XS_WRITE, s->t, msg, len + n, 0);
 }
 
 static int put(struct tl_store *s, const char *dir, const char *key, const char *value, size_t n)
@@ -113,7 +144,7 @@ static int put(struct tl_store *s, const char *dir, const char *key, const char 
 		return e;
 	if (snprintf(p, sizeof(p), "%s%s%s", dir, key ? "/" : "", key ? key : "") >= PATH_SIZE)
 		return -ENAMETOOLONG;
-	return xs_write(s->xs, s->t, p, value, n) ? 0 : -errno;
+	return write_node(s, p, value, n);
 }
 
 int tl_store_put(struct tl_store *s, const char *dir, const char *key, const char *value)
@@ -137,6 +168,19 @@ int tl_store_putf(struct tl_store *s, const char *dir, const char *key, const ch
 	return e;
 }
 
+static int queue_mkdir(struct tl_store *s, const char *path, unsigned owner, unsigned reader)
+{
+	char msg[PATH_SIZE + 32];
+	int n = snprintf(msg, sizeof(msg), "%s%cn%u%cr%u", path, 0, owner, 0, reader), e;
+
+	if (n >= (int)sizeof(msg))
+		return -ENAMETOOLONG;
+	if (owner == reader)
+		n = strlen(path) + 1 + snprintf(msg + strlen(path) + 1, 16, "n%u", owner);
+	e = wire_queue(s->wire, XS_MKDIR, s->t, path, strlen(path) + 1, 0);
+	return e ? e : wire_queue(s->wire, XS_SET_PERMS, s->t, msg, n + 1, 0);
+}
+
 int tl_store_mkdir(struct tl_store *s, const char *path, unsigned owner, unsigned reader)
 {
 	struct xs_permissions perms[2] = { { owner, XS_PERM_NONE }, { reader, XS_PERM_READ } };
@@ -144,6 +188,8 @@ int tl_store_mkdir(struct tl_store *s, const char *path, unsigned owner, unsigne
 
 	if (e)
 		return e;
+	if (s->wt)
+		return queue_mkdir(s, path, owner, reader);
 	if (!xs_mkdir(s->xs, s->t, path))
 		return -errno;
 	return xs_set_permissions(s->xs, s->t, path, perms, owner == reader ? 1 : 2) ? 0 : -errno;
@@ -160,6 +206,8 @@ int tl_store_rm(struct tl_store *s, const char *path, ...)
 	va_end(ap);
 	if (e)
 		return e;
+	if (s->wt)
+		return wire_queue(s->wire, XS_RM, s->t, p, strlen(p) + 1, 1);
 	return xs_rm(s->xs, s->t, p) || errno == ENOENT ? 0 : -errno;
 }
 
@@ -176,10 +224,53 @@ int tl_store_list(struct tl_store *s, char ***names, const char *path, ...)
 	va_end(ap);
 	if (e)
 		return e;
-	*names = xs_directory(s->xs, s->t, p, &n);
+	/* Lists are hints here, never part of a transaction. */
+	*names = xs_directory(s->xs, s->wt ? XBT_NULL : s->t, p, &n);
 	if (!*names)
 		return errno == ENOENT ? 0 : -errno;
 	return n;
+}
+
+/* Start a transaction on the pipelined connection; returns 0, or a negative errno. */
+static int wire_begin(struct tl_store *s)
+{
+	size_t len;
+	char *id;
+
+	if (!s->wire && wire_open(&s->wire)) {
+		s->no_wire = 1;
+		return -ENOENT;
+	}
+	id = wire_ask(s->wire, XS_TRANSACTION_START, 0, "", 1, &len);
+	if (!id && (errno == EPIPE || errno == ECONNRESET)) {
+		/* The daemon was restarted since the last transaction. */
+		wire_close(s->wire);
+		s->wire = NULL;
+		if (wire_open(&s->wire) == 0)
+			id = wire_ask(s->wire, XS_TRANSACTION_START, 0, "", 1, &len);
+	}
+	if (!id)
+		return -errno;
+	s->t = strtoul(id, NULL, 10);
+	s->wt = s->t != 0;
+	free(id);
+	return s->wt ? 0 : -EPROTO;
+}
+
+static int wire_end(struct tl_store *s, int commit)
+{
+	xs_transaction_t t = s->t;
+	size_t len;
+	char *ok;
+	int e = wire_settle(s->wire);
+
+	s->wt = 0;
+	s->t = XBT_NULL;
+	ok = wire_ask(s->wire, XS_TRANSACTION_END, t, commit && !e ? "T" : "F", 2, &len);
+	if (!ok && !e)
+		e = -errno;
+	free(ok);
+	return e;
 }
 
 int tl_store_begin(struct tl_store *s)
@@ -188,6 +279,11 @@ int tl_store_begin(struct tl_store *s)
 
 	if (e)
 		return e;
+	if (!s->no_wire) {
+		e = wire_begin(s);
+		if (!s->no_wire)
+			return e;
+	}
 	s->t = xs_transaction_start(s->xs);
 	return s->t ? 0 : -errno;
 }
@@ -199,13 +295,17 @@ int tl_store_commit(struct tl_store *s)
 
 	if (e)
 		return e; /* the caller aborts */
+	if (s->wt)
+		return wire_end(s, 1);
 	s->t = XBT_NULL;
 	return xs_transaction_end(s->xs, t, false) ? 0 : -errno;
 }
 
 void tl_store_abort(struct tl_store *s)
 {
-	if (s->t)
+	if (s->wt)
+		wire_end(s, 0);
+	else if (s->t)
 		xs_transaction_end(s->xs, s->t, true);
 	s->t = XBT_NULL;
 }

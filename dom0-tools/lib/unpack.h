@@ -17,7 +17,7 @@
 struct tl_image {
 	uint8_t *data; /* the ELF file */
 	size_t len;
-	int owned; /* data was allocated by tl_unpack(); else it points into the input */
+	size_t mapped; /* bytes that tl_unpack() mapped for data; 0: data points into the input */
 };
 
 /*
@@ -26,7 +26,7 @@ struct tl_image {
  *
  * Returns 0, or a negative errno with *why set to a constant sentence: -ENOEXEC (not a kernel
  * image), -EOPNOTSUPP (a compression we do not read), -EBADMSG (damaged), -EFBIG (more than max
- * bytes), -ENOMEM. On success the input must live as long as *out unless out->owned is set.
+ * bytes), -ENOMEM. On success the input must live as long as *out unless out->mapped is set.
  */
 int tl_unpack(const uint8_t *img, size_t len, size_t max, struct tl_image *out, const char **why);
 

@@ -120,6 +120,38 @@ static void device_metrics(struct cmd *c, const info_t *list, int n, char *const
 	}
 }
 
+static const struct tl_column columns[] = {
+	{ "metric", "Metric", TL_TEXT, 0, 0 },
+	{ "name", "Name", TL_TEXT, 0, 0 },
+	{ "domid", "ID", TL_NUM, 0, 0 },
+	{ "value", "Value", TL_NUM, 0, 0 },
+};
+
+static void json_metrics(const info_t *list, int n, char *const *name)
+{
+	struct tl_report *r = tl_table("metrics", columns, 4);
+	size_t m;
+	int i;
+
+	for (m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
+		for (i = 0; i < n; i++) {
+			tl_cell(r, "%s", metrics[m].name);
+			tl_cell(r, "%s", name[i]);
+			tl_cell(r, "%u", list[i].domain);
+			tl_cell(r, "%.17g", metrics[m].value(&list[i]));
+		}
+	}
+	tl_report_print(r, stdout, 1);
+}
+
+static void release(info_t *list, int n, char **name)
+{
+	while (n > 0)
+		free(name[--n]);
+	free(name);
+	free(list);
+}
+
 int cmd_metrics(struct cmd *c)
 {
 	info_t *list;
@@ -129,10 +161,13 @@ int cmd_metrics(struct cmd *c)
 
 	if (!name)
 		return cmd_error(c, "listing the domains: %s", n < 0 ? strerror(-n) : "no memory");
-	if (c->json)
-		return cmd_error(c, "metrics have one format; use list --json for JSON");
 	for (i = 0; i < n; i++)
 		name[i] = tl_domain_name(&c->ctx, list[i].domain);
+	if (c->json) {
+		json_metrics(list, n, name);
+		release(list, n, name);
+		return EXIT_OK;
+	}
 	host_metrics(c, n);
 	for (m = 0; m < sizeof(metrics) / sizeof(metrics[0]); m++) {
 		head(metrics[m].name, metrics[m].type, metrics[m].help);
@@ -144,9 +179,6 @@ int cmd_metrics(struct cmd *c)
 		}
 	}
 	device_metrics(c, list, n, name);
-	for (i = 0; i < n; i++)
-		free(name[i]);
-	free(name);
-	free(list);
+	release(list, n, name);
 	return EXIT_OK;
 }

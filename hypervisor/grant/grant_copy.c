@@ -7,7 +7,7 @@
 
 /* One side of a copy, with its references. */
 struct copy_side {
-	struct domain *granter; /* NULL: the caller's own frame */
+	struct domain *granter; /* NULL: the caller's own frame; the peer cache's reference */
 	grant_ref_t ref;
 	bool readonly;
 	struct granted g;
@@ -25,34 +25,48 @@ static int side_open_own(struct copy_side *s, const struct gnttab_copy_ptr *p)
 	return granted_get(d, m, s->readonly);
 }
 
-static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool is_ref)
+/* The domain of that id; the cache keeps the reference until another is asked for. */
+static struct domain *peer_find(struct copy_peer *peer, domid_t id)
+{
+	if (likely(peer->d) && peer->id == id)
+		return peer->d;
+	copy_peer_put(peer);
+	peer->id = id;
+	return domain_find(id, &peer->d) ? NULL : peer->d;
+}
+
+void copy_peer_put(struct copy_peer *peer)
+{
+	if (peer->d)
+		domain_put(peer->d);
+	peer->d = NULL;
+}
+
+static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool is_ref,
+		     struct copy_peer *peer)
 {
 	int status;
 
 	if (!is_ref)
 		return side_open_own(s, p);
-	if (domain_find(p->domid, &s->granter))
+	s->granter = peer_find(peer, p->domid);
+	if (!s->granter)
 		return GNTST_bad_domain;
 	s->ref = p->u.ref;
 	status = grant_pin(s->granter, s->ref, current->domain->id, s->readonly, false, &s->g);
 	if (status != GNTST_okay)
-		goto err_put_domain;
+		return status;
 	status = granted_get(s->granter, s->g.frame, s->readonly);
-	if (likely(status == GNTST_okay))
-		return GNTST_okay;
-	grant_unpin(s->granter, s->ref, s->readonly);
-err_put_domain:
-	domain_put(s->granter);
+	if (unlikely(status != GNTST_okay))
+		grant_unpin(s->granter, s->ref, s->readonly);
 	return status;
 }
 
 static void side_close(struct copy_side *s)
 {
 	granted_put(s->g.frame, s->readonly);
-	if (!s->granter)
-		return;
-	grant_unpin(s->granter, s->ref, s->readonly);
-	domain_put(s->granter);
+	if (s->granter)
+		grant_unpin(s->granter, s->ref, s->readonly);
 }
 
 static bool side_holds(const struct copy_side *s, unsigned offset, unsigned len)
@@ -71,7 +85,7 @@ static void copy_bytes(const struct gnttab_copy *op, const struct copy_side *fro
 	frame_unmap(src);
 }
 
-int grant_copy(const struct gnttab_copy *op)
+int grant_copy(const struct gnttab_copy *op, struct copy_peer peer[2])
 {
 	struct copy_side from = { .readonly = true }, to = { .readonly = false };
 	int status;
@@ -80,10 +94,10 @@ int grant_copy(const struct gnttab_copy *op)
 		return GNTST_general_error;
 	if (op->source.offset + op->len > PAGE_SIZE || op->dest.offset + op->len > PAGE_SIZE)
 		return GNTST_bad_copy_arg;
-	status = side_open(&from, &op->source, op->flags & GNTCOPY_source_gref);
+	status = side_open(&from, &op->source, op->flags & GNTCOPY_source_gref, &peer[0]);
 	if (status != GNTST_okay)
 		return status;
-	status = side_open(&to, &op->dest, op->flags & GNTCOPY_dest_gref);
+	status = side_open(&to, &op->dest, op->flags & GNTCOPY_dest_gref, &peer[1]);
 	if (status == GNTST_okay) {
 		if (side_holds(&from, op->source.offset, op->len) &&
 		    side_holds(&to, op->dest.offset, op->len))

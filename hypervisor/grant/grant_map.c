@@ -38,14 +38,13 @@ static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m,
 		    const struct domain *granter)
 {
 	struct l1_place at;
-	int err = l1_place_find(current, op->host_addr, op->flags & GNTMAP_contains_pte, &at);
+	int err = l1_place_map(current, op->host_addr, op->flags & GNTMAP_contains_pte, granter,
+			       l1e_for(mfn(m->frame), op->flags), &at);
 
-	if (!err)
-		err = l1_place_map(current, &at, granter, l1e_for(mfn(m->frame), op->flags));
 	if (err)
 		return err == -EPERM ? GNTST_bad_page : GNTST_general_error;
 	m->table = (uint32_t)mfn_x(at.table);
-	m->index = (uint16_t)(at.index & 511);
+	m->index = (uint16_t)at.index;
 	m->host_addr = op->host_addr;
 	m->host = 1;
 	return GNTST_okay;
@@ -93,8 +92,7 @@ static int mapping_track(struct gnttab_map_grant_ref *op, struct domain *granter
 		maptrack_put(d, handle, m);
 		return status;
 	}
-	domain_get(granter);
-	maptrack_publish(d, m, granter);
+	maptrack_publish(m, granter);
 	op->handle = handle;
 	op->dev_bus_addr = mfn_to_maddr(frame).a;
 	return GNTST_okay;

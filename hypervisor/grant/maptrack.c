@@ -48,12 +48,11 @@ uint32_t maptrack_get(struct domain *d, struct maptrack **out)
 	return handle;
 }
 
-void maptrack_publish(struct domain *d, struct maptrack *m, struct domain *granter)
+/* No lock: the handle is nobody else's until it has a granter, which comes last. */
+void maptrack_publish(struct maptrack *m, struct domain *granter)
 {
-	spin_lock(&d->grant->maptrack_lock);
-	m->granter = granter;
 	m->busy = 0;
-	spin_unlock(&d->grant->maptrack_lock);
+	__atomic_store_n(&m->granter, granter, __ATOMIC_RELEASE);
 }
 
 void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m)
@@ -74,7 +73,7 @@ struct maptrack *maptrack_claim(struct domain *d, uint32_t handle)
 	spin_lock(&gt->maptrack_lock);
 	if (handle < gt->nr_handles) {
 		m = track_of(gt, (uint32_t)index_nospec(handle, gt->nr_handles));
-		if (m->granter && !m->busy)
+		if (__atomic_load_n(&m->granter, __ATOMIC_ACQUIRE) && !m->busy)
 			m->busy = 1;
 		else
 			m = NULL;

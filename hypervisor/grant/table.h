@@ -25,9 +25,9 @@ struct maptrack {
 	uint32_t table;         /* L1 table with the mapping's entry */
 	uint32_t frame;         /* the frame mapped */
 	grant_ref_t ref;        /* free handle: the next free one */
-	uint16_t index : 9;     /* of the entry in the table */
-	uint16_t host : 1, device : 1, readonly : 1;
-	uint16_t busy : 1; /* being undone by a vCPU */
+	uint16_t index;         /* of the entry in the table */
+	uint8_t host : 1, device : 1, readonly : 1;
+	bool busy; /* being undone by a vCPU */
 };
 #define MAPTRACK_PER_PAGE (PAGE_SIZE / sizeof(struct maptrack))
 #define MAPTRACK_NONE     UINT32_MAX
@@ -88,7 +88,7 @@ void granted_put(mfn_t frame, bool readonly);
 /* A free handle of d, marked busy: MAPTRACK_NONE if the limit or memory is reached. */
 uint32_t maptrack_get(struct domain *d, struct maptrack **out) __must_check;
 /* The mapping is made: others of the domain may find its handle. */
-void maptrack_publish(struct domain *d, struct maptrack *m, struct domain *granter);
+void maptrack_publish(struct maptrack *m, struct domain *granter);
 /* Give a busy handle back. */
 void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m);
 /* Mark the handle busy: NULL if there is no such mapping or it is busy. */
@@ -98,6 +98,7 @@ void maptrack_free(struct grant_table *gt);
 
 /* -- operations on the running domain's behalf; each returns a GNTST_* */
 
+/* Takes over the caller's reference to the granter on success. */
 int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter);
 
 /* Undoing up to UNMAP_BATCH mappings with one TLB flush between clearing entries and dropping pins.
@@ -113,10 +114,23 @@ struct unmap_batch {
 		uint32_t handle;
 	} item[UNMAP_BATCH];
 };
+static inline void grant_unmap_init(struct unmap_batch *b, struct domain *mapper)
+{
+	b->mapper = mapper;
+	b->n = 0;
+	b->flush = false;
+}
 /* Undo the host and device mapping asked for; completed by unmap_finish(). */
 int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref *op);
 void grant_unmap_finish(struct unmap_batch *b);
 
-int grant_copy(const struct gnttab_copy *op);
+/* The domain that the last copy's source (0) or destination (1) grant was of, with a reference: an
+ * array of copies mostly names one. Starts zeroed. */
+struct copy_peer {
+	struct domain *d;
+	domid_t id;
+};
+void copy_peer_put(struct copy_peer *peer);
+int grant_copy(const struct gnttab_copy *op, struct copy_peer peer[2]);
 
 #endif

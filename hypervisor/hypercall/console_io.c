@@ -40,7 +40,7 @@ static long console_io_read(uint32_t count, uint64_t buffer)
 
 HYPERCALL(do_console_io)
 {
-	switch (a1) {
+	switch ((unsigned)a1) {
 	case CONSOLEIO_write:
 		return console_io_write((uint32_t)a2, a3);
 	case CONSOLEIO_read:

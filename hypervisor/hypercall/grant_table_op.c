@@ -149,7 +149,8 @@ static long map_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
 			op.status = GNTST_bad_domain;
 		} else {
 			op.status = (int16_t)grant_map(&op, d);
-			domain_put(d);
+			if (op.status != GNTST_okay)
+				domain_put(d);
 		}
 		if (copy_to_guest(at, &op, sizeof(op)))
 			return -EFAULT;
@@ -176,10 +177,11 @@ static int unmap_one(struct unmap_batch *b, gvaddr_t at)
 static long unmap_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
 {
 	const size_t size = sizeof(struct gnttab_unmap_grant_ref);
-	struct unmap_batch b = { .mapper = current->domain };
+	struct unmap_batch b;
 	unsigned i = 0;
 	int err = 0;
 
+	grant_unmap_init(&b, current->domain);
 	while (i < count && !err) {
 		err = unmap_one(&b, guest_at(array, i++, size));
 		if (b.n < UNMAP_BATCH && i < count && !err)
@@ -191,7 +193,7 @@ static long unmap_grant_ref(unsigned cmd, gvaddr_t array, unsigned count)
 	return err;
 }
 
-static long copy(unsigned cmd, gvaddr_t array, unsigned count)
+static long copy_array(unsigned cmd, gvaddr_t array, unsigned count, struct copy_peer peer[2])
 {
 	struct gnttab_copy op;
 	int16_t status;
@@ -203,12 +205,22 @@ static long copy(unsigned cmd, gvaddr_t array, unsigned count)
 			return array_restart(cmd, array, sizeof(op), i, count);
 		if (copy_from_guest(&op, at, sizeof(op)))
 			return -EFAULT;
-		status = (int16_t)grant_copy(&op);
+		status = (int16_t)grant_copy(&op, peer);
 		at.a += offsetof(struct gnttab_copy, status);
 		if (copy_to_guest(at, &status, sizeof(status)))
 			return -EFAULT;
 	}
 	return 0;
+}
+
+static long copy(unsigned cmd, gvaddr_t array, unsigned count)
+{
+	struct copy_peer peer[2] = { { NULL, 0 }, { NULL, 0 } };
+	long ret = copy_array(cmd, array, count, peer);
+
+	copy_peer_put(&peer[0]);
+	copy_peer_put(&peer[1]);
+	return ret;
 }
 
 static long (*const grant_ops[])(unsigned cmd, gvaddr_t array, unsigned count) = {

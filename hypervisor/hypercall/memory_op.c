@@ -125,6 +125,14 @@ static long exchange_op(gvaddr_t arg)
 	return rc;
 }
 
+/* What the guest says; 0 before it has said anything, when a restorer asks. */
+static long guest_last_pfn(const struct domain *d)
+{
+	uint64_t pfns = READ_ONCE(d->shared_info->arch.max_pfn);
+
+	return pfns ? (long)((pfns - 1) & INT64_MAX) : 0;
+}
+
 static long reservation_query(unsigned op, gvaddr_t arg)
 {
 	struct xen_memory_domain who;
@@ -141,7 +149,7 @@ static long reservation_query(unsigned op, gvaddr_t arg)
 	else if (op == XENMEM_maximum_reservation)
 		rc = (long)READ_ONCE(d->max_pages);
 	else
-		rc = (long)READ_ONCE(d->shared_info->arch.max_pfn) - 1;
+		rc = guest_last_pfn(d);
 	domain_put(d);
 	return rc;
 }
@@ -278,6 +286,9 @@ HYPERCALL(do_memory_op)
 		return memory_map_set(gvaddr(a2));
 	case XENMEM_acquire_resource:
 		return acquire_resource(gvaddr(a2));
+	case XENMEM_get_vnumainfo:
+		/* no domain has virtual NUMA nodes; a saver asks */
+		return -EOPNOTSUPP;
 	default:
 		return -ENOSYS;
 	}

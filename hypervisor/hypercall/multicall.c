@@ -30,13 +30,14 @@ static long element_call(const struct multicall_entry *e)
 HYPERCALL(do_multicall)
 {
 	gvaddr_t list = gvaddr(a1);
+	unsigned count = (unsigned)a2;
 	struct multicall_entry e;
 
-	for (uint64_t i = 0; i < a2; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		gvaddr_t at = guest_at(list, i, sizeof(e));
 
 		if (hypercall_preempt())
-			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, a2 - i);
+			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, count - i);
 		if (copy_from_guest(&e, at, sizeof(e)))
 			return -EFAULT;
 		e.result = (unsigned long)element_call(&e);
@@ -45,7 +46,7 @@ HYPERCALL(do_multicall)
 		if (this_cpu()->work & CPU_WORK_RESTART) {
 			if (element_restart(at, &e))
 				return -EFAULT;
-			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, a2 - i);
+			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, count - i);
 		}
 		if (copy_to_guest(guest_at(at, 1, offsetof(struct multicall_entry, result)),
 				  &e.result, sizeof(e.result)))

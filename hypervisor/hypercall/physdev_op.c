@@ -224,12 +224,13 @@ static const struct physdev_call {
 HYPERCALL(do_physdev_op)
 {
 	const struct physdev_call *c;
+	unsigned cmd = (unsigned)a1;
 	union physdev_arg arg;
 	long ret;
 
-	if (a1 >= ARRAY_SIZE(calls) || !calls[a1].fn)
+	if (cmd >= ARRAY_SIZE(calls) || !calls[cmd].fn)
 		return -ENOSYS;
-	c = &calls[index_nospec(a1, ARRAY_SIZE(calls))];
+	c = &calls[index_nospec(cmd, ARRAY_SIZE(calls))];
 	if (c->privileged && !current->domain->privileged)
 		return -EPERM;
 	memset(&arg, 0, sizeof(arg));

@@ -53,7 +53,7 @@ HYPERCALL(do_xen_version)
 	struct xen_platform_parameters pp;
 	struct xen_feature_info fi;
 
-	switch (a1) {
+	switch ((unsigned)a1) {
 	case XENVER_version:
 		return ABI_MAJOR << 16 | ABI_MINOR;
 	case XENVER_extraversion:

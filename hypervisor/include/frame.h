@@ -244,17 +244,13 @@ struct l1_place {
 	unsigned index;
 };
 /*
- * The entry that maps va `addr` of the running guest, or (is_pte) the one at machine address
- * `addr`. 0, -EINVAL, -EFAULT (no L1 table there). Nothing is held: the functions below look again.
+ * Make the entry e, which maps a frame of `owner` write-back and for the guest's mode, where va
+ * `addr` of the running guest is mapped or (is_pte) at machine address `addr`, and tell the place.
+ * The entry before it gives its references back. 0, -EINVAL, -EFAULT (no L1 table in use there),
+ * -EPERM (frame not owner's), -EBUSY.
  */
-int l1_place_find(struct vcpu *v, uint64_t addr, bool is_pte, struct l1_place *out) __must_check;
-/*
- * Make the entry e, which maps a frame of `owner`, in the running domain's table; the entry before
- * it gives its references back. 0, -EINVAL (no L1 table in use), -EPERM (frame not owner's),
- * -EBUSY.
- */
-int l1_place_map(struct vcpu *v, const struct l1_place *at, const struct domain *owner,
-		 uint64_t e) __must_check;
+int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e,
+		 struct l1_place *at) __must_check;
 /* Clear the entry if it still maps m with these rights. */
 void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool writable);
 

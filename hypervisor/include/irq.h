@@ -53,9 +53,10 @@ int pirq_unmap(struct domain *d, unsigned pirq) __must_check;
 int pirq_find_free(struct domain *d, int *pirq) __must_check;
 /* Program a device's messages anew after it lost them (reset, sleep). 0, -ESRCH (none set up). */
 int irq_msi_restore(sbdf_t dev) __must_check;
-/* Allow a domain to map a GSI, or not any more (privileged domains may all but ring 0's). */
+/* Allow a domain to map a GSI, or not any more (privileged domains may all). 0, -EINVAL (ring 0's),
+ * -ENOMEM. */
 int irq_permission_set(struct domain *d, unsigned gsi, bool allow) __must_check;
-/* True if the privileged domain may have the GSI. */
+/* True if the GSI exists and is not ring 0's. */
 bool irq_gsi_is_grantable(unsigned gsi);
 
 /* -- for the machine */

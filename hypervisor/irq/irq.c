@@ -241,7 +241,7 @@ static int gsi_setup(unsigned gsi, bool level, bool active_low)
 	if (!irq)
 		return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
 	if (irq->own)
-		return -EBUSY;
+		return 0; /* wired already; nobody else gets to bind it */
 	if (irq->bound_count)
 		return irq->level == level && irq->active_low == active_low ? 0 : -EBUSY;
 	spin_lock(&irq->lock);
@@ -269,6 +269,8 @@ static int own_gsi(unsigned gsi, bool level, bool active_low)
 
 	if (ret)
 		return ret;
+	if (irq->own)
+		return -EBUSY;
 	vector = vectors_reserve(0, 1);
 	if (!vector)
 		return -ENOSPC;

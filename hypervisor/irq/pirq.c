@@ -28,6 +28,9 @@ static int table_ensure(struct domain *d)
 
 	if (d->irq)
 		return 0;
+	/* destruction sets the state, then takes the table away under pirq_lock */
+	if (READ_ONCE(d->state) >= DOM_DYING)
+		return -EINVAL;
 	t = heap_alloc(sizeof(*t) + count * sizeof(t->pirq[0]));
 	if (!t)
 		return -ENOMEM;
@@ -52,10 +55,11 @@ static struct pirq *pirq_of(struct domain *d, unsigned pirq)
 	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
 }
 
+/* The privileged domain may map even the console's GSI, which it finds busy when it binds it. */
 static bool gsi_permitted(const struct domain *d, unsigned gsi)
 {
-	return irq_gsi_is_grantable(gsi) &&
-	       (d->privileged || (d->irq && bit_test(gsi, d->irq->permitted)));
+	return d->privileged ||
+	       (irq_gsi_is_grantable(gsi) && d->irq && bit_test(gsi, d->irq->permitted));
 }
 
 int irq_permission_set(struct domain *d, unsigned gsi, bool allow)
@@ -112,13 +116,14 @@ static struct pirq *mapping_of(struct domain *d, const struct irq *irq)
 static int map_gsi(struct domain *d, unsigned gsi, int *pirq)
 {
 	struct irq *irq = irq_of_gsi(gsi);
-	int number = *pirq < 0 ? (int)gsi : *pirq;
+	int ret, number = *pirq < 0 ? (int)gsi : *pirq;
 	struct pirq *p;
 
 	if (!irq)
 		return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
-	if (table_ensure(d))
-		return -ENOMEM;
+	ret = table_ensure(d);
+	if (ret)
+		return ret;
 	if (!gsi_permitted(d, gsi))
 		return -EPERM;
 	p = mapping_of(d, irq);
@@ -270,7 +275,7 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq)
 
 static int bind_check(const struct irq *irq, bool will_share)
 {
-	if (irq->bound_count == IRQ_SHARERS_MAX)
+	if (irq->own || irq->bound_count == IRQ_SHARERS_MAX)
 		return -EBUSY;
 	for (unsigned i = 0; i < irq->bound_count; i++)
 		if (!will_share || !irq->bound[i]->shares)
@@ -432,12 +437,11 @@ int pirq_unmap(struct domain *d, unsigned pirq)
 
 void irq_domain_destroy(struct domain *d)
 {
-	struct irq_domain *t = d->irq;
+	struct irq_domain *t;
 
-	if (!t)
-		return;
 	spin_lock(&pirq_lock);
-	for (unsigned i = 0; i < t->count; i++)
+	t = d->irq;
+	for (unsigned i = 0; t && i < t->count; i++)
 		if (t->pirq[i].irq)
 			unmap(d, &t->pirq[i]);
 	d->irq = NULL;

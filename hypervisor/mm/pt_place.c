@@ -6,24 +6,6 @@
  */
 #include "pt.h"
 
-int l1_place_find(struct vcpu *v, uint64_t addr, bool is_pte, struct l1_place *out)
-{
-	struct guest_walk w;
-	int rc;
-
-	if (is_pte) {
-		if (addr % sizeof(uint64_t))
-			return -EINVAL;
-		*out = (struct l1_place){ mfn(addr >> PAGE_SHIFT), addr >> 3 & (PT_ENTRIES - 1) };
-		return 0;
-	}
-	if (addr & (PAGE_SIZE - 1))
-		return -EINVAL;
-	rc = guest_walk(v, gvaddr(addr), &w);
-	*out = (struct l1_place){ w.l1_mfn, w.l1_index };
-	return rc;
-}
-
 /* The frame of an L1 table of d in use, or NULL. mm_lock held: it stays one, without our reference.
  */
 static struct frame *place_frame(const struct domain *d, const struct l1_place *at)
@@ -38,22 +20,48 @@ static struct frame *place_frame(const struct domain *d, const struct l1_place *
 	return t & FTF_VALIDATED && type_level(t) == 1 ? frame_of(at->table) : NULL;
 }
 
-int l1_place_map(struct vcpu *v, const struct l1_place *at, const struct domain *owner, uint64_t e)
+/* Where `addr` says that the entry is. mm_lock held. */
+static int place_find(const struct vcpu *v, uint64_t addr, bool is_pte, struct l1_place *at)
 {
-	struct pt_context c = { .d = v->domain, .frames = owner->id, .io = v->domain, .giver = v };
-	struct pt_change change = { .e = e };
-	struct frame *f;
-	int rc = -EINVAL;
+	at->index = (is_pte ? addr >> 3 : addr >> PAGE_SHIFT) & (PT_ENTRIES - 1);
+	if (addr & (is_pte ? sizeof(uint64_t) - 1 : PAGE_SIZE - 1))
+		return -EINVAL;
+	if (!is_pte)
+		return walk_to_l1(v, addr, &at->table);
+	at->table = mfn(addr >> PAGE_SHIFT);
+	return place_frame(v->domain, at) ? 0 : -EINVAL;
+}
 
-	spin_lock(&c.d->mm_lock);
-	f = place_frame(c.d, at);
-	if (f) {
-		uint64_t *table = frame_map(at->table);
+/* Take the references of entry e: it is in the form that is stored, and maps RAM if anything. */
+static int entry_get(uint64_t e, const struct domain *owner)
+{
+	struct frame *f = frame_take(pte_mfn(e), owner->id);
 
-		rc = pt_entry_set(&c, f, &table[at->index], at->index, &change);
+	if (unlikely(!f))
+		return -EPERM;
+	if (!(e & PTE_RW) || likely(!type_get_writable(f)))
+		return 0;
+	frame_put(pte_mfn(e));
+	return -EBUSY;
+}
+
+int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e,
+		 struct l1_place *at)
+{
+	struct spinlock *lock = &v->domain->mm_lock;
+	uint64_t *table;
+	int rc;
+
+	spin_lock(lock);
+	rc = place_find(v, addr, is_pte, at);
+	if (!rc)
+		rc = entry_get(e, owner);
+	if (!rc) {
+		table = frame_map(at->table);
+		l1e_put(__atomic_exchange_n(&table[at->index], e, __ATOMIC_SEQ_CST));
 		frame_unmap(table);
 	}
-	spin_unlock(&c.d->mm_lock);
+	spin_unlock(lock);
 	return rc;
 }
 

@@ -277,7 +277,7 @@ static inline bool walk_step(mfn_t *m, uint64_t va, unsigned shift)
  * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is
  * released, because the root is in use. -EFAULT if there is none.
  */
-static inline int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
+int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
 {
 	mfn_t m = arch_vcpu_root(v);
 

@@ -55,7 +55,6 @@ struct fadt {
 	uint8_t reset_value;
 } __packed;
 #define FADT_V1_SIZE      116
-#define FADT_FLAG_TIMER32 (1u << 8)
 #define FADT_FLAG_RESET   (1u << 10)
 #define FADT_BOOT_NO_CMOS (1u << 5)
 
@@ -174,15 +173,10 @@ static void fadt_parse(struct acpi_info *out, const struct header *h)
 
 	if (h->length < FADT_V1_SIZE)
 		return;
-	out->facs = f->facs;
-	out->sci_irq = f->sci_irq;
-	out->pm1a_event = (uint16_t)f->pm1a_event;
-	out->pm1b_event = (uint16_t)f->pm1b_event;
 	out->pm1a_control = (uint16_t)f->pm1a_control;
 	out->pm1b_control = (uint16_t)f->pm1b_control;
 	if (f->pm_timer_len == 4)
 		out->pm_timer = (uint16_t)f->pm_timer;
-	out->pm_timer_32bit = f->flags & FADT_FLAG_TIMER32;
 	out->no_cmos_rtc = h->revision >= 5 && (f->boot_flags & FADT_BOOT_NO_CMOS);
 	if (h->length < sizeof(*f) || !(f->flags & FADT_FLAG_RESET) || f->reset.space > 1)
 		return;

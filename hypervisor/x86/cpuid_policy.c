@@ -45,6 +45,14 @@ static void leaf_zero(uint32_t r[4])
 	memset(r, 0, 4 * sizeof(r[0]));
 }
 
+static bool is_intel(void)
+{
+	uint32_t r[4];
+
+	cpuid(0, 0, r);
+	return r[B] == 0x756e6547; /* "Genu" */
+}
+
 static void leaf1(const struct vcpu *v, uint32_t r[4])
 {
 	r[B] = (r[B] & 0x0000ffff) | v->id << 24 | MIN(v->domain->max_vcpus, 255u) << 16;
@@ -54,6 +62,8 @@ static void leaf1(const struct vcpu *v, uint32_t r[4])
 	else
 		r[C] |= BIT(27);
 	r[D] &= ~LEAF1_D_HIDE;
+	if (!is_intel())
+		r[D] &= ~BIT(11); /* sysenter: elsewhere long mode does not have it */
 }
 
 static void leaf7(uint32_t subleaf, uint32_t r[4])
@@ -155,7 +165,10 @@ static void leaf_extended(const struct vcpu *v, uint32_t leaf, uint32_t r[4])
 		r[D] &= v->domain->privileged ? BIT(8) : 0;
 		break;
 	case 0x80000008:
-		r[B] = r[C] = r[D] = 0;
+		/* four levels of page tables; CLZERO, XSAVE of error pointers */
+		r[A] = (r[A] & 0xff) | 48 << 8;
+		r[B] &= BIT(0) | BIT(2);
+		r[C] = r[D] = 0;
 		break;
 	case 0x80000002 ... 0x80000006:
 		break;

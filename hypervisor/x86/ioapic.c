@@ -67,12 +67,7 @@ void __init ioapic_init(void)
 		ioapic_add(&acpi.ioapic[i]);
 }
 
-unsigned ioapic_gsi_count(void)
-{
-	return gsi_count;
-}
-
-void ioapic_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu)
+void arch_gsi_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu)
 {
 	const struct ioapic *a = ioapic_of(gsi);
 	unsigned reg;
@@ -88,7 +83,7 @@ void ioapic_program(unsigned gsi, bool level, bool active_low, uint8_t vector, u
 	spin_unlock(&lock);
 }
 
-void ioapic_mask(unsigned gsi, bool masked)
+void arch_gsi_mask(unsigned gsi, bool masked)
 {
 	const struct ioapic *a = ioapic_of(gsi);
 	unsigned reg;
@@ -116,32 +111,9 @@ int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value)
 	return -EINVAL;
 }
 
-bool platform_owns_frame(mfn_t m)
-{
-	if (mfn_eq(m, maddr_to_mfn(maddr(acpi.lapic_address))) ||
-	    (acpi.hpet_address && mfn_eq(m, maddr_to_mfn(maddr(acpi.hpet_address)))))
-		return true;
-	for (unsigned i = 0; i < ioapic_count; i++)
-		if (mfn_eq(m, maddr_to_mfn(maddr(ioapics[i].address))))
-			return true;
-	return false;
-}
-
-/* -- what irq/ asks of the machine ------------------------------------------------------------- */
-
 unsigned arch_gsi_count(void)
 {
 	return gsi_count;
-}
-
-void arch_gsi_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu)
-{
-	ioapic_program(gsi, level, active_low, vector, cpu);
-}
-
-void arch_gsi_mask(unsigned gsi, bool masked)
-{
-	ioapic_mask(gsi, masked);
 }
 
 void arch_irq_ack(void)

@@ -81,12 +81,12 @@ static void __init pic_disable(void)
 	}
 }
 
-/* What dom0 cannot have: interrupt controllers, their clock, the PIT, the console line. */
+/* What dom0 cannot have: interrupt controllers and the console line. */
 static void __init resources_reserve(void)
 {
 	static const struct {
 		uint16_t first, count;
-	} ports[] = { { 0x20, 2 }, { 0xa0, 2 }, { 0x40, 4 } };
+	} ports[] = { { 0x20, 2 }, { 0xa0, 2 } };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
 		ioport_reserve(ports[i].first, ports[i].count);

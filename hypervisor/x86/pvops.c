@@ -102,7 +102,7 @@ HYPERCALL(do_callback_op)
 	struct callback_register reg;
 	struct callback_unregister unreg;
 
-	switch (a1) {
+	switch ((unsigned)a1) {
 	case CALLBACKOP_register:
 		return copy_from_guest(&reg, gvaddr(a2), sizeof(reg)) ? -EFAULT
 								      : callback_register(&reg);
@@ -119,7 +119,7 @@ HYPERCALL(do_nmi_op)
 {
 	struct xennmi_callback cb;
 
-	switch (a1) {
+	switch ((unsigned)a1) {
 	case XENNMI_register_callback:
 		if (copy_from_guest(&cb, gvaddr(a2), sizeof(cb)))
 			return -EFAULT;
@@ -137,8 +137,8 @@ HYPERCALL(do_nmi_op)
 
 HYPERCALL(do_fpu_taskswitch)
 {
-	current->arch.ts = a1;
-	if (a1)
+	current->arch.ts = (unsigned)a1;
+	if ((unsigned)a1)
 		write_cr0(read_cr0() | CR0_TS);
 	else
 		__asm__ volatile("clts");
@@ -148,10 +148,11 @@ HYPERCALL(do_fpu_taskswitch)
 HYPERCALL(do_set_segment_base)
 {
 	struct arch_vcpu *v = &current->arch;
+	unsigned which = (unsigned)a1;
 
-	if (a1 <= SEGBASE_GS_KERNEL && !is_canonical(a2))
+	if (which <= SEGBASE_GS_KERNEL && !is_canonical(a2))
 		return -EINVAL;
-	switch (a1) {
+	switch (which) {
 	case SEGBASE_FS:
 		v->fs_base = a2;
 		wrmsr(MSR_FS_BASE, a2);
@@ -240,34 +241,37 @@ int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value)
 
 HYPERCALL(do_set_debugreg)
 {
-	return a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL;
+	return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL;
 }
 
 HYPERCALL(do_get_debugreg)
 {
-	if (a1 >= 8)
+	unsigned reg = (unsigned)a1;
+
+	if (reg >= 8)
 		return -EINVAL;
-	a1 = a1 == 4 ? 6 : a1 == 5 ? 7 : a1;
-	return (long)current->arch.dr[index_nospec(a1, 8)];
+	reg = reg == 4 ? 6 : reg == 5 ? 7 : reg;
+	return (long)current->arch.dr[index_nospec(reg, 8)];
 }
 
 HYPERCALL(do_vm_assist)
 {
 	struct domain *d = current->domain;
+	unsigned type = (unsigned)a2;
 	uint64_t known =
 		1ULL << VMASST_TYPE_4gb_segments | 1ULL << VMASST_TYPE_4gb_segments_notify |
 		1ULL << VMASST_TYPE_writable_pagetables | 1ULL << VMASST_TYPE_pae_extended_cr3 |
 		1ULL << VMASST_TYPE_architectural_iopl | 1ULL << VMASST_TYPE_runstate_update_flag |
 		1ULL << VMASST_TYPE_m2p_strict;
 
-	if (a2 >= 64 || !(known >> a2 & 1))
+	if (type >= 64 || !(known >> type & 1))
 		return -EINVAL;
-	switch (a1) {
+	switch ((unsigned)a1) {
 	case VMASST_CMD_enable:
-		__atomic_or_fetch(&d->vm_assist, 1ULL << a2, __ATOMIC_SEQ_CST);
+		__atomic_or_fetch(&d->vm_assist, 1ULL << type, __ATOMIC_SEQ_CST);
 		return 0;
 	case VMASST_CMD_disable:
-		__atomic_and_fetch(&d->vm_assist, ~(1ULL << a2), __ATOMIC_SEQ_CST);
+		__atomic_and_fetch(&d->vm_assist, ~(1ULL << type), __ATOMIC_SEQ_CST);
 		return 0;
 	default:
 		return -ENOSYS;

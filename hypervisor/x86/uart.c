@@ -17,15 +17,16 @@
 #define LSR 5
 #define SCR 7
 
-#define IER_RX    0x01
-#define FCR_ON    0x07 /* enable and clear both FIFOs */
-#define FCR_14    0xc0 /* interrupt at 14 bytes */
-#define LCR_DLAB  0x80
-#define MCR_LINES 0x0b /* DTR, RTS, and OUT2, which gates the interrupt */
-#define LSR_DATA  0x01
-#define LSR_THRE  0x20
-#define FIFO_SIZE 16
-#define CLOCK_HZ  115200u
+#define IER_RX     0x01
+#define FCR_ON     0x07 /* enable and clear both FIFOs */
+#define FCR_14     0xc0 /* interrupt at 14 bytes */
+#define LCR_DLAB   0x80
+#define MCR_LINES  0x0b /* DTR, RTS, and OUT2, which gates the interrupt */
+#define LSR_DATA   0x01
+#define LSR_THRE   0x20
+#define FIFO_SIZE  16
+#define SWITCH_KEY 1 /* CTRL-a */
+#define CLOCK_HZ   115200u
 
 struct line_settings {
 	uint32_t baud;
@@ -112,9 +113,32 @@ void uart_putc(char c)
 	outb(COM1_BASE + RHR, (uint8_t)c);
 }
 
+/* Three times CTRL-a hands the keyboard from dom0 to ring 0's debug keys, and back. */
+static void receive(char c)
+{
+	static bool to_debug_keys;
+	static unsigned switches; /* seen in a row, not passed on yet */
+
+	if (c == SWITCH_KEY && ++switches == 3) {
+		switches = 0;
+		to_debug_keys = !to_debug_keys;
+		printk(LOG_INFO, "input goes to %s (CTRL-a three times switches)\n",
+		       to_debug_keys ? "the debug keys, h for help" : "dom0");
+	}
+	if (c == SWITCH_KEY)
+		return;
+	for (; switches; switches--)
+		if (!to_debug_keys)
+			console_input(SWITCH_KEY);
+	if (to_debug_keys)
+		debug_key(c);
+	else
+		console_input(c);
+}
+
 void uart_interrupt(void)
 {
 	(void)inb(COM1_BASE + IIR);
 	for (unsigned i = 0; i < 64 && (inb(COM1_BASE + LSR) & LSR_DATA); i++)
-		console_input((char)inb(COM1_BASE + RHR));
+		receive((char)inb(COM1_BASE + RHR));
 }

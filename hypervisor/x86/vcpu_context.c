@@ -222,7 +222,7 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx)
 		ctx->gdt_frames[i] = mfn_x(a->gdt_frames[i]);
 	ctx->kernel_ss = a->kernel_ss;
 	ctx->kernel_sp = a->kernel_sp;
-	ctx->ctrlreg[0] = 0x8005003b | (a->ts ? CR0_TS : 0);
+	ctx->ctrlreg[0] = 0x80050033 | (a->ts ? CR0_TS : 0);
 	ctx->ctrlreg[1] = mfn_eq(v->root_user, INVALID_MFN) ? 0 : mfn_to_maddr(v->root_user).a;
 	ctx->ctrlreg[3] = mfn_eq(v->root_kernel, INVALID_MFN) ? 0 : mfn_to_maddr(v->root_kernel).a;
 	ctx->ctrlreg[4] = a->cr4;

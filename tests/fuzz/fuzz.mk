@@ -3,9 +3,9 @@
 # build/tests/fuzz/NAME from tests/fuzz/NAME_fuzz.c: libFuzzer targets over the hypervisor's objects on the host port.
 # `make check` runs each for FUZZ_SECONDS from a fixed seed. To hunt for longer: build/tests/fuzz/NAME -max_len=1024 DIR
 
-# tl_NAME_fuzz.c are of the tools: tl.mk
-FUZZ_TARGETS := $(filter-out tl_%,$(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c)))
-FUZZ_SECONDS ?= 10
+# Those of the dom0 tools (tl_*) have a fragment of their own.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(filter-out tests/fuzz/tl_%,$(wildcard tests/fuzz/*_fuzz.c)))
+FUZZ_SECONDS ?= 20
 
 $(eval $(call hv_host_library,host-fuzz,clang,$(SAN) -fsanitize=fuzzer-no-link))
 

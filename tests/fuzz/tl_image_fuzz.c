@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (tl_unpack(data, n, LIMIT, &image, &why))
 		return 0;
-	if (image.owned && image.len > LIMIT)
+	if (image.mapped && image.len > LIMIT)
 		abort();
 	if (tl_elf_parse(image.data, image.len, &k, &why) == 0)
 		plan(&k);

@@ -65,6 +65,65 @@ static void test_high_half(void)
 	ok(true, "upper halves were tried");
 }
 
+#define JUNK 0xdead0bad00000000UL
+
+/* Arguments that are an int in the interface: compilers leave anything in the upper half of the
+ * register. */
+static void test_int_arguments(void)
+{
+	static struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
+	static struct evtchn_status status = { .dom = DOMID_SELF };
+	static struct physdev_set_iopl iopl;
+	static struct gnttab_query_size query = { .dom = DOMID_SELF };
+	static struct multicall_entry entry = { .op = __HYPERVISOR_xen_version };
+	static struct callback_register cb = { .type = 99 };
+	static struct vcpu_runstate_info runstate;
+	static unsigned int done;
+	const struct {
+		const char *name;
+		unsigned int nr;
+		uint64_t a1, a2, a3, a4;
+	} calls[] = {
+		{ "xen_version", __HYPERVISOR_xen_version, JUNK | XENVER_pagesize, 0, 0, 0 },
+		{ "console_io", __HYPERVISOR_console_io, JUNK | CONSOLEIO_write, JUNK,
+		  (uint64_t) "", 0 },
+		{ "mmuext_op", __HYPERVISOR_mmuext_op, (uint64_t)&flush, JUNK | 1, (uint64_t)&done,
+		  JUNK | DOMID_SELF },
+		{ "mmu_update", __HYPERVISOR_mmu_update, (uint64_t)&flush, JUNK, (uint64_t)&done,
+		  JUNK | DOMID_SELF },
+		{ "multicall", __HYPERVISOR_multicall, (uint64_t)&entry, JUNK | 1, 0, 0 },
+		{ "sched_op", __HYPERVISOR_sched_op, JUNK | SCHEDOP_yield, 0, 0, 0 },
+		{ "vcpu_op", __HYPERVISOR_vcpu_op, JUNK | VCPUOP_get_runstate_info, JUNK,
+		  (uint64_t)&runstate, 0 },
+		{ "event_channel_op", __HYPERVISOR_event_channel_op, JUNK | EVTCHNOP_status,
+		  (uint64_t)&status, 0, 0 },
+		{ "physdev_op", __HYPERVISOR_physdev_op, JUNK | PHYSDEVOP_set_iopl, (uint64_t)&iopl,
+		  0, 0 },
+		{ "grant_table_op", __HYPERVISOR_grant_table_op, JUNK | GNTTABOP_query_size,
+		  (uint64_t)&query, JUNK | 1, 0 },
+		{ "vm_assist", __HYPERVISOR_vm_assist, JUNK | VMASST_CMD_enable, JUNK | 2, 0, 0 },
+		{ "callback_op", __HYPERVISOR_callback_op, JUNK | CALLBACKOP_register,
+		  (uint64_t)&cb, 0, 0 },
+		{ "set_debugreg", __HYPERVISOR_set_debugreg, JUNK, 0, 0, 0 },
+		{ "get_debugreg", __HYPERVISOR_get_debugreg, JUNK | 7, 0, 0, 0 },
+		{ "set_segment_base", __HYPERVISOR_set_segment_base, JUNK | SEGBASE_FS, 0, 0, 0 },
+		{ "fpu_taskswitch", __HYPERVISOR_fpu_taskswitch, JUNK, 0, 0, 0 },
+		{ "set_gdt", __HYPERVISOR_set_gdt, 0, JUNK, 0, 0 },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
+		long rc =
+			hypercall4(calls[i].nr, calls[i].a1, calls[i].a2, calls[i].a3, calls[i].a4);
+		char name[64];
+
+		kit_snprintf(name, sizeof(name), "%s takes its int arguments as 32 bits",
+			     calls[i].name);
+		value(name, rc);
+		ok(rc >= 0 || calls[i].nr == __HYPERVISOR_callback_op, name);
+	}
+	hv_fpu_taskswitch(0);
+}
+
 static void test_unknown(void)
 {
 	static const unsigned int none[] = { 11, 27, 38,  39,  43,  44,   45,         46,
@@ -306,6 +365,7 @@ void guest_main(void)
 	kit_traps_init();
 	test_registers();
 	test_high_half();
+	test_int_arguments();
 	test_unknown();
 	test_verdicts();
 	test_multicall();

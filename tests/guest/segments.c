@@ -239,6 +239,16 @@ static void test_failsafe(void)
 	f.rip = 0x800000000000;
 	kit_user_run(&f);
 	kit_printf("# = return to a non-canonical address: trap %u\n", kit_trap_record.vector);
+	/* the same in the form of sysret, which on some processors faults in ring 0 */
+	kit_handlers[VEC_FAILSAFE] = on_failsafe;
+	f = user_frame(user_syscall);
+	f.rip = 0x800000000000;
+	f.error_code = VGCF_IN_SYSCALL;
+	kit_user_run(&f);
+	kit_printf("# = sysret to a non-canonical address: trap %u\n", kit_trap_record.vector);
+	ok(kit_trap_record.vector == VEC_FAILSAFE || kit_trap_record.vector == VEC_GP,
+	   "it is the guest's fault");
+	kit_handlers[VEC_FAILSAFE] = NULL;
 	ok(hv_xen_version(XENVER_version, NULL) > 0, "the hypervisor is well");
 }
 

@@ -7,7 +7,7 @@
 #include "tap.h"
 #include "usermode.h"
 
-#define VGCF_syscall 0x100 /* in iret_context.flags: return as from a system call */
+#define VGCF_syscall VGCF_IN_SYSCALL /* in iret_context.flags: return as from a system call */
 
 static void ended(const struct trap_record *t, unsigned int vector, unsigned int error,
 		  const char *name)

@@ -174,8 +174,10 @@ static void test_console_line_is_ours(void **state)
 	int pirq = 4;
 
 	assert_int_equal(irq_own_gsi(4, false, false), 0);
-	assert_int_equal(pirq_map_gsi(&control, 4, &pirq), -EPERM);
-	assert_int_equal(pirq_bind(&vcpu0, 4, 5, true), -EPERM);
+	assert_int_equal(irq_gsi_setup(4, true, true), 0);
+	assert_false(host_pins[4].level);
+	assert_int_equal(pirq_map_gsi(&control, 4, &pirq), 0);
+	assert_int_equal(pirq_bind(&vcpu0, 4, 5, true), -EBUSY);
 	assert_int_equal(irq_permission_set(&other, 4, true), -EINVAL);
 	irq_interrupt(host_pins[4].vector);
 	assert_int_equal(raised[63], 1);
@@ -277,6 +279,19 @@ static void test_vectors_run_out_cleanly(void **state)
 	assert_int_equal(pirq_unmap(&control, (unsigned)pirq), 0);
 }
 
+static void test_dying_domain_gets_nothing(void **state)
+{
+	int pirq = -1;
+
+	assert_int_equal(irq_permission_set(&other, 9, true), 0);
+	other.state = DOM_DYING;
+	irq_domain_destroy(&other);
+	assert_int_equal(pirq_map_gsi(&other, 9, &pirq), -EINVAL);
+	assert_int_equal(pirq_find_free(&other, &pirq), -EINVAL);
+	assert_null(other.irq);
+	other.state = DOM_CREATING;
+}
+
 static long physdev(unsigned cmd, void *arg, size_t size)
 {
 	host_guest_memory(arg, 0x1000, size);
@@ -344,6 +359,7 @@ int main(void)
 		T(test_physdev_as_linux_does),
 		T(test_physdev_of_a_guest),
 		T(test_console_line_is_ours),
+		T(test_dying_domain_gets_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,13 +47,10 @@ struct acpi_info {
 	unsigned overrides;
 	struct acpi_override override[ACPI_OVERRIDES_MAX];
 	/* FADT */
-	uint16_t pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm_timer; /* ports, 0: none */
-	bool pm_timer_32bit;
+	uint16_t pm1a_control, pm1b_control, pm_timer; /* ports, 0: none */
 	bool reset_supported;
 	struct acpi_register reset;
 	uint8_t reset_value;
-	uint16_t sci_irq;
-	uint32_t facs;
 	bool no_cmos_rtc;
 	/* HPET, MCFG */
 	uint64_t hpet_address;

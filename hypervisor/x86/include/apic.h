@@ -20,20 +20,14 @@ void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, unsigned page);
 void lapic_stop_others(void);
 
-/* The timer's one-shot mode: counts down at lapic_timer_hz(), 0 stops. TSC-deadline if there is. */
+/* One-shot mode: counts down from here, 0 stops. */
 void lapic_timer_start(uint32_t count);
 uint32_t lapic_timer_count(void);
 /* Choose the mode on the running CPU; masked while its rate is measured. */
 void lapic_timer_mode(bool tsc_deadline, bool masked);
 
-/* IO-APIC pins by GSI. */
+/* Map the IO-APICs and mask all pins; irq.h has what is done with them. */
 void ioapic_init(void);
-unsigned ioapic_gsi_count(void);
-/* Write a pin's redirection entry; masked. */
-void ioapic_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu);
-void ioapic_mask(unsigned gsi, bool masked);
-/* True if the frame holds registers of ring 0's own: LAPIC, IO-APIC or HPET. */
-bool platform_owns_frame(mfn_t m);
 
 /* -- clock.c */
 void clock_init(void);

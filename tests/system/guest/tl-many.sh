@@ -31,7 +31,7 @@ echo "# milliseconds to create: $first among few, $last among $1"
 atleast "the last are at most half as fast (ms)" "$((first * 2 + 5))" "$last"
 is "domains listed" "$(tl list | grep -c ' m[0-9]\|^m[0-9]')" "$1"
 # shellcheck disable=SC2046 # words are wanted
-ok "destroy all" tl destroy $(seq -f m%.0f "$1")
+ok "destroy all" tl destroy $(seq "$1" | sed 's/^/m/')
 sleep 2
 host_state > /tmp/after
 is "nothing is left behind" "$(diff /tmp/before /tmp/after)" ""

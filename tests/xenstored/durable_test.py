@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What outlives what: stops, deaths, updates, damaged files, a full disk, a reboot."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import xs
+
+PROGRAM = os.environ.get("XSD_PROGRAM", "build/tests/xenstored/xenstored-fake")
+tap = xs.Tap()
+
+
+def filled(*args, nodes=300, home=None):
+    """A daemon with some nodes, all of them in the database (it is stopped and started)."""
+    d = xs.Daemon(PROGRAM, *args, xen=True, home=home)
+    c = d.client()
+    for i in range(nodes):
+        c.write(f"/data/n{i}", f"value-{i}")
+    c.chmod("/data/n1", "n0", "r5")
+    c.close()
+    d.stop()
+    return d
+
+
+def good(c, nodes=300):
+    return all(c.read(f"/data/n{i}") == b"value-%d" % i for i in range(nodes))
+
+
+def refused(d, why):
+    """The daemon does not start, and says why."""
+    mark = len(d.log_text())
+    try:
+        d.start()
+        d.stop()
+        return "it started"
+    except RuntimeError:
+        text = d.log_text()[mark:]
+        return True if why in text else text
+
+
+def test_stop_and_start():
+    d = xs.Daemon(PROGRAM, xen=True)
+    c = d.client()
+    g = d.domain(3)
+    g.watch("x", "t")
+    tx = g.begin()
+    g.write("x/in", "1", tx)
+    g.take_events()
+    c.write("/keep", "me")
+    c.call(xs.CONTROL, "quota\0set\0watches\0" "77\0")
+    tap.is_(d.stop(), 0, "stops")
+    d.start()
+    c = d.client()
+    tap.is_(c.read("/keep"), b"me", "the tree is there after a stop and start")
+    tap.is_(c.call(xs.GET_QUOTA, "watches\0"), b"77\0", "and quotas that were set")
+    tap.is_(g.end(tx), b"OK\0", "a domain's open transaction goes on")
+    tap.is_(g.take_events(), [("x/in", "t")], "and so do its watches")
+    os.kill(d.worker(), signal.SIGSTOP)
+    os.kill(d.worker(), signal.SIGKILL)
+    d.proc.kill()
+    d.proc.wait()
+    time.sleep(0.1)
+    d.start()
+    tap.is_(g.read("x/in"), b"1", "a domain's ring works after both processes were killed")
+    g.close()
+    d.stop()
+
+
+def test_live_update():
+    d = xs.Daemon(PROGRAM, "-V", xen=True)
+    c, g = d.client(), d.domain(4)
+    c.watch("/u", "t")
+    tx = c.begin()
+    c.write("/u/a", "1", tx)
+    c.take_events()
+    new = d.home + "/new-xenstored"
+    shutil.copy(PROGRAM, new)
+    tap.is_(c.call(xs.CONTROL, "live-update\0-s\0-t\0" "5\0"), "ENOENT", "no update without a program")
+    tap.is_(c.call(xs.CONTROL, f"live-update\0-f\0{d.home}/none\0"), "ENOENT", "nor with a missing one")
+    tap.is_(c.call(xs.CONTROL, f"live-update\0-f\0{new}\0"), b"OK\0", "the new program is named")
+    tap.is_(c.call(xs.CONTROL, "live-update\0-s\0-t\0" "60\0"), b"OK\0", "and started")
+    end = time.time() + 10
+    while os.readlink(f"/proc/{d.proc.pid}/exe") != new and time.time() < end:
+        time.sleep(0.01)
+    tap.is_(os.readlink(f"/proc/{d.proc.pid}/exe"), new, "the process is the new program")
+    tap.is_(c.end(tx), b"OK\0", "a connection and its transaction go on")
+    tap.is_(c.take_events(), [("/u/a", "t")], "with its watch")
+    tap.is_(g.write("y", "1"), b"OK\0", "and a domain")
+    bad = d.home + "/not-a-program"
+    with open(bad, "w") as f:
+        f.write("rubbish")
+    os.chmod(bad, 0o755)
+    c.call(xs.CONTROL, f"live-update\0-f\0{bad}\0")
+    tap.is_(c.call(xs.CONTROL, "live-update\0-s\0"), b"OK\0", "an update to rubbish")
+    tap.is_(c.read("/u/a"), b"1", "leaves the old program serving")
+    g.close()
+    d.stop()
+
+
+def damage(path, how):
+    size = os.path.getsize(path)
+    with open(path, "r+b") as f:
+        if how == "truncate":
+            f.truncate(size // 2)
+        elif how == "zero":
+            f.seek(size // 2)
+            f.write(bytes(4096))
+        elif how == "header":
+            f.write(b"\0" * 64)
+        elif how == "bit":
+            data = f.read()
+            at = data.find(b"value-177")
+            while at >= 0:
+                f.seek(at + 6)
+                f.write(b"X")
+                at = data.find(b"value-177", at + 1)
+
+
+def test_damaged_database():
+    for how in ("truncate", "zero", "header", "bit"):
+        d = filled()
+        damage(d.home + "/db/tdb", how)
+        got = refused(d, "damaged")
+        if got == "it started" and how != "bit":
+            # Then the damage hit nothing that was in use, or nothing was lost.
+            d.start()
+            got = good(d.client())
+            d.stop()
+        tap.ok(got is True, f"a database with damage ({how}) is repaired without loss or refused", got)
+    d = filled()
+    damage(d.home + "/db/tdb", "bit")
+    d.args.append("--repair")
+    d.start()
+    c = d.client()
+    tap.is_(c.read("/data/n177"), "ENOENT", "--repair goes on without the damaged node")
+    tap.is_(c.read("/data/n18"), b"value-18", "and with all others")
+    tap.ok("1 nodes lost" in d.log_text() and os.path.exists(d.home + "/db/tdb.damaged"),
+           "says so and keeps the damaged file")
+    tap.is_(c.call(xs.CONTROL, "check\0"), b"OK\0", "consistent")
+    d.stop()
+    d = filled()
+    os.unlink(d.home + "/db/tdb")
+    got = refused(d, "missing")
+    tap.ok(got is True, "a missing database is not an empty store", got)
+
+
+def test_damaged_journal():
+    for how in ("truncate", "header"):
+        d = filled()
+        damage(d.home + "/db/journal", how)
+        got = refused(d, "not a journal")
+        tap.ok(got is True, f"a journal with damage ({how}) is refused", got)
+    d = xs.Daemon(PROGRAM, xen=True)
+    c = d.client()
+    for i in range(300):
+        c.write(f"/data/n{i}", f"value-{i}")
+    d.proc.send_signal(signal.SIGSTOP)
+    d.kill_worker()
+    damage(d.home + "/db/journal", "bit")
+    d.proc.kill()
+    d.proc.wait()
+    got = refused(d, "journal is damaged")
+    tap.ok(got is True, "a record changed on disk is found by its checksum", got)
+
+
+def test_reboot():
+    for keep in (False, True):
+        d = filled("--durable", "power", *(["--keep-tree"] if keep else []))
+        with open(d.home + "/db/journal", "r+b") as f:
+            f.seek(16)
+            f.write(b"00000000-another-boot-00000000000000000")
+        d.start()
+        c = d.client()
+        if keep:
+            tap.ok(good(c), "--keep-tree: the tree outlives a reboot")
+        else:
+            tap.is_(c.ls("/"), ["tool"], "a new boot has new domains: the store starts empty")
+        d.stop()
+
+
+def test_full_disk():
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1k", "x", "/nonexistent"],
+                                      capture_output=True).returncode not in (32, 1):
+        tap.ok(True, "a full disk # SKIP needs root")
+        return
+    home = tempfile.mkdtemp(prefix="xsd-full-")
+    os.mkdir(home + "/db")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "full", home + "/db"]).returncode:
+        tap.ok(True, "a full disk # SKIP cannot mount")
+        return
+    try:
+        full_disk(home)
+    finally:
+        subprocess.run(["umount", "-l", home + "/db"])
+
+
+def full_disk(home):
+    d = xs.Daemon(PROGRAM, "--journal-size", "1", xen=True, home=home)
+    c, written, got = d.client(), {}, None
+    for i in range(20000):
+        got = c.write(f"/fill/n{i}", "x" * 500)
+        if got != b"OK\0":
+            break
+        written[i] = True
+    tap.is_(got, "ENOSPC", "a full disk gives ENOSPC to the writer")
+    tap.is_(c.read("/fill/n0"), b"x" * 500, "reading goes on")
+    d.kill_worker()
+    lost = [i for i in written if c.read(f"/fill/n{i}") != b"x" * 500]
+    tap.is_(lost, [], "nothing acknowledged is lost, through a kill too")
+    tap.is_(c.call(xs.RM, "/fill\0"), b"OK\0", "removing is allowed")
+    subprocess.run(["mount", "-o", "remount,size=64m", home + "/db"])
+    end = time.time() + 15
+    while c.write("/again", "1") != b"OK\0" and time.time() < end:
+        time.sleep(0.1)
+    tap.is_(c.read("/again"), b"1", "with room again it writes again")
+    d.stop()
+    os.makedirs(home + "/db/tiny")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tiny", home + "/db/tiny"])
+    d.env["XENSTORED_ROOTDIR"] = home + "/db/tiny"
+    got = refused(d, "No space left")
+    subprocess.run(["umount", "-l", home + "/db/tiny"])
+    tap.ok(got is True, "no room for the journal: it says so and does not start", got)
+
+
+def test_one_at_a_time():
+    d = xs.Daemon(PROGRAM, xen=True)
+    pid = d.proc.pid
+    env = dict(d.env, XENSTORED_RUNDIR=d.home + "/run2")
+    run = subprocess.run([PROGRAM, "-N", "-D"], env=env, capture_output=True, text=True, timeout=60)
+    tap.ok(run.returncode == 1 and "in use" in run.stderr, "no two daemons on one database", run.stderr)
+    tap.is_(d.proc.pid, pid, "the first is unharmed")
+    tap.is_(d.client().read("/tool"), b"", "and serves")
+    d.stop()
+
+
+def test_checkpoint_killed():
+    """Kill during checkpoints, the database's own transactions."""
+    d = xs.Daemon(PROGRAM, "--journal-size", "1", "-V", xen=True)
+    c, kills = d.client(), 0
+    for i in range(6000):
+        c.write(f"/big/n{i % 500}", f"{i}-" + "y" * 900)
+        if i % 7 == 0:
+            worker = d.worker()
+            try:
+                with open(f"/proc/{worker}/task/{worker}/children") as f:
+                    children = f.read().split()
+            except OSError:
+                children = []
+            if children:
+                time.sleep(0.0003 * (i % 11))
+                kills += d.kill_worker()
+    wrong = [i for i in range(5500, 6000) if not c.read(f"/big/n{i % 500}").startswith(b"%d-" % i)]
+    print(f"# {kills} workers killed while their checkpoint was under way")
+    tap.ok(kills > 2, "workers were killed in the middle of checkpoints")
+    tap.is_(wrong, [], "the last write of each node is there")
+    tap.is_(c.call(xs.CONTROL, "check\0"), b"OK\0", "consistent")
+    d.stop()
+
+
+tap.run(*[f for name, f in list(globals().items()) if name.startswith("test_")])
