@@ -23,12 +23,15 @@ $(B)/unpack-kernel: $(B)/tl-obj/unpack-kernel.o $(B)/tl-obj/lib/unpack.o
 	$(CC) $(CFLAGS) $^ -o $@ $(TL_UNPACK_LIBS)
 
 # tl is run for every small thing, and a dozen shared libraries are half the instructions of a short run:
-# it carries its libraries, all but libc. TL_STATIC= gives a dynamic one.
+# it carries most of its libraries. TL_STATIC= gives a dynamic one. libxenstore stays shared: the archive
+# is built without the thread that delivers watch events.
 TL_STATIC ?= 1
-TL_LINK := $(TL_UNPACK_LIBS) $(TL_XEN_LIBS) -lxentoollog $(if $(TL_STATIC),-lyajl_s,-lyajl) -lncurses -ltinfo
+TL_CARRIED := $(TL_UNPACK_LIBS) -lxencall -lxenforeignmemory -lxentoollog $(if $(TL_STATIC),-lyajl_s,-lyajl) \
+	-lncurses -ltinfo
 
 $(B)/tl: $(TL_OBJS) $(B)/libtl.a
-	$(CC) $(CFLAGS) $^ -o $@ $(if $(TL_STATIC),-Wl$(TL_COMMA)-Bstatic) $(TL_LINK) $(if $(TL_STATIC),-Wl$(TL_COMMA)-Bdynamic)
+	$(CC) $(CFLAGS) $^ -o $@ $(if $(TL_STATIC),-Wl$(TL_COMMA)-Bstatic) $(TL_CARRIED) \
+		$(if $(TL_STATIC),-Wl$(TL_COMMA)-Bdynamic) -lxenstore -lxentoolcore
 
 $(B)/tl-consoled: $(patsubst dom0-tools/%.c,$(B)/tl-obj/%.o,$(wildcard dom0-tools/consoled/*.c)) $(B)/libtl.a
 	$(CC) $(CFLAGS) $^ -o $@ $(TL_XEN_LIBS) -lxenevtchn -lxengnttab

@@ -181,7 +181,7 @@ void port_revert(struct domain *d, port_t port)
 /* Close one end of a pair and leave the other waiting. Both domains' locks held. */
 static void close_pair(struct domain *d, struct evtchn *c, port_t port)
 {
-	struct evtchn *peer = port_find(c->remote.domain, c->remote.port);
+	struct evtchn *peer = port_peer(c);
 
 	spin_lock_both(&c->lock, &peer->lock);
 	peer->state = PORT_UNBOUND;

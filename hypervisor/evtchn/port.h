@@ -58,6 +58,16 @@ static inline struct evtchn *port_find(const struct domain *d, port_t port)
 	return &d->evtchn.buckets[port / PORTS_PER_BUCKET].ports[port % PORTS_PER_BUCKET];
 }
 
+/* The peer of an interdomain port: it is open, so it needs no check. One of the pair's locks is
+ * held. */
+static inline struct evtchn *port_peer(const struct evtchn *c)
+{
+	const struct evtchn_bucket *b =
+		&c->remote.domain->evtchn.buckets[c->remote.port / PORTS_PER_BUCKET];
+
+	return &b->ports[c->remote.port % PORTS_PER_BUCKET];
+}
+
 /* Find an open port and lock it; NULL if it is not open. */
 static inline struct evtchn *port_lock(const struct domain *d, port_t port)
 {

@@ -51,9 +51,7 @@ int evtchn_send(struct domain *d, port_t port)
 	if (unlikely(!c))
 		return -EINVAL;
 	if (likely(c->state == PORT_INTERDOMAIN)) {
-		struct domain *rd = c->remote.domain;
-
-		port_raise(rd, port_find(rd, c->remote.port), c->remote.port);
+		port_raise(c->remote.domain, port_peer(c), c->remote.port);
 	} else if (c->state == PORT_IPI) {
 		port_raise(d, c, port);
 	} else if (c->state != PORT_UNBOUND) { /* nobody listens: no error */

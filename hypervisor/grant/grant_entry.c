@@ -165,21 +165,3 @@ void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly)
 	}
 	spin_unlock(&gt->lock);
 }
-
-int granted_get(struct domain *d, mfn_t frame, bool readonly)
-{
-	if (!frame_get(frame, d))
-		return GNTST_bad_page;
-	if (readonly || !frame_type_get(frame, FT_WRITABLE))
-		return GNTST_okay;
-	frame_put(frame);
-	return GNTST_general_error;
-}
-
-void granted_put(mfn_t frame, bool readonly)
-{
-	if (readonly)
-		frame_put(frame);
-	else
-		frame_put_as(frame);
-}

@@ -3,6 +3,7 @@
 #ifndef TENON_GRANT_TABLE_H
 #define TENON_GRANT_TABLE_H
 
+#include "../mm/pt.h"
 #include "frame.h"
 #include "grant.h"
 
@@ -80,8 +81,25 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 	      struct granted *out) __must_check;
 void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly);
 /* A reference to a frame of d's, with a use as writable page unless readonly. GNTST_*. */
-int granted_get(struct domain *d, mfn_t frame, bool readonly) __must_check;
-void granted_put(mfn_t frame, bool readonly);
+static inline int granted_get(struct domain *d, mfn_t frame, bool readonly)
+{
+	struct frame *f = frame_take(frame, d->id);
+
+	if (unlikely(!f))
+		return GNTST_bad_page;
+	if (readonly || likely(!type_get_writable(f)))
+		return GNTST_okay;
+	ref_drop(f);
+	return GNTST_general_error;
+}
+static inline void granted_put(mfn_t frame, bool readonly)
+{
+	struct frame *f = frame_of(frame);
+
+	if (!readonly)
+		type_put(f);
+	ref_drop(f);
+}
 
 /* -- handles (maptrack.c) */
 

@@ -151,20 +151,12 @@ static const struct {
 	[EVTCHNOP_set_priority] = { sizeof(struct evtchn_set_priority), false },
 };
 
-HYPERCALL(do_event_channel_op)
+/* All but send and unmask; apart, so that those need no stack for the others' arguments. */
+static __noinline long other_op(unsigned cmd, gvaddr_t at)
 {
-	gvaddr_t at = gvaddr(a2);
 	uint64_t arg[4];
-	unsigned cmd = (unsigned)a1;
 	int err;
 
-	if (likely(cmd == EVTCHNOP_send)) {
-		struct evtchn_send send;
-
-		if (copy_from_guest(&send, at, sizeof(send)))
-			return -EFAULT;
-		return evtchn_send(current->domain, send.port);
-	}
 	if (cmd >= ARRAY_SIZE(ops))
 		return -ENOSYS;
 	cmd = (unsigned)index_nospec(cmd, ARRAY_SIZE(ops));
@@ -172,10 +164,23 @@ HYPERCALL(do_event_channel_op)
 		return -EFAULT;
 	err = dispatch(cmd, arg);
 	if (err == -ERESTART)
-		return hypercall_restart(__HYPERVISOR_event_channel_op, 2, a1, a2);
+		return hypercall_restart(__HYPERVISOR_event_channel_op, 2, (uint64_t)cmd, at.a);
 	if (!err && ops[cmd].result && copy_to_guest(at, arg, ops[cmd].size))
 		err = -EFAULT;
 	return err;
+}
+
+HYPERCALL(do_event_channel_op)
+{
+	unsigned cmd = (unsigned)a1;
+	port_t port; /* struct evtchn_send and struct evtchn_unmask are just this */
+
+	if (unlikely(cmd != EVTCHNOP_send && cmd != EVTCHNOP_unmask))
+		return other_op(cmd, gvaddr(a2));
+	if (copy_from_guest(&port, gvaddr(a2), sizeof(port)))
+		return -EFAULT;
+	return cmd == EVTCHNOP_send ? evtchn_send(current->domain, port)
+				    : evtchn_unmask(current->domain, port);
 }
 
 HYPERCALL(do_event_channel_op_compat)

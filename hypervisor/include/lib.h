@@ -54,20 +54,23 @@ static inline unsigned bit_count(uint64_t v)
 	return n;
 }
 
-/* Atomic bit operations on memory that others, also guests, change. Return the bit's old value;
- * full barriers. */
+/*
+ * Atomic bit operations on memory that others, also guests, change; addr is a multiple of 4. Return
+ * the bit's old value; full barriers. Written so that compilers make one lock bts or btr of them.
+ */
 static inline bool bit_test_and_set(unsigned bit, volatile void *addr)
 {
-	uint8_t *byte = (uint8_t *)addr + bit / 8;
+	uint32_t mask = 1u << bit % 32;
 
-	return __atomic_fetch_or(byte, (uint8_t)(1u << bit % 8), __ATOMIC_SEQ_CST) >> bit % 8 & 1;
+	return __atomic_fetch_or((volatile uint32_t *)addr + bit / 32, mask, __ATOMIC_SEQ_CST) &
+	       mask;
 }
 static inline bool bit_test_and_clear(unsigned bit, volatile void *addr)
 {
-	uint8_t *byte = (uint8_t *)addr + bit / 8;
+	uint32_t mask = 1u << bit % 32;
 
-	return __atomic_fetch_and(byte, (uint8_t) ~(1u << bit % 8), __ATOMIC_SEQ_CST) >> bit % 8 &
-	       1;
+	return __atomic_fetch_and((volatile uint32_t *)addr + bit / 32, ~mask, __ATOMIC_SEQ_CST) &
+	       mask;
 }
 static inline bool bit_test(unsigned bit, const volatile void *addr)
 {

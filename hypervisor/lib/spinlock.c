@@ -20,12 +20,19 @@ static void note_taken(struct spinlock *l)
 	cpu->lock_depth++;
 }
 
-static void take(struct spinlock *l)
+static __noinline void wait_turn(struct spinlock *l, uint16_t ticket)
+{
+	while (__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != ticket)
+		arch_spin_wait();
+}
+
+/* Without a frame of its own when the lock is free. */
+static inline void take(struct spinlock *l)
 {
 	uint16_t ticket = __atomic_fetch_add(&l->tail, 1, __ATOMIC_RELAXED);
 
-	while (__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != ticket)
-		arch_spin_wait();
+	if (unlikely(__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != ticket))
+		wait_turn(l, ticket);
 	note_taken(l);
 }
 

@@ -141,7 +141,7 @@ void toggle_guest_mode(struct vcpu *v)
 {
 	v->arch.user_mode = !v->arch.user_mode;
 	__asm__ volatile("swapgs");
-	root_write(mfn_to_maddr(arch_vcpu_root(v)).a);
+	root_switch(mfn_to_maddr(arch_vcpu_root(v)).a);
 }
 
 mfn_t arch_vcpu_root(const struct vcpu *v)

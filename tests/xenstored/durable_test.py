@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What outlives what: stops, deaths, updates, damaged files, a full disk, a reboot."""
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -37,9 +38,11 @@ def refused(d, why):
     mark = len(d.log_text())
     try:
         d.start()
+        d.client().sync()
         d.stop()
         return "it started"
-    except RuntimeError:
+    except (RuntimeError, ConnectionError, TimeoutError):
+        d.stop()
         text = d.log_text()[mark:]
         return True if why in text else text
 
@@ -61,8 +64,8 @@ def test_stop_and_start():
     tap.is_(c.call(xs.GET_QUOTA, "watches\0"), b"77\0", "and quotas that were set")
     tap.is_(g.end(tx), b"OK\0", "a domain's open transaction goes on")
     tap.is_(g.take_events(), [("x/in", "t")], "and so do its watches")
-    os.kill(d.worker(), signal.SIGSTOP)
-    os.kill(d.worker(), signal.SIGKILL)
+    d.proc.send_signal(signal.SIGSTOP)
+    d.kill_worker()
     d.proc.kill()
     d.proc.wait()
     time.sleep(0.1)
@@ -211,7 +214,8 @@ def full_disk(home):
     tap.is_(got, "ENOSPC", "a full disk gives ENOSPC to the writer")
     tap.is_(c.read("/fill/n0"), b"x" * 500, "reading goes on")
     d.kill_worker()
-    lost = [i for i in written if c.read(f"/fill/n{i}") != b"x" * 500]
+    some = random.Random(1).sample(sorted(written), 1500)
+    lost = [i for i in some if c.read(f"/fill/n{i}") != b"x" * 500]
     tap.is_(lost, [], "nothing acknowledged is lost, through a kill too")
     tap.is_(c.call(xs.RM, "/fill\0"), b"OK\0", "removing is allowed")
     subprocess.run(["mount", "-o", "remount,size=64m", home + "/db"])

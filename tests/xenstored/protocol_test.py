@@ -457,7 +457,8 @@ def test_control():
 def test_end():
     tap.is_(top.call(xs.CONTROL, "check\0"), b"OK\0", "after all this the store is consistent")
     tap.ok("Sanitizer" not in d.log_text() and "starting another" not in d.log_text(),
-           "and the daemon never failed", d.log_text()[-1500:])
+           "and the daemon never failed",
+           "\n".join(l for l in d.log_text().splitlines() if "<4> domain" not in l)[-1500:])
     tap.is_(d.stop(), 0, "it stops when asked")
 
 

@@ -129,6 +129,8 @@ class Socket(Client):
                 break
             except (FileNotFoundError, ConnectionRefusedError):
                 time.sleep(0.01)
+        else:
+            raise ConnectionError("nobody listens")
         self.sock.setblocking(False)
         self.out = b""
 
@@ -145,7 +147,7 @@ class Socket(Client):
                 self.out = self.out[self.sock.send(self.out):]
         except BlockingIOError:
             pass
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, OSError):
             self.dead = True
 
     def pump(self, timeout):
@@ -178,8 +180,10 @@ class Ring(Client):
         self.home, self.domid = home, domid
         name = f"{home}/{domid}.ring"
         if fresh:
-            with open(name, "wb") as f:
+            # A new file: one that is mapped must not shrink below its reader.
+            with open(name + ".new", "wb") as f:
                 f.write(bytes(4096))
+            os.rename(name + ".new", name)
             self.live("r")
         with open(name, "r+b") as f:
             self.page = mmap.mmap(f.fileno(), 4096)

@@ -238,6 +238,18 @@ void windows_drop(struct cpu *c);
 void *window_set(struct cpu *c, unsigned index, mfn_t m);
 /* Load a root on this CPU and note the flush. */
 void root_write(uint64_t cr3);
+/*
+ * The same without moving the clock, for the two roots of one vCPU: the flush counts only against
+ * stamps that are older than somebody else's flush. No locked instruction on a system call's way.
+ */
+static inline void root_switch(uint64_t cr3)
+{
+	struct cpu *c = this_cpu();
+
+	c->tlb_time = READ_ONCE(tlb_clock); /* read before the flush, which CR3's load orders */
+	c->cr3 = cr3;
+	write_cr3(cr3);
+}
 /* Serve another CPU's flush request, if there is one for this CPU. */
 void tlb_serve(void);
 bool guest_range_ok(uint64_t va, size_t n);
