@@ -244,9 +244,10 @@ struct l1_place {
 	unsigned index;
 };
 /*
- * Make the entry e, which maps a frame of `owner` write-back and for the guest's mode, where va `addr` of the running guest is mapped or
- * (is_pte) at machine address `addr`, and tell the place. The entry before it gives its references
- * back. 0, -EINVAL, -EFAULT (no L1 table in use there), -EPERM (frame not owner's), -EBUSY.
+ * Make the entry e, which maps a frame of `owner` write-back and for the guest's mode, where va
+ * `addr` of the running guest is mapped or (is_pte) at machine address `addr`, and tell the place.
+ * The entry before it gives its references back. 0, -EINVAL, -EFAULT (no L1 table in use there),
+ * -EPERM (frame not owner's), -EBUSY.
  */
 int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e,
 		 struct l1_place *at) __must_check;

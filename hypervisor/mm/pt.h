@@ -209,8 +209,8 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left) __must_check;
 
 /* -- pt_update.c */
 
-/* The L1 table on va's path. mm_lock held: the tables on it stay what they are until it is released.
- * -EFAULT if there is none. */
+/* The L1 table on va's path. mm_lock held: the tables on it stay what they are until it is
+ * released. -EFAULT if there is none. */
 int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1) __must_check;
 
 /* A change of one entry: store e, keeping the bits `keep` of what is there; with `expect` only if
