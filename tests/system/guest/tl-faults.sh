@@ -32,7 +32,7 @@ while step=$((step + 1)); do
 		host_state > /tmp/after
 		diff /tmp/before /tmp/after > /tmp/difference || {
 			bad="$bad $step"
-			echo "# step $step ($(cat /tmp/err)) left: $(head -n 3 /tmp/difference | tr '\n' ';')"
+			echo "# step $step ($(cat /tmp/err)) left: $(grep '^[+-]/' /tmp/difference | head -n 4 | tr '\n' ';')"
 			tl destroy f 2>/dev/null
 		}
 	fi
