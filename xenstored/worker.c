@@ -393,6 +393,18 @@ static int turn_timeout(const struct worker *w)
 	return w->retry_at && !w->checkpoint ? 200 : -1;
 }
 
+/* No reply to a change leaves before the disk has it. Of a turn that changed no node the disk need
+ * not know: a power cut takes connections with it anyway. */
+static void sync_changes(struct worker *w)
+{
+	if (!w->opt->durable_power || w->m->tree.generation == w->synced)
+		return;
+	if (journal_sync(&w->j))
+		log_err("journal: %s", strerror(errno));
+	else
+		w->synced = w->m->tree.generation;
+}
+
 static void turn(struct worker *w)
 {
 	struct epoll_event ev[EVENTS];
@@ -402,8 +414,7 @@ static void turn(struct worker *w)
 		on_event(w, &ev[i]);
 	serve_all(w);
 	flush_events(w);
-	if (w->opt->durable_power && journal_sync(&w->j))
-		log_err("journal: %s", strerror(errno));
+	sync_changes(w);
 	send_all(w);
 	ring_notify_all(w);
 	worker_checkpoint_tick(w);

@@ -63,6 +63,8 @@ struct worker {
 	pid_t checkpoint;
 	uint64_t checkpoint_seq;
 	int64_t retry_at;
+	/* Generation that the disk has, with --durable power. */
+	uint64_t synced;
 	/* Live update: the program to go on as, and its arguments. */
 	char *update_file, *update_args;
 	bool update, stop, orphaned;

@@ -96,8 +96,13 @@ class Daemon:
         return (time.time() - began) * 1000
 
     def stop(self):
-        self.proc.kill()
-        self.proc.wait()
+        # Ours stops as a whole; to kill only the holder would make the worker take its place.
+        self.proc.terminate()
+        try:
+            self.proc.wait(10)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
         shutil.rmtree(self.home)
 
 

@@ -194,7 +194,7 @@ def test_full_disk():
         return
     home = tempfile.mkdtemp(prefix="xsd-full-")
     os.mkdir(home + "/db")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "full", home + "/db"]).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "full", home + "/db"]).returncode:
         tap.ok(True, "a full disk # SKIP cannot mount")
         return
     try:
@@ -204,7 +204,7 @@ def test_full_disk():
 
 
 def full_disk(home):
-    d = xs.Daemon(PROGRAM, "--journal-size", "1", xen=True, home=home)
+    d = xs.Daemon(PROGRAM, "--journal-size", "2", xen=True, home=home)
     c, written, got = d.client(), {}, None
     for i in range(20000):
         got = c.write(f"/fill/n{i}", "x" * 500)
