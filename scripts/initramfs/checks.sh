@@ -144,8 +144,9 @@ start_tools() {
 		;;
 	own)
 		/usr/lib/tenon/bin/xenstored --pid-file /run/xenstored.pid
-		wait_for 20 test -S /run/xenstored/socket || echo "start_tools: xenstored does not answer"
-		tl-consoled --pid-file=/run/tl-consoled.pid
+		wait_for 20 test -S /var/run/xenstored/socket || echo "start_tools: xenstored does not answer"
+		tl-dom0-init || echo "start_tools: tl-dom0-init failed"
+		tl-consoled || echo "start_tools: tl-consoled failed"
 		;;
 	esac
 }

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """dom0 drives the machine's devices: disks and networks by MSI and lines, keyboard, clock, ACPI."""
 import re
-import time
 
 import lib
 from lib import Setup, check, disk, initrd, kernel, machine, run_guest_test
@@ -10,9 +9,13 @@ from lib import Setup, check, disk, initrd, kernel, machine, run_guest_test
 
 def press_a_key(m):
     m.wait("^# press a key", 200)
-    for _ in range(5):  # the first may come before the guest polls its keyboard
+    for _ in range(8):  # the first may come before the guest polls its keyboard
         m.command("send-key", keys=[{"type": "qcode", "data": "a"}])
-        time.sleep(1)
+        try:
+            m.wait("a key press arrives", 2)
+            return
+        except machine.Failed:
+            pass
 
 
 def devices(kernel_name, **setup):
