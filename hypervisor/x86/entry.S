@@ -29,6 +29,24 @@
 	push	%r15
 	.endm
 
+	.macro RESTORE_REGS
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	.endm
+
 	/* AC may be the guest's: close SMAP's door. Patched to nops where there is no SMAP. */
 	.macro SMAP_CLOSE
 771:	clac
@@ -103,21 +121,7 @@ exit_to_guest:
 	sysretq
 
 exit_iret:
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	RESTORE_REGS
 	add	$8, %rsp
 	.globl guest_iret
 guest_iret:
@@ -211,21 +215,7 @@ trap_common:
 trap_ring0:
 	xor	%ebp, %ebp
 	call	trap_from_ring0
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	RESTORE_REGS
 	add	$8, %rsp
 	iretq
 
@@ -250,21 +240,7 @@ trap_ist:
 trap_ist_ring0:
 	mov	%rsp, %rdi
 	call	trap_from_ring0
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	RESTORE_REGS
 	add	$8, %rsp
 	iretq
 

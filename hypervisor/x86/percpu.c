@@ -228,6 +228,7 @@ void __init cpu_features_read(void)
 	cpu_has.invariant_tsc = r[3] >> 8 & 1;
 	cpuid(0x80000008, 0, r);
 	cpu_has.phys_bits = r[0] & 0xff;
+	frame_limit = 1ULL << (cpu_has.phys_bits - PAGE_SHIFT);
 	if (cpu_has.xsave) {
 		cpuid(0xd, 0, r);
 		cpu_has.xcr0 = r[0] & (cpu_has.avx512 ? 0xe7u : 0x7u);
