@@ -235,20 +235,6 @@ int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
 	return copy_to_guest(dst, src, n);
 }
 
-int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes)
-{
-	uint8_t *at = guest_at_va(p.a, bytes);
-	uint64_t found = 0;
-
-	if (!at)
-		return -EFAULT;
-	memcpy(&found, at, bytes);
-	if (found == *old)
-		memcpy(at, &new_value, bytes);
-	*old = found;
-	return 0;
-}
-
 int arch_vcpu_create(struct vcpu *v)
 {
 	v->root_kernel = v->root_user = INVALID_MFN;
@@ -330,11 +316,6 @@ long arch_sysctl(struct xen_sysctl *op)
 	return op->cmd == XEN_SYSCTL_physinfo ? 0 : -ENOSYS;
 }
 
-void arch_vcpu_set_retval(struct vcpu *v, long ret)
-{
-	v->host_retval = ret;
-}
-
 void arch_idle(void)
 {
 }
@@ -349,11 +330,6 @@ int sched_yield(void); /* libc's <sched.h> has the name of ours */
 void arch_spin_wait(void)
 {
 	sched_yield(); /* tests run more CPUs, as threads, than there are */
-}
-
-void arch_preempt_window(void)
-{
-	CHECK(this_cpu()->windows_open == 0 && this_cpu()->lock_depth == 0);
 }
 
 uint64_t now_ns(void)

@@ -92,9 +92,6 @@ bool guest_range_ok(uint64_t va, size_t n);
 /* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode.
  */
 int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) __must_check;
-/* Atomically compare and exchange 1, 2, 4 or 8 bytes, aligned; *old is what was found. 0 or
- * -EFAULT. */
-int cmpxchg_guest(gvaddr_t p, uint64_t *old, uint64_t new_value, unsigned bytes) __must_check;
 
 /* -- vCPUs -- */
 
@@ -121,9 +118,6 @@ void arch_vcpu_sync(struct vcpu *v);
 /* v is current and its vcpu_info has moved (info_mfn, info_offset): set this CPU's cpu->vcpu_info
  * anew. */
 void arch_vcpu_info_moved(struct vcpu *v);
-/* Hypercall return value of a vCPU that is not running (VCPU woken from SCHEDOP_poll and the like).
- */
-void arch_vcpu_set_retval(struct vcpu *v, long ret);
 /* Sleep until an interrupt; called with interrupts off and nothing to run, returns with interrupts
  * off. */
 void arch_idle(void);
@@ -143,8 +137,6 @@ long arch_sysctl(struct xen_sysctl *op) __must_check;
 void arch_cpu_kick(unsigned cpu);
 /* Called in every turn of a wait loop: pause, and serve flush requests of other CPUs. */
 void arch_spin_wait(void);
-/* Let pending interrupts in for a moment. No locks held, no windows open. */
-void arch_preempt_window(void);
 
 /* -- time -- */
 

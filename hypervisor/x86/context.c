@@ -335,17 +335,3 @@ int arch_vcpu_release(struct vcpu *v)
 		rc = vcpu_root_set(v, INVALID_MFN, false);
 	return rc ? rc : table_giveup_finish(v);
 }
-
-void arch_vcpu_set_retval(struct vcpu *v, long ret)
-{
-	struct vcpu_state *s;
-
-	if (this_cpu()->loaded == v) {
-		guest_regs()->rax = (uint64_t)ret;
-		return;
-	}
-	arch_vcpu_sync(v);
-	s = frame_map(v->arch.state_mfn);
-	s->regs.rax = (uint64_t)ret;
-	frame_unmap(s);
-}

@@ -103,8 +103,3 @@ void arch_spin_wait(void)
 	cpu_pause();
 	tlb_serve();
 }
-
-void arch_preempt_window(void)
-{
-	irq_window();
-}

@@ -54,26 +54,6 @@ uaccess_copy:
 	EX	2b, uaccess_fault
 	EX	5b, uaccess_fault
 
-/* int uaccess_cmpxchgN(void *p, uint64_t *old, uint64_t new) */
-	.macro CMPXCHG name, reg, acc
-	.globl	\name
-	.balign 16
-\name:
-	mov	(%rsi), %rax
-	SMAP_OPEN
-1:	lock cmpxchg \reg, (%rdi)
-	SMAP_CLOSE
-	mov	\acc, %ecx
-	mov	%rax, (%rsi)
-	xor	%eax, %eax
-	ret
-	EX	1b, uaccess_fault
-	.endm
-	CMPXCHG	uaccess_cmpxchg1, %dl, %eax
-	CMPXCHG	uaccess_cmpxchg2, %dx, %eax
-	CMPXCHG	uaccess_cmpxchg4, %edx, %eax
-	CMPXCHG	uaccess_cmpxchg8, %rdx, %eax
-
 uaccess_fault:
 	SMAP_CLOSE
 	mov	$-14, %eax

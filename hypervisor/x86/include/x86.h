@@ -180,10 +180,6 @@ static inline void cpu_pause(void)
 {
 	__asm__ volatile("pause" : : : "memory");
 }
-static inline void irq_window(void)
-{
-	__asm__ volatile("sti; nop; cli" : : : "memory");
-}
 static inline bool is_canonical(uint64_t va)
 {
 	return (int64_t)(va << 16) >> 16 == (int64_t)va;
