@@ -48,8 +48,8 @@ void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, tb_trans_cb *cb);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, vcpu_udata_cb *cb,
 					    enum qemu_plugin_cb_flags flags, void *user);
 void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn,
-							 enum qemu_plugin_op op,
-							 qemu_plugin_u64 entry, uint64_t value);
+							 enum qemu_plugin_op op, qemu_plugin_u64 entry,
+							 uint64_t value);
 void qemu_plugin_register_atexit_cb(plugin_id id, udata_cb *cb, void *user);
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
 uint64_t qemu_plugin_u64_sum(qemu_plugin_u64 entry);
@@ -90,26 +90,19 @@ static const char *const names[COUNTERS] = {
 static struct qemu_plugin_scoreboard *board;
 static FILE *out;
 
-static qemu_plugin_u64 cell(enum counter c)
-{
-	return (qemu_plugin_u64){ board, c * sizeof(uint64_t) };
-}
+static qemu_plugin_u64 cell(enum counter c) { return (qemu_plugin_u64){ board, c * sizeof(uint64_t) }; }
 
-static void count(struct qemu_plugin_insn *insn, enum counter c)
-{
+static void count(struct qemu_plugin_insn *insn, enum counter c) {
 	qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, INLINE_ADD_U64, cell(c), 1);
 }
 
-static void write_line(const char *label)
-{
+static void write_line(const char *label) {
 	fputs(label, out);
-	for (enum counter c = 0; c < COUNTERS; c++)
-		fprintf(out, " %" PRIu64, qemu_plugin_u64_sum(cell(c)));
+	for (enum counter c = 0; c < COUNTERS; c++) fprintf(out, " %" PRIu64, qemu_plugin_u64_sum(cell(c)));
 	fputc('\n', out);
 }
 
-static void on_mark(unsigned int vcpu, void *user)
-{
+static void on_mark(unsigned int vcpu, void *user) {
 	char label[16];
 
 	(void)vcpu;
@@ -124,8 +117,7 @@ struct decoded {
 	bool locked, rep;
 };
 
-static struct decoded decode(const uint8_t *bytes, size_t size)
-{
+static struct decoded decode(const uint8_t *bytes, size_t size) {
 	struct decoded d = { bytes, size, false, false };
 
 	for (; d.left > 1; d.op++, d.left--) {
@@ -133,72 +125,54 @@ static struct decoded decode(const uint8_t *bytes, size_t size)
 			d.locked = true;
 		else if (*d.op == 0xf2 || *d.op == 0xf3)
 			d.rep = true;
-		else if (*d.op != 0x66 && *d.op != 0x67 && *d.op != 0x2e && *d.op != 0x36 &&
-			 *d.op != 0x3e && *d.op != 0x26 && *d.op != 0x64 && *d.op != 0x65 &&
-			 (*d.op & 0xf0) != 0x40)
+		else if (*d.op != 0x66 && *d.op != 0x67 && *d.op != 0x2e && *d.op != 0x36 && *d.op != 0x3e &&
+			 *d.op != 0x26 && *d.op != 0x64 && *d.op != 0x65 && (*d.op & 0xf0) != 0x40)
 			break;
 	}
 	return d;
 }
 
 /* Prefixes F2 and F3 mean repetition with string instructions only. */
-static bool is_string(uint8_t op)
-{
-	return (op >= 0xa4 && op <= 0xa7) || (op >= 0xaa && op <= 0xaf) ||
-	       (op >= 0x6c && op <= 0x6f);
+static bool is_string(uint8_t op) {
+	return (op >= 0xa4 && op <= 0xa7) || (op >= 0xaa && op <= 0xaf) || (op >= 0x6c && op <= 0x6f);
 }
 
 /* The class of a two-byte instruction 0F op; COUNTERS for none. */
-static enum counter class_0f(const uint8_t *op, size_t left)
-{
+static enum counter class_0f(const uint8_t *op, size_t left) {
 	uint8_t modrm = left > 2 ? op[2] : 0;
 
 	switch (op[1]) {
-	case 0x07:
-		return SYSRET;
-	case 0x22:
-		return (modrm >> 3 & 7) == 3 ? CR3 : COUNTERS;
-	case 0x30:
-		return WRMSR;
-	case 0x32:
-		return RDMSR;
-	case 0xa2:
-		return CPUID;
+	case 0x07: return SYSRET;
+	case 0x22: return (modrm >> 3 & 7) == 3 ? CR3 : COUNTERS;
+	case 0x30: return WRMSR;
+	case 0x32: return RDMSR;
+	case 0xa2: return CPUID;
 	case 0x01:
-		if (modrm == 0xf8)
-			return SWAPGS;
+		if (modrm == 0xf8) return SWAPGS;
 		return (modrm >> 3 & 7) == 7 && modrm < 0xc0 ? INVLPG : COUNTERS;
-	default:
-		return COUNTERS;
+	default: return COUNTERS;
 	}
 }
 
-static enum counter class_of(const struct decoded *d)
-{
+static enum counter class_of(const struct decoded *d) {
 	uint8_t op = *d->op;
 
-	if (op == 0x0f && d->left > 1)
-		return class_0f(d->op, d->left);
-	if (op == 0xcf)
-		return IRET;
-	if ((op >= 0xe4 && op <= 0xe7) || (op >= 0xec && op <= 0xef))
-		return PORT;
+	if (op == 0x0f && d->left > 1) return class_0f(d->op, d->left);
+	if (op == 0xcf) return IRET;
+	if ((op >= 0xe4 && op <= 0xe7) || (op >= 0xec && op <= 0xef)) return PORT;
 	return COUNTERS;
 }
 
-static bool is_mark(const uint8_t *b, size_t size, uint32_t *number)
-{
+static bool is_mark(const uint8_t *b, size_t size, uint32_t *number) {
 	uint32_t disp;
 
-	if (size != 7 || b[0] != 0x0f || b[1] != 0x1f || b[2] != 0x80)
-		return false;
+	if (size != 7 || b[0] != 0x0f || b[1] != 0x1f || b[2] != 0x80) return false;
 	memcpy(&disp, b + 3, sizeof(disp));
 	*number = disp & 0xffff;
 	return (disp & 0xffff0000) == MARK;
 }
 
-static void on_insn(struct qemu_plugin_insn *insn)
-{
+static void on_insn(struct qemu_plugin_insn *insn) {
 	uint64_t va = qemu_plugin_insn_vaddr(insn);
 	uint8_t bytes[16];
 	size_t size = qemu_plugin_insn_data(insn, bytes, sizeof(bytes));
@@ -211,40 +185,32 @@ static void on_insn(struct qemu_plugin_insn *insn)
 	if (region == HV) {
 		enum counter c = class_of(&d);
 
-		if (c != COUNTERS)
-			count(insn, c);
-		if (d.locked)
-			count(insn, LOCKED);
+		if (c != COUNTERS) count(insn, c);
+		if (d.locked) count(insn, LOCKED);
 	}
 	if (is_mark(bytes, size, &number))
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, CB_NO_REGS,
-						       (void *)(uintptr_t)number);
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, CB_NO_REGS, (void *)(uintptr_t)number);
 }
 
-static void on_translate(plugin_id id, struct qemu_plugin_tb *tb)
-{
+static void on_translate(plugin_id id, struct qemu_plugin_tb *tb) {
 	(void)id;
-	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++)
-		on_insn(qemu_plugin_tb_get_insn(tb, i));
+	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) on_insn(qemu_plugin_tb_get_insn(tb, i));
 }
 
-static void on_exit_of_qemu(plugin_id id, void *user)
-{
+static void on_exit_of_qemu(plugin_id id, void *user) {
 	(void)id;
 	(void)user;
 	write_line("end");
 	fclose(out);
 }
 
-__attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info,
-							       int argc, char **argv)
-{
+__attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info, int argc,
+							       char **argv) {
 	const char *path = NULL;
 
 	(void)info;
 	for (int i = 0; i < argc; i++)
-		if (!strncmp(argv[i], "out=", 4))
-			path = argv[i] + 4;
+		if (!strncmp(argv[i], "out=", 4)) path = argv[i] + 4;
 	out = path ? fopen(path, "w") : NULL;
 	if (!out) {
 		fprintf(stderr, "counter: give out=FILE, a file that can be written\n");
@@ -252,8 +218,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
 	}
 	setvbuf(out, NULL, _IOLBF, 0);
 	fputs("mark", out);
-	for (enum counter c = 0; c < COUNTERS; c++)
-		fprintf(out, " %s", names[c]);
+	for (enum counter c = 0; c < COUNTERS; c++) fprintf(out, " %s", names[c]);
 	fputc('\n', out);
 	board = qemu_plugin_scoreboard_new(COUNTERS * sizeof(uint64_t));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);

@@ -25,8 +25,7 @@ void bench_event(void);
 
 static uint64_t empty_cost, user_empty_cost;
 
-static void report(const char *name, unsigned int row, uint64_t ticks)
-{
+static void report(const char *name, unsigned int row, uint64_t ticks) {
 	kit_printf("bench %s %u %lu\n", name, row, ticks);
 }
 
@@ -34,26 +33,21 @@ static void report(const char *name, unsigned int row, uint64_t ticks)
 
 /* Measures one statement: warmed up, then between marks, then by the counter. */
 #define ROW(row, name, ...)                                                   \
-	static void row_##row(void)                                           \
-	{                                                                     \
+	static void row_##row(void) {                                         \
 		uint64_t best = ~0UL;                                         \
                                                                               \
 		for (unsigned int i_ = 0; i_ < ROUNDS; i_++) {                \
 			uint64_t start_, end_;                                \
                                                                               \
-			if (i_ == ROUNDS - 1)                                 \
-				MARK(2 * row);                                \
+			if (i_ == ROUNDS - 1) MARK(2 * row);                  \
 			start_ = kit_rdtsc();                                 \
 			__VA_ARGS__;                                          \
 			end_ = kit_rdtsc();                                   \
-			if (i_ == ROUNDS - 1)                                 \
-				MARK(2 * row + 1);                            \
-			if (end_ - start_ < best)                             \
-				best = end_ - start_;                         \
+			if (i_ == ROUNDS - 1) MARK(2 * row + 1);              \
+			if (end_ - start_ < best) best = end_ - start_;       \
 		}                                                             \
 		report(name, row, best > empty_cost ? best - empty_cost : 0); \
-		if (row == 0)                                                 \
-			empty_cost = best;                                    \
+		if (row == 0) empty_cost = best;                              \
 	}
 
 static struct multicall_entry calls[32];
@@ -68,18 +62,15 @@ static uint64_t maddr, flip;
 static struct evtchn_send send_masked, send_open;
 static struct evtchn_unmask unmask;
 
-static void next_root(void)
-{
+static void next_root(void) {
 	flip ^= 1;
 	op.cmd = MMUEXT_NEW_BASEPTR;
 	op.arg1.mfn = flip ? root_b : root_a;
 	hv_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
 
-static void next_two_roots(void)
-{
-	struct mmuext_op two[2] = { { .cmd = MMUEXT_NEW_BASEPTR },
-				    { .cmd = MMUEXT_NEW_USER_BASEPTR } };
+static void next_two_roots(void) {
+	struct mmuext_op two[2] = { { .cmd = MMUEXT_NEW_BASEPTR }, { .cmd = MMUEXT_NEW_USER_BASEPTR } };
 
 	flip ^= 1;
 	two[0].arg1.mfn = flip ? root_b : root_a;
@@ -88,8 +79,7 @@ static void next_two_roots(void)
 }
 
 /* As a kernel switches processes: stack, root and user root in one multicall. */
-static void context_switch(void)
-{
+static void context_switch(void) {
 	static struct mmuext_op roots[2];
 
 	flip ^= 1;
@@ -111,8 +101,7 @@ static void context_switch(void)
 }
 
 /* Two sets, so that each update changes its entries. */
-static void fill_updates(void)
-{
+static void fill_updates(void) {
 	for (unsigned int i = 0; i < 128; i++) {
 		updates[i / 64][i % 64].ptr = maddr + 8 * (i % 64);
 		updates[i / 64][i % 64].val = kit_pte(mapped[i], PTE_DATA);
@@ -121,8 +110,7 @@ static void fill_updates(void)
 	window_pte[1] = kit_pte(mapped[201], PTE_DATA);
 }
 
-static void fill_multicall(void)
-{
+static void fill_multicall(void) {
 	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
 		calls[i].op = __HYPERVISOR_xen_version;
 		calls[i].args[0] = XENVER_version;
@@ -130,15 +118,9 @@ static void fill_multicall(void)
 	}
 }
 
-static void rdmsr(uint32_t msr)
-{
-	asm volatile("rdmsr" ::"c"(msr) : "rax", "rdx", "memory");
-}
+static void rdmsr(uint32_t msr) { asm volatile("rdmsr" ::"c"(msr) : "rax", "rdx", "memory"); }
 
-static void cpuid_forced(void)
-{
-	asm volatile(XEN_CPUID::"a"(1), "c"(0) : "rbx", "rdx", "memory");
-}
+static void cpuid_forced(void) { asm volatile(XEN_CPUID::"a"(1), "c"(0) : "rbx", "rdx", "memory"); }
 
 ROW(0, "empty", (void)0)
 ROW(1, "null_hypercall", hv_xen_version(XENVER_version, NULL))
@@ -156,17 +138,14 @@ ROW(21, "mmu_update_8", hv_mmu_update(updates[flip ^= 1], 8, NULL, DOMID_SELF))
 ROW(22, "mmu_update_32", hv_mmu_update(updates[flip ^= 1], 32, NULL, DOMID_SELF))
 ROW(23, "mmu_update_64", hv_mmu_update(updates[flip ^= 1], 64, NULL, DOMID_SELF))
 ROW(24, "update_va_mapping", hv_update_va_mapping(window, window_pte[flip ^= 1], UVMF_NONE))
-ROW(25, "update_va_mapping_invlpg",
-    hv_update_va_mapping(window, window_pte[flip ^= 1], UVMF_INVLPG))
+ROW(25, "update_va_mapping_invlpg", hv_update_va_mapping(window, window_pte[flip ^= 1], UVMF_INVLPG))
 ROW(26, "emulated_pt_store", entry[3] = window_pte[flip ^= 1])
 ROW(27, "invlpg", kit_mmuext(MMUEXT_INVLPG_LOCAL, (unsigned long)kit_page(data), NULL))
 ROW(28, "tlb_flush", kit_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, NULL))
 ROW(29, "new_baseptr", next_root())
 ROW(30, "new_baseptr_user", next_two_roots())
 ROW(31, "context_switch", context_switch())
-ROW(40, "kernel_page_fault",
-    asm volatile("movb (%0), %%al" ::"D"(0x7000000000UL)
-		 : "rax", "memory"))
+ROW(40, "kernel_page_fault", asm volatile("movb (%0), %%al" ::"D"(0x7000000000UL) : "rax", "memory"))
 ROW(41, "kernel_ud2", asm volatile("ud2" ::: "memory"))
 ROW(42, "cpuid_emulated", cpuid_forced())
 ROW(43, "rdmsr", rdmsr(0xc0000080))
@@ -174,8 +153,7 @@ ROW(44, "read_cr0", asm volatile("movq %%cr0, %%rax" ::: "rax", "memory"))
 ROW(45, "port_in", asm volatile("inb $0x71, %%al" ::: "rax", "memory"))
 
 /* Pinning and unpinning need each other: each is measured with its partner outside the window. */
-static void row_pin(void)
-{
+static void row_pin(void) {
 	uint64_t pin_best = ~0UL, unpin_best = ~0UL, t;
 
 	for (unsigned int i = 0; i < 8; i++) {
@@ -196,8 +174,7 @@ static void row_pin(void)
 	report("unpin_l1_512", 33, unpin_best - empty_cost);
 }
 
-static void row_event_to_handler(void)
-{
+static void row_event_to_handler(void) {
 	uint64_t best = ~0UL, t;
 
 	for (unsigned int i = 0; i < ROUNDS; i++) {
@@ -211,8 +188,7 @@ static void row_event_to_handler(void)
 
 /* From the deadline of a blocked vCPU's timer to its handler; the time base is the counter, by
  * pvclock's factor. */
-static void row_timer(void)
-{
+static void row_timer(void) {
 	uint64_t best = ~0UL, now, time;
 
 	for (unsigned int i = 0; i < ROUNDS; i++) {
@@ -227,8 +203,7 @@ static void row_timer(void)
 		late = bench_event_tsc - now;
 		late = t.tsc_shift < 0 ? late >> -t.tsc_shift : late << t.tsc_shift;
 		late = ((unsigned __int128)late * t.tsc_to_system_mul) >> 32;
-		if (late > 200000 && late - 200000 < best)
-			best = late - 200000;
+		if (late > 200000 && late - 200000 < best) best = late - 200000;
 	}
 	report("timer_to_handler", 15, best);
 }
@@ -239,8 +214,7 @@ static struct gnttab_map_grant_ref map;
 static struct gnttab_unmap_grant_ref unmap;
 static struct gnttab_copy copy[8];
 
-static void setup_grants(void)
-{
+static void setup_grants(void) {
 	static char pages[2][PAGE_SIZE] __attribute__((aligned(4096)));
 	struct gnttab_set_version version = { .version = 1 };
 	xen_pfn_t frames[1];
@@ -268,8 +242,7 @@ static void setup_grants(void)
 	unmap.host_addr = map.host_addr;
 }
 
-static void row_grant_map(void)
-{
+static void row_grant_map(void) {
 	uint64_t map_best = ~0UL, unmap_best = ~0UL, t;
 
 	for (unsigned int i = 0; i < ROUNDS; i++) {
@@ -293,23 +266,19 @@ static void row_grant_map(void)
 	report("grant_unmap", 51, unmap_best - empty_cost);
 }
 
-static void set_copy(unsigned int length)
-{
-	for (unsigned int i = 0; i < 8; i++)
-		copy[i].len = length;
+static void set_copy(unsigned int length) {
+	for (unsigned int i = 0; i < 8; i++) copy[i].len = length;
 }
 
 ROW(52, "grant_copy_8", hv_grant_table_op(GNTTABOP_copy, copy, 1))
 ROW(53, "grant_copy_4096", hv_grant_table_op(GNTTABOP_copy, copy, 1))
 ROW(54, "grant_copy_8x4096", hv_grant_table_op(GNTTABOP_copy, copy, 8))
 
-static void setup_memory(void)
-{
+static void setup_memory(void) {
 	uint64_t *l4;
 
 	data = kit_page_alloc();
-	for (unsigned int i = 0; i < ARRAY_SIZE(mapped); i++)
-		mapped[i] = kit_page_alloc();
+	for (unsigned int i = 0; i < ARRAY_SIZE(mapped); i++) mapped[i] = kit_page_alloc();
 	table = kit_page_alloc();
 	for (unsigned int i = 0; i < 512; i++)
 		((uint64_t *)kit_page(table))[i] = kit_pte(mapped[i], PTE_DATA);
@@ -328,8 +297,7 @@ static void setup_memory(void)
 	kit_mmuext(MMUEXT_PIN_L4_TABLE, root_b, NULL);
 }
 
-static void setup_events(void)
-{
+static void setup_events(void) {
 	struct callback_register cb = {
 		.type = CALLBACKTYPE_event,
 		.address = (unsigned long)bench_event,
@@ -348,8 +316,7 @@ static void setup_events(void)
 	kit_events_on();
 }
 
-static void setup_traps(void)
-{
+static void setup_traps(void) {
 	static struct trap_info traps[4] = {
 		{ VEC_PF, 0, FLAT_KERNEL_CS, (unsigned long)bench_page_fault },
 		{ VEC_UD, 0, FLAT_KERNEL_CS, (unsigned long)bench_ud2 },
@@ -367,23 +334,18 @@ static void setup_traps(void)
 	hv_callback_op(CALLBACKOP_register, &cb);
 }
 
-static void user_row(const char *name, unsigned int row, const char *code, uint64_t rdi)
-{
-	struct trap_frame f =
-		kit_user_frame(USER_PAGE + (code - user_page), USER_DATA + PAGE_SIZE - 64);
+static void user_row(const char *name, unsigned int row, const char *code, uint64_t rdi) {
+	struct trap_frame f = kit_user_frame(USER_PAGE + (code - user_page), USER_DATA + PAGE_SIZE - 64);
 	const struct trap_record *end;
 
 	f.rdi = rdi;
 	end = kit_user_run(&f);
-	if (end->vector != 0x83)
-		kit_panic("bench failed: %s ended by trap %u", name, end->vector);
+	if (end->vector != 0x83) kit_panic("bench failed: %s ended by trap %u", name, end->vector);
 	report(name, row, end->frame.rbx - user_empty_cost);
-	if (row == ROW_USER_EMPTY)
-		user_empty_cost = end->frame.rbx;
+	if (row == ROW_USER_EMPTY) user_empty_cost = end->frame.rbx;
 }
 
-static void user_rows(void)
-{
+static void user_rows(void) {
 	unsigned long pfn = ((unsigned long)user_page - KIT_VIRT_BASE) >> PAGE_SHIFT;
 
 	if (kit_user_map((void *)USER_PAGE, kit_pte(pfn, PTE_RO)) ||
@@ -397,8 +359,7 @@ static void user_rows(void)
 	user_row("user_cpuid", ROW_USER_CPUID, user_row_cpuid, 0);
 }
 
-static void plain_rows(void)
-{
+static void plain_rows(void) {
 	row_0();
 	row_1();
 	row_2();
@@ -409,8 +370,7 @@ static void plain_rows(void)
 	row_6();
 }
 
-static void event_rows(void)
-{
+static void event_rows(void) {
 	row_10();
 	row_11();
 	row_event_to_handler();
@@ -420,8 +380,7 @@ static void event_rows(void)
 	row_timer();
 }
 
-static void memory_rows(void)
-{
+static void memory_rows(void) {
 	kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(table), NULL);
 	fill_updates();
 	row_20();
@@ -440,8 +399,7 @@ static void memory_rows(void)
 	row_pin();
 }
 
-static void trap_rows(void)
-{
+static void trap_rows(void) {
 	struct physdev_set_iopl iopl = { .iopl = 1 };
 
 	hv_physdev_op(PHYSDEVOP_set_iopl, &iopl);
@@ -453,8 +411,7 @@ static void trap_rows(void)
 	row_45();
 }
 
-static void grant_rows(void)
-{
+static void grant_rows(void) {
 	setup_grants();
 	row_grant_map();
 	set_copy(8);
@@ -464,8 +421,7 @@ static void grant_rows(void)
 	row_54();
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_events_init();

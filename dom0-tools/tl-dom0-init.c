@@ -14,22 +14,19 @@
 
 #define DOM0 "/local/domain/0"
 
-static int put_missing(struct tl_store *s, const char *key, const char *value)
-{
+static int put_missing(struct tl_store *s, const char *key, const char *value) {
 	return tl_store_exists(s, DOM0 "/%s", key) ? 0 : tl_store_put(s, DOM0, key, value);
 }
 
 /* A UUID unless the hypervisor has one; returns 0 or a negative errno. */
-static int give_uuid(struct tl_ctx *ctx, const struct xen_domctl_getdomaininfo *info, char text[37])
-{
+static int give_uuid(struct tl_ctx *ctx, const struct xen_domctl_getdomaininfo *info, char text[37]) {
 	static const uint8_t none[16];
 	uint8_t uuid[16];
 	int e = 0;
 
 	memcpy(uuid, info->handle, 16);
 	if (memcmp(uuid, none, 16) == 0) {
-		if (getrandom(uuid, 16, 0) != 16)
-			return -EIO;
+		if (getrandom(uuid, 16, 0) != 16) return -EIO;
 		uuid[6] = (uuid[6] & 0x0f) | 0x40;
 		uuid[8] = (uuid[8] & 0x3f) | 0x80;
 		e = tl_dom_set_handle(ctx->h, 0, uuid);
@@ -38,8 +35,7 @@ static int give_uuid(struct tl_ctx *ctx, const struct xen_domctl_getdomaininfo *
 	return e;
 }
 
-static int put_cpus(struct tl_store *s, const struct xen_domctl_getdomaininfo *info)
-{
+static int put_cpus(struct tl_store *s, const struct xen_domctl_getdomaininfo *info) {
 	char key[48];
 	unsigned i;
 	int e = 0;
@@ -51,34 +47,25 @@ static int put_cpus(struct tl_store *s, const struct xen_domctl_getdomaininfo *i
 	return e;
 }
 
-static int put_nodes(struct tl_ctx *ctx, const struct xen_domctl_getdomaininfo *info,
-		     const char *uuid)
-{
+static int put_nodes(struct tl_ctx *ctx, const struct xen_domctl_getdomaininfo *info, const char *uuid) {
 	struct tl_store *s = ctx->s;
 	char text[64], vm[64];
 	int e = put_missing(s, "name", "Domain-0");
 
-	if (!e)
-		e = put_missing(s, "domid", "0");
+	if (!e) e = put_missing(s, "domid", "0");
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)info->tot_pages * 4);
-	if (!e)
-		e = put_missing(s, "memory/target", text);
-	if (!e)
-		e = put_missing(s, "memory/static-max", text);
+	if (!e) e = put_missing(s, "memory/target", text);
+	if (!e) e = put_missing(s, "memory/static-max", text);
 	snprintf(vm, sizeof(vm), "/vm/%s", uuid);
-	if (!e)
-		e = put_missing(s, "vm", vm);
-	if (!e && !tl_store_exists(s, "%s/uuid", vm))
-		e = tl_store_put(s, vm, "uuid", uuid);
-	if (!e)
-		e = put_cpus(s, info);
+	if (!e) e = put_missing(s, "vm", vm);
+	if (!e && !tl_store_exists(s, "%s/uuid", vm)) e = tl_store_put(s, vm, "uuid", uuid);
+	if (!e) e = put_cpus(s, info);
 	if (!e && !tl_store_exists(s, "/local/pool/0/name"))
 		e = tl_store_put(s, "/local/pool/0", "name", "Pool-0");
 	return e;
 }
 
-int main(void)
-{
+int main(void) {
 	struct xen_domctl_getdomaininfo info;
 	struct tl_ctx ctx;
 	char uuid[37];
@@ -89,12 +76,9 @@ int main(void)
 		return 1;
 	}
 	e = tl_dom_info(ctx.h, 0, &info);
-	if (!e)
-		e = give_uuid(&ctx, &info, uuid);
-	if (!e)
-		e = put_nodes(&ctx, &info, uuid);
-	if (e)
-		fprintf(stderr, "tl-dom0-init: %s\n", strerror(-e));
+	if (!e) e = give_uuid(&ctx, &info, uuid);
+	if (!e) e = put_nodes(&ctx, &info, uuid);
+	if (e) fprintf(stderr, "tl-dom0-init: %s\n", strerror(-e));
 	tl_ctx_close(&ctx);
 	return e != 0;
 }

@@ -17,34 +17,28 @@
 
 #include "lib/unpack.h"
 
-static int fail(const char *what, const char *why)
-{
+static int fail(const char *what, const char *why) {
 	fprintf(stderr, "unpack-kernel: %s: %s\n", what, why);
 	return 1;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t n)
-{
+static int write_all(int fd, const uint8_t *p, size_t n) {
 	while (n) {
 		ssize_t r = write(fd, p, n);
 
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return -1;
+		if (r < 0 && errno == EINTR) continue;
+		if (r <= 0) return -1;
 		p += r;
 		n -= r;
 	}
 	return 0;
 }
 
-static int save(const char *path, const struct tl_image *image)
-{
+static int save(const char *path, const struct tl_image *image) {
 	char *tmp;
 	int fd, bad;
 
-	if (asprintf(&tmp, "%s.XXXXXX", path) < 0)
-		return fail(path, strerror(ENOMEM));
+	if (asprintf(&tmp, "%s.XXXXXX", path) < 0) return fail(path, strerror(ENOMEM));
 	fd = mkstemp(tmp);
 	if (fd < 0) {
 		free(tmp);
@@ -60,8 +54,7 @@ static int save(const char *path, const struct tl_image *image)
 	return bad;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	struct tl_image image;
 	const char *why;
 	struct stat st;
@@ -73,15 +66,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	fd = open(argv[1], O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(argv[1], strerror(errno));
-	if (st.st_size == 0)
-		return fail(argv[1], "empty file");
+	if (fd < 0 || fstat(fd, &st) < 0) return fail(argv[1], strerror(errno));
+	if (st.st_size == 0) return fail(argv[1], "empty file");
 	in = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (in == MAP_FAILED)
-		return fail(argv[1], strerror(errno));
-	if (tl_unpack(in, st.st_size, TL_UNPACK_MAX, &image, &why))
-		return fail(argv[1], why);
+	if (in == MAP_FAILED) return fail(argv[1], strerror(errno));
+	if (tl_unpack(in, st.st_size, TL_UNPACK_MAX, &image, &why)) return fail(argv[1], why);
 	bad = save(argv[2], &image);
 	tl_image_free(&image);
 	return bad;

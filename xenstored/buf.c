@@ -7,17 +7,13 @@
 #include <string.h>
 #include <talloc.h>
 
-static bool buf_room(struct buf *b, size_t n)
-{
+static bool buf_room(struct buf *b, size_t n) {
 	size_t cap = b->cap ? b->cap : 256;
 	char *p;
 
-	if (b->bad)
-		return false;
-	if (b->cap - b->len >= n)
-		return true;
-	while (cap - b->len < n)
-		cap *= 2;
+	if (b->bad) return false;
+	if (b->cap - b->len >= n) return true;
+	while (cap - b->len < n) cap *= 2;
 	p = realloc(b->p, cap);
 	if (!p) {
 		b->bad = true;
@@ -28,69 +24,47 @@ static bool buf_room(struct buf *b, size_t n)
 	return true;
 }
 
-void buf_put(struct buf *b, const void *p, size_t n)
-{
-	if (!n || !buf_room(b, n))
-		return;
+void buf_put(struct buf *b, const void *p, size_t n) {
+	if (!n || !buf_room(b, n)) return;
 	memcpy(b->p + b->len, p, n);
 	b->len += n;
 }
 
-void buf_u8(struct buf *b, uint8_t v)
-{
-	buf_put(b, &v, sizeof(v));
-}
+void buf_u8(struct buf *b, uint8_t v) { buf_put(b, &v, sizeof(v)); }
 
-void buf_u16(struct buf *b, uint16_t v)
-{
-	buf_put(b, &v, sizeof(v));
-}
+void buf_u16(struct buf *b, uint16_t v) { buf_put(b, &v, sizeof(v)); }
 
-void buf_u32(struct buf *b, uint32_t v)
-{
-	buf_put(b, &v, sizeof(v));
-}
+void buf_u32(struct buf *b, uint32_t v) { buf_put(b, &v, sizeof(v)); }
 
-void buf_u64(struct buf *b, uint64_t v)
-{
-	buf_put(b, &v, sizeof(v));
-}
+void buf_u64(struct buf *b, uint64_t v) { buf_put(b, &v, sizeof(v)); }
 
-void buf_blob(struct buf *b, const void *p, uint32_t n)
-{
+void buf_blob(struct buf *b, const void *p, uint32_t n) {
 	buf_u32(b, n);
 	buf_put(b, p, n);
 }
 
-void buf_str(struct buf *b, const char *s)
-{
-	buf_blob(b, s, strlen(s));
-}
+void buf_str(struct buf *b, const char *s) { buf_blob(b, s, strlen(s)); }
 
-void buf_printf(struct buf *b, const char *fmt, ...)
-{
+void buf_printf(struct buf *b, const char *fmt, ...) {
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0 || !buf_room(b, (size_t)n + 1))
-		return;
+	if (n < 0 || !buf_room(b, (size_t)n + 1)) return;
 	va_start(ap, fmt);
 	vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	b->len += n;
 }
 
-void buf_free(struct buf *b)
-{
+void buf_free(struct buf *b) {
 	free(b->p);
 	memset(b, 0, sizeof(*b));
 }
 
-const char *cur_take(struct cursor *c, size_t n)
-{
+const char *cur_take(struct cursor *c, size_t n) {
 	const char *p = c->p;
 
 	if (c->bad || (size_t)(c->end - c->p) < n) {
@@ -101,49 +75,32 @@ const char *cur_take(struct cursor *c, size_t n)
 	return p;
 }
 
-static uint64_t cur_int(struct cursor *c, size_t n)
-{
+static uint64_t cur_int(struct cursor *c, size_t n) {
 	const char *p = cur_take(c, n);
 	uint64_t v = 0;
 
-	if (p)
-		memcpy(&v, p, n);
+	if (p) memcpy(&v, p, n);
 	return v;
 }
 
-uint8_t cur_u8(struct cursor *c)
-{
-	return cur_int(c, 1);
-}
+uint8_t cur_u8(struct cursor *c) { return cur_int(c, 1); }
 
-uint16_t cur_u16(struct cursor *c)
-{
-	return cur_int(c, 2);
-}
+uint16_t cur_u16(struct cursor *c) { return cur_int(c, 2); }
 
-uint32_t cur_u32(struct cursor *c)
-{
-	return cur_int(c, 4);
-}
+uint32_t cur_u32(struct cursor *c) { return cur_int(c, 4); }
 
-uint64_t cur_u64(struct cursor *c)
-{
-	return cur_int(c, 8);
-}
+uint64_t cur_u64(struct cursor *c) { return cur_int(c, 8); }
 
-const char *cur_blob(struct cursor *c, uint32_t *n)
-{
+const char *cur_blob(struct cursor *c, uint32_t *n) {
 	*n = cur_u32(c);
 	return cur_take(c, *n);
 }
 
-char *cur_str(struct cursor *c, const void *ctx)
-{
+char *cur_str(struct cursor *c, const void *ctx) {
 	uint32_t n;
 	const char *p = cur_blob(c, &n);
 	char *s = p ? talloc_strndup(ctx, p, n) : NULL;
 
-	if (!s || strlen(s) != n)
-		c->bad = true;
+	if (!s || strlen(s) != n) c->bad = true;
 	return c->bad ? NULL : s;
 }

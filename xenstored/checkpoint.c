@@ -24,25 +24,21 @@
 #define CHECKPOINT_AT 50u
 #define RETRY_MS      1000
 
-int64_t now_ms(void)
-{
+int64_t now_ms(void) {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void checkpoint_child(struct worker *w, uint64_t seq, pid_t parent)
-{
+static void checkpoint_child(struct worker *w, uint64_t seq, pid_t parent) {
 	/* A worker's checkpoint must not go on when its successor may be writing its own. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
+	if (getppid() != parent) _exit(1);
 	_exit(-db_checkpoint(w->db_path, w->m, seq, w->opt->durable_power) & 0x7f);
 }
 
-static void checkpoint_start(struct worker *w)
-{
+static void checkpoint_start(struct worker *w) {
 	pid_t parent = getpid(), pid;
 	uint64_t seq;
 
@@ -54,31 +50,25 @@ static void checkpoint_start(struct worker *w)
 		w->retry_at = now_ms() + RETRY_MS;
 		return;
 	}
-	if (pid == 0)
-		checkpoint_child(w, seq, parent);
+	if (pid == 0) checkpoint_child(w, seq, parent);
 	w->checkpoint = pid;
 	w->checkpoint_seq = seq;
 	tree_clean(&w->m->tree);
 }
 
-static void set_no_space(struct worker *w, bool on)
-{
+static void set_no_space(struct worker *w, bool on) {
 	uint32_t arg = on;
 
-	if (w->m->no_space == on)
-		return;
+	if (w->m->no_space == on) return;
 	w->j.use_reserve = true;
-	if (!journal_room(&w->j, sizeof(arg)))
-		return;
-	log_msg(on ? LOG_ERR : LOG_NOTICE,
-		on ? "no space for the database: refusing what would make it grow"
-		   : "there is space for the database again");
+	if (!journal_room(&w->j, sizeof(arg))) return;
+	log_msg(on ? LOG_ERR : LOG_NOTICE, on ? "no space for the database: refusing what would make it grow"
+					      : "there is space for the database again");
 	worker_note(w, REC_NO_SPACE, 0, &arg, sizeof(arg));
 	w->j.use_reserve = on;
 }
 
-void worker_checkpoint_done(struct worker *w, int status)
-{
+void worker_checkpoint_done(struct worker *w, int status) {
 	int err = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 
 	w->checkpoint = 0;
@@ -86,8 +76,7 @@ void worker_checkpoint_done(struct worker *w, int status)
 		log_warn("checkpoint failed: %s", strerror(err));
 		w->m->tree.dirty_all = true;
 		w->retry_at = now_ms() + RETRY_MS;
-		if (err != EINTR)
-			set_no_space(w, true);
+		if (err != EINTR) set_no_space(w, true);
 		return;
 	}
 	w->retry_at = 0;
@@ -95,16 +84,12 @@ void worker_checkpoint_done(struct worker *w, int status)
 	set_no_space(w, false);
 }
 
-void worker_checkpoint_tick(struct worker *w)
-{
-	if (w->checkpoint)
-		return;
-	if (w->retry_at ? now_ms() >= w->retry_at : journal_used(&w->j) >= CHECKPOINT_AT)
-		checkpoint_start(w);
+void worker_checkpoint_tick(struct worker *w) {
+	if (w->checkpoint) return;
+	if (w->retry_at ? now_ms() >= w->retry_at : journal_used(&w->j) >= CHECKPOINT_AT) checkpoint_start(w);
 }
 
-int worker_checkpoint_now(struct worker *w)
-{
+int worker_checkpoint_now(struct worker *w) {
 	int err = db_checkpoint(w->db_path, w->m, w->j.next - 1, w->opt->durable_power);
 
 	if (err) {
@@ -117,8 +102,7 @@ int worker_checkpoint_now(struct worker *w)
 }
 
 /* Wait for the running checkpoint, or for the time to try again. */
-static void checkpoint_wait(struct worker *w)
-{
+static void checkpoint_wait(struct worker *w) {
 	struct timespec pause = { 0, 50 * 1000000 };
 	int status;
 
@@ -127,17 +111,14 @@ static void checkpoint_wait(struct worker *w)
 		worker_checkpoint_tick(w);
 		return;
 	}
-	if (waitpid(w->checkpoint, &status, 0) == w->checkpoint)
-		worker_checkpoint_done(w, status);
+	if (waitpid(w->checkpoint, &status, 0) == w->checkpoint) worker_checkpoint_done(w, status);
 }
 
-char *worker_room(struct worker *w, size_t n)
-{
+char *worker_room(struct worker *w, size_t n) {
 	char *room = journal_room(&w->j, n);
 
 	while (!room) {
-		if (!journal_rotate(&w->j))
-			checkpoint_wait(w);
+		if (!journal_rotate(&w->j)) checkpoint_wait(w);
 		room = journal_room(&w->j, n);
 	}
 	return room;

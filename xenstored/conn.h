@@ -15,13 +15,9 @@ void conn_free(struct machine *m, struct conn *c);
 /* Forget everything that it has under way, but keep it. */
 void conn_reset(struct machine *m, struct conn *c);
 /* Queue one message. */
-void conn_put(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *data,
-	      uint32_t len);
+void conn_put(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *data, uint32_t len);
 /* Bytes queued for sending. */
-static inline uint32_t conn_queued(const struct conn *c)
-{
-	return c->out_len - c->out_head;
-}
+static inline uint32_t conn_queued(const struct conn *c) { return c->out_len - c->out_head; }
 /* Note that it has something to send. */
 void conn_active(struct conn *c);
 /* n bytes of them have been sent. */

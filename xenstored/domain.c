@@ -12,66 +12,54 @@
 #include "watch.h"
 #include "wire.h"
 
-struct domain *domain_find(const struct machine *m, unsigned domid)
-{
+struct domain *domain_find(const struct machine *m, unsigned domid) {
 	for (struct list *l = m->domains.next; l != &m->domains; l = l->next) {
 		struct domain *d = list_entry(l, struct domain, link);
 
-		if (d->domid == domid)
-			return d;
+		if (d->domid == domid) return d;
 	}
 	return NULL;
 }
 
-struct domain *domain_get(struct machine *m, unsigned domid)
-{
+struct domain *domain_get(struct machine *m, unsigned domid) {
 	struct domain *d = domain_find(m, domid);
 
-	if (d)
-		return d;
+	if (d) return d;
 	d = talloc_zero(m, struct domain);
-	if (!d)
-		return NULL;
+	if (!d) return NULL;
 	d->domid = domid;
 	d->target = PERM_NO_TARGET;
 	d->features = XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR;
-	for (int i = 0; i < QUOTA_COUNT; i++)
-		d->quota[i] = QUOTA_INHERIT;
+	for (int i = 0; i < QUOTA_COUNT; i++) d->quota[i] = QUOTA_INHERIT;
 	list_add_tail(&m->domains, &d->link);
 	return d;
 }
 
-static bool domain_idle(const struct domain *d)
-{
+static bool domain_idle(const struct domain *d) {
 	return d->domid && !d->introduced && !d->conn && !d->n_node && !d->n_watch && !d->n_tx &&
 	       d->target == PERM_NO_TARGET;
 }
 
-void domain_account(void *machine, unsigned domid, int nodes, long bytes)
-{
+void domain_account(void *machine, unsigned domid, int nodes, long bytes) {
 	struct machine *m = machine;
 	struct domain *d = domain_get(m, domid);
 
-	if (!d)
-		machine_out_of_memory();
+	if (!d) machine_out_of_memory();
 	d->n_node += nodes;
 	d->bytes += bytes;
 	if (domid && m->soft_memory && d->bytes > m->soft_memory && !d->soft_warned) {
 		d->soft_warned = true;
-		log_warn("domain %u: soft quota \"memory\" exceeded: %lld bytes, warning at %u",
-			 domid, (long long)d->bytes, m->soft_memory);
+		log_warn("domain %u: soft quota \"memory\" exceeded: %lld bytes, warning at %u", domid,
+			 (long long)d->bytes, m->soft_memory);
 	}
-	if (d->bytes < m->soft_memory)
-		d->soft_warned = false;
+	if (d->bytes < m->soft_memory) d->soft_warned = false;
 }
 
-static int ask_ring(struct machine *m, struct domain *d, uint64_t gfn, uint32_t port)
-{
+static int ask_ring(struct machine *m, struct domain *d, uint64_t gfn, uint32_t port) {
 	struct question q = { .fact = FACT_ATTACH, .arg = { d->domid, gfn, port } };
 	int64_t err = machine_ask(m, &q);
 
-	if (err)
-		return err;
+	if (err) return err;
 	q.fact = FACT_RING_CONS;
 	d->ring_cons = machine_ask(m, &q);
 	q.fact = FACT_RING_PROD;
@@ -79,13 +67,11 @@ static int ask_ring(struct machine *m, struct domain *d, uint64_t gfn, uint32_t 
 	return 0;
 }
 
-int domain_introduce(struct machine *m, unsigned domid, uint64_t gfn, uint32_t port)
-{
+int domain_introduce(struct machine *m, unsigned domid, uint64_t gfn, uint32_t port) {
 	struct domain *d = domain_get(m, domid);
 	int err;
 
-	if (!d)
-		return -ENOMEM;
+	if (!d) return -ENOMEM;
 	err = ask_ring(m, d, gfn, port);
 	if (err) {
 		log_warn("domain %u: cannot attach ring (gfn %llu, port %u): %s", domid,
@@ -96,8 +82,7 @@ int domain_introduce(struct machine *m, unsigned domid, uint64_t gfn, uint32_t p
 		d->conn = conn_new(m, CONN_RING_ID | domid, d, true);
 	else
 		conn_reset(m, d->conn);
-	if (!d->conn)
-		machine_out_of_memory();
+	if (!d->conn) machine_out_of_memory();
 	d->introduced = true;
 	d->shutdown = false;
 	d->gfn = gfn;
@@ -107,8 +92,7 @@ int domain_introduce(struct machine *m, unsigned domid, uint64_t gfn, uint32_t p
 }
 
 /* Remove every node that the domain owns, with all below it. */
-static void remove_owned(struct machine *m, unsigned domid)
-{
+static void remove_owned(struct machine *m, unsigned domid) {
 	struct view v = { m, NULL };
 	struct node *n, *next;
 	struct path p;
@@ -116,15 +100,13 @@ static void remove_owned(struct machine *m, unsigned domid)
 	for (n = m->tree.root; n; n = next) {
 		struct perms *before;
 
-		if (!n->parent || n->perms->p[0].domid != domid ||
-		    n->perms->p[0].bits & PERM_STALE) {
+		if (!n->parent || n->perms->p[0].domid != domid || n->perms->p[0].bits & PERM_STALE) {
 			next = tree_next(n, m->tree.root);
 			continue;
 		}
 		/* The walk goes on at what follows the subtree: resume from the parent. */
 		next = n->next;
-		for (struct node *up = n->parent; !next && up; up = up->parent)
-			next = up->next;
+		for (struct node *up = n->parent; !next && up; up = up->parent) next = up->next;
 		p.len = node_path(n, p.s);
 		p.rel = 0;
 		before = perms_ref(n->perms);
@@ -135,46 +117,36 @@ static void remove_owned(struct machine *m, unsigned domid)
 }
 
 /* The list without the domain; the owner's entry cannot go, it falls to domain 0. */
-static struct perms *perms_without(struct machine *m, const struct perms *old, unsigned domid)
-{
+static struct perms *perms_without(struct machine *m, const struct perms *old, unsigned domid) {
 	struct perm p[PERMS_MAX];
 	struct perms *out;
 	unsigned n = 1;
 
 	p[0] = old->p[0];
-	if (p[0].domid == domid)
-		p[0].domid = 0;
+	if (p[0].domid == domid) p[0].domid = 0;
 	for (unsigned i = 1; i < old->n; i++)
-		if (old->p[i].domid != domid)
-			p[n++] = old->p[i];
+		if (old->p[i].domid != domid) p[n++] = old->p[i];
 	out = perms_get(&m->tree.perms, p, n);
-	if (!out)
-		machine_out_of_memory();
+	if (!out) machine_out_of_memory();
 	return out;
 }
 
-static bool perms_in_use(const struct perms_table *t, unsigned domid)
-{
+static bool perms_in_use(const struct perms_table *t, unsigned domid) {
 	for (unsigned i = 0; i < t->n_bucket; i++)
 		for (const struct perms *p = t->bucket[i]; p; p = p->hash_next)
-			if (perms_names(p, domid))
-				return true;
+			if (perms_names(p, domid)) return true;
 	return false;
 }
 
 /* Take the domain out of every permission list: a later domain of this id must not inherit. */
-static void purge_perms(struct machine *m, unsigned domid)
-{
-	if (!perms_in_use(&m->tree.perms, domid))
-		return;
+static void purge_perms(struct machine *m, unsigned domid) {
+	if (!perms_in_use(&m->tree.perms, domid)) return;
 	for (struct node *n = m->tree.root; n; n = tree_next(n, m->tree.root)) {
 		struct perms *p;
 		uint64_t gen;
 
-		if (!perms_names(n->perms, domid))
-			continue;
-		if (m->keep_orphans && n->perms->p[0].domid == domid)
-			continue;
+		if (!perms_names(n->perms, domid)) continue;
+		if (m->keep_orphans && n->perms->p[0].domid == domid) continue;
 		p = perms_without(m, n->perms, domid);
 		gen = machine_tick(m);
 		view_keep(m, n, gen, false);
@@ -183,8 +155,7 @@ static void purge_perms(struct machine *m, unsigned domid)
 	}
 }
 
-static void purge_special(struct machine *m, struct perms **p, unsigned domid)
-{
+static void purge_special(struct machine *m, struct perms **p, unsigned domid) {
 	struct perms *old = *p;
 
 	*p = perms_without(m, old, domid);
@@ -192,40 +163,32 @@ static void purge_special(struct machine *m, struct perms **p, unsigned domid)
 }
 
 /* Nobody acts for a dead domain. */
-static void purge_targets(struct machine *m, unsigned domid)
-{
+static void purge_targets(struct machine *m, unsigned domid) {
 	struct list *l, *tmp;
 
-	list_each_safe(l, tmp, &m->domains)
-	{
+	list_each_safe(l, tmp, &m->domains) {
 		struct domain *d = list_entry(l, struct domain, link);
 
-		if (d->target == domid)
-			d->target = PERM_NO_TARGET;
+		if (d->target == domid) d->target = PERM_NO_TARGET;
 	}
 }
 
-void domain_release(struct machine *m, unsigned domid)
-{
+void domain_release(struct machine *m, unsigned domid) {
 	struct domain *d = domain_find(m, domid);
 	bool introduced = d && d->introduced;
 
-	if (domid == 0)
-		return;
-	if (d && d->conn)
-		conn_free(m, d->conn);
+	if (domid == 0) return;
+	if (d && d->conn) conn_free(m, d->conn);
 	if (d) {
 		d->introduced = false;
 		d->target = PERM_NO_TARGET;
 	}
-	if (!m->keep_orphans)
-		remove_owned(m, domid);
+	if (!m->keep_orphans) remove_owned(m, domid);
 	purge_perms(m, domid);
 	purge_special(m, &m->perms_introduce, domid);
 	purge_special(m, &m->perms_release, domid);
 	purge_targets(m, domid);
-	if (introduced)
-		watch_fire_special(m, "@releaseDomain", domid, m->perms_release);
+	if (introduced) watch_fire_special(m, "@releaseDomain", domid, m->perms_release);
 	d = domain_find(m, domid);
 	if (d && domain_idle(d)) {
 		list_del(&d->link);

@@ -5,8 +5,7 @@
 
 #include "log.h"
 
-void machine_out_of_memory(void)
-{
+void machine_out_of_memory(void) {
 	log_err("out of memory in the middle of a change; restarting from the journal");
 	abort();
 }

@@ -4,20 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t parent_len(const char *path, size_t len)
-{
-	while (len > 1 && path[len - 1] != '/')
-		len--;
+static size_t parent_len(const char *path, size_t len) {
+	while (len > 1 && path[len - 1] != '/') len--;
 	return len > 1 ? len - 1 : 1;
 }
 
-static size_t version_bytes(const struct version *v)
-{
-	return sizeof(*v) + v->path_len + v->value_len;
-}
+static size_t version_bytes(const struct version *v) { return sizeof(*v) + v->path_len + v->value_len; }
 
-static void version_link(struct history *h, struct version *v)
-{
+static void version_link(struct history *h, struct version *v) {
 	struct version **p = &h->by_path[path_hash_slot(v->path_hash, HISTORY_HASH)];
 	struct version **q = &h->by_parent[path_hash_slot(v->parent_hash, HISTORY_HASH)];
 
@@ -34,31 +28,26 @@ static void version_link(struct history *h, struct version *v)
 	h->bytes += version_bytes(v);
 }
 
-static struct version *version_new(const char *path, size_t len, const void *value, uint32_t n)
-{
+static struct version *version_new(const char *path, size_t len, const void *value, uint32_t n) {
 	struct version *v = calloc(1, sizeof(*v) + len + n);
 
-	if (!v)
-		return NULL;
+	if (!v) return NULL;
 	v->path_len = len;
 	v->parent_len = len > 1 ? parent_len(path, len) : 0;
 	v->path_hash = path_hash(path, len);
 	v->parent_hash = path_hash(path, v->parent_len);
 	v->value_len = n;
 	memcpy(v->data, path, len);
-	if (n)
-		memcpy(v->data + len, value, n);
+	if (n) memcpy(v->data + len, value, n);
 	return v;
 }
 
-bool history_keep(struct history *h, const struct node *n, uint64_t until, bool removed)
-{
+bool history_keep(struct history *h, const struct node *n, uint64_t until, bool removed) {
 	char path[PATH_BUF];
 	size_t len = node_path(n, path);
 	struct version *v = version_new(path, len, n->value, n->value_len);
 
-	if (!v)
-		return false;
+	if (!v) return false;
 	v->birth = n->birth;
 	v->gen = n->gen;
 	v->cgen = n->cgen;
@@ -69,9 +58,7 @@ bool history_keep(struct history *h, const struct node *n, uint64_t until, bool 
 	return true;
 }
 
-const struct version *history_find(const struct history *h, const char *path, size_t len,
-				   uint64_t g)
-{
+const struct version *history_find(const struct history *h, const char *path, size_t len, uint64_t g) {
 	uint64_t hash = path_hash(path, len);
 	const struct version *v = h->by_path[path_hash_slot(hash, HISTORY_HASH)];
 
@@ -83,8 +70,7 @@ const struct version *history_find(const struct history *h, const char *path, si
 }
 
 void history_children(const struct history *h, const char *path, size_t len, uint64_t g,
-		      void (*fn)(void *arg, const struct version *v), void *arg)
-{
+		      void (*fn)(void *arg, const struct version *v), void *arg) {
 	uint64_t hash = path_hash(path, len);
 	const struct version *v = h->by_parent[path_hash_slot(hash, HISTORY_HASH)];
 
@@ -94,36 +80,30 @@ void history_children(const struct history *h, const char *path, size_t len, uin
 			fn(arg, v);
 }
 
-static void version_unlink(struct history *h, struct version *v)
-{
+static void version_unlink(struct history *h, struct version *v) {
 	struct version **p = &h->by_path[path_hash_slot(v->path_hash, HISTORY_HASH)];
 	struct version **q = &h->by_parent[path_hash_slot(v->parent_hash, HISTORY_HASH)];
 
-	while (*p != v)
-		p = &(*p)->path_next;
+	while (*p != v) p = &(*p)->path_next;
 	*p = v->path_next;
-	while (*q != v)
-		q = &(*q)->parent_next;
+	while (*q != v) q = &(*q)->parent_next;
 	*q = v->parent_next;
 	h->bytes -= version_bytes(v);
 }
 
-void history_drop(struct history *h, struct perms_table *perms, uint64_t oldest)
-{
+void history_drop(struct history *h, struct perms_table *perms, uint64_t oldest) {
 	struct version *v;
 
 	while ((v = h->oldest) && v->until <= oldest) {
 		h->oldest = v->younger;
-		if (!h->oldest)
-			h->youngest = NULL;
+		if (!h->oldest) h->youngest = NULL;
 		version_unlink(h, v);
 		perms_put(perms, v->perms);
 		free(v);
 	}
 }
 
-void history_save(const struct history *h, struct buf *b)
-{
+void history_save(const struct history *h, struct buf *b) {
 	for (const struct version *v = h->oldest; v; v = v->younger) {
 		buf_u8(b, 1);
 		buf_blob(b, v->data, v->path_len);
@@ -138,17 +118,14 @@ void history_save(const struct history *h, struct buf *b)
 	buf_u8(b, 0);
 }
 
-static bool version_load(struct history *h, struct perms_table *perms, struct cursor *c)
-{
+static bool version_load(struct history *h, struct perms_table *perms, struct cursor *c) {
 	uint32_t path_len, value_len;
 	const char *path = cur_blob(c, &path_len), *value = cur_blob(c, &value_len);
 	struct version *v;
 
-	if (c->bad || path_len == 0 || path_len >= PATH_BUF)
-		return false;
+	if (c->bad || path_len == 0 || path_len >= PATH_BUF) return false;
 	v = version_new(path, path_len, value, value_len);
-	if (!v)
-		return false;
+	if (!v) return false;
 	v->birth = cur_u64(c);
 	v->gen = cur_u64(c);
 	v->cgen = cur_u64(c);
@@ -162,10 +139,8 @@ static bool version_load(struct history *h, struct perms_table *perms, struct cu
 	return true;
 }
 
-bool history_load(struct history *h, struct perms_table *perms, struct cursor *c)
-{
+bool history_load(struct history *h, struct perms_table *perms, struct cursor *c) {
 	while (cur_u8(c) == 1)
-		if (!version_load(h, perms, c))
-			return false;
+		if (!version_load(h, perms, c)) return false;
 	return !c->bad;
 }

@@ -43,8 +43,7 @@ struct history {
 /* Keep the node as it is now, before a change at generation `until`. False without memory. */
 bool history_keep(struct history *h, const struct node *n, uint64_t until, bool removed);
 /* The version of `path` that was valid at generation g, or NULL. */
-const struct version *history_find(const struct history *h, const char *path, size_t len,
-				   uint64_t g);
+const struct version *history_find(const struct history *h, const char *path, size_t len, uint64_t g);
 /*
  * Call fn for each child of `path` that existed at g and has been removed since (oldest birth
  * first is not promised).

@@ -40,22 +40,19 @@ struct holder {
 	bool update_wanted;
 };
 
-static int64_t holder_now(void)
-{
+static int64_t holder_now(void) {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static bool hold(struct holder *h, uint32_t id, int fd)
-{
+static bool hold(struct holder *h, uint32_t id, int fd) {
 	struct held *a;
 
 	if (h->n == h->cap) {
 		a = realloc(h->held, (h->cap * 2 + 64) * sizeof(*a));
-		if (!a)
-			return false;
+		if (!a) return false;
 		h->held = a;
 		h->cap = h->cap * 2 + 64;
 	}
@@ -63,36 +60,28 @@ static bool hold(struct holder *h, uint32_t id, int fd)
 	return true;
 }
 
-static void release(struct holder *h, uint32_t id)
-{
+static void release(struct holder *h, uint32_t id) {
 	for (uint32_t i = 0; i < h->n; i++) {
-		if (h->held[i].id != id)
-			continue;
+		if (h->held[i].id != id) continue;
 		close(h->held[i].fd);
 		memmove(&h->held[i], &h->held[i + 1], (h->n - i - 1) * sizeof(*h->held));
 		h->n--;
-		if (h->sent > i)
-			h->sent--;
+		if (h->sent > i) h->sent--;
 		return;
 	}
 }
 
 /* --- handing over to another program --- */
 
-static void keep_over_exec(int fd)
-{
-	fcntl(fd, F_SETFD, 0);
-}
+static void keep_over_exec(int fd) { fcntl(fd, F_SETFD, 0); }
 
 /* Write down what is held; the descriptor to pass on, or -1. */
-static int write_takeover(int listen_fd, const int pipe_fd[2], uint32_t next_id,
-			  const struct held *held, uint32_t n)
-{
+static int write_takeover(int listen_fd, const int pipe_fd[2], uint32_t next_id, const struct held *held,
+			  uint32_t n) {
 	int fd = memfd_create("takeover", 0);
 	FILE *f = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
 
-	if (!f)
-		return -1;
+	if (!f) return -1;
 	fprintf(f, "%d %d %d %u %u\n", listen_fd, pipe_fd[0], pipe_fd[1], next_id, n);
 	keep_over_exec(listen_fd);
 	keep_over_exec(pipe_fd[0]);
@@ -106,21 +95,18 @@ static int write_takeover(int listen_fd, const int pipe_fd[2], uint32_t next_id,
 	return fd;
 }
 
-static bool read_takeover(struct holder *h)
-{
+static bool read_takeover(struct holder *h) {
 	FILE *f = fdopen(h->opt->takeover_fd, "r");
 	uint32_t n, id;
 	int fd;
 
-	if (!f ||
-	    fscanf(f, "%d %d %d %u %u", &h->listen, &h->pipe[0], &h->pipe[1], &h->next_id, &n) != 5)
+	if (!f || fscanf(f, "%d %d %d %u %u", &h->listen, &h->pipe[0], &h->pipe[1], &h->next_id, &n) != 5)
 		return false;
 	fcntl(h->listen, F_SETFD, FD_CLOEXEC);
 	fcntl(h->pipe[0], F_SETFD, FD_CLOEXEC);
 	fcntl(h->pipe[1], F_SETFD, FD_CLOEXEC);
 	while (n--) {
-		if (fscanf(f, "%u %d", &id, &fd) != 2 || !hold(h, id, fd))
-			return false;
+		if (fscanf(f, "%u %d", &id, &fd) != 2 || !hold(h, id, fd)) return false;
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
 	fclose(f);
@@ -128,15 +114,13 @@ static bool read_takeover(struct holder *h)
 }
 
 /* Execute `file` as the next holder; returns only on failure. */
-static void exec_takeover(const struct options *o, const char *file, const char *args, int fd)
-{
+static void exec_takeover(const struct options *o, const char *file, const char *args, int fd) {
 	char *argv[64], number[16], *copy = strdup(args);
 	int n = 0;
 
 	argv[n++] = o->argv[0];
 	if (args[0]) {
-		for (char *s = strtok(copy, " "); s && n < 60; s = strtok(NULL, " "))
-			argv[n++] = s;
+		for (char *s = strtok(copy, " "); s && n < 60; s = strtok(NULL, " ")) argv[n++] = s;
 	} else {
 		for (int i = 1; i < o->argc && n < 60; i++) {
 			if (!strcmp(o->argv[i], "--takeover"))
@@ -156,8 +140,7 @@ static void exec_takeover(const struct options *o, const char *file, const char 
 
 /* --- the worker --- */
 
-static void worker_child(struct holder *h, int control)
-{
+static void worker_child(struct holder *h, int control) {
 	struct handover ho = {
 		.control = control, .pipe = { h->pipe[0], h->pipe[1] }, .n = h->n, .held = h->held
 	};
@@ -167,21 +150,17 @@ static void worker_child(struct holder *h, int control)
 
 	close(h->signals);
 	status = worker_run(h->opt, &ho, &left, &n_left);
-	if (status >= 0)
-		_exit(status);
+	if (status >= 0) _exit(status);
 	/* The holder is dead: become the next one. */
 	fd = write_takeover(h->listen, h->pipe, h->next_id, left, n_left);
-	if (fd >= 0)
-		exec_takeover(h->opt, "/proc/self/exe", "", fd);
+	if (fd >= 0) exec_takeover(h->opt, "/proc/self/exe", "", fd);
 	_exit(WORKER_REFUSED);
 }
 
-static bool spawn(struct holder *h)
-{
+static bool spawn(struct holder *h) {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return false;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) return false;
 	h->ready = false;
 	h->born = holder_now();
 	h->worker = fork();
@@ -196,29 +175,21 @@ static bool spawn(struct holder *h)
 	return h->worker > 0;
 }
 
-static void on_ready(struct holder *h, uint32_t last_open)
-{
+static void on_ready(struct holder *h, uint32_t last_open) {
 	h->ready = true;
-	if (h->next_id <= last_open)
-		h->next_id = last_open + 1;
-	if (!h->announced)
-		service_ready(h->opt);
+	if (h->next_id <= last_open) h->next_id = last_open + 1;
+	if (!h->announced) service_ready(h->opt);
 	h->announced = true;
 }
 
 /* Take the worker's messages. */
-static void on_control(struct holder *h)
-{
+static void on_control(struct holder *h) {
 	struct control_msg msg;
 
 	while (recv(h->control, &msg, sizeof(msg), MSG_DONTWAIT) > 0) {
 		switch (msg.type) {
-		case CONTROL_CLOSE:
-			release(h, msg.id);
-			break;
-		case CONTROL_READY:
-			on_ready(h, msg.id);
-			break;
+		case CONTROL_CLOSE: release(h, msg.id); break;
+		case CONTROL_READY: on_ready(h, msg.id); break;
 		case CONTROL_UPDATE:
 			h->update = msg;
 			h->update.text[sizeof(msg.text) - 1] = '\0';
@@ -228,68 +199,53 @@ static void on_control(struct holder *h)
 	}
 }
 
-static void do_update(struct holder *h)
-{
+static void do_update(struct holder *h) {
 	const char *file = h->update.text, *args = file + strlen(file) + 1;
 	int fd = write_takeover(h->listen, h->pipe, h->next_id, h->held, h->n);
 
 	h->update_wanted = false;
 	log_info("live update: going on as %s %s", file, args);
-	if (fd >= 0)
-		exec_takeover(h->opt, file, args, fd);
+	if (fd >= 0) exec_takeover(h->opt, file, args, fd);
 }
 
 /* The worker has ended: what now? Returns an exit status, or -1 to go on. */
-static int on_worker_end(struct holder *h, int status)
-{
+static int on_worker_end(struct holder *h, int status) {
 	struct timespec pause = { 0, 100 * 1000000 };
 
 	on_control(h);
 	close(h->control);
 	h->control = -1;
-	if (h->update_wanted)
-		do_update(h);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STOPPED)
-		return 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_REFUSED)
-		return 1;
-	if (h->stopping)
-		return 1;
-	log_warn("the worker has ended (%s %d); starting another",
-		 WIFSIGNALED(status) ? "signal" : "status",
+	if (h->update_wanted) do_update(h);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STOPPED) return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_REFUSED) return 1;
+	if (h->stopping) return 1;
+	log_warn("the worker has ended (%s %d); starting another", WIFSIGNALED(status) ? "signal" : "status",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	h->short_lives = holder_now() - h->born < SHORT_LIFE_MS ? h->short_lives + 1 : 0;
-	if (h->short_lives > SHORT_LIVES)
-		nanosleep(&pause, NULL);
+	if (h->short_lives > SHORT_LIVES) nanosleep(&pause, NULL);
 	return spawn(h) ? -1 : 1;
 }
 
-static int on_signal(struct holder *h)
-{
+static int on_signal(struct holder *h) {
 	struct signalfd_siginfo info;
 	int status, end = -1;
 
 	while (read(h->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			continue;
+		if (info.ssi_signo == SIGCHLD) continue;
 		h->stopping |= info.ssi_signo != SIGHUP;
-		if (info.ssi_signo == SIGHUP && h->opt->log_file)
-			log_open(LOG_TO_FILE, h->opt->log_file);
+		if (info.ssi_signo == SIGHUP && h->opt->log_file) log_open(LOG_TO_FILE, h->opt->log_file);
 		kill(h->worker, info.ssi_signo);
 	}
-	if (waitpid(h->worker, &status, WNOHANG) == h->worker)
-		end = on_worker_end(h, status);
+	if (waitpid(h->worker, &status, WNOHANG) == h->worker) end = on_worker_end(h, status);
 	return end;
 }
 
 /* --- clients --- */
 
-static void on_client(struct holder *h)
-{
+static void on_client(struct holder *h) {
 	int zero = 0, fd = accept4(h->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return;
+	if (fd < 0) return;
 	setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero));
 	if (!hold(h, h->next_id, fd)) {
 		close(fd);
@@ -299,8 +255,7 @@ static void on_client(struct holder *h)
 }
 
 /* Send descriptors that the worker does not have yet; false when it cannot take more now. */
-static bool send_clients(struct holder *h)
-{
+static bool send_clients(struct holder *h) {
 	char space[CMSG_SPACE(sizeof(int))];
 
 	while (h->sent < h->n) {
@@ -317,15 +272,13 @@ static bool send_clients(struct holder *h)
 		cm->cmsg_type = SCM_RIGHTS;
 		cm->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(cm), &c->fd, sizeof(int));
-		if (sendmsg(h->control, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-			return false;
+		if (sendmsg(h->control, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return false;
 		h->sent++;
 	}
 	return true;
 }
 
-static int hold_on(struct holder *h)
-{
+static int hold_on(struct holder *h) {
 	for (;;) {
 		bool all_sent = !h->ready || send_clients(h);
 		struct pollfd p[3] = {
@@ -335,10 +288,8 @@ static int hold_on(struct holder *h)
 		};
 		int end = -1;
 
-		if (poll(p, 3, -1) < 0 && errno != EINTR)
-			return 1;
-		if (p[1].revents & POLLIN)
-			on_control(h);
+		if (poll(p, 3, -1) < 0 && errno != EINTR) return 1;
+		if (p[1].revents & POLLIN) on_control(h);
 		if (p[0].revents)
 			end = on_signal(h);
 		else if (p[1].revents & POLLHUP) {
@@ -347,15 +298,12 @@ static int hold_on(struct holder *h)
 
 			nanosleep(&pause, NULL);
 		}
-		if (end >= 0)
-			return end;
-		if (p[2].revents)
-			on_client(h);
+		if (end >= 0) return end;
+		if (p[2].revents) on_client(h);
 	}
 }
 
-static int open_signals(void)
-{
+static int open_signals(void) {
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -368,8 +316,7 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-int holder_main(const struct options *o)
-{
+int holder_main(const struct options *o) {
 	struct holder h = { .opt = o, .control = -1, .next_id = 1 };
 	int end;
 
@@ -381,8 +328,7 @@ int holder_main(const struct options *o)
 		}
 	} else {
 		h.listen = service_listen(o);
-		if (h.listen < 0 || pipe2(h.pipe, O_CLOEXEC | O_NONBLOCK))
-			return 1;
+		if (h.listen < 0 || pipe2(h.pipe, O_CLOEXEC | O_NONBLOCK)) return 1;
 	}
 	service_pid_file(o);
 	end = spawn(&h) ? hold_on(&h) : 1;

@@ -111,13 +111,12 @@ void journal_reset(struct journal *j, const char *boot_id, uint64_t next);
  * Call fn for every record after `seq`, in order, until it returns false. Returns 0, -ECANCELED
  * (fn stopped it), or -EIO when a record that should be there is damaged or missing.
  */
-int journal_replay(struct journal *j, uint64_t seq, bool (*fn)(void *arg, const struct record *r),
-		   void *arg);
+int journal_replay(struct journal *j, uint64_t seq, bool (*fn)(void *arg, const struct record *r), void *arg);
 /* Where the next record's data (at most n bytes, with room for answers) goes; NULL: half full. */
 char *journal_room(struct journal *j, size_t n);
 /* Make it a record: its data is in place already. */
-void journal_append(struct journal *j, enum record_type type, uint32_t conn, size_t len,
-		    const void *answers, size_t answers_len);
+void journal_append(struct journal *j, enum record_type type, uint32_t conn, size_t len, const void *answers,
+		    size_t answers_len);
 /* Percentage of the active half in use. */
 unsigned journal_used(const struct journal *j);
 /* Go on in the other half if that is free; false if it is not. */

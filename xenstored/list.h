@@ -19,26 +19,18 @@ struct list {
 #define list_each_safe(pos, tmp, head) \
 	for (pos = (head)->next, tmp = pos->next; pos != (head); pos = tmp, tmp = pos->next)
 
-static inline void list_init(struct list *l)
-{
-	l->next = l->prev = l;
-}
+static inline void list_init(struct list *l) { l->next = l->prev = l; }
 
-static inline bool list_empty(const struct list *l)
-{
-	return l->next == l;
-}
+static inline bool list_empty(const struct list *l) { return l->next == l; }
 
-static inline void list_add_tail(struct list *head, struct list *l)
-{
+static inline void list_add_tail(struct list *head, struct list *l) {
 	l->prev = head->prev;
 	l->next = head;
 	head->prev->next = l;
 	head->prev = l;
 }
 
-static inline void list_del(struct list *l)
-{
+static inline void list_del(struct list *l) {
 	l->prev->next = l->next;
 	l->next->prev = l->prev;
 	list_init(l);

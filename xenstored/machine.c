@@ -17,8 +17,7 @@
 #define INPUT_REQUESTS 64u
 #define INPUT_OUTPUT   32768u
 
-static bool machine_perms(struct machine *m)
-{
+static bool machine_perms(struct machine *m) {
 	struct perm none = { 0, 0 };
 
 	m->perms_introduce = perms_get(&m->tree.perms, &none, 1);
@@ -26,12 +25,10 @@ static bool machine_perms(struct machine *m)
 	return m->perms_introduce && m->perms_release;
 }
 
-struct machine *machine_new(const struct outside *outside)
-{
+struct machine *machine_new(const struct outside *outside) {
 	struct machine *m = talloc_zero(NULL, struct machine);
 
-	if (!m)
-		return NULL;
+	if (!m) return NULL;
 	list_init(&m->conns);
 	list_init(&m->domains);
 	list_init(&m->txs);
@@ -52,8 +49,7 @@ struct machine *machine_new(const struct outside *outside)
 	return m;
 }
 
-void machine_free(struct machine *m)
-{
+void machine_free(struct machine *m) {
 	struct list *l, *tmp;
 
 	m->replaying = true;
@@ -67,123 +63,96 @@ void machine_free(struct machine *m)
 	talloc_free(m);
 }
 
-bool machine_boot(struct machine *m)
-{
+bool machine_boot(struct machine *m) {
 	struct perm dom0 = { 0, 0 };
 	struct perms *p = perms_get(&m->tree.perms, &dom0, 1);
 	struct node *n;
 	bool ok = false;
 
-	if (!p)
-		return false;
+	if (!p) return false;
 	n = tree_add(&m->tree, NULL, "", 0, p, machine_tick(m));
-	if (n)
-		n = tree_add(&m->tree, n, "tool", 4, p, machine_tick(m));
-	if (n)
-		ok = tree_add(&m->tree, n, "xenstored", 9, p, machine_tick(m));
+	if (n) n = tree_add(&m->tree, n, "tool", 4, p, machine_tick(m));
+	if (n) ok = tree_add(&m->tree, n, "xenstored", 9, p, machine_tick(m));
 	perms_put(&m->tree.perms, p);
 	return ok;
 }
 
-int64_t machine_ask(struct machine *m, const struct question *q)
-{
+int64_t machine_ask(struct machine *m, const struct question *q) {
 	int64_t v;
 
-	if (m->replaying)
-		return cur_u64(&m->replay_answers);
+	if (m->replaying) return cur_u64(&m->replay_answers);
 	v = m->outside->ask(m->outside->arg, q);
 	buf_u64(&m->answers, v);
-	if (m->answers.bad)
-		machine_out_of_memory();
+	if (m->answers.bad) machine_out_of_memory();
 	return v;
 }
 
-struct conn *machine_open(struct machine *m, uint32_t id)
-{
+struct conn *machine_open(struct machine *m, uint32_t id) {
 	m->last_open = id;
 	return conn_new(m, id, domain_find(m, 0), false);
 }
 
-void machine_close(struct machine *m, struct conn *c)
-{
-	conn_free(m, c);
-}
+void machine_close(struct machine *m, struct conn *c) { conn_free(m, c); }
 
 /* Length of the message at p if all n bytes of it are there; 0 if not; *bad if it is too long. */
-static size_t message_at(const char *p, size_t n, bool *bad)
-{
+static size_t message_at(const char *p, size_t n, bool *bad) {
 	struct xsd_sockmsg h;
 
-	if (n < sizeof(h))
-		return 0;
+	if (n < sizeof(h)) return 0;
 	memcpy(&h, p, sizeof(h));
 	*bad = h.len > XENSTORE_PAYLOAD_MAX;
-	if (*bad || n < sizeof(h) + h.len)
-		return 0;
+	if (*bad || n < sizeof(h) + h.len) return 0;
 	return sizeof(h) + h.len;
 }
 
 /* Execute messages from p; returns how many bytes were used. */
-static size_t execute(struct machine *m, struct conn *c, const char *p, size_t n)
-{
-	uint32_t limit = quota_limit(m, c->dom, QUOTA_OUTSTANDING), id = c->id,
-		 start = conn_queued(c);
+static size_t execute(struct machine *m, struct conn *c, const char *p, size_t n) {
+	uint32_t limit = quota_limit(m, c->dom, QUOTA_OUTSTANDING), id = c->id, start = conn_queued(c);
 	size_t used = 0, len;
 	bool bad = false;
 
-	if (c->dom->domid == 0 || limit == 0 || limit > INPUT_REQUESTS)
-		limit = INPUT_REQUESTS;
+	if (c->dom->domid == 0 || limit == 0 || limit > INPUT_REQUESTS) limit = INPUT_REQUESTS;
 	for (uint32_t i = 0; i < limit && conn_queued(c) < start + INPUT_OUTPUT; i++) {
 		len = message_at(p + used, n - used, &bad);
-		if (bad)
-			machine_break(m, c, CONN_PROTO);
-		if (!len || bad)
-			break;
+		if (bad) machine_break(m, c, CONN_PROTO);
+		if (!len || bad) break;
 		request_execute(m, c, p + used);
 		used += len;
 		/* A request may end the connection that it came by. */
-		if (machine_conn(m, id) != c || c->broken)
-			break;
+		if (machine_conn(m, id) != c || c->broken) break;
 	}
 	return used;
 }
 
-void machine_input(struct machine *m, struct conn *c, const char *p, size_t n)
-{
+void machine_input(struct machine *m, struct conn *c, const char *p, size_t n) {
 	uint32_t id = c->id;
 	size_t used;
 
-	if (c->broken)
-		return;
+	if (c->broken) return;
 	c->in_total += n;
 	if (c->in_len == 0) {
 		used = execute(m, c, p, n);
-		if (machine_conn(m, id) == c && !c->broken)
-			conn_keep_input(c, p + used, n - used);
+		if (machine_conn(m, id) == c && !c->broken) conn_keep_input(c, p + used, n - used);
 		return;
 	}
 	conn_keep_input(c, p, n);
 	used = execute(m, c, c->in, c->in_len);
-	if (machine_conn(m, id) != c || c->broken)
-		return;
+	if (machine_conn(m, id) != c || c->broken) return;
 	memmove(c->in, c->in + used, c->in_len - used);
 	c->in_len -= used;
 }
 
-void machine_flush(struct machine *m, struct conn *c)
-{
+void machine_flush(struct machine *m, struct conn *c) {
 	struct list *l, *tmp;
 	uint32_t n = 0;
 
 	(void)m;
-	list_each_safe(l, tmp, &c->events)
-	{
+	list_each_safe(l, tmp, &c->events) {
 		struct event *e = list_entry(l, struct event, of_conn);
 		uint32_t path = strlen(e->path) + 1, token = strlen(e->watch->token) + 1;
 		struct xsd_sockmsg h = { .type = XS_WATCH_EVENT, .len = path + token };
 
-		if (n++ == FLUSH_MAX)
-			break;
+		if (n++ == FLUSH_MAX) break;
 		if (h.len <= XENSTORE_PAYLOAD_MAX) {
 			conn_put_raw(c, &h, sizeof(h));
 			conn_put_raw(c, e->path, path);
@@ -193,15 +162,13 @@ void machine_flush(struct machine *m, struct conn *c)
 	}
 }
 
-void machine_ring_reset(struct machine *m, struct conn *c, uint32_t cons, uint32_t prod)
-{
+void machine_ring_reset(struct machine *m, struct conn *c, uint32_t cons, uint32_t prod) {
 	conn_reset(m, c);
 	c->dom->ring_cons = cons;
 	c->dom->ring_prod = prod;
 }
 
-void machine_break(struct machine *m, struct conn *c, enum broken why)
-{
+void machine_break(struct machine *m, struct conn *c, enum broken why) {
 	log_warn("domain %u: connection %x stopped: %s", c->dom->domid, c->id,
 		 why == CONN_PROTO     ? "message too long"
 		 : why == CONN_RINGIDX ? "ring indices out of range"
@@ -211,23 +178,17 @@ void machine_break(struct machine *m, struct conn *c, enum broken why)
 	c->broken = why;
 }
 
-void machine_domain_shutdown(struct machine *m, unsigned domid)
-{
+void machine_domain_shutdown(struct machine *m, unsigned domid) {
 	struct domain *d = domain_find(m, domid);
 
-	if (!d || !d->introduced || d->shutdown)
-		return;
+	if (!d || !d->introduced || d->shutdown) return;
 	d->shutdown = true;
 	watch_fire_special(m, "@releaseDomain", domid, m->perms_release);
 }
 
-void machine_domain_gone(struct machine *m, unsigned domid)
-{
-	domain_release(m, domid);
-}
+void machine_domain_gone(struct machine *m, unsigned domid) { domain_release(m, domid); }
 
-void machine_dom0(struct machine *m, uint32_t port)
-{
+void machine_dom0(struct machine *m, uint32_t port) {
 	struct domain *d = domain_find(m, 0);
 	struct question q = { .fact = FACT_RING_CONS };
 
@@ -235,8 +196,7 @@ void machine_dom0(struct machine *m, uint32_t port)
 		d->conn = conn_new(m, CONN_RING_ID, d, true);
 	else
 		conn_reset(m, d->conn);
-	if (!d->conn)
-		machine_out_of_memory();
+	if (!d->conn) machine_out_of_memory();
 	d->introduced = true;
 	d->port = port;
 	d->ring_cons = machine_ask(m, &q);
@@ -244,7 +204,4 @@ void machine_dom0(struct machine *m, uint32_t port)
 	d->ring_prod = machine_ask(m, &q);
 }
 
-void machine_no_space(struct machine *m, bool on)
-{
-	m->no_space = on;
-}
+void machine_no_space(struct machine *m, bool on) { m->no_space = on; }

@@ -234,9 +234,6 @@ void machine_no_space(struct machine *m, bool on);
 struct conn *machine_conn(const struct machine *m, uint32_t id);
 int64_t machine_ask(struct machine *m, const struct question *q);
 /* Change of the generation counter: the number for one more change. */
-static inline uint64_t machine_tick(struct machine *m)
-{
-	return ++m->tree.generation;
-}
+static inline uint64_t machine_tick(struct machine *m) { return ++m->tree.generation; }
 
 #endif

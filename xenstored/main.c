@@ -8,25 +8,20 @@
 #include "service.h"
 
 /* An unguessable start for the hash of paths. It changes nothing that a client sees. */
-static void seed_hash(void)
-{
+static void seed_hash(void) {
 	FILE *f = fopen("/dev/urandom", "re");
 	uint64_t seed;
 
-	if (f && fread(&seed, sizeof(seed), 1, f) == 1)
-		path_hash_seed ^= seed;
-	if (f)
-		fclose(f);
+	if (f && fread(&seed, sizeof(seed), 1, f) == 1) path_hash_seed ^= seed;
+	if (f) fclose(f);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	struct options o;
 	int err;
 
 	options_parse(&o, argc, argv);
-	if (o.verbose)
-		log_level(LOG_DEBUG);
+	if (o.verbose) log_level(LOG_DEBUG);
 	if (o.log_file) {
 		err = log_open(LOG_TO_FILE, o.log_file);
 		if (err) {

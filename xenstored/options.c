@@ -37,8 +37,7 @@ static const struct opt opt_table[] = {
 	{ 'M', "path-max", "N", "limit the length of a path", QUOTA_PATH_MAX },
 	{ 'Q', "quota", "WHAT=N", "set the quota WHAT (CONTROL \"quota\" lists them)", NO_QUOTA },
 	{ 'q', "quota-soft", "memory=N", "warn when a domain uses more", NO_QUOTA },
-	{ 'w', "timeout", "WHAT=SECONDS", "accepted; no request ever waits for a timeout",
-	  NO_QUOTA },
+	{ 'w', "timeout", "WHAT=SECONDS", "accepted; no request ever waits for a timeout", NO_QUOTA },
 	{ 'R', "no-recovery", NULL, "accepted; a damaged store is never served", NO_QUOTA },
 	{ 'I', "internal-db", "on|off", "accepted; the database is always a file", NO_QUOTA },
 	{ 'K', "keep-orphans", NULL, "keep the nodes of dead domains (a security risk)", NO_QUOTA },
@@ -46,8 +45,7 @@ static const struct opt opt_table[] = {
 	{ 'U', "user", "NAME", "serve as this user once everything is open", NO_QUOTA },
 	{ OPT_DURABLE, "durable", "process|power", "what an acknowledged write outlives (process)",
 	  NO_QUOTA },
-	{ OPT_KEEP_TREE, "keep-tree", NULL, "keep the nodes when the machine was rebooted",
-	  NO_QUOTA },
+	{ OPT_KEEP_TREE, "keep-tree", NULL, "keep the nodes when the machine was rebooted", NO_QUOTA },
 	{ OPT_REPAIR, "repair", NULL, "serve what is left of a damaged store", NO_QUOTA },
 	{ OPT_JOURNAL, "journal-size", "MIB", "size of each half of the journal (8)", NO_QUOTA },
 	{ OPT_VERSION, "version", NULL, "print the version", NO_QUOTA },
@@ -56,8 +54,7 @@ static const struct opt opt_table[] = {
 
 #define OPT_COUNT (sizeof(opt_table) / sizeof(*opt_table))
 
-static void usage(void)
-{
+static void usage(void) {
 	printf("usage: xenstored [OPTION]...\n\nThe Xen store, kept in a database that outlives "
 	       "the "
 	       "daemon.\n\n");
@@ -65,143 +62,96 @@ static void usage(void)
 		const struct opt *o = &opt_table[i];
 		char left[48], letter[8] = "    ";
 
-		if (!o->help)
-			continue;
-		if (o->letter >= 'A')
-			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		if (!o->help) continue;
+		if (o->letter >= 'A') snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->arg ? " " : "",
 			 o->arg ? o->arg : "");
 		printf("  %-34s %s\n", left, o->help);
 	}
 }
 
-static void bad(const char *what, const char *value)
-{
+static void bad(const char *what, const char *value) {
 	fprintf(stderr, "xenstored: bad %s \"%s\" (try --help)\n", what, value);
 	exit(2);
 }
 
-static uint32_t number(const char *what, const char *s, uint64_t max)
-{
+static uint32_t number(const char *what, const char *s, uint64_t max) {
 	uint64_t v;
 
-	if (!parse_number(s, max, &v))
-		bad(what, s);
+	if (!parse_number(s, max, &v)) bad(what, s);
 	return v;
 }
 
-static void set_quota(struct options *o, const char *s)
-{
+static void set_quota(struct options *o, const char *s) {
 	const char *eq = strchr(s, '=');
 	enum quota_id q = eq ? quota_find(s, eq - s) : QUOTA_COUNT;
 
-	if (q == QUOTA_COUNT)
-		bad("quota", s);
+	if (q == QUOTA_COUNT) bad("quota", s);
 	o->quota[q] = number("quota", eq + 1, UINT32_MAX - 1);
 }
 
-static void set_flag(struct options *o, int letter)
-{
+static void set_flag(struct options *o, int letter) {
 	switch (letter) {
-	case 'D':
-		o->no_domain_init = true;
-		break;
-	case 'N':
-		o->foreground = true;
-		break;
-	case 'P':
-		o->output_pid = true;
-		break;
-	case 'K':
-		o->keep_orphans = true;
-		break;
-	case 'V':
-		o->verbose = true;
-		break;
-	case OPT_KEEP_TREE:
-		o->keep_tree = true;
-		break;
-	case OPT_REPAIR:
-		o->repair = true;
-		break;
-	case 'H':
-		usage();
-		exit(0);
-	case OPT_VERSION:
-		printf("xenstored %s\n", XENSTORED_VERSION);
-		exit(0);
+	case 'D': o->no_domain_init = true; break;
+	case 'N': o->foreground = true; break;
+	case 'P': o->output_pid = true; break;
+	case 'K': o->keep_orphans = true; break;
+	case 'V': o->verbose = true; break;
+	case OPT_KEEP_TREE: o->keep_tree = true; break;
+	case OPT_REPAIR: o->repair = true; break;
+	case 'H': usage(); exit(0);
+	case OPT_VERSION: printf("xenstored %s\n", XENSTORED_VERSION); exit(0);
 	}
 }
 
-static void set_value(struct options *o, int letter, const char *s)
-{
+static void set_value(struct options *o, int letter, const char *s) {
 	switch (letter) {
-	case 'F':
-		o->pid_file = s;
-		break;
-	case 'T':
-		o->log_file = s;
-		break;
-	case 'U':
-		o->user = s;
-		break;
-	case 'Q':
-		set_quota(o, s);
-		break;
+	case 'F': o->pid_file = s; break;
+	case 'T': o->log_file = s; break;
+	case 'U': o->user = s; break;
+	case 'Q': set_quota(o, s); break;
 	case 'q':
-		if (strncmp(s, "memory=", 7))
-			bad("soft quota", s);
+		if (strncmp(s, "memory=", 7)) bad("soft quota", s);
 		o->soft_memory = number("soft quota", s + 7, UINT32_MAX);
 		break;
 	case OPT_DURABLE:
-		if (strcmp(s, "process") && strcmp(s, "power"))
-			bad("durability", s);
+		if (strcmp(s, "process") && strcmp(s, "power")) bad("durability", s);
 		o->durable_power = !strcmp(s, "power");
 		break;
 	case OPT_JOURNAL:
 		o->journal_size = number("journal size", s, 1024) << 20;
-		if (!o->journal_size)
-			bad("journal size", s);
+		if (!o->journal_size) bad("journal size", s);
 		break;
-	case OPT_TAKEOVER:
-		o->takeover_fd = number("descriptor", s, 65535);
-		break;
+	case OPT_TAKEOVER: o->takeover_fd = number("descriptor", s, 65535); break;
 	}
 }
 
-static const struct opt *opt_find(int letter)
-{
+static const struct opt *opt_find(int letter) {
 	for (size_t i = 0; i < OPT_COUNT; i++)
-		if (opt_table[i].letter == letter)
-			return &opt_table[i];
+		if (opt_table[i].letter == letter) return &opt_table[i];
 	return NULL;
 }
 
-static void getopt_tables(char *letters, struct option *longs)
-{
+static void getopt_tables(char *letters, struct option *longs) {
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		const struct opt *o = &opt_table[i];
 
-		longs[i] = (struct option){ o->name, o->arg ? required_argument : no_argument, NULL,
-					    o->letter };
-		if (o->letter < 'A')
-			continue;
+		longs[i] =
+			(struct option){ o->name, o->arg ? required_argument : no_argument, NULL, o->letter };
+		if (o->letter < 'A') continue;
 		*letters++ = o->letter;
-		if (o->arg)
-			*letters++ = ':';
+		if (o->arg) *letters++ = ':';
 	}
 	*letters = '\0';
 }
 
-static const char *env_or(const char *name, const char *def)
-{
+static const char *env_or(const char *name, const char *def) {
 	const char *v = getenv(name);
 
 	return v && *v ? v : def;
 }
 
-void options_parse(struct options *o, int argc, char **argv)
-{
+void options_parse(struct options *o, int argc, char **argv) {
 	char letters[2 * OPT_COUNT + 1];
 	struct option longs[OPT_COUNT + 1];
 	int c;
@@ -216,13 +166,11 @@ void options_parse(struct options *o, int argc, char **argv)
 	o->takeover_fd = -1;
 	o->argc = argc;
 	o->argv = argv;
-	for (int i = 0; i < QUOTA_COUNT; i++)
-		o->quota[i] = QUOTA_INHERIT;
+	for (int i = 0; i < QUOTA_COUNT; i++) o->quota[i] = QUOTA_INHERIT;
 	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		const struct opt *opt = opt_find(c);
 
-		if (!opt)
-			exit(2);
+		if (!opt) exit(2);
 		if (opt->quota != NO_QUOTA)
 			o->quota[opt->quota] = number(opt->name, optarg, UINT32_MAX - 1);
 		else if (opt->arg)
@@ -230,6 +178,5 @@ void options_parse(struct options *o, int argc, char **argv)
 		else
 			set_flag(o, c);
 	}
-	if (optind < argc)
-		bad("argument", argv[optind]);
+	if (optind < argc) bad("argument", argv[optind]);
 }

@@ -39,8 +39,7 @@ uint64_t path_hash_more(uint64_t h, const char *s, size_t n);
 /* The root hashes as the empty string, so that "/a" continues it. */
 uint64_t path_hash(const char *s, size_t n);
 /* Spread a hash over a table of 2^n slots. */
-static inline size_t path_hash_slot(uint64_t h, size_t n_slot)
-{
+static inline size_t path_hash_slot(uint64_t h, size_t n_slot) {
 	return (size_t)((h ^ (h >> 29)) * 0xbf58476d1ce4e5b9ull >> 20) & (n_slot - 1);
 }
 

@@ -18,15 +18,12 @@
 /* The starting process waits at the other end. */
 static int waiting = -1;
 
-void service_daemonize(const struct options *o)
-{
+void service_daemonize(const struct options *o) {
 	int pair[2];
 	char c;
 
-	if (o->foreground || o->takeover_fd >= 0)
-		return;
-	if (pipe2(pair, O_CLOEXEC))
-		exit(1);
+	if (o->foreground || o->takeover_fd >= 0) return;
+	if (pipe2(pair, O_CLOEXEC)) exit(1);
 	if (fork()) {
 		close(pair[1]);
 		/* A byte says that it serves; the end without one that it failed. */
@@ -35,38 +32,31 @@ void service_daemonize(const struct options *o)
 	close(pair[0]);
 	waiting = pair[1];
 	setsid();
-	if (chdir("/"))
-		exit(1);
+	if (chdir("/")) exit(1);
 }
 
-static int make_dir(const char *path)
-{
+static int make_dir(const char *path) {
 	char part[256];
 
 	snprintf(part, sizeof(part), "%s", path);
 	for (char *s = part + 1; *s; s++) {
-		if (*s != '/')
-			continue;
+		if (*s != '/') continue;
 		*s = '\0';
-		if (mkdir(part, 0755) && errno != EEXIST)
-			return -errno;
+		if (mkdir(part, 0755) && errno != EEXIST) return -errno;
 		*s = '/';
 	}
 	return mkdir(part, 0755) && errno != EEXIST ? -errno : 0;
 }
 
-int service_listen(const struct options *o)
-{
+int service_listen(const struct options *o) {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	struct rlimit files = { 65536, 65536 };
 	int fd, err = make_dir(o->run_dir);
 
-	if (setrlimit(RLIMIT_NOFILE, &files))
-		log_debug("descriptor limit: %s", strerror(errno));
+	if (setrlimit(RLIMIT_NOFILE, &files)) log_debug("descriptor limit: %s", strerror(errno));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (err || fd < 0 ||
-	    snprintf(a.sun_path, sizeof(a.sun_path), "%s/socket", o->run_dir) >=
-		    (int)sizeof(a.sun_path)) {
+	    snprintf(a.sun_path, sizeof(a.sun_path), "%s/socket", o->run_dir) >= (int)sizeof(a.sun_path)) {
 		log_err("%s: cannot make the socket", o->run_dir);
 		return -1;
 	}
@@ -81,8 +71,7 @@ int service_listen(const struct options *o)
 	return fd;
 }
 
-void service_pid_file(const struct options *o)
-{
+void service_pid_file(const struct options *o) {
 	FILE *f = o->pid_file ? fopen(o->pid_file, "we") : NULL;
 
 	if (f) {
@@ -93,64 +82,50 @@ void service_pid_file(const struct options *o)
 	}
 }
 
-static void notify_systemd(void)
-{
+static void notify_systemd(void) {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	char text[64];
 	int fd;
 
-	if (!path || strlen(path) >= sizeof(a.sun_path))
-		return;
+	if (!path || strlen(path) >= sizeof(a.sun_path)) return;
 	strcpy(a.sun_path, path);
-	if (a.sun_path[0] == '@')
-		a.sun_path[0] = '\0';
+	if (a.sun_path[0] == '@') a.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d\n", (int)getpid());
 	if (fd >= 0 && sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&a,
 			      offsetof(struct sockaddr_un, sun_path) + strlen(path)) < 0)
 		log_warn("systemd: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	if (fd >= 0) close(fd);
 }
 
-void service_background(const struct options *o)
-{
+void service_background(const struct options *o) {
 	int null;
 
-	if (o->foreground)
-		return;
-	if (!o->log_file)
-		log_open(LOG_TO_SYSLOG, NULL);
+	if (o->foreground) return;
+	if (!o->log_file) log_open(LOG_TO_SYSLOG, NULL);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; null >= 0 && fd < 3; fd++)
-		dup2(null, fd);
-	if (null > 2)
-		close(null);
+	for (int fd = 0; null >= 0 && fd < 3; fd++) dup2(null, fd);
+	if (null > 2) close(null);
 }
 
-void service_ready(const struct options *o)
-{
+void service_ready(const struct options *o) {
 	if (o->output_pid && o->takeover_fd < 0) {
 		printf("%d\n", (int)getpid());
 		fflush(stdout);
 	}
 	notify_systemd();
-	if (waiting < 0)
-		return;
-	if (write(waiting, "r", 1) < 0)
-		log_debug("nobody waits for the start");
+	if (waiting < 0) return;
+	if (write(waiting, "r", 1) < 0) log_debug("nobody waits for the start");
 	close(waiting);
 	waiting = -1;
 	service_background(o);
 }
 
-void service_end(const struct options *o)
-{
+void service_end(const struct options *o) {
 	char path[300];
 
 	snprintf(path, sizeof(path), "%s/socket", o->run_dir);
 	unlink(path);
-	if (o->pid_file)
-		unlink(o->pid_file);
+	if (o->pid_file) unlink(o->pid_file);
 }

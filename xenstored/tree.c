@@ -7,8 +7,7 @@
 
 #define TREE_BUCKETS_MIN 1024
 
-int tree_init(struct tree *t)
-{
+int tree_init(struct tree *t) {
 	memset(t, 0, sizeof(*t));
 	t->n_bucket = TREE_BUCKETS_MIN;
 	t->bucket = calloc(t->n_bucket, sizeof(*t->bucket));
@@ -20,15 +19,13 @@ int tree_init(struct tree *t)
 	return 0;
 }
 
-static void node_free(struct tree *t, struct node *n)
-{
+static void node_free(struct tree *t, struct node *n) {
 	perms_put(&t->perms, n->perms);
 	free(n->value);
 	free(n);
 }
 
-void tree_free(struct tree *t)
-{
+void tree_free(struct tree *t) {
 	tree_clean(t);
 	free(t->dirty);
 	for (size_t i = 0; i < t->n_bucket; i++) {
@@ -45,11 +42,9 @@ void tree_free(struct tree *t)
 }
 
 /* Whether `path` is the path of n, compared from the end. */
-static bool node_is(const struct node *n, const char *path, size_t len)
-{
+static bool node_is(const struct node *n, const char *path, size_t len) {
 	for (; n->parent; n = n->parent) {
-		if (len < n->name_len + 1u ||
-		    memcmp(path + len - n->name_len, n->name, n->name_len) ||
+		if (len < n->name_len + 1u || memcmp(path + len - n->name_len, n->name, n->name_len) ||
 		    path[len - n->name_len - 1] != '/')
 			return false;
 		len -= n->name_len + 1;
@@ -57,26 +52,21 @@ static bool node_is(const struct node *n, const char *path, size_t len)
 	return len == 0;
 }
 
-struct node *tree_find(const struct tree *t, const char *path, size_t len)
-{
+struct node *tree_find(const struct tree *t, const char *path, size_t len) {
 	uint64_t h = path_hash(path, len);
 	struct node *n = t->bucket[path_hash_slot(h, t->n_bucket)];
 
-	if (len == 1)
-		return t->root;
-	while (n && (n->hash != h || !node_is(n, path, len)))
-		n = n->hash_next;
+	if (len == 1) return t->root;
+	while (n && (n->hash != h || !node_is(n, path, len))) n = n->hash_next;
 	return n;
 }
 
 /* Double the table; without memory the chains just grow. */
-static void tree_grow(struct tree *t)
-{
+static void tree_grow(struct tree *t) {
 	size_t n = t->n_bucket * 2;
 	struct node **b = calloc(n, sizeof(*b)), *node, *next;
 
-	if (!b)
-		return;
+	if (!b) return;
 	for (size_t i = 0; i < t->n_bucket; i++) {
 		for (node = t->bucket[i]; node; node = next) {
 			struct node **slot = &b[path_hash_slot(node->hash, n)];
@@ -91,20 +81,17 @@ static void tree_grow(struct tree *t)
 	t->n_bucket = n;
 }
 
-static void tree_charge(struct tree *t, const struct node *n, int nodes, long bytes)
-{
+static void tree_charge(struct tree *t, const struct node *n, int nodes, long bytes) {
 	if (t->account && !(n->perms->p[0].bits & PERM_STALE))
 		t->account(t->account_arg, n->perms->p[0].domid, nodes, bytes);
 }
 
-long node_bytes(const struct node *n)
-{
+long node_bytes(const struct node *n) {
 	return (long)(sizeof(*n) + n->name_len + n->value_len + n->perms->n * sizeof(struct perm));
 }
 
 /* One more entry in the dirty list, or NULL (and dirty_all) without memory. */
-static struct dirty *dirty_new(struct tree *t)
-{
+static struct dirty *dirty_new(struct tree *t) {
 	if (t->n_dirty == t->cap_dirty) {
 		uint32_t cap = t->cap_dirty ? t->cap_dirty * 2 : 256;
 		struct dirty *d = realloc(t->dirty, cap * sizeof(*d));
@@ -119,55 +106,43 @@ static struct dirty *dirty_new(struct tree *t)
 	return &t->dirty[t->n_dirty++];
 }
 
-static void node_dirty(struct tree *t, struct node *n)
-{
+static void node_dirty(struct tree *t, struct node *n) {
 	struct dirty *d;
 
-	if (n->dirty || t->dirty_all)
-		return;
+	if (n->dirty || t->dirty_all) return;
 	d = dirty_new(t);
-	if (!d)
-		return;
+	if (!d) return;
 	d->n = n;
 	d->path = NULL;
 	n->dirty = t->n_dirty;
 }
 
 /* The node goes away: its entry becomes a path. */
-static void node_dirty_gone(struct tree *t, struct node *n)
-{
+static void node_dirty_gone(struct tree *t, struct node *n) {
 	char path[PATH_BUF];
 	struct dirty *d;
 
 	d = n->dirty ? &t->dirty[n->dirty - 1] : NULL;
-	if (d)
-		d->n = NULL;
-	if (t->dirty_all)
-		return;
-	if (!d)
-		d = dirty_new(t);
-	if (!d)
-		return;
+	if (d) d->n = NULL;
+	if (t->dirty_all) return;
+	if (!d) d = dirty_new(t);
+	if (!d) return;
 	node_path(n, path);
 	d->n = NULL;
 	d->path = strdup(path);
-	if (!d->path)
-		t->dirty_all = true;
+	if (!d->path) t->dirty_all = true;
 }
 
-void tree_clean(struct tree *t)
-{
+void tree_clean(struct tree *t) {
 	for (uint32_t i = 0; i < t->n_dirty; i++) {
-		if (t->dirty[i].n)
-			t->dirty[i].n->dirty = 0;
+		if (t->dirty[i].n) t->dirty[i].n->dirty = 0;
 		free(t->dirty[i].path);
 	}
 	t->n_dirty = 0;
 	t->dirty_all = false;
 }
 
-static void node_link(struct tree *t, struct node *n)
-{
+static void node_link(struct tree *t, struct node *n) {
 	struct node **slot = &t->bucket[path_hash_slot(n->hash, t->n_bucket)];
 	struct node *parent = n->parent;
 
@@ -188,40 +163,32 @@ static void node_link(struct tree *t, struct node *n)
 	parent->child_bytes += n->name_len + 1;
 }
 
-struct node *tree_add(struct tree *t, struct node *parent, const char *name, size_t len,
-		      struct perms *perms, uint64_t gen)
-{
+struct node *tree_add(struct tree *t, struct node *parent, const char *name, size_t len, struct perms *perms,
+		      uint64_t gen) {
 	struct node *n = calloc(1, sizeof(*n) + len + 1);
 
-	if (!n)
-		return NULL;
-	if (t->n_node >= t->n_bucket)
-		tree_grow(t);
+	if (!n) return NULL;
+	if (t->n_node >= t->n_bucket) tree_grow(t);
 	memcpy(n->name, name, len);
 	n->name_len = len;
 	n->parent = parent;
 	n->hash = path_hash_seed;
-	if (parent)
-		n->hash = path_hash_more(path_hash_more(parent->hash, "/", 1), name, len);
+	if (parent) n->hash = path_hash_more(path_hash_more(parent->hash, "/", 1), name, len);
 	n->birth = n->gen = n->pgen = n->cgen = gen;
 	n->perms = perms_ref(perms);
 	node_link(t, n);
-	if (parent)
-		parent->cgen = gen;
+	if (parent) parent->cgen = gen;
 	tree_charge(t, n, 1, node_bytes(n));
 	node_dirty(t, n);
-	if (parent)
-		node_dirty(t, parent);
+	if (parent) node_dirty(t, parent);
 	return n;
 }
 
-static void node_unlink(struct tree *t, struct node *n)
-{
+static void node_unlink(struct tree *t, struct node *n) {
 	struct node **slot = &t->bucket[path_hash_slot(n->hash, t->n_bucket)];
 	struct node *parent = n->parent;
 
-	while (*slot != n)
-		slot = &(*slot)->hash_next;
+	while (*slot != n) slot = &(*slot)->hash_next;
 	*slot = n->hash_next;
 	t->n_node--;
 	if (!parent) {
@@ -234,8 +201,7 @@ static void node_unlink(struct tree *t, struct node *n)
 	parent->child_bytes -= n->name_len + 1;
 }
 
-void tree_remove(struct tree *t, struct node *n, uint64_t gen)
-{
+void tree_remove(struct tree *t, struct node *n, uint64_t gen) {
 	tree_charge(t, n, -1, -node_bytes(n));
 	node_dirty_gone(t, n);
 	if (n->parent) {
@@ -246,19 +212,16 @@ void tree_remove(struct tree *t, struct node *n, uint64_t gen)
 	node_free(t, n);
 }
 
-bool tree_set_value(struct tree *t, struct node *n, const void *value, uint32_t len, uint64_t gen)
-{
+bool tree_set_value(struct tree *t, struct node *n, const void *value, uint32_t len, uint64_t gen) {
 	char *v = n->value;
 
 	if (len > n->value_len || len < n->value_len / 2) {
 		v = len ? malloc(len) : NULL;
-		if (len && !v)
-			return false;
+		if (len && !v) return false;
 		free(n->value);
 		n->value = v;
 	}
-	if (len)
-		memcpy(v, value, len);
+	if (len) memcpy(v, value, len);
 	tree_charge(t, n, 0, (long)len - (long)n->value_len);
 	n->value_len = len;
 	n->gen = gen;
@@ -266,8 +229,7 @@ bool tree_set_value(struct tree *t, struct node *n, const void *value, uint32_t 
 	return true;
 }
 
-void tree_set_perms(struct tree *t, struct node *n, struct perms *perms, uint64_t gen)
-{
+void tree_set_perms(struct tree *t, struct node *n, struct perms *perms, uint64_t gen) {
 	struct perms *old = n->perms;
 
 	tree_charge(t, n, -1, -node_bytes(n));
@@ -278,13 +240,11 @@ void tree_set_perms(struct tree *t, struct node *n, struct perms *perms, uint64_
 	node_dirty(t, n);
 }
 
-size_t node_path(const struct node *n, char out[PATH_BUF])
-{
+size_t node_path(const struct node *n, char out[PATH_BUF]) {
 	const struct node *i;
 	size_t len = 0, pos;
 
-	for (i = n; i->parent; i = i->parent)
-		len += i->name_len + 1;
+	for (i = n; i->parent; i = i->parent) len += i->name_len + 1;
 	pos = len;
 	out[len] = '\0';
 	for (i = n; i->parent; i = i->parent) {
@@ -292,16 +252,12 @@ size_t node_path(const struct node *n, char out[PATH_BUF])
 		memcpy(out + pos, i->name, i->name_len);
 		out[--pos] = '/';
 	}
-	if (!len)
-		memcpy(out, "/", 2);
+	if (!len) memcpy(out, "/", 2);
 	return len ? len : 1;
 }
 
-struct node *tree_next(const struct node *n, const struct node *top)
-{
-	if (n->first)
-		return n->first;
-	while (n != top && !n->next)
-		n = n->parent;
+struct node *tree_next(const struct node *n, const struct node *top) {
+	if (n->first) return n->first;
+	while (n != top && !n->next) n = n->parent;
 	return n == top ? NULL : n->next;
 }

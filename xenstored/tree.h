@@ -71,8 +71,8 @@ struct node *tree_find(const struct tree *t, const char *path, size_t len);
  * Make a node (parent NULL: the root) with an empty value; a reference to perms is taken.
  * The caller has seen that it does not exist. NULL without memory: nothing changed.
  */
-struct node *tree_add(struct tree *t, struct node *parent, const char *name, size_t len,
-		      struct perms *perms, uint64_t gen);
+struct node *tree_add(struct tree *t, struct node *parent, const char *name, size_t len, struct perms *perms,
+		      uint64_t gen);
 /* Remove a node that has no children. */
 void tree_remove(struct tree *t, struct node *n, uint64_t gen);
 /* Replace the value; false without memory (nothing changed). */

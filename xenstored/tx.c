@@ -10,14 +10,11 @@
 #include "quota.h"
 #include "watch.h"
 
-struct tx *tx_start(struct machine *m, struct conn *c)
-{
+struct tx *tx_start(struct machine *m, struct conn *c) {
 	struct tx *tx = talloc_zero(c, struct tx);
 
-	if (!tx)
-		return NULL;
-	do
-		tx->id = ++c->next_tx;
+	if (!tx) return NULL;
+	do tx->id = ++c->next_tx;
 	while (tx->id == 0 || tx_find(c, tx->id));
 	tx->conn = c;
 	tx->start = m->tree.generation;
@@ -31,31 +28,26 @@ struct tx *tx_start(struct machine *m, struct conn *c)
 	return tx;
 }
 
-struct tx *tx_find(struct conn *c, uint32_t id)
-{
+struct tx *tx_find(struct conn *c, uint32_t id) {
 	for (struct list *l = c->txs.next; l != &c->txs; l = l->next) {
 		struct tx *tx = list_entry(l, struct tx, of_conn);
 
-		if (tx->id == id)
-			return tx;
+		if (tx->id == id) return tx;
 	}
 	return NULL;
 }
 
 /* Start of the oldest transaction whose snapshot must be kept. */
-static uint64_t tx_oldest(const struct machine *m)
-{
+static uint64_t tx_oldest(const struct machine *m) {
 	for (struct list *l = m->txs.next; l != &m->txs; l = l->next) {
 		const struct tx *tx = list_entry(l, struct tx, of_machine);
 
-		if (!tx->given_up)
-			return tx->start;
+		if (!tx->given_up) return tx->start;
 	}
 	return UINT64_MAX;
 }
 
-void tx_drop(struct machine *m, struct tx *tx)
-{
+void tx_drop(struct machine *m, struct tx *tx) {
 	struct list *l, *tmp;
 
 	list_each_safe(l, tmp, &tx->entries)
@@ -71,22 +63,19 @@ void tx_drop(struct machine *m, struct tx *tx)
 	history_drop(&m->history, &m->tree.perms, tx_oldest(m));
 }
 
-void tx_drop_all(struct machine *m, struct conn *c)
-{
+void tx_drop_all(struct machine *m, struct conn *c) {
 	struct list *l, *tmp;
 
 	list_each_safe(l, tmp, &c->txs) tx_drop(m, list_entry(l, struct tx, of_conn));
 }
 
-void tx_bound_history(struct machine *m)
-{
+void tx_bound_history(struct machine *m) {
 	struct list *l = m->txs.next;
 
 	for (; m->history.bytes > HISTORY_MAX && l != &m->txs; l = l->next) {
 		struct tx *tx = list_entry(l, struct tx, of_machine);
 
-		if (tx->given_up)
-			continue;
+		if (tx->given_up) continue;
 		tx->given_up = true;
 		log_warn("domain %u: transaction %u given up, too much changed since its start",
 			 tx->conn->dom->domid, tx->id);
@@ -95,147 +84,113 @@ void tx_bound_history(struct machine *m)
 }
 
 /* Whether what the transaction knows about one path still holds. */
-static bool entry_holds(const struct machine *m, const struct tx *tx, const struct tx_entry *e)
-{
+static bool entry_holds(const struct machine *m, const struct tx *tx, const struct tx_entry *e) {
 	const struct node *n = tree_find(&m->tree, e->path, e->len);
 
-	if (!n || n->birth > tx->start)
-		return !e->base_exists && !n;
-	if (!e->base_exists)
-		return false;
+	if (!n || n->birth > tx->start) return !e->base_exists && !n;
+	if (!e->base_exists) return false;
 	return !((e->know & TX_DATA) && n->gen > tx->start) &&
 	       !((e->know & TX_PERM) && n->pgen > tx->start) &&
 	       !((e->know & TX_CHILD) && n->cgen > tx->start);
 }
 
-static int tx_check(struct machine *m, struct tx *tx)
-{
+static int tx_check(struct machine *m, struct tx *tx) {
 	struct domain *d = tx->conn->dom;
 
-	if (tx->failed)
-		return tx->failed;
-	if (tx->given_up)
-		return -EAGAIN;
+	if (tx->failed) return tx->failed;
+	if (tx->given_up) return -EAGAIN;
 	for (struct list *l = tx->entries.next; l != &tx->entries; l = l->next)
-		if (!entry_holds(m, tx, list_entry(l, struct tx_entry, link)))
-			return -EAGAIN;
-	if (tx->nodes > 0 && !quota_allows(m, d, QUOTA_NODES, d->n_node + tx->nodes))
-		return -ENOSPC;
-	if (tx->nodes > 0 && m->no_space)
-		return -ENOSPC;
+		if (!entry_holds(m, tx, list_entry(l, struct tx_entry, link))) return -EAGAIN;
+	if (tx->nodes > 0 && !quota_allows(m, d, QUOTA_NODES, d->n_node + tx->nodes)) return -ENOSPC;
+	if (tx->nodes > 0 && m->no_space) return -ENOSPC;
 	return 0;
 }
 
-static int by_length_down(const void *a, const void *b)
-{
+static int by_length_down(const void *a, const void *b) {
 	const struct tx_entry *const *x = a, *const *y = b;
 
-	if ((*x)->len != (*y)->len)
-		return (*x)->len < (*y)->len ? 1 : -1;
+	if ((*x)->len != (*y)->len) return (*x)->len < (*y)->len ? 1 : -1;
 	return memcmp((*x)->path, (*y)->path, (*x)->len);
 }
 
-static int by_seq(const void *a, const void *b)
-{
+static int by_seq(const void *a, const void *b) {
 	const struct tx_entry *const *x = a, *const *y = b;
 
 	return (*x)->seq < (*y)->seq ? -1 : (*x)->seq > (*y)->seq;
 }
 
-static bool entry_removes(const struct tx_entry *e)
-{
-	return e->written && e->base_removed;
-}
+static bool entry_removes(const struct tx_entry *e) { return e->written && e->base_removed; }
 
-static bool entry_creates(const struct tx_entry *e)
-{
+static bool entry_creates(const struct tx_entry *e) {
 	return e->written && e->exists && (!e->base_exists || e->base_removed);
 }
 
 /* Collect the entries for which `which` holds, in the order of `cmp`; *n is their number. */
 static struct tx_entry **tx_pick(struct tx *tx, bool (*which)(const struct tx_entry *),
-				 int (*cmp)(const void *, const void *), size_t *n)
-{
+				 int (*cmp)(const void *, const void *), size_t *n) {
 	struct tx_entry **a = talloc_array(tx, struct tx_entry *, tx->n_entry + 1);
 
 	*n = 0;
-	if (!a)
-		machine_out_of_memory();
+	if (!a) machine_out_of_memory();
 	for (struct list *l = tx->entries.next; l != &tx->entries; l = l->next) {
 		struct tx_entry *e = list_entry(l, struct tx_entry, link);
 
-		if (which(e))
-			a[(*n)++] = e;
+		if (which(e)) a[(*n)++] = e;
 	}
 	qsort(a, *n, sizeof(*a), cmp);
 	return a;
 }
 
-static void entry_path(const struct tx_entry *e, struct path *p)
-{
+static void entry_path(const struct tx_entry *e, struct path *p) {
 	memcpy(p->s, e->path, e->len + 1);
 	p->len = e->len;
 	p->rel = 0;
 }
 
-static void apply_remove(struct view *v, const struct tx_entry *e)
-{
+static void apply_remove(struct view *v, const struct tx_entry *e) {
 	struct node *n = tree_find(&v->m->tree, e->path, e->len);
 	uint64_t gen = machine_tick(v->m);
 
-	if (!n || n->first)
-		abort(); /* tx_check: nobody has added a child since */
+	if (!n || n->first) abort(); /* tx_check: nobody has added a child since */
 	view_keep(v->m, n, gen, true);
 	tree_remove(&v->m->tree, n, gen);
 }
 
-static void apply_write(struct view *v, const struct tx_entry *e)
-{
+static void apply_write(struct view *v, const struct tx_entry *e) {
 	struct path p;
 	int err = 0;
 
 	entry_path(e, &p);
-	if (entry_creates(e))
-		err = view_create(v, &p, e->perms);
-	if (!err && e->value_set)
-		err = view_write(v, &p, e->value, e->value_len);
-	if (!err && e->perms_set)
-		err = view_chmod(v, &p, e->perms);
-	if (err)
-		machine_out_of_memory();
+	if (entry_creates(e)) err = view_create(v, &p, e->perms);
+	if (!err && e->value_set) err = view_write(v, &p, e->value, e->value_len);
+	if (!err && e->perms_set) err = view_chmod(v, &p, e->perms);
+	if (err) machine_out_of_memory();
 }
 
-static bool entry_modifies(const struct tx_entry *e)
-{
+static bool entry_modifies(const struct tx_entry *e) {
 	return e->written && e->exists && e->base_exists && !e->base_removed;
 }
 
-static void tx_apply(struct machine *m, struct tx *tx)
-{
+static void tx_apply(struct machine *m, struct tx *tx) {
 	struct view v = { m, NULL };
 	struct tx_entry **a;
 	size_t n, i;
 
 	a = tx_pick(tx, entry_removes, by_length_down, &n);
-	for (i = 0; i < n; i++)
-		apply_remove(&v, a[i]);
+	for (i = 0; i < n; i++) apply_remove(&v, a[i]);
 	a = tx_pick(tx, entry_creates, by_seq, &n);
-	for (i = 0; i < n; i++)
-		apply_write(&v, a[i]);
+	for (i = 0; i < n; i++) apply_write(&v, a[i]);
 	a = tx_pick(tx, entry_modifies, by_seq, &n);
-	for (i = 0; i < n; i++)
-		apply_write(&v, a[i]);
+	for (i = 0; i < n; i++) apply_write(&v, a[i]);
 }
 
-static void tx_announce(struct machine *m, struct tx *tx)
-{
+static void tx_announce(struct machine *m, struct tx *tx) {
 	for (struct list *l = tx->events.next; l != &tx->events; l = l->next) {
 		struct tx_event *e = list_entry(l, struct tx_event, link);
 		struct node *n = tree_find(&m->tree, e->path, e->len);
 
 		/* Neither there before nor now: nothing has happened. */
-		if (!n && !tx_had(tx, e->path, e->len))
-			continue;
+		if (!n && !tx_had(tx, e->path, e->len)) continue;
 		if (e->exact)
 			watch_fire_exact(m, e->path, e->len, e->before);
 		else
@@ -243,19 +198,16 @@ static void tx_announce(struct machine *m, struct tx *tx)
 	}
 }
 
-int tx_commit(struct machine *m, struct tx *tx)
-{
+int tx_commit(struct machine *m, struct tx *tx) {
 	int err = tx_check(m, tx);
 
-	if (err)
-		return err;
+	if (err) return err;
 	tx_apply(m, tx);
 	tx_announce(m, tx);
 	return 0;
 }
 
-static void entry_save(const struct tx_entry *e, struct buf *b)
-{
+static void entry_save(const struct tx_entry *e, struct buf *b) {
 	buf_u8(b, 1);
 	buf_blob(b, e->path, e->len);
 	buf_u8(b, e->know);
@@ -266,8 +218,7 @@ static void entry_save(const struct tx_entry *e, struct buf *b)
 	perms_save(e->perms, b);
 }
 
-void tx_save(const struct tx *tx, struct buf *b)
-{
+void tx_save(const struct tx *tx, struct buf *b) {
 	buf_u32(b, tx->id);
 	buf_u64(b, tx->start);
 	buf_u8(b, tx->given_up);
@@ -288,15 +239,13 @@ void tx_save(const struct tx *tx, struct buf *b)
 	buf_u8(b, 0);
 }
 
-static bool entry_load(struct machine *m, struct tx *tx, struct cursor *cur)
-{
+static bool entry_load(struct machine *m, struct tx *tx, struct cursor *cur) {
 	uint32_t len, n;
 	const char *path = cur_blob(cur, &len), *value;
 	struct tx_entry *e = path && len < PATH_BUF ? tx_entry_new(tx, path, len) : NULL;
 	uint8_t flags;
 
-	if (!e)
-		return false;
+	if (!e) return false;
 	e->know = cur_u8(cur);
 	flags = cur_u8(cur);
 	e->base_exists = flags & 1;
@@ -313,15 +262,13 @@ static bool entry_load(struct machine *m, struct tx *tx, struct cursor *cur)
 	return perms_load(&m->tree.perms, cur, &e->perms) && (!n || e->value);
 }
 
-static bool event_load(struct machine *m, struct tx *tx, struct cursor *cur)
-{
+static bool event_load(struct machine *m, struct tx *tx, struct cursor *cur) {
 	uint32_t len;
 	const char *path = cur_blob(cur, &len);
 	struct tx_event *e;
 
 	e = path && len < PATH_BUF ? talloc_zero_size(tx, sizeof(*e) + len + 1) : NULL;
-	if (!e)
-		return false;
+	if (!e) return false;
 	memcpy(e->path, path, len);
 	e->len = len;
 	e->exact = cur_u8(cur);
@@ -329,13 +276,11 @@ static bool event_load(struct machine *m, struct tx *tx, struct cursor *cur)
 	return perms_load(&m->tree.perms, cur, &e->before);
 }
 
-bool tx_load(struct machine *m, struct conn *c, struct cursor *cur)
-{
+bool tx_load(struct machine *m, struct conn *c, struct cursor *cur) {
 	uint32_t next = c->next_tx;
 	struct tx *tx = tx_start(m, c);
 
-	if (!tx)
-		return false;
+	if (!tx) return false;
 	c->next_tx = next;
 	tx->id = cur_u32(cur);
 	tx->start = cur_u64(cur);
@@ -344,10 +289,8 @@ bool tx_load(struct machine *m, struct conn *c, struct cursor *cur)
 	tx->seq = cur_u32(cur);
 	tx->nodes = cur_u64(cur);
 	while (cur_u8(cur) == 1)
-		if (!entry_load(m, tx, cur))
-			return false;
+		if (!entry_load(m, tx, cur)) return false;
 	while (cur_u8(cur) == 1)
-		if (!event_load(m, tx, cur))
-			return false;
+		if (!event_load(m, tx, cur)) return false;
 	return !cur->bad;
 }

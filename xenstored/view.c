@@ -10,54 +10,44 @@
 #include "watch.h"
 
 /* The youngest transaction whose snapshot is still kept. */
-static const struct tx *newest_tx(const struct machine *m)
-{
+static const struct tx *newest_tx(const struct machine *m) {
 	for (const struct list *l = m->txs.prev; l != &m->txs; l = l->prev) {
 		const struct tx *tx = list_entry(l, struct tx, of_machine);
 
-		if (!tx->given_up)
-			return tx;
+		if (!tx->given_up) return tx;
 	}
 	return NULL;
 }
 
-void view_keep(struct machine *m, const struct node *n, uint64_t until, bool removed)
-{
+void view_keep(struct machine *m, const struct node *n, uint64_t until, bool removed) {
 	const struct tx *newest = newest_tx(m);
 
-	if (!newest || newest->start < (removed ? n->birth : n->gen))
-		return;
-	if (!history_keep(&m->history, n, until, removed))
-		machine_out_of_memory();
+	if (!newest || newest->start < (removed ? n->birth : n->gen)) return;
+	if (!history_keep(&m->history, n, until, removed)) machine_out_of_memory();
 	tx_bound_history(m);
 }
 
 /* --- the transaction's entries --- */
 
-static struct tx_entry *entry_find(struct tx *tx, const char *path, size_t len)
-{
+static struct tx_entry *entry_find(struct tx *tx, const char *path, size_t len) {
 	uint64_t h = path_hash(path, len);
 	struct tx_entry *e = tx->by_hash[path_hash_slot(h, TX_HASH)];
 
-	while (e && (e->hash != h || e->len != len || memcmp(e->path, path, len)))
-		e = e->hash_next;
+	while (e && (e->hash != h || e->len != len || memcmp(e->path, path, len))) e = e->hash_next;
 	return e;
 }
 
-bool tx_had(struct tx *tx, const char *path, size_t len)
-{
+bool tx_had(struct tx *tx, const char *path, size_t len) {
 	const struct tx_entry *e = entry_find(tx, path, len);
 
 	return e && e->base_exists;
 }
 
-struct tx_entry *tx_entry_new(struct tx *tx, const char *path, size_t len)
-{
+struct tx_entry *tx_entry_new(struct tx *tx, const char *path, size_t len) {
 	struct tx_entry *e = talloc_zero_size(tx, sizeof(*e) + len + 1);
 	struct tx_entry **slot;
 
-	if (!e)
-		return NULL;
+	if (!e) return NULL;
 	e->hash = path_hash(path, len);
 	e->len = len;
 	memcpy(e->path, path, len);
@@ -70,8 +60,7 @@ struct tx_entry *tx_entry_new(struct tx *tx, const char *path, size_t len)
 }
 
 /* The node as it was when the transaction began. */
-static void base_get(const struct view *v, const char *path, size_t len, struct image *img)
-{
+static void base_get(const struct view *v, const char *path, size_t len, struct image *img) {
 	const struct node *n = tree_find(&v->m->tree, path, len);
 	const struct version *old;
 
@@ -89,14 +78,12 @@ static void base_get(const struct view *v, const char *path, size_t len, struct 
 }
 
 /* The entry of a path, made if need be; *err says why there is none. */
-static struct tx_entry *entry_get(struct view *v, const char *path, size_t len, int *err)
-{
+static struct tx_entry *entry_get(struct view *v, const char *path, size_t len, int *err) {
 	struct tx_entry *e = entry_find(v->tx, path, len);
 	struct image base;
 
 	*err = 0;
-	if (e)
-		return e;
+	if (e) return e;
 	if (!quota_allows(v->m, v->tx->conn->dom, QUOTA_TX_NODES, v->tx->n_entry + 1)) {
 		*err = v->tx->failed = -ENOSPC;
 		return NULL;
@@ -114,8 +101,7 @@ static struct tx_entry *entry_get(struct view *v, const char *path, size_t len, 
 
 /* --- reading --- */
 
-int view_get(struct view *v, const char *path, size_t len, unsigned know, struct image *img)
-{
+int view_get(struct view *v, const char *path, size_t len, unsigned know, struct image *img) {
 	const struct node *n;
 	struct tx_entry *e;
 	int err;
@@ -129,8 +115,7 @@ int view_get(struct view *v, const char *path, size_t len, unsigned know, struct
 		return 0;
 	}
 	e = entry_get(v, path, len, &err);
-	if (!e)
-		return err;
+	if (!e) return err;
 	e->know |= know;
 	if (!e->written) {
 		base_get(v, path, len, img);
@@ -152,8 +137,7 @@ struct child_list {
 	bool bad, mixed;
 };
 
-static void child_add(struct child_list *l, uint64_t birth, const char *name, uint32_t len)
-{
+static void child_add(struct child_list *l, uint64_t birth, const char *name, uint32_t len) {
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 64;
 		struct child *a = realloc(l->a, cap * sizeof(*a));
@@ -168,8 +152,7 @@ static void child_add(struct child_list *l, uint64_t birth, const char *name, ui
 	l->a[l->n++] = (struct child){ birth, name, len };
 }
 
-static void child_add_old(void *arg, const struct version *old)
-{
+static void child_add_old(void *arg, const struct version *old) {
 	struct child_list *l = arg;
 	uint32_t skip = old->parent_len == 1 ? 1 : old->parent_len + 1u;
 
@@ -177,28 +160,23 @@ static void child_add_old(void *arg, const struct version *old)
 	l->mixed = true;
 }
 
-static int by_birth(const void *a, const void *b)
-{
+static int by_birth(const void *a, const void *b) {
 	const struct child *x = a, *y = b;
 
 	return x->birth < y->birth ? -1 : x->birth > y->birth;
 }
 
 /* Children at the start of the transaction. */
-static void base_children(struct view *v, const char *path, size_t len, struct child_list *l)
-{
+static void base_children(struct view *v, const char *path, size_t len, struct child_list *l) {
 	const struct node *n = tree_find(&v->m->tree, path, len);
 
 	for (n = n ? n->first : NULL; n; n = n->next)
-		if (n->birth <= v->tx->start)
-			child_add(l, n->birth, n->name, n->name_len);
+		if (n->birth <= v->tx->start) child_add(l, n->birth, n->name, n->name_len);
 	history_children(&v->m->history, path, len, v->tx->start, child_add_old, l);
-	if (l->mixed && l->n)
-		qsort(l->a, l->n, sizeof(*l->a), by_birth);
+	if (l->mixed && l->n) qsort(l->a, l->n, sizeof(*l->a), by_birth);
 }
 
-static bool entry_is_child(const struct tx_entry *e, const char *path, size_t len)
-{
+static bool entry_is_child(const struct tx_entry *e, const char *path, size_t len) {
 	size_t skip = len == 1 ? 0 : len;
 
 	return e->len > skip + 1 && e->path[skip] == '/' && !memcmp(e->path, path, skip) &&
@@ -206,23 +184,20 @@ static bool entry_is_child(const struct tx_entry *e, const char *path, size_t le
 }
 
 /* The transaction's own children: those it made. */
-static void own_children(struct view *v, const char *path, size_t len, struct child_list *l)
-{
+static void own_children(struct view *v, const char *path, size_t len, struct child_list *l) {
 	uint32_t skip = len == 1 ? 1 : len + 1;
 
 	for (struct list *p = v->tx->entries.next; p != &v->tx->entries; p = p->next) {
 		struct tx_entry *e = list_entry(p, struct tx_entry, link);
 
-		if (!e->written || !e->exists || (e->base_exists && !e->base_removed))
-			continue;
+		if (!e->written || !e->exists || (e->base_exists && !e->base_removed)) continue;
 		if (entry_is_child(e, path, len))
 			child_add(l, UINT64_MAX / 2 + e->seq, e->path + skip, e->len - skip);
 	}
 }
 
 /* Whether the transaction left a child of its base alone. */
-static bool base_child_stays(struct view *v, const char *path, size_t len, const struct child *c)
-{
+static bool base_child_stays(struct view *v, const char *path, size_t len, const struct child *c) {
 	char name[PATH_BUF];
 	struct tx_entry *e;
 	size_t n = len == 1 ? 0 : len;
@@ -234,21 +209,17 @@ static bool base_child_stays(struct view *v, const char *path, size_t len, const
 	return !e || !e->written || (e->exists && !e->base_removed);
 }
 
-static int tx_children(struct view *v, const char *path, size_t len, struct buf *names)
-{
+static int tx_children(struct view *v, const char *path, size_t len, struct buf *names) {
 	struct child_list l = { 0 };
 	struct tx_entry *self = entry_find(v->tx, path, len);
 	size_t n_base;
 
-	if (!self || !self->base_removed)
-		base_children(v, path, len, &l);
+	if (!self || !self->base_removed) base_children(v, path, len, &l);
 	n_base = l.n;
 	own_children(v, path, len, &l);
-	if (l.n > n_base)
-		qsort(l.a + n_base, l.n - n_base, sizeof(*l.a), by_birth);
+	if (l.n > n_base) qsort(l.a + n_base, l.n - n_base, sizeof(*l.a), by_birth);
 	for (size_t i = 0; i < l.n; i++) {
-		if (i < n_base && !base_child_stays(v, path, len, &l.a[i]))
-			continue;
+		if (i < n_base && !base_child_stays(v, path, len, &l.a[i])) continue;
 		buf_put(names, l.a[i].name, l.a[i].len);
 		buf_u8(names, 0);
 	}
@@ -256,31 +227,25 @@ static int tx_children(struct view *v, const char *path, size_t len, struct buf 
 	return l.bad || names->bad ? -ENOMEM : 0;
 }
 
-int view_children(struct view *v, const char *path, size_t len, struct buf *names)
-{
+int view_children(struct view *v, const char *path, size_t len, struct buf *names) {
 	const struct node *n;
 
-	if (v->tx)
-		return tx_children(v, path, len, names);
+	if (v->tx) return tx_children(v, path, len, names);
 	n = tree_find(&v->m->tree, path, len);
-	for (n = n ? n->first : NULL; n; n = n->next)
-		buf_put(names, n->name, n->name_len + 1);
+	for (n = n ? n->first : NULL; n; n = n->next) buf_put(names, n->name, n->name_len + 1);
 	return names->bad ? -ENOMEM : 0;
 }
 
 /* --- changing --- */
 
 /* An entry ready to be changed: it holds the node's present value and permissions. */
-static struct tx_entry *entry_write(struct view *v, const struct path *p, int *err)
-{
+static struct tx_entry *entry_write(struct view *v, const struct path *p, int *err) {
 	struct tx_entry *e = entry_get(v, p->s, p->len, err);
 	struct image base;
 
-	if (!e)
-		return NULL;
+	if (!e) return NULL;
 	e->know |= TX_DATA;
-	if (e->written)
-		return e;
+	if (e->written) return e;
 	base_get(v, p->s, p->len, &base);
 	if (base.value_len) {
 		e->value = talloc_memdup(e, base.value, base.value_len);
@@ -297,60 +262,50 @@ static struct tx_entry *entry_write(struct view *v, const struct path *p, int *e
 	return e;
 }
 
-static void entry_set_perms(struct view *v, struct tx_entry *e, struct perms *perms)
-{
+static void entry_set_perms(struct view *v, struct tx_entry *e, struct perms *perms) {
 	struct perms *old = e->perms;
 
 	e->perms = perms ? perms_ref(perms) : NULL;
 	perms_put(&v->m->tree.perms, old);
 }
 
-static int tx_create(struct view *v, const struct path *p, struct perms *perms)
-{
+static int tx_create(struct view *v, const struct path *p, struct perms *perms) {
 	int err;
 	struct tx_entry *e = entry_write(v, p, &err);
 
-	if (!e)
-		return err;
+	if (!e) return err;
 	entry_set_perms(v, e, perms);
 	e->exists = true;
 	e->value_len = 0;
 	e->value_set = e->perms_set = false;
 	e->event_queued = false;
 	e->seq = ++v->tx->seq;
-	if (perms->p[0].domid == v->tx->conn->dom->domid)
-		v->tx->nodes++;
+	if (perms->p[0].domid == v->tx->conn->dom->domid) v->tx->nodes++;
 	return 0;
 }
 
-int view_create(struct view *v, const struct path *p, struct perms *perms)
-{
+int view_create(struct view *v, const struct path *p, struct perms *perms) {
 	struct path up = *p;
 	struct node *parent;
 
-	if (v->tx)
-		return tx_create(v, p, perms);
+	if (v->tx) return tx_create(v, p, perms);
 	path_parent(&up);
 	parent = tree_find(&v->m->tree, up.s, up.len);
-	if (!parent)
-		return -ENOENT;
-	if (!tree_add(&v->m->tree, parent, p->s + up.len + (up.len > 1),
-		      p->len - up.len - (up.len > 1), perms, machine_tick(v->m)))
+	if (!parent) return -ENOENT;
+	if (!tree_add(&v->m->tree, parent, p->s + up.len + (up.len > 1), p->len - up.len - (up.len > 1),
+		      perms, machine_tick(v->m)))
 		return -ENOMEM;
 	return 0;
 }
 
-static int tx_write(struct view *v, const struct path *p, const void *value, uint32_t len)
-{
+static int tx_write(struct view *v, const struct path *p, const void *value, uint32_t len) {
 	int err;
 	struct tx_entry *e = entry_write(v, p, &err);
 	char *copy;
 
-	if (!e)
-		return err;
+	if (!e) return err;
 	copy = talloc_memdup(e, len ? value : "", len ? len : 1);
-	if (!copy)
-		return v->tx->failed = -ENOMEM;
+	if (!copy) return v->tx->failed = -ENOMEM;
 	talloc_free(e->value);
 	e->value = copy;
 	e->value_len = len;
@@ -358,21 +313,18 @@ static int tx_write(struct view *v, const struct path *p, const void *value, uin
 	return 0;
 }
 
-int view_write(struct view *v, const struct path *p, const void *value, uint32_t len)
-{
+int view_write(struct view *v, const struct path *p, const void *value, uint32_t len) {
 	struct node *n;
 	uint64_t gen;
 
-	if (v->tx)
-		return tx_write(v, p, value, len);
+	if (v->tx) return tx_write(v, p, value, len);
 	n = tree_find(&v->m->tree, p->s, p->len);
 	gen = machine_tick(v->m);
 	view_keep(v->m, n, gen, false);
 	return tree_set_value(&v->m->tree, n, value, len, gen) ? 0 : -ENOMEM;
 }
 
-int view_chmod(struct view *v, const struct path *p, struct perms *perms)
-{
+int view_chmod(struct view *v, const struct path *p, struct perms *perms) {
 	struct tx_entry *e;
 	struct node *n;
 	uint64_t gen;
@@ -380,8 +332,7 @@ int view_chmod(struct view *v, const struct path *p, struct perms *perms)
 
 	if (v->tx) {
 		e = entry_write(v, p, &err);
-		if (!e)
-			return err;
+		if (!e) return err;
 		entry_set_perms(v, e, perms);
 		e->perms_set = true;
 		return 0;
@@ -394,15 +345,12 @@ int view_chmod(struct view *v, const struct path *p, struct perms *perms)
 }
 
 /* Remove one node of the transaction's view; its children are gone already. */
-static int tx_remove_one(struct view *v, const struct path *p)
-{
+static int tx_remove_one(struct view *v, const struct path *p) {
 	int err;
 	struct tx_entry *e = entry_write(v, p, &err);
 
-	if (!e)
-		return err;
-	if (e->perms && e->perms->p[0].domid == v->tx->conn->dom->domid)
-		v->tx->nodes--;
+	if (!e) return err;
+	if (e->perms && e->perms->p[0].domid == v->tx->conn->dom->domid) v->tx->nodes--;
 	e->know |= TX_CHILD;
 	e->exists = false;
 	e->base_removed |= e->base_exists;
@@ -410,18 +358,15 @@ static int tx_remove_one(struct view *v, const struct path *p)
 	return 0;
 }
 
-static int tx_remove(struct view *v, struct path *p, bool top)
-{
+static int tx_remove(struct view *v, struct path *p, bool top) {
 	struct buf names = { 0 };
 	size_t len = p->len, slash = len > 1;
 	struct image img;
 	struct perms *before = NULL;
 	int err = view_get(v, p->s, p->len, TX_EXIST | TX_CHILD, &img);
 
-	if (!err && img.exists)
-		before = perms_ref(img.perms);
-	if (!err)
-		err = view_children(v, p->s, p->len, &names);
+	if (!err && img.exists) before = perms_ref(img.perms);
+	if (!err) err = view_children(v, p->s, p->len, &names);
 	for (size_t i = 0; !err && i < names.len; i += strlen(names.p + i) + 1) {
 		p->s[len] = '/';
 		strcpy(p->s + len + slash, names.p + i);
@@ -431,24 +376,19 @@ static int tx_remove(struct view *v, struct path *p, bool top)
 	buf_free(&names);
 	p->len = len;
 	p->s[len] = '\0';
-	if (!err)
-		err = tx_remove_one(v, p);
-	if (!err && !top)
-		tx_event_add(v->tx, p, before, true);
+	if (!err) err = tx_remove_one(v, p);
+	if (!err && !top) tx_event_add(v->tx, p, before, true);
 	perms_put(&v->m->tree.perms, before);
 	return err;
 }
 
 /* Deepest last child below n. */
-static struct node *node_bottom(struct node *n)
-{
-	while (n->last)
-		n = n->last;
+static struct node *node_bottom(struct node *n) {
+	while (n->last) n = n->last;
 	return n;
 }
 
-static void tree_remove_below(struct machine *m, struct node *top)
-{
+static void tree_remove_below(struct machine *m, struct node *top) {
 	struct node *n, *stop = top->parent;
 	char path[PATH_BUF];
 
@@ -461,27 +401,23 @@ static void tree_remove_below(struct machine *m, struct node *top)
 
 		view_keep(m, n, gen, true);
 		tree_remove(&m->tree, n, gen);
-		if (!is_top)
-			watch_fire_exact(m, path, len, before);
+		if (!is_top) watch_fire_exact(m, path, len, before);
 		perms_put(&m->tree.perms, before);
 		n = prev;
 	}
 }
 
-int view_remove(struct view *v, const struct path *p)
-{
+int view_remove(struct view *v, const struct path *p) {
 	struct path copy = *p;
 	struct node *n;
 
-	if (v->tx)
-		return tx_remove(v, &copy, true);
+	if (v->tx) return tx_remove(v, &copy, true);
 	n = tree_find(&v->m->tree, p->s, p->len);
 	tree_remove_below(v->m, n);
 	return 0;
 }
 
-void tx_event_add(struct tx *tx, const struct path *p, struct perms *before, bool exact)
-{
+void tx_event_add(struct tx *tx, const struct path *p, struct perms *before, bool exact) {
 	struct tx_event *ev = talloc_zero_size(tx, sizeof(*ev) + p->len + 1);
 
 	if (!ev) {
@@ -495,8 +431,7 @@ void tx_event_add(struct tx *tx, const struct path *p, struct perms *before, boo
 	list_add_tail(&tx->events, &ev->link);
 }
 
-void view_announce(struct view *v, const struct path *p, struct perms *before)
-{
+void view_announce(struct view *v, const struct path *p, struct perms *before) {
 	struct tx_entry *e;
 	struct node *n;
 
@@ -506,9 +441,7 @@ void view_announce(struct view *v, const struct path *p, struct perms *before)
 		return;
 	}
 	e = entry_find(v->tx, p->s, p->len);
-	if (e && e->event_queued)
-		return;
-	if (e)
-		e->event_queued = true;
+	if (e && e->event_queued) return;
+	if (e) e->event_queued = true;
 	tx_event_add(v->tx, p, before, false);
 }

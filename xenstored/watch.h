@@ -21,8 +21,7 @@
 #define FLUSH_MAX 128u
 
 /* Returns 0, -EEXIST, -ENOMEM. The first event is queued. */
-int watch_add(struct machine *m, struct conn *c, const struct path *p, const char *token,
-	      int32_t depth);
+int watch_add(struct machine *m, struct conn *c, const struct path *p, const char *token, int32_t depth);
 /* Returns 0 or -ENOENT; waiting events go with it. */
 int watch_remove(struct machine *m, struct conn *c, const struct path *p, const char *token);
 void watch_drop_all(struct machine *m, struct conn *c);
@@ -35,11 +34,10 @@ void watch_fire(struct machine *m, const char *path, size_t len, const struct pe
 /* A node went away with a parent: tell only the watches on this very path. */
 void watch_fire_exact(struct machine *m, const char *path, size_t len, const struct perms *before);
 /* @introduceDomain or @releaseDomain has happened to a domain. */
-void watch_fire_special(struct machine *m, const char *name, unsigned domid,
-			const struct perms *perms);
+void watch_fire_special(struct machine *m, const char *name, unsigned domid, const struct perms *perms);
 /* Put a watch back after a restart, without a first event. */
-struct watch *watch_restore(struct machine *m, struct conn *c, const char *path, size_t len,
-			    uint32_t rel, const char *token, int32_t depth);
+struct watch *watch_restore(struct machine *m, struct conn *c, const char *path, size_t len, uint32_t rel,
+			    const char *token, int32_t depth);
 /* An event has been put into the output. */
 void watch_event_done(struct event *e);
 void watch_restore_event(struct watch *w, const char *path);

@@ -20,8 +20,7 @@ _Static_assert(sizeof(struct xsd_sockmsg) == 16, "xenstore.txt: message header")
 _Static_assert(offsetof(struct xenstore_domain_interface, rsp) == 1024, "xenstore-ring.txt");
 _Static_assert(offsetof(struct xenstore_domain_interface, req_cons) == 2048, "xenstore-ring.txt");
 _Static_assert(offsetof(struct xenstore_domain_interface, rsp_prod) == 2060, "xenstore-ring.txt");
-_Static_assert(offsetof(struct xenstore_domain_interface, server_features) == 2064,
-	       "xenstore-ring.txt");
+_Static_assert(offsetof(struct xenstore_domain_interface, server_features) == 2064, "xenstore-ring.txt");
 _Static_assert(offsetof(struct xenstore_domain_interface, connection) == 2068, "xenstore-ring.txt");
 _Static_assert(offsetof(struct xenstore_domain_interface, error) == 2072, "xenstore-ring.txt");
 

@@ -100,8 +100,7 @@ struct handover {
  * Recover and serve. Returns an exit status (WORKER_), or -1 when the holder died: then *left
  * tells the caller which connections to hold.
  */
-int worker_run(const struct options *o, const struct handover *h, struct held **left,
-	       uint32_t *n_left);
+int worker_run(const struct options *o, const struct handover *h, struct held **left, uint32_t *n_left);
 
 /* --- parts of the worker --- */
 

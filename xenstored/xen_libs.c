@@ -42,45 +42,34 @@ static struct {
 	void *by_frame[64];
 } xen;
 
-int xen_open(void)
-{
-	if (access("/dev/xen/evtchn", F_OK) && access("/proc/xen/privcmd", F_OK))
-		return -ENODEV;
+int xen_open(void) {
+	if (access("/dev/xen/evtchn", F_OK) && access("/proc/xen/privcmd", F_OK)) return -ENODEV;
 	xen.evtchn = xenevtchn_open(NULL, 0);
 	xen.gnttab = xengnttab_open(NULL, 0);
 	xen.foreign = xenforeignmemory_open(NULL, 0);
 	xen.call = xencall_open(NULL, 0);
-	if (!xen.evtchn || !xen.call)
-		return -errno;
+	if (!xen.evtchn || !xen.call) return -errno;
 	/* xen_pending() takes ports until there are none, and must not wait for more. */
-	if (fcntl(xenevtchn_fd(xen.evtchn), F_SETFL, O_NONBLOCK))
-		return -errno;
+	if (fcntl(xenevtchn_fd(xen.evtchn), F_SETFL, O_NONBLOCK)) return -errno;
 	xen.domctl = xencall_alloc_buffer(xen.call, sizeof(*xen.domctl));
 	xen.domctl_version = XEN_DOMCTL_INTERFACE_VERSION;
 	return xen.domctl ? 0 : -ENOMEM;
 }
 
-int xen_fd(void)
-{
-	return xenevtchn_fd(xen.evtchn);
-}
+int xen_fd(void) { return xenevtchn_fd(xen.evtchn); }
 
-int xen_pending(void)
-{
+int xen_pending(void) {
 	int port = xenevtchn_pending(xen.evtchn);
 
-	if (port >= 0)
-		xenevtchn_unmask(xen.evtchn, port);
+	if (port >= 0) xenevtchn_unmask(xen.evtchn, port);
 	return port;
 }
 
-static void *map_frame(unsigned domid, uint64_t gfn)
-{
+static void *map_frame(unsigned domid, uint64_t gfn) {
 	xen_pfn_t pfn = gfn;
 	void *p;
 
-	if (!xen.foreign)
-		return NULL;
+	if (!xen.foreign) return NULL;
 	p = xenforeignmemory_map(xen.foreign, domid, PROT_READ | PROT_WRITE, 1, &pfn, NULL);
 	for (size_t i = 0; p && i < sizeof(xen.by_frame) / sizeof(*xen.by_frame); i++) {
 		if (!xen.by_frame[i]) {
@@ -88,13 +77,11 @@ static void *map_frame(unsigned domid, uint64_t gfn)
 			return p;
 		}
 	}
-	if (p)
-		xenforeignmemory_unmap(xen.foreign, p, 1);
+	if (p) xenforeignmemory_unmap(xen.foreign, p, 1);
 	return NULL;
 }
 
-struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn)
-{
+struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn) {
 	void *p = NULL;
 
 	if (xen.gnttab)
@@ -103,8 +90,7 @@ struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn)
 	return p ? p : map_frame(domid, gfn);
 }
 
-void xen_unmap(unsigned domid, struct xenstore_domain_interface *page)
-{
+void xen_unmap(unsigned domid, struct xenstore_domain_interface *page) {
 	if (domid == 0) {
 		munmap(page, 4096);
 		return;
@@ -119,73 +105,56 @@ void xen_unmap(unsigned domid, struct xenstore_domain_interface *page)
 	xengnttab_unmap(xen.gnttab, page, 1);
 }
 
-static void *map_file(const char *name, uint32_t *port, bool ask)
-{
+static void *map_file(const char *name, uint32_t *port, bool ask) {
 	int fd = open(name, O_RDWR | O_CLOEXEC), got;
 	void *p;
 
-	if (fd < 0)
-		return NULL;
+	if (fd < 0) return NULL;
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	got = ask ? ioctl(fd, XENBUS_BACKEND_EVTCHN, 0) : 0;
 	close(fd);
-	if (p == MAP_FAILED)
-		return NULL;
+	if (p == MAP_FAILED) return NULL;
 	if (ask && got <= 0) {
 		munmap(p, 4096);
 		return NULL;
 	}
-	if (ask)
-		*port = got;
+	if (ask) *port = got;
 	return p;
 }
 
-static bool read_port(uint32_t *port)
-{
+static bool read_port(uint32_t *port) {
 	FILE *f = fopen("/proc/xen/xsd_port", "re");
 	bool ok = f && fscanf(f, "%u", port) == 1;
 
-	if (f)
-		fclose(f);
+	if (f) fclose(f);
 	return ok;
 }
 
-struct xenstore_domain_interface *xen_map_dom0(uint32_t *port)
-{
+struct xenstore_domain_interface *xen_map_dom0(uint32_t *port) {
 	void *p = map_file("/dev/xen/xenbus_backend", port, true);
 
-	if (!p && read_port(port))
-		p = map_file("/proc/xen/xsd_kva", port, false);
+	if (!p && read_port(port)) p = map_file("/proc/xen/xsd_kva", port, false);
 	return p;
 }
 
-int xen_bind(unsigned domid, uint32_t port)
-{
+int xen_bind(unsigned domid, uint32_t port) {
 	int p = xenevtchn_bind_interdomain(xen.evtchn, domid, port);
 
 	return p < 0 ? -errno : p;
 }
 
-void xen_unbind(int port)
-{
-	xenevtchn_unbind(xen.evtchn, port);
-}
+void xen_unbind(int port) { xenevtchn_unbind(xen.evtchn, port); }
 
-void xen_notify(int port)
-{
-	xenevtchn_notify(xen.evtchn, port);
-}
+void xen_notify(int port) { xenevtchn_notify(xen.evtchn, port); }
 
-int xen_bind_exception(void)
-{
+int xen_bind_exception(void) {
 	int p = xenevtchn_bind_virq(xen.evtchn, VIRQ_DOM_EXC);
 
 	return p < 0 ? -errno : p;
 }
 
 /* Ask with the version that works; find it on first use. 0 or -1 with errno. */
-static int domain_info(unsigned domid)
-{
+static int domain_info(unsigned domid) {
 	uint32_t v = xen.domctl_version;
 
 	for (uint32_t tries = 0; tries <= DOMCTL_NEWEST - DOMCTL_OLDEST + 1; tries++) {
@@ -197,25 +166,21 @@ static int domain_info(unsigned domid)
 			xen.domctl_version = v;
 			return 0;
 		}
-		if (errno != EACCES)
-			return -1;
+		if (errno != EACCES) return -1;
 		v = DOMCTL_OLDEST + tries;
 	}
 	return -1;
 }
 
-enum xen_life xen_life(unsigned domid)
-{
+enum xen_life xen_life(unsigned domid) {
 	const struct xen_domctl_getdomaininfo *info = &xen.domctl->u.getdomaininfo;
 
 	if (domain_info(domid)) {
 		/* Only a clear "no such domain" counts: losing a living one would be worse. */
-		if (errno == ESRCH)
-			return XEN_GONE;
+		if (errno == ESRCH) return XEN_GONE;
 		log_warn("domain %u: no information: %s", domid, strerror(errno));
 		return XEN_RUNNING;
 	}
-	if (info->domain != domid || info->flags & XEN_DOMINF_dying)
-		return XEN_GONE;
+	if (info->domain != domid || info->flags & XEN_DOMINF_dying) return XEN_GONE;
 	return info->flags & XEN_DOMINF_shutdown ? XEN_SHUTDOWN : XEN_RUNNING;
 }

@@ -12,16 +12,14 @@
 size_t guestlog_max = 1 << 20;
 int guestlog_keep = 4;
 
-static void open_path(struct guestlog *log)
-{
+static void open_path(struct guestlog *log) {
 	struct stat st;
 
 	log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	log->size = log->fd >= 0 && fstat(log->fd, &st) == 0 ? (size_t)st.st_size : 0;
 }
 
-void guestlog_open(struct guestlog *log, const char *dir, const char *name)
-{
+void guestlog_open(struct guestlog *log, const char *dir, const char *name) {
 	char safe[80];
 	size_t i;
 
@@ -32,21 +30,17 @@ void guestlog_open(struct guestlog *log, const char *dir, const char *name)
 	open_path(log);
 }
 
-void guestlog_close(struct guestlog *log)
-{
-	if (log->fd >= 0)
-		close(log->fd);
+void guestlog_close(struct guestlog *log) {
+	if (log->fd >= 0) close(log->fd);
 	log->fd = -1;
 }
 
-void guestlog_reopen(struct guestlog *log)
-{
+void guestlog_reopen(struct guestlog *log) {
 	guestlog_close(log);
 	open_path(log);
 }
 
-static void rotate(struct guestlog *log)
-{
+static void rotate(struct guestlog *log) {
 	char from[272], to[272];
 	int i;
 
@@ -58,17 +52,12 @@ static void rotate(struct guestlog *log)
 			snprintf(from, sizeof(from), "%s", log->path);
 		rename(from, to);
 	}
-	if (!guestlog_keep)
-		unlink(log->path);
+	if (!guestlog_keep) unlink(log->path);
 	guestlog_reopen(log);
 }
 
-void guestlog_write(struct guestlog *log, const char *p, size_t n)
-{
-	if (log->fd < 0)
-		return;
-	if (log->size + n > guestlog_max)
-		rotate(log);
-	if (log->fd >= 0 && write(log->fd, p, n) == (ssize_t)n)
-		log->size += n;
+void guestlog_write(struct guestlog *log, const char *p, size_t n) {
+	if (log->fd < 0) return;
+	if (log->size + n > guestlog_max) rotate(log);
+	if (log->fd >= 0 && write(log->fd, p, n) == (ssize_t)n) log->size += n;
 }

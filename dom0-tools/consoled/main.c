@@ -27,46 +27,38 @@ static struct shared sh = { .log_dir = TL_LOG_DIR "/console" };
 static struct console *consoles;
 static volatile sig_atomic_t quit, hangup;
 
-static void on_signal(int sig)
-{
+static void on_signal(int sig) {
 	if (sig == SIGHUP)
 		hangup = 1;
 	else
 		quit = 1;
 }
 
-static struct console *find(uint32_t domid, unsigned num)
-{
+static struct console *find(uint32_t domid, unsigned num) {
 	struct console *c;
 
 	for (c = consoles; c; c = c->next)
-		if (c->domid == domid && c->num == num)
-			return c;
+		if (c->domid == domid && c->num == num) return c;
 	return NULL;
 }
 
-static void serve(uint32_t domid, unsigned num)
-{
+static void serve(uint32_t domid, unsigned num) {
 	struct console *c = find(domid, num) ? NULL : console_open(&sh, domid, num);
 
-	if (!c)
-		return;
+	if (!c) return;
 	c->next = consoles;
 	consoles = c;
 }
 
-static void end(struct console *c)
-{
+static void end(struct console *c) {
 	struct console **at = &consoles;
 
-	while (*at != c)
-		at = &(*at)->next;
+	while (*at != c) at = &(*at)->next;
 	*at = c->next;
 	console_close(&sh, c);
 }
 
-static void put_state(uint32_t domid, unsigned num, int state)
-{
+static void put_state(uint32_t domid, unsigned num, int state) {
 	char back[80];
 
 	snprintf(back, sizeof(back), "/local/domain/0/backend/console/%u/%u", domid, num);
@@ -77,16 +69,12 @@ static void put_state(uint32_t domid, unsigned num, int state)
  * A channel follows the xenbus states: we wait in 2 until the guest is in 3 (ring and port
  * published), then map and go to 4; when the guest closes we close.
  */
-static void serve_channel(uint32_t domid, unsigned num)
-{
-	uint64_t front =
-		tl_store_num(sh.store, 0, "/local/domain/%u/device/console/%u/state", domid, num);
-	uint64_t back = tl_store_num(sh.store, 0, "/local/domain/0/backend/console/%u/%u/state",
-				     domid, num);
+static void serve_channel(uint32_t domid, unsigned num) {
+	uint64_t front = tl_store_num(sh.store, 0, "/local/domain/%u/device/console/%u/state", domid, num);
+	uint64_t back = tl_store_num(sh.store, 0, "/local/domain/0/backend/console/%u/%u/state", domid, num);
 	struct console *c = find(domid, num);
 
-	if (back == 1)
-		put_state(domid, num, 2);
+	if (back == 1) put_state(domid, num, 2);
 	if (c && (front >= 5 || front == 0 || back == 5)) {
 		end(c);
 		put_state(domid, num, 6);
@@ -94,28 +82,24 @@ static void serve_channel(uint32_t domid, unsigned num)
 		put_state(domid, num, 6);
 	} else if (!c && (front == 3 || front == 4) && back < 5) {
 		serve(domid, num);
-		if (find(domid, num))
-			put_state(domid, num, 4);
+		if (find(domid, num)) put_state(domid, num, 4);
 	}
 }
 
-static void scan_channels(uint32_t domid)
-{
+static void scan_channels(uint32_t domid) {
 	char **ids;
 	int n = tl_store_list(sh.store, &ids, "/local/domain/0/backend/console/%u", domid), i;
 	unsigned num;
 
 	for (i = 0; i < n; i++) {
 		num = strtoul(ids[i], NULL, 10);
-		if (num)
-			serve_channel(domid, num);
+		if (num) serve_channel(domid, num);
 	}
 	free(ids);
 }
 
 /* A guest that is dying keeps its nodes for a moment, but must not be held by us any more. */
-static int alive(uint32_t domid)
-{
+static int alive(uint32_t domid) {
 	return tl_store_introduced(sh.store, domid) &&
 	       tl_store_exists(sh.store, "/local/domain/%u/console/ring-ref", domid);
 }
@@ -125,19 +109,15 @@ static int alive(uint32_t domid)
 static uint32_t pending[CONSOLES_MAX];
 static int npending;
 
-static void put_pending(uint32_t domid)
-{
+static void put_pending(uint32_t domid) {
 	int i;
 
 	for (i = 0; i < npending; i++)
-		if (pending[i] == domid)
-			return;
-	if (npending < CONSOLES_MAX)
-		pending[npending++] = domid;
+		if (pending[i] == domid) return;
+	if (npending < CONSOLES_MAX) pending[npending++] = domid;
 }
 
-static void end_all_of(uint32_t domid)
-{
+static void end_all_of(uint32_t domid) {
 	struct console *c, *next;
 
 	for (c = consoles; c; c = next) {
@@ -151,37 +131,30 @@ static void end_all_of(uint32_t domid)
 
 /* Bring the consoles of one domain in line with the store. The cost does not depend on other
  * domains. */
-static void look_at(uint32_t domid)
-{
+static void look_at(uint32_t domid) {
 	char *type;
 
-	if (!domid)
-		return;
+	if (!domid) return;
 	type = tl_store_get(sh.store, "/local/domain/%u/console/type", domid);
-	if (type && !alive(domid))
-		put_pending(domid);
+	if (type && !alive(domid)) put_pending(domid);
 	if (!alive(domid)) {
 		end_all_of(domid);
 	} else {
-		if (type && strcmp(type, "xenconsoled") == 0)
-			serve(domid, 0);
+		if (type && strcmp(type, "xenconsoled") == 0) serve(domid, 0);
 		scan_channels(domid);
 	}
 	free(type);
 }
 
-static void retry_pending(void)
-{
+static void retry_pending(void) {
 	int n = npending, i;
 
 	npending = 0; /* look_at() puts back those that still cannot be served */
-	for (i = 0; i < n; i++)
-		look_at(pending[i]);
+	for (i = 0; i < n; i++) look_at(pending[i]);
 }
 
 /* Let go of guests that died without anybody removing their nodes. */
-static void sweep(void)
-{
+static void sweep(void) {
 	struct console *c = consoles, *next;
 	int n = npending, i;
 
@@ -200,26 +173,21 @@ static void sweep(void)
 }
 
 /* At the start: all guests that are there. */
-static void scan(void)
-{
+static void scan(void) {
 	char **ids;
 	int n = tl_store_list(sh.store, &ids, "/local/domain"), i;
 
-	for (i = 0; i < n; i++)
-		look_at(strtoul(ids[i], NULL, 10));
+	for (i = 0; i < n; i++) look_at(strtoul(ids[i], NULL, 10));
 	free(ids);
 }
 
-static void on_evtchn(void)
-{
+static void on_evtchn(void) {
 	xenevtchn_port_or_error_t port = xenevtchn_pending(sh.evtchn);
 	struct console *c;
 
-	if (port < 0)
-		return;
+	if (port < 0) return;
 	for (c = consoles; c; c = c->next)
-		if (c->port == port)
-			console_drain(&sh, c);
+		if (c->port == port) console_drain(&sh, c);
 	xenevtchn_unmask(sh.evtchn, port);
 }
 
@@ -232,8 +200,7 @@ static int sweep_due;
  * Events of the store. A guest's console directory makes many events at once: each domain is looked
  * at once for all of them. Sweeps cost a question for each guest, so they wait for more releases.
  */
-static void on_store(void)
-{
+static void on_store(void) {
 	char path[3072], token[32];
 	uint32_t domid, seen[64];
 	int n = 0, i, introduced = 0;
@@ -241,25 +208,19 @@ static void on_store(void)
 	while (n < 64 && tl_store_event(sh.store, path, sizeof(path), token, sizeof(token)) > 0) {
 		introduced |= strcmp(path, "@introduceDomain") == 0;
 		sweep_due |= strcmp(path, "@releaseDomain") == 0;
-		if (sscanf(path, CONSOLE_DIR "/%u", &domid) != 1)
-			continue;
+		if (sscanf(path, CONSOLE_DIR "/%u", &domid) != 1) continue;
 		for (i = 0; i < n && seen[i] != domid; i++)
 			;
-		if (i == n)
-			seen[n++] = domid;
+		if (i == n) seen[n++] = domid;
 	}
-	for (i = 0; i < n; i++)
-		look_at(seen[i]);
-	if (introduced)
-		retry_pending();
+	for (i = 0; i < n; i++) look_at(seen[i]);
+	if (introduced) retry_pending();
 }
 
-static void maybe_sweep(void)
-{
+static void maybe_sweep(void) {
 	static int64_t last;
 
-	if (!sweep_due || tl_now_ms() - last < SWEEP_MS)
-		return;
+	if (!sweep_due || tl_now_ms() - last < SWEEP_MS) return;
 	last = tl_now_ms();
 	sweep_due = 0;
 	sweep();
@@ -268,8 +229,7 @@ static void maybe_sweep(void)
 static struct pollfd fds[2 + 2 * CONSOLES_MAX];
 
 /* Fill fds: store, event channels, then two for each console (outside, listener). */
-static int prepare(int *starved)
-{
+static int prepare(int *starved) {
 	struct console *c;
 	int n = 2, fd;
 
@@ -278,85 +238,65 @@ static int prepare(int *starved)
 	*starved = 0;
 	for (c = consoles; c && n < 2 * CONSOLES_MAX; c = c->next) {
 		fd = console_fd(c);
-		fds[n++] = (struct pollfd){
-			fd, (ring_space(c->ring) ? POLLIN : 0) | (c->len ? POLLOUT : 0), 0
-		};
+		fds[n++] =
+			(struct pollfd){ fd, (ring_space(c->ring) ? POLLIN : 0) | (c->len ? POLLOUT : 0), 0 };
 		fds[n++] = (struct pollfd){ c->listener, POLLIN, 0 };
 		*starved |= c->starved || c->tokens < REFILL_RATE;
 	}
 	return n;
 }
 
-static void serve_outside(int n)
-{
+static void serve_outside(int n) {
 	struct console *c = consoles;
 	int i;
 
 	for (i = 2; i < n && c; i += 2, c = c->next) {
-		if (fds[i].revents & POLLOUT)
-			console_write_out(c);
-		if (fds[i].revents & (POLLIN | POLLHUP))
-			console_read_in(&sh, c);
-		if (fds[i + 1].revents & POLLIN)
-			console_accept(c);
+		if (fds[i].revents & POLLOUT) console_write_out(c);
+		if (fds[i].revents & (POLLIN | POLLHUP)) console_read_in(&sh, c);
+		if (fds[i + 1].revents & POLLIN) console_accept(c);
 	}
 }
 
-static void refill(void)
-{
+static void refill(void) {
 	static int64_t last;
 	struct console *c;
 
-	if (tl_now_ms() - last < REFILL_MS)
-		return;
+	if (tl_now_ms() - last < REFILL_MS) return;
 	last = tl_now_ms();
 	for (c = consoles; c; c = c->next)
-		if (console_refill(c))
-			console_drain(&sh, c);
+		if (console_refill(c)) console_drain(&sh, c);
 }
 
-static void reopen_logs(void)
-{
+static void reopen_logs(void) {
 	struct console *c;
 
 	hangup = 0;
 	for (c = consoles; c; c = c->next)
-		if (c->log.path[0])
-			guestlog_reopen(&c->log);
+		if (c->log.path[0]) guestlog_reopen(&c->log);
 }
 
-static int loop(void)
-{
+static int loop(void) {
 	int n, starved;
 
 	while (!quit) {
 		n = prepare(&starved);
-		if (poll(fds, n,
-			 starved     ? REFILL_MS
-			 : sweep_due ? SWEEP_MS
-				     : 60000) < 0 &&
-		    errno != EINTR)
+		if (poll(fds, n, starved ? REFILL_MS : sweep_due ? SWEEP_MS : 60000) < 0 && errno != EINTR)
 			return 1;
-		if (hangup)
-			reopen_logs();
+		if (hangup) reopen_logs();
 		if (fds[0].revents & (POLLHUP | POLLERR))
 			return 1; /* xenstored went away for good: be restarted */
 		serve_outside(n);
-		if (fds[1].revents)
-			on_evtchn();
+		if (fds[1].revents) on_evtchn();
 		refill();
-		if (fds[0].revents)
-			on_store();
+		if (fds[0].revents) on_store();
 		maybe_sweep();
 	}
 	return 0;
 }
 
-static int usage(void)
-{
-	fprintf(stderr,
-		"usage: tl-consoled [-i] [--log=none|guest] [--log-dir=DIR] [--log-size=BYTES] "
-		"[--log-keep=N] [--pid-file=FILE]\n");
+static int usage(void) {
+	fprintf(stderr, "usage: tl-consoled [-i] [--log=none|guest] [--log-dir=DIR] [--log-size=BYTES] "
+			"[--log-keep=N] [--pid-file=FILE]\n");
 	return 2;
 }
 
@@ -370,8 +310,7 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int open_all(void)
-{
+static int open_all(void) {
 	int e = tl_store_open(&sh.store);
 
 	if (e) {
@@ -394,15 +333,13 @@ static int open_all(void)
 }
 
 /* Exactly one daemon: two would steal each other's bytes. Returns 0 when we are the one. */
-static int be_the_one(void)
-{
+static int be_the_one(void) {
 	int fd;
 
 	mkdir("/run/tl", 0700);
 	fd = open("/run/tl/consoled.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
-		fprintf(stderr,
-			"tl-consoled: another one is running (or /run/tl cannot be written)\n");
+		fprintf(stderr, "tl-consoled: another one is running (or /run/tl cannot be written)\n");
 		return -1;
 	}
 	return 0;
@@ -413,41 +350,33 @@ static int be_the_one(void)
  * exit code. This comes before the store is opened: its library starts a thread, and threads do not
  * survive a fork. Returns the descriptor for ready(), or -1.
  */
-static int go_background(void)
-{
+static int go_background(void) {
 	char byte;
 	int p[2];
 
-	if (pipe2(p, O_CLOEXEC))
-		return -1;
+	if (pipe2(p, O_CLOEXEC)) return -1;
 	switch (fork()) {
-	case -1:
-		return -1;
+	case -1: return -1;
 	case 0:
 		close(p[0]);
 		setsid();
 		return p[1];
-	default:
-		close(p[1]);
-		_exit(read(p[0], &byte, 1) == 1 ? 0 : 1);
+	default: close(p[1]); _exit(read(p[0], &byte, 1) == 1 ? 0 : 1);
 	}
 }
 
-static void ready(int fd)
-{
+static void ready(int fd) {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	dup2(null, 0);
 	dup2(null, 1);
 	dup2(null, 2);
 	close(null);
-	if (chdir("/") || write(fd, "", 1) != 1)
-		quit = 1;
+	if (chdir("/") || write(fd, "", 1) != 1) quit = 1;
 	close(fd);
 }
 
-static void write_pid(const char *path)
-{
+static void write_pid(const char *path) {
 	FILE *f = path ? fopen(path, "we") : NULL;
 
 	if (f) {
@@ -456,8 +385,7 @@ static void write_pid(const char *path)
 	}
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	struct sigaction sa = { .sa_handler = on_signal };
 	const char *pid_file = NULL;
 	int o, foreground = 0, waiting = -1;
@@ -478,26 +406,21 @@ int main(int argc, char **argv)
 		else
 			return usage();
 	}
-	if (optind < argc || guestlog_max < 4096)
-		return usage();
+	if (optind < argc || guestlog_max < 4096) return usage();
 	if (sh.log_dir) {
 		mkdir(TL_LOG_DIR, 0755);
 		mkdir(sh.log_dir, 0750);
 	}
-	if (!foreground)
-		waiting = go_background();
-	if ((!foreground && waiting < 0) || open_all() || be_the_one())
-		return 1;
+	if (!foreground) waiting = go_background();
+	if ((!foreground && waiting < 0) || open_all() || be_the_one()) return 1;
 	write_pid(pid_file);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	scan();
-	if (waiting >= 0)
-		ready(waiting);
+	if (waiting >= 0) ready(waiting);
 	o = loop();
-	while (consoles)
-		end(consoles);
+	while (consoles) end(consoles);
 	return o;
 }

@@ -37,31 +37,24 @@ struct job {
 	const char *why;
 };
 
-static void *page(void *arg, uint64_t pfn)
-{
+static void *page(void *arg, uint64_t pfn) {
 	struct job *j = arg;
 
-	if (pfn - j->head.pfn < j->head.pages)
-		return j->head.p + (pfn - j->head.pfn) * PAGE;
+	if (pfn - j->head.pfn < j->head.pages) return j->head.p + (pfn - j->head.pfn) * PAGE;
 	return j->tail.p + (pfn - j->tail.pfn) * PAGE;
 }
 
-static int open_window(struct job *j, struct window *w, uint64_t pfn, uint64_t end)
-{
-	if (end <= pfn)
-		return 0;
+static int open_window(struct job *j, struct window *w, uint64_t pfn, uint64_t end) {
+	if (end <= pfn) return 0;
 	w->p = tl_mem_map(j->h, j->b->domid, j->p2m + pfn, end - pfn);
-	if (!w->p)
-		return errno ? -errno : -ENOMEM;
+	if (!w->p) return errno ? -errno : -ENOMEM;
 	w->pfn = pfn;
 	w->pages = end - pfn;
 	return 0;
 }
 
-static void close_window(struct job *j, struct window *w)
-{
-	if (w->p)
-		tl_mem_unmap(j->h, w->p, w->pages);
+static void close_window(struct job *j, struct window *w) {
+	if (w->p) tl_mem_unmap(j->h, w->p, w->pages);
 	memset(w, 0, sizeof(*w));
 }
 
@@ -70,28 +63,23 @@ static void close_window(struct job *j, struct window *w)
 #define BATCH       4096
 
 /* Populate [pfn, pfn + n * 2^order); returns how many extents got memory. */
-static int populate_run(struct job *j, uint64_t pfn, uint64_t n, unsigned order)
-{
+static int populate_run(struct job *j, uint64_t pfn, uint64_t n, unsigned order) {
 	xen_pfn_t *gfn = malloc(n * 2 * sizeof(*gfn));
 	xen_pfn_t *mfn = gfn + n;
 	uint64_t i, k;
 	int done;
 
-	if (!gfn)
-		return -ENOMEM;
-	for (i = 0; i < n; i++)
-		gfn[i] = pfn + (i << order);
+	if (!gfn) return -ENOMEM;
+	for (i = 0; i < n; i++) gfn[i] = pfn + (i << order);
 	done = tl_mem_populate(j->h, j->b->domid, gfn, mfn, n, order);
 	for (i = 0; done > 0 && i < (uint64_t)done; i++)
-		for (k = 0; k < (uint64_t)1 << order; k++)
-			j->p2m[gfn[i] + k] = mfn[i] + k;
+		for (k = 0; k < (uint64_t)1 << order; k++) j->p2m[gfn[i] + k] = mfn[i] + k;
 	free(gfn);
 	return done;
 }
 
 /* Give the guest its memory, in 2 MiB extents while they last, then in pages. */
-static int populate(struct job *j)
-{
+static int populate(struct job *j) {
 	uint64_t pfn = 0, left, n;
 	unsigned order = SUPER_ORDER;
 	int done;
@@ -99,26 +87,20 @@ static int populate(struct job *j)
 	j->why = "memory for the guest";
 	while (pfn < j->l.nr_pages) {
 		left = j->l.nr_pages - pfn;
-		if (left < SUPER_PAGES)
-			order = 0;
+		if (left < SUPER_PAGES) order = 0;
 		n = left >> order;
-		if (n > BATCH)
-			n = BATCH;
+		if (n > BATCH) n = BATCH;
 		done = populate_run(j, pfn, n, order);
-		if (done < 0)
-			return done;
+		if (done < 0) return done;
 		pfn += (uint64_t)done << order;
-		if ((uint64_t)done == n)
-			continue;
-		if (order == 0)
-			return -ENOMEM;
+		if ((uint64_t)done == n) continue;
+		if (order == 0) return -ENOMEM;
 		order = 0;
 	}
 	return 0;
 }
 
-static void load_kernel(struct job *j)
-{
+static void load_kernel(struct job *j) {
 	const struct tl_kernel *k = j->k;
 	uint8_t *base = page(j, j->l.kernel.pfn);
 	uint64_t off = k->kstart & (PAGE - 1), filled = k->kstart - off;
@@ -145,20 +127,17 @@ static void load_kernel(struct job *j)
 		       k->seg[i].filesz);
 }
 
-static void load_initrd(struct job *j)
-{
+static void load_initrd(struct job *j) {
 	uint64_t bytes = j->l.initrd.pages * PAGE;
 	uint8_t *p;
 
-	if (!j->l.initrd.pages)
-		return;
+	if (!j->l.initrd.pages) return;
 	p = page(j, j->l.initrd.pfn);
 	memcpy(p, j->b->initrd, j->b->initrd_len);
 	memset(p + j->b->initrd_len, 0, bytes - j->b->initrd_len);
 }
 
-static void load_p2m(struct job *j)
-{
+static void load_p2m(struct job *j) {
 	uint64_t i, bytes = j->l.p2m.pages * PAGE;
 	uint8_t *p = page(j, j->l.p2m.pfn);
 	uint32_t *list32 = (uint32_t *)p;
@@ -169,43 +148,37 @@ static void load_p2m(struct job *j)
 		return;
 	}
 	memset(p, 0, bytes);
-	for (i = 0; i < j->l.nr_pages; i++)
-		list32[i] = j->p2m[i];
+	for (i = 0; i < j->l.nr_pages; i++) list32[i] = j->p2m[i];
 }
 
-static uint64_t mod_start(const struct job *j)
-{
-	if (!j->l.initrd.pages)
-		return 0;
+static uint64_t mod_start(const struct job *j) {
+	if (!j->l.initrd.pages) return 0;
 	return j->l.initrd_mapped ? tl_layout_va(&j->l, j->l.initrd.pfn) : j->l.initrd.pfn;
 }
 
 /* Both layouts of start_info have the same member names; the macro fills either. */
-#define FILL_START_INFO(si, j, sh, text)                                                      \
-	do {                                                                                  \
-		memset(si, 0, PAGE);                                                          \
-		strcpy((si)->magic, text);                                                    \
-		(si)->nr_pages = (j)->l.nr_pages;                                             \
-		(si)->shared_info = (sh)*PAGE;                                                \
-		(si)->flags =                                                                 \
-			(j)->l.initrd.pages && !(j)->l.initrd_mapped ? SIF_MOD_START_PFN : 0; \
-		(si)->store_mfn = (j)->b->store_mfn;                                          \
-		(si)->store_evtchn = (j)->b->store_port;                                      \
-		(si)->console.domU.mfn = (j)->b->console_mfn;                                 \
-		(si)->console.domU.evtchn = (j)->b->console_port;                             \
-		(si)->pt_base = tl_layout_va(&(j)->l, (j)->l.pt.pfn);                         \
-		(si)->nr_pt_frames = (j)->l.pt.pages;                                         \
-		(si)->mfn_list = (j)->l.p2m_va;                                               \
-		(si)->mod_start = mod_start(j);                                               \
-		(si)->mod_len = (j)->b->initrd_len;                                           \
-		(si)->first_p2m_pfn = (j)->l.p2m_pt.pages ? (j)->l.p2m.pfn : 0;               \
-		(si)->nr_p2m_frames =                                                         \
-			(j)->l.p2m_pt.pages ? (j)->l.p2m.pages + (j)->l.p2m_pt.pages : 0;     \
-		strncpy((char *)(si)->cmd_line, (j)->b->cmdline, MAX_GUEST_CMDLINE - 1);      \
+#define FILL_START_INFO(si, j, sh, text)                                                                \
+	do {                                                                                            \
+		memset(si, 0, PAGE);                                                                    \
+		strcpy((si)->magic, text);                                                              \
+		(si)->nr_pages = (j)->l.nr_pages;                                                       \
+		(si)->shared_info = (sh)*PAGE;                                                          \
+		(si)->flags = (j)->l.initrd.pages && !(j)->l.initrd_mapped ? SIF_MOD_START_PFN : 0;     \
+		(si)->store_mfn = (j)->b->store_mfn;                                                    \
+		(si)->store_evtchn = (j)->b->store_port;                                                \
+		(si)->console.domU.mfn = (j)->b->console_mfn;                                           \
+		(si)->console.domU.evtchn = (j)->b->console_port;                                       \
+		(si)->pt_base = tl_layout_va(&(j)->l, (j)->l.pt.pfn);                                   \
+		(si)->nr_pt_frames = (j)->l.pt.pages;                                                   \
+		(si)->mfn_list = (j)->l.p2m_va;                                                         \
+		(si)->mod_start = mod_start(j);                                                         \
+		(si)->mod_len = (j)->b->initrd_len;                                                     \
+		(si)->first_p2m_pfn = (j)->l.p2m_pt.pages ? (j)->l.p2m.pfn : 0;                         \
+		(si)->nr_p2m_frames = (j)->l.p2m_pt.pages ? (j)->l.p2m.pages + (j)->l.p2m_pt.pages : 0; \
+		strncpy((char *)(si)->cmd_line, (j)->b->cmdline, MAX_GUEST_CMDLINE - 1);                \
 	} while (0)
 
-static void fill_start_info(struct job *j, uint64_t shared)
-{
+static void fill_start_info(struct job *j, uint64_t shared) {
 	void *p = page(j, j->l.start_info.pfn);
 
 	if (j->k->bits == 64)
@@ -215,17 +188,14 @@ static void fill_start_info(struct job *j, uint64_t shared)
 }
 
 /* Write everything that lies in guest pages; the caller closes the windows. */
-static int load(struct job *j, uint64_t shared)
-{
+static int load(struct job *j, uint64_t shared) {
 	uint64_t region_end = (j->l.v_end - j->l.virt_base) / PAGE;
 	int e;
 
 	j->why = "mapping the guest's memory";
 	e = open_window(j, &j->head, j->l.kernel.pfn, j->l.stack.pfn + 1);
-	if (!e)
-		e = open_window(j, &j->tail, region_end, j->l.end_pfn);
-	if (e)
-		return e;
+	if (!e) e = open_window(j, &j->tail, region_end, j->l.end_pfn);
+	if (e) return e;
 	load_kernel(j);
 	load_initrd(j);
 	load_p2m(j);
@@ -238,16 +208,14 @@ static int load(struct job *j, uint64_t shared)
 }
 
 /* The 32 vCPUs with a legacy slot start with events masked. */
-static int init_shared_info(struct job *j, uint64_t mfn)
-{
+static int init_shared_info(struct job *j, uint64_t mfn) {
 	struct shared_info *s;
 	struct shared_info_x86_32 *s32;
 	unsigned i;
 
 	j->why = "mapping the shared info page";
 	s = tl_mem_map(j->h, j->b->domid, &mfn, 1);
-	if (!s)
-		return errno ? -errno : -ENOMEM;
+	if (!s) return errno ? -errno : -ENOMEM;
 	s32 = (struct shared_info_x86_32 *)s;
 	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) {
 		if (j->k->bits == 64)
@@ -259,30 +227,25 @@ static int init_shared_info(struct job *j, uint64_t mfn)
 	return 0;
 }
 
-static int set_address_size(struct job *j)
-{
+static int set_address_size(struct job *j) {
 	struct xen_domctl op = { .u.address_size.size = 32 };
 
-	if (j->k->bits == 64)
-		return 0;
+	if (j->k->bits == 64) return 0;
 	j->why = "switching the domain to 32-bit mode (this hypervisor may not support 32-bit PV "
 		 "guests)";
 	return tl_domctl(j->h, XEN_DOMCTL_set_address_size, j->b->domid, &op);
 }
 
-static int fill_hypercall_page(struct job *j)
-{
+static int fill_hypercall_page(struct job *j) {
 	struct xen_domctl op = { 0 };
 
-	if (j->k->hypercall_page == TL_ADDR_NONE)
-		return 0;
+	if (j->k->hypercall_page == TL_ADDR_NONE) return 0;
 	j->why = "filling the hypercall page";
 	op.u.hypercall_init.gmfn = j->p2m[(j->k->hypercall_page - j->k->virt_base) / PAGE];
 	return tl_domctl(j->h, XEN_DOMCTL_hypercall_init, j->b->domid, &op);
 }
 
-static void context64(const struct job *j, struct vcpu_guest_context *c)
-{
+static void context64(const struct job *j, struct vcpu_guest_context *c) {
 	uint64_t stack = tl_layout_va(&j->l, j->l.stack.pfn + 1);
 
 	c->flags = VGCF_in_kernel | VGCF_online;
@@ -297,8 +260,7 @@ static void context64(const struct job *j, struct vcpu_guest_context *c)
 	c->ctrlreg[3] = j->p2m[j->l.pt.pfn] << 12;
 }
 
-static void context32(const struct job *j, struct vcpu_guest_context_x86_32 *c)
-{
+static void context32(const struct job *j, struct vcpu_guest_context_x86_32 *c) {
 	uint32_t stack = tl_layout_va(&j->l, j->l.stack.pfn + 1);
 
 	c->flags = VGCF_in_kernel_X86_32 | VGCF_online_X86_32;
@@ -315,16 +277,14 @@ static void context32(const struct job *j, struct vcpu_guest_context_x86_32 *c)
 	c->ctrlreg[3] = xen_pfn_to_cr3_x86_32(j->p2m[j->l.pt.pfn]);
 }
 
-static int set_first_vcpu(struct job *j)
-{
+static int set_first_vcpu(struct job *j) {
 	struct xen_domctl op = { .u.vcpucontext.vcpu = 0 };
 	struct vcpu_guest_context *c;
 	int e;
 
 	j->why = "setting the first vCPU's registers";
 	c = tl_hbuf(j->h, sizeof(*c));
-	if (!c)
-		return -ENOMEM;
+	if (!c) return -ENOMEM;
 	memset(c, 0, sizeof(*c));
 	if (j->k->bits == 64)
 		context64(j, c);
@@ -336,49 +296,37 @@ static int set_first_vcpu(struct job *j)
 	return e;
 }
 
-static int seed_grants(struct job *j)
-{
+static int seed_grants(struct job *j) {
 	int e;
 
 	j->why = "granting the console and store rings to their daemons";
-	e = tl_grant_seed(j->h, j->b->domid, GNTTAB_RESERVED_CONSOLE, j->b->console_domid,
-			  j->b->console_mfn);
-	if (e)
-		return e;
-	return tl_grant_seed(j->h, j->b->domid, GNTTAB_RESERVED_XENSTORE, j->b->store_domid,
-			     j->b->store_mfn);
+	e = tl_grant_seed(j->h, j->b->domid, GNTTAB_RESERVED_CONSOLE, j->b->console_domid, j->b->console_mfn);
+	if (e) return e;
+	return tl_grant_seed(j->h, j->b->domid, GNTTAB_RESERVED_XENSTORE, j->b->store_domid, j->b->store_mfn);
 }
 
 /* The steps that follow once the guest's pages are complete and unmapped. */
-static int finish(struct job *j, uint64_t shared)
-{
+static int finish(struct job *j, uint64_t shared) {
 	int e;
 
 	j->why = "pinning the page tables";
 	e = tl_mem_pin(j->h, j->b->domid, j->p2m[j->l.pt.pfn], j->l.levels);
-	if (!e)
-		e = fill_hypercall_page(j);
-	if (!e)
-		e = init_shared_info(j, shared);
-	if (!e)
-		e = seed_grants(j);
+	if (!e) e = fill_hypercall_page(j);
+	if (!e) e = init_shared_info(j, shared);
+	if (!e) e = seed_grants(j);
 	return e ? e : set_first_vcpu(j);
 }
 
-static int run(struct job *j)
-{
+static int run(struct job *j) {
 	struct xen_domctl_getdomaininfo info;
 	int e;
 
 	e = set_address_size(j);
-	if (!e)
-		e = populate(j);
-	if (e)
-		return e;
+	if (!e) e = populate(j);
+	if (e) return e;
 	j->why = "reading the domain's state";
 	e = tl_dom_info(j->h, j->b->domid, &info);
-	if (e)
-		return e;
+	if (e) return e;
 	j->b->store_mfn = j->p2m[j->l.store.pfn];
 	j->b->console_mfn = j->p2m[j->l.console.pfn];
 	e = load(j, info.shared_info_frame);
@@ -387,13 +335,11 @@ static int run(struct job *j)
 	return e ? e : finish(j, info.shared_info_frame);
 }
 
-int tl_build_pv(struct tl_hyper *h, struct tl_build *b, const char **why)
-{
+int tl_build_pv(struct tl_hyper *h, struct tl_build *b, const char **why) {
 	struct job j = { .h = h, .b = b, .k = b->kernel };
 	int e = tl_layout_plan(b->kernel, b->nr_pages, b->initrd_len, &j.l, why);
 
-	if (e)
-		return e;
+	if (e) return e;
 	j.p2m = malloc(b->nr_pages * sizeof(*j.p2m));
 	if (!j.p2m) {
 		*why = "memory for the builder";

@@ -20,27 +20,20 @@ struct parser {
 	struct tl_diag *d;
 };
 
-static void fail(struct parser *p, const char *what)
-{
-	if (!p->failed)
-		tl_diag_error(p->d, p->line, p->key, "%s", what);
+static void fail(struct parser *p, const char *what) {
+	if (!p->failed) tl_diag_error(p->d, p->line, p->key, "%s", what);
 	p->failed = 1;
 }
 
-static int peek(const struct parser *p)
-{
-	return p->at < p->end ? (unsigned char)*p->at : -1;
-}
+static int peek(const struct parser *p) { return p->at < p->end ? (unsigned char)*p->at : -1; }
 
 /* Skip blanks and comments, and newlines too when they mean nothing here. */
-static void skip(struct parser *p, int newlines)
-{
+static void skip(struct parser *p, int newlines) {
 	int c;
 
 	while ((c = peek(p)) >= 0) {
 		if (c == '#') {
-			while (peek(p) >= 0 && peek(p) != '\n')
-				p->at++;
+			while (peek(p) >= 0 && peek(p) != '\n') p->at++;
 		} else if (c == '\n' && newlines) {
 			p->line++;
 			p->at++;
@@ -55,28 +48,23 @@ static void skip(struct parser *p, int newlines)
 	}
 }
 
-static void free_value(struct tl_cfg_value *v)
-{
+static void free_value(struct tl_cfg_value *v) {
 	size_t i;
 
-	for (i = 0; i < v->items; i++)
-		free_value(&v->item[i]);
+	for (i = 0; i < v->items; i++) free_value(&v->item[i]);
 	free(v->item);
 	free(v->text);
 	memset(v, 0, sizeof(*v));
 }
 
-static int hex_digit(int c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
+static int hex_digit(int c) {
+	if (c >= '0' && c <= '9') return c - '0';
 	c = tolower(c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Digits of a numeric escape in base 8 or 16, at most max of them. */
-static int escape_number(struct parser *p, int base, int max)
-{
+static int escape_number(struct parser *p, int base, int max) {
 	int v = 0, n = 0, digit;
 
 	while (n < max && (digit = hex_digit(peek(p))) >= 0 && digit < base) {
@@ -84,13 +72,11 @@ static int escape_number(struct parser *p, int base, int max)
 		n++;
 		p->at++;
 	}
-	if (!n || v == 0 || v > 255)
-		fail(p, "bad numeric escape in a string");
+	if (!n || v == 0 || v > 255) fail(p, "bad numeric escape in a string");
 	return v;
 }
 
-static int escape(struct parser *p)
-{
+static int escape(struct parser *p) {
 	static const char from[] = "abfnrtv\\\"'", to[] = "\a\b\f\n\r\t\v\\\"'";
 	int c = peek(p);
 	const char *hit = c > 0 ? strchr(from, c) : NULL;
@@ -103,14 +89,12 @@ static int escape(struct parser *p)
 		p->at++;
 		return escape_number(p, 16, 2);
 	}
-	if (c >= '0' && c <= '7')
-		return escape_number(p, 8, 3);
+	if (c >= '0' && c <= '7') return escape_number(p, 8, 3);
 	fail(p, "unknown escape in a string; write \\\\ for a backslash");
 	return 0;
 }
 
-static void parse_string(struct parser *p, struct tl_cfg_value *v)
-{
+static void parse_string(struct parser *p, struct tl_cfg_value *v) {
 	int quote = *p->at++, c;
 	size_t n = 0;
 
@@ -136,13 +120,11 @@ static void parse_string(struct parser *p, struct tl_cfg_value *v)
 		p->at++;
 }
 
-static void parse_number(struct parser *p, struct tl_cfg_value *v)
-{
+static void parse_number(struct parser *p, struct tl_cfg_value *v) {
 	const char *start = p->at;
 	char *end;
 
-	while (peek(p) > 0 && (isalnum(peek(p)) || peek(p) == '-' || peek(p) == '.'))
-		p->at++;
+	while (peek(p) > 0 && (isalnum(peek(p)) || peek(p) == '-' || peek(p) == '.')) p->at++;
 	v->type = TL_CFG_NUMBER;
 	v->text = strndup(start, p->at - start);
 	if (!v->text) {
@@ -159,8 +141,7 @@ static void parse_number(struct parser *p, struct tl_cfg_value *v)
 
 static void parse_value(struct parser *p, struct tl_cfg_value *v, int depth);
 
-static void parse_list(struct parser *p, struct tl_cfg_value *v, int depth)
-{
+static void parse_list(struct parser *p, struct tl_cfg_value *v, int depth) {
 	struct tl_cfg_value *grown;
 
 	p->at++;
@@ -180,12 +161,10 @@ static void parse_list(struct parser *p, struct tl_cfg_value *v, int depth)
 		else if (peek(p) != ']')
 			fail(p, "expected , or ] in the list");
 	}
-	if (!p->failed)
-		p->at++;
+	if (!p->failed) p->at++;
 }
 
-static void parse_value(struct parser *p, struct tl_cfg_value *v, int depth)
-{
+static void parse_value(struct parser *p, struct tl_cfg_value *v, int depth) {
 	int c = peek(p);
 
 	memset(v, 0, sizeof(*v));
@@ -204,12 +183,10 @@ static void parse_value(struct parser *p, struct tl_cfg_value *v, int depth)
 		fail(p, "expected a string, a number or a list");
 }
 
-static char *parse_key(struct parser *p)
-{
+static char *parse_key(struct parser *p) {
 	const char *start = p->at;
 
-	while (peek(p) > 0 &&
-	       (isalnum(peek(p)) || peek(p) == '_' || peek(p) == '-' || peek(p) == '.'))
+	while (peek(p) > 0 && (isalnum(peek(p)) || peek(p) == '_' || peek(p) == '-' || peek(p) == '.'))
 		p->at++;
 	if (p->at == start || isdigit((unsigned char)*start)) {
 		fail(p, "expected KEY=VALUE");
@@ -218,33 +195,27 @@ static char *parse_key(struct parser *p)
 	return strndup(start, p->at - start);
 }
 
-static struct tl_cfg_entry *find(struct tl_cfg *cfg, const char *key)
-{
+static struct tl_cfg_entry *find(struct tl_cfg *cfg, const char *key) {
 	size_t i;
 
 	for (i = 0; i < cfg->entries; i++)
-		if (strcmp(cfg->entry[i].key, key) == 0)
-			return &cfg->entry[i];
+		if (strcmp(cfg->entry[i].key, key) == 0) return &cfg->entry[i];
 	return NULL;
 }
 
-const struct tl_cfg_entry *tl_cfg_find(const struct tl_cfg *cfg, const char *key)
-{
+const struct tl_cfg_entry *tl_cfg_find(const struct tl_cfg *cfg, const char *key) {
 	return find((struct tl_cfg *)cfg, key);
 }
 
 /* Append v to *to; v is consumed. Only like types add up. */
-static int append(struct tl_cfg_value *to, struct tl_cfg_value *v)
-{
+static int append(struct tl_cfg_value *to, struct tl_cfg_value *v) {
 	char *text;
 	void *grown;
 
-	if (to->type != v->type || to->type == TL_CFG_NUMBER)
-		return -EINVAL;
+	if (to->type != v->type || to->type == TL_CFG_NUMBER) return -EINVAL;
 	if (to->type == TL_CFG_STRING) {
 		text = malloc(strlen(to->text) + strlen(v->text) + 1);
-		if (!text)
-			return -ENOMEM;
+		if (!text) return -ENOMEM;
 		strcpy(stpcpy(text, to->text), v->text);
 		free(to->text);
 		to->text = text;
@@ -252,11 +223,9 @@ static int append(struct tl_cfg_value *to, struct tl_cfg_value *v)
 		return 0;
 	}
 	grown = realloc(to->item, (to->items + v->items) * sizeof(*v) + 1);
-	if (!grown)
-		return -ENOMEM;
+	if (!grown) return -ENOMEM;
 	to->item = grown;
-	if (v->items)
-		memcpy(to->item + to->items, v->item, v->items * sizeof(*v));
+	if (v->items) memcpy(to->item + to->items, v->item, v->items * sizeof(*v));
 	to->items += v->items;
 	free(v->item);
 	memset(v, 0, sizeof(*v));
@@ -264,14 +233,11 @@ static int append(struct tl_cfg_value *to, struct tl_cfg_value *v)
 }
 
 /* Put a parsed pair into the set; key and value are consumed. */
-static void put(struct parser *p, struct tl_cfg *cfg, char *key, int line, struct tl_cfg_value *v,
-		int add)
-{
+static void put(struct parser *p, struct tl_cfg *cfg, char *key, int line, struct tl_cfg_value *v, int add) {
 	struct tl_cfg_entry *e = find(cfg, key), *grown;
 
 	if (e && add) {
-		if (append(&e->value, v))
-			fail(p, "+= needs two lists or two strings");
+		if (append(&e->value, v)) fail(p, "+= needs two lists or two strings");
 		p->key = NULL;
 		free_value(v);
 		free(key);
@@ -294,14 +260,12 @@ static void put(struct parser *p, struct tl_cfg *cfg, char *key, int line, struc
 	*e = (struct tl_cfg_entry){ key, line, *v };
 }
 
-static void parse_pair(struct parser *p, struct tl_cfg *cfg)
-{
+static void parse_pair(struct parser *p, struct tl_cfg *cfg) {
 	int line = p->line, add = 0;
 	struct tl_cfg_value v = { 0 };
 	char *key = parse_key(p);
 
-	if (!key)
-		return;
+	if (!key) return;
 	p->key = key;
 	skip(p, 0);
 	if (peek(p) == '+') {
@@ -327,20 +291,17 @@ static void parse_pair(struct parser *p, struct tl_cfg *cfg)
 	p->key = NULL;
 }
 
-int tl_cfg_parse(const char *text, size_t len, struct tl_cfg *cfg, struct tl_diag *d)
-{
+int tl_cfg_parse(const char *text, size_t len, struct tl_cfg *cfg, struct tl_diag *d) {
 	struct parser p = { .at = text, .end = text + len, .line = 1, .d = d };
 
-	if (len > TL_CFG_SIZE_MAX)
-		fail(&p, "the file is larger than 1 MiB");
+	if (len > TL_CFG_SIZE_MAX) fail(&p, "the file is larger than 1 MiB");
 	for (;;) {
 		skip(&p, 1);
 		while (peek(&p) == ';') {
 			p.at++;
 			skip(&p, 1);
 		}
-		if (p.failed || peek(&p) < 0)
-			break;
+		if (p.failed || peek(&p) < 0) break;
 		parse_pair(&p, cfg);
 		skip(&p, 0);
 		if (!p.failed && peek(&p) >= 0 && peek(&p) != '\n' && peek(&p) != ';')
@@ -349,8 +310,7 @@ int tl_cfg_parse(const char *text, size_t len, struct tl_cfg *cfg, struct tl_dia
 	return p.failed ? -EINVAL : 0;
 }
 
-void tl_cfg_free(struct tl_cfg *cfg)
-{
+void tl_cfg_free(struct tl_cfg *cfg) {
 	size_t i;
 
 	for (i = 0; i < cfg->entries; i++) {

@@ -38,10 +38,8 @@ struct key {
 	const char *note;
 };
 
-const char *const tl_action_names[] = { "destroy",          "restart",
-					"rename-restart",   "preserve",
-					"coredump-destroy", "coredump-restart",
-					"soft-reset",       NULL };
+const char *const tl_action_names[] = { "destroy",          "restart",          "rename-restart", "preserve",
+					"coredump-destroy", "coredump-restart", "soft-reset",     NULL };
 static const char *const tsc_names[] = { "default", "always_emulate", "native", NULL };
 
 static int take_type(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d);
@@ -51,34 +49,20 @@ static int take_args(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 static int take_pci(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d);
 
 #define AT(m) offsetof(struct tl_config, m)
-#define S(key, m)                                      \
-	{                                              \
-		.name = key, .kind = STR, .off = AT(m) \
-	}
-#define N(key, m, lo, hi)                                                    \
-	{                                                                    \
-		.name = key, .kind = NUM, .off = AT(m), .min = lo, .max = hi \
-	}
-#define B(key, m)                                       \
-	{                                               \
-		.name = key, .kind = BOOL, .off = AT(m) \
-	}
-#define E(key, m, list)                                                \
-	{                                                              \
-		.name = key, .kind = ENUM, .off = AT(m), .names = list \
-	}
-#define C(key, fn)                                      \
-	{                                               \
-		.name = key, .kind = CUSTOM, .take = fn \
-	}
-#define O(key)                             \
-	{                                  \
-		.name = key, .kind = OTHER \
-	}
-#define X(key, why)                                        \
-	{                                                  \
-		.name = key, .kind = NOEFFECT, .note = why \
-	}
+#define S(key, m) \
+	{ .name = key, .kind = STR, .off = AT(m) }
+#define N(key, m, lo, hi) \
+	{ .name = key, .kind = NUM, .off = AT(m), .min = lo, .max = hi }
+#define B(key, m) \
+	{ .name = key, .kind = BOOL, .off = AT(m) }
+#define E(key, m, list) \
+	{ .name = key, .kind = ENUM, .off = AT(m), .names = list }
+#define C(key, fn) \
+	{ .name = key, .kind = CUSTOM, .take = fn }
+#define O(key) \
+	{ .name = key, .kind = OTHER }
+#define X(key, why) \
+	{ .name = key, .kind = NOEFFECT, .note = why }
 
 static const struct key keys[] = {
 	S("name", name),
@@ -229,8 +213,7 @@ static const struct key keys[] = {
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
-char *tl_config_keep(struct tl_config *c, char *p)
-{
+char *tl_config_keep(struct tl_config *c, char *p) {
 	void **grown = realloc(c->owned, (c->owneds + 1) * sizeof(*grown));
 
 	if (!p || !grown) {
@@ -242,33 +225,27 @@ char *tl_config_keep(struct tl_config *c, char *p)
 	return p;
 }
 
-static unsigned distance(const char *a, const char *b)
-{
+static unsigned distance(const char *a, const char *b) {
 	unsigned row[64], i, k, diag, up;
 	size_t n = strlen(b);
 
-	if (n >= 63)
-		return 99;
-	for (k = 0; k <= n; k++)
-		row[k] = k;
+	if (n >= 63) return 99;
+	for (k = 0; k <= n; k++) row[k] = k;
 	for (i = 1; *a; a++, i++) {
 		diag = row[0];
 		row[0] = i;
 		for (k = 1; k <= n; k++) {
 			up = row[k];
 			row[k] = diag + (tolower((unsigned char)*a) != b[k - 1]);
-			if (up + 1 < row[k])
-				row[k] = up + 1;
-			if (row[k - 1] + 1 < row[k])
-				row[k] = row[k - 1] + 1;
+			if (up + 1 < row[k]) row[k] = up + 1;
+			if (row[k - 1] + 1 < row[k]) row[k] = row[k - 1] + 1;
 			diag = up;
 		}
 	}
 	return row[n];
 }
 
-const char *tl_config_nearest(const char *key)
-{
+const char *tl_config_nearest(const char *key) {
 	const char *best = NULL;
 	unsigned near = strlen(key) < 5 ? 2 : 3, score;
 	size_t i;
@@ -283,35 +260,30 @@ const char *tl_config_nearest(const char *key)
 	return best;
 }
 
-static const struct key *find_key(const char *name)
-{
+static const struct key *find_key(const char *name) {
 	size_t i;
 
 	for (i = 0; i < KEYS; i++)
-		if (strcmp(keys[i].name, name) == 0)
-			return &keys[i];
+		if (strcmp(keys[i].name, name) == 0) return &keys[i];
 	return NULL;
 }
 
 /* A number, also when written as a string (xl accepts that). */
-static int number(const struct tl_cfg_value *v, int64_t *out)
-{
+static int number(const struct tl_cfg_value *v, int64_t *out) {
 	char *end;
 
 	if (v->type == TL_CFG_NUMBER) {
 		*out = v->num;
 		return 0;
 	}
-	if (v->type != TL_CFG_STRING || !*v->text)
-		return -EINVAL;
+	if (v->type != TL_CFG_STRING || !*v->text) return -EINVAL;
 	errno = 0;
 	*out = strtoll(v->text, &end, 0);
 	return *end || errno ? -EINVAL : 0;
 }
 
 static int set_number(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		      struct tl_diag *d)
-{
+		      struct tl_diag *d) {
 	int64_t n;
 	int32_t v;
 
@@ -320,8 +292,8 @@ static int set_number(struct tl_config *c, const struct key *k, const struct tl_
 		return -EINVAL;
 	}
 	if (n < k->min || n > k->max) {
-		tl_diag_error(d, e->line, e->key, "%lld is out of range (%lld to %lld)",
-			      (long long)n, (long long)k->min, (long long)k->max);
+		tl_diag_error(d, e->line, e->key, "%lld is out of range (%lld to %lld)", (long long)n,
+			      (long long)k->min, (long long)k->max);
 		return -EINVAL;
 	}
 	v = n;
@@ -330,8 +302,7 @@ static int set_number(struct tl_config *c, const struct key *k, const struct tl_
 }
 
 static int set_bool(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		    struct tl_diag *d)
-{
+		    struct tl_diag *d) {
 	uint32_t *to = (uint32_t *)((char *)c + k->off);
 	int64_t n;
 
@@ -344,15 +315,14 @@ static int set_bool(struct tl_config *c, const struct key *k, const struct tl_cf
 }
 
 static int set_enum(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		    struct tl_diag *d)
-{
+		    struct tl_diag *d) {
 	uint32_t *to = (uint32_t *)((char *)c + k->off), i, names = 0;
 	char text[160] = "";
 	int64_t n;
 
 	for (; k->names[names]; names++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
-			 names ? ", " : "", k->names[names]);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", names ? ", " : "",
+			 k->names[names]);
 	for (i = 0; e->value.type == TL_CFG_STRING && i < names; i++) {
 		if (strcmp(e->value.text, k->names[i]) == 0) {
 			*to = i;
@@ -368,8 +338,7 @@ static int set_enum(struct tl_config *c, const struct key *k, const struct tl_cf
 }
 
 static int set_string(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		      struct tl_diag *d)
-{
+		      struct tl_diag *d) {
 	if (e->value.type == TL_CFG_LIST) {
 		tl_diag_error(d, e->line, e->key, "expected a string");
 		return -EINVAL;
@@ -378,54 +347,44 @@ static int set_string(struct tl_config *c, const struct key *k, const struct tl_
 	return 0;
 }
 
-static int take_type(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d)
-{
+static int take_type(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	static const char *const pv[] = { "pv", "generic", "linux" };
 	size_t i;
 
 	(void)c;
 	for (i = 0; e->value.type == TL_CFG_STRING && i < 3; i++)
-		if (strcmp(e->value.text, pv[i]) == 0)
-			return 0;
-	tl_diag_error(d, e->line, e->key,
-		      "only paravirtualized guests are supported: write type=\"pv\"");
+		if (strcmp(e->value.text, pv[i]) == 0) return 0;
+	tl_diag_error(d, e->line, e->key, "only paravirtualized guests are supported: write type=\"pv\"");
 	return -EINVAL;
 }
 
 /* Lists that name devices we cannot offer: fine while empty. */
-static int take_pci(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d)
-{
+static int take_pci(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	(void)c;
-	if (e->value.type == TL_CFG_LIST && !e->value.items)
-		return 0;
+	if (e->value.type == TL_CFG_LIST && !e->value.items) return 0;
 	tl_diag_error(d, e->line, e->key, "this kind of device or resource is not supported yet");
 	return -EINVAL;
 }
 
-static int take_args(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d)
-{
+static int take_args(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	(void)d;
 	c->bootloader_args = &e->value;
 	return 0;
 }
 
-static int check_cpus(const struct tl_cfg_entry *e, const struct tl_cfg_value *v, struct tl_diag *d)
-{
+static int check_cpus(const struct tl_cfg_entry *e, const struct tl_cfg_value *v, struct tl_diag *d) {
 	struct tl_cpuset set;
 
-	if (v->type == TL_CFG_LIST || tl_cpuset_parse(v->text, &set) == 0)
-		return 0;
-	tl_diag_error(d, v->line, e->key,
-		      "\"%s\" is not a list of CPUs (for example \"0-3,^2\" or \"all\")", v->text);
+	if (v->type == TL_CFG_LIST || tl_cpuset_parse(v->text, &set) == 0) return 0;
+	tl_diag_error(d, v->line, e->key, "\"%s\" is not a list of CPUs (for example \"0-3,^2\" or \"all\")",
+		      v->text);
 	return -EINVAL;
 }
 
-static int take_cpus(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d)
-{
+static int take_cpus(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	size_t i;
 
-	if (check_cpus(e, &e->value, d))
-		return -EINVAL;
+	if (check_cpus(e, &e->value, d)) return -EINVAL;
 	for (i = 0; i < e->value.items; i++)
 		if (e->value.item[i].type == TL_CFG_LIST || check_cpus(e, &e->value.item[i], d))
 			return -EINVAL;
@@ -436,33 +395,24 @@ static int take_cpus(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 	return 0;
 }
 
-static int take_device(struct tl_config *c, const char *key, const char *spec, int line,
-		       struct tl_diag *d)
-{
-	if (strcmp(key, "disk") == 0)
-		return tl_disk_parse(c, spec, line, &c->disk[c->disks++], d);
-	if (strcmp(key, "vif") == 0)
-		return tl_vif_parse(c, spec, line, &c->vif[c->vifs++], d);
+static int take_device(struct tl_config *c, const char *key, const char *spec, int line, struct tl_diag *d) {
+	if (strcmp(key, "disk") == 0) return tl_disk_parse(c, spec, line, &c->disk[c->disks++], d);
+	if (strcmp(key, "vif") == 0) return tl_vif_parse(c, spec, line, &c->vif[c->vifs++], d);
 	return tl_channel_parse(c, spec, line, &c->channel[c->channels++], d);
 }
 
-static void *device_array(struct tl_config *c, size_t n, size_t size)
-{
+static void *device_array(struct tl_config *c, size_t n, size_t size) {
 	return tl_config_keep(c, calloc(n ? n : 1, size));
 }
 
 /* Room for the devices of a list, once per key. */
-static int device_room(struct tl_config *c, const char *key, size_t n)
-{
-	if (strcmp(key, "disk") == 0)
-		return (c->disk = device_array(c, n, sizeof(*c->disk))) ? 0 : -ENOMEM;
-	if (strcmp(key, "vif") == 0)
-		return (c->vif = device_array(c, n, sizeof(*c->vif))) ? 0 : -ENOMEM;
+static int device_room(struct tl_config *c, const char *key, size_t n) {
+	if (strcmp(key, "disk") == 0) return (c->disk = device_array(c, n, sizeof(*c->disk))) ? 0 : -ENOMEM;
+	if (strcmp(key, "vif") == 0) return (c->vif = device_array(c, n, sizeof(*c->vif))) ? 0 : -ENOMEM;
 	return (c->channel = device_array(c, n, sizeof(*c->channel))) ? 0 : -ENOMEM;
 }
 
-static int take_list(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d)
-{
+static int take_list(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	const struct tl_cfg_value *v = &e->value;
 	size_t i;
 	int bad = 0;
@@ -471,8 +421,7 @@ static int take_list(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 		tl_diag_error(d, e->line, e->key, "expected a list: %s = [ '...' ]", e->key);
 		return -EINVAL;
 	}
-	if (device_room(c, e->key, v->items))
-		return -ENOMEM;
+	if (device_room(c, e->key, v->items)) return -ENOMEM;
 	for (i = 0; i < v->items; i++) {
 		if (v->item[i].type != TL_CFG_STRING) {
 			tl_diag_error(d, v->item[i].line, e->key, "each device is one string");
@@ -484,8 +433,7 @@ static int take_list(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 	return bad ? -EINVAL : 0;
 }
 
-static void take_entry(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d)
-{
+static void take_entry(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	const struct key *k = find_key(e->key);
 	const char *near;
 
@@ -496,32 +444,17 @@ static void take_entry(struct tl_config *c, const struct tl_cfg_entry *e, struct
 		return;
 	}
 	switch (k->kind) {
-	case STR:
-		set_string(c, k, e, d);
-		break;
-	case NUM:
-		set_number(c, k, e, d);
-		break;
-	case BOOL:
-		set_bool(c, k, e, d);
-		break;
-	case ENUM:
-		set_enum(c, k, e, d);
-		break;
-	case CUSTOM:
-		k->take(c, e, d);
-		break;
-	case OTHER:
-		tl_diag_warn(d, e->line, e->key, "does not apply to PV guests, ignored");
-		break;
-	case NOEFFECT:
-		tl_diag_warn(d, e->line, e->key, "ignored: %s", k->note);
-		break;
+	case STR: set_string(c, k, e, d); break;
+	case NUM: set_number(c, k, e, d); break;
+	case BOOL: set_bool(c, k, e, d); break;
+	case ENUM: set_enum(c, k, e, d); break;
+	case CUSTOM: k->take(c, e, d); break;
+	case OTHER: tl_diag_warn(d, e->line, e->key, "does not apply to PV guests, ignored"); break;
+	case NOEFFECT: tl_diag_warn(d, e->line, e->key, "ignored: %s", k->note); break;
 	}
 }
 
-static void defaults(struct tl_config *c)
-{
+static void defaults(struct tl_config *c) {
 	c->vcpus = 1;
 	c->memory = c->maxmem = c->maxvcpus = TL_DEFAULT;
 	c->on_reboot = TL_ACTION_RESTART;
@@ -531,20 +464,17 @@ static void defaults(struct tl_config *c)
 	c->cpu_weight = c->cap = TL_DEFAULT;
 }
 
-static int line_of(const struct tl_config *c, const char *key)
-{
+static int line_of(const struct tl_config *c, const char *key) {
 	const struct tl_cfg_entry *e = tl_cfg_find(&c->file, key);
 
 	return e ? e->line : 0;
 }
 
-static int parse_uuid(const char *text, uint8_t uuid[16])
-{
+static int parse_uuid(const char *text, uint8_t uuid[16]) {
 	int i;
 
 	for (i = 0; i < 16; i++) {
-		if (*text == '-')
-			text++;
+		if (*text == '-') text++;
 		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
 		    sscanf(text, "%2hhx", &uuid[i]) != 1)
 			return -EINVAL;
@@ -554,13 +484,11 @@ static int parse_uuid(const char *text, uint8_t uuid[16])
 }
 
 /* pvgrub is a kernel like any other; the names are those of Debian's package. */
-static void use_firmware(struct tl_config *c, struct tl_diag *d)
-{
+static void use_firmware(struct tl_config *c, struct tl_diag *d) {
 	int line = line_of(c, "firmware");
 
 	if (c->kernel)
-		tl_diag_error(d, line, "firmware",
-			      "a kernel is given as well; only one of them can boot");
+		tl_diag_error(d, line, "firmware", "a kernel is given as well; only one of them can boot");
 	else if (strcmp(c->firmware, "pvgrub64") == 0)
 		c->kernel = "/usr/lib/grub-xen/grub-x86_64-xen.bin";
 	else if (strcmp(c->firmware, "pvgrub32") == 0)
@@ -569,14 +497,12 @@ static void use_firmware(struct tl_config *c, struct tl_diag *d)
 		tl_diag_error(d, line, "firmware", "expected pvgrub64 or pvgrub32");
 }
 
-static void make_cmdline(struct tl_config *c, struct tl_diag *d)
-{
+static void make_cmdline(struct tl_config *c, struct tl_diag *d) {
 	char *text = NULL;
 
 	if (c->cmdline) {
 		if (c->root || c->extra)
-			tl_diag_warn(d, line_of(c, "cmdline"), "cmdline",
-				     "root and extra are ignored");
+			tl_diag_warn(d, line_of(c, "cmdline"), "cmdline", "root and extra are ignored");
 		return;
 	}
 	if (asprintf(&text, "%s%s%s%s", c->root ? "root=" : "", c->root ? c->root : "",
@@ -585,19 +511,16 @@ static void make_cmdline(struct tl_config *c, struct tl_diag *d)
 	c->cmdline = tl_config_keep(c, text);
 }
 
-static void check_devices(struct tl_config *c, struct tl_diag *d)
-{
+static void check_devices(struct tl_config *c, struct tl_diag *d) {
 	int i, k;
 
 	for (i = 0; i < c->disks; i++)
 		for (k = 0; k < i; k++)
-			if (c->disk[i].vdev && c->disk[k].vdev &&
-			    c->disk[i].devid == c->disk[k].devid)
+			if (c->disk[i].vdev && c->disk[k].vdev && c->disk[i].devid == c->disk[k].devid)
 				tl_diag_error(d, line_of(c, "disk"), "disk", "%s is given twice",
 					      c->disk[i].vdev);
 	for (i = 0; i < c->vifs; i++)
-		if (c->vif[i].devid < 0)
-			c->vif[i].devid = i;
+		if (c->vif[i].devid < 0) c->vif[i].devid = i;
 	for (i = 0; i < c->vifs; i++)
 		for (k = 0; k < i; k++)
 			if (c->vif[i].devid == c->vif[k].devid)
@@ -605,27 +528,20 @@ static void check_devices(struct tl_config *c, struct tl_diag *d)
 					      c->vif[i].devid);
 }
 
-static void check(struct tl_config *c, struct tl_diag *d)
-{
+static void check(struct tl_config *c, struct tl_diag *d) {
 	if (!c->name || !*c->name)
 		tl_diag_error(d, 0, "name", "is missing");
 	else if (strlen(c->name) > 64 || strchr(c->name, '/') || isdigit((unsigned char)c->name[0]))
 		tl_diag_error(d, line_of(c, "name"), "name",
 			      "may have 64 characters, no slash, and must not begin with a digit");
-	if (c->memory == TL_DEFAULT)
-		c->memory = c->maxmem == TL_DEFAULT ? 32 : c->maxmem;
-	if (c->maxmem == TL_DEFAULT)
-		c->maxmem = c->memory;
+	if (c->memory == TL_DEFAULT) c->memory = c->maxmem == TL_DEFAULT ? 32 : c->maxmem;
+	if (c->maxmem == TL_DEFAULT) c->maxmem = c->memory;
 	if (c->maxmem < c->memory)
-		tl_diag_error(d, line_of(c, "maxmem"), "maxmem", "is less than memory (%u)",
-			      c->memory);
-	if (c->maxvcpus == TL_DEFAULT)
-		c->maxvcpus = c->vcpus;
+		tl_diag_error(d, line_of(c, "maxmem"), "maxmem", "is less than memory (%u)", c->memory);
+	if (c->maxvcpus == TL_DEFAULT) c->maxvcpus = c->vcpus;
 	if (c->maxvcpus < c->vcpus)
-		tl_diag_error(d, line_of(c, "maxvcpus"), "maxvcpus", "is less than vcpus (%u)",
-			      c->vcpus);
-	if (c->firmware)
-		use_firmware(c, d);
+		tl_diag_error(d, line_of(c, "maxvcpus"), "maxvcpus", "is less than vcpus (%u)", c->vcpus);
+	if (c->firmware) use_firmware(c, d);
 	if (!c->kernel && !c->bootloader)
 		tl_diag_error(d, 0, "kernel", "is missing (or bootloader, or firmware)");
 	if (c->uuid_text && parse_uuid(c->uuid_text, c->uuid))
@@ -634,37 +550,30 @@ static void check(struct tl_config *c, struct tl_diag *d)
 		c->uuid_set = c->uuid_text != NULL;
 	make_cmdline(c, d);
 	if (c->cmdline && strlen(c->cmdline) > 1023)
-		tl_diag_error(d, line_of(c, "extra"), "extra",
-			      "the kernel command line exceeds 1023 bytes");
+		tl_diag_error(d, line_of(c, "extra"), "extra", "the kernel command line exceeds 1023 bytes");
 	check_devices(c, d);
 }
 
 int tl_config_parse(const char *text, size_t len, const char *overrides, struct tl_config *c,
-		    struct tl_diag *d)
-{
+		    struct tl_diag *d) {
 	const char *file = d->file;
 	size_t i;
 
 	memset(c, 0, sizeof(*c));
 	defaults(c);
-	if (tl_cfg_parse(text, len, &c->file, d))
-		return -EINVAL;
+	if (tl_cfg_parse(text, len, &c->file, d)) return -EINVAL;
 	if (overrides) {
 		d->file = "command line";
-		if (tl_cfg_parse(overrides, strlen(overrides), &c->file, d))
-			return -EINVAL;
+		if (tl_cfg_parse(overrides, strlen(overrides), &c->file, d)) return -EINVAL;
 		d->file = file;
 	}
-	for (i = 0; i < c->file.entries; i++)
-		take_entry(c, &c->file.entry[i], d);
+	for (i = 0; i < c->file.entries; i++) take_entry(c, &c->file.entry[i], d);
 	check(c, d);
 	return d->errors ? -EINVAL : 0;
 }
 
-void tl_config_free(struct tl_config *c)
-{
-	while (c->owneds)
-		free(c->owned[--c->owneds]);
+void tl_config_free(struct tl_config *c) {
+	while (c->owneds) free(c->owned[--c->owneds]);
 	free(c->owned);
 	tl_cfg_free(&c->file);
 	memset(c, 0, sizeof(*c));

@@ -52,8 +52,7 @@ struct tl_config {
 	void **owned; /* further memory */
 	int owneds;
 
-	char *name, *kernel, *ramdisk, *root, *extra, *cmdline, *bootloader, *firmware, *pool,
-		*uuid_text;
+	char *name, *kernel, *ramdisk, *root, *extra, *cmdline, *bootloader, *firmware, *pool, *uuid_text;
 	uint8_t uuid[16];
 	int uuid_set;
 	uint32_t vcpus, maxvcpus, memory, maxmem;
@@ -82,10 +81,8 @@ int tl_config_parse(const char *text, size_t len, const char *overrides, struct 
 void tl_config_free(struct tl_config *c);
 
 /* Parse one device specification, as in the lists of the file and in tl's attach commands. */
-int tl_disk_parse(struct tl_config *c, const char *spec, int line, struct tl_disk *disk,
-		  struct tl_diag *d);
-int tl_vif_parse(struct tl_config *c, const char *spec, int line, struct tl_vif *vif,
-		 struct tl_diag *d);
+int tl_disk_parse(struct tl_config *c, const char *spec, int line, struct tl_disk *disk, struct tl_diag *d);
+int tl_vif_parse(struct tl_config *c, const char *spec, int line, struct tl_vif *vif, struct tl_diag *d);
 int tl_channel_parse(struct tl_config *c, const char *spec, int line, struct tl_channel *ch,
 		     struct tl_diag *d);
 

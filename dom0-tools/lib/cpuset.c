@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put(struct tl_cpuset *s, unsigned from, unsigned to, int on)
-{
+static void put(struct tl_cpuset *s, unsigned from, unsigned to, int on) {
 	for (; from <= to; from++) {
 		if (on)
 			s->bits[from / 8] |= 1 << from % 8;
@@ -18,20 +17,17 @@ static void put(struct tl_cpuset *s, unsigned from, unsigned to, int on)
 	}
 }
 
-static int cpu_number(const char **text, unsigned *n)
-{
+static int cpu_number(const char **text, unsigned *n) {
 	char *end;
 
-	if (!isdigit((unsigned char)**text))
-		return -EINVAL;
+	if (!isdigit((unsigned char)**text)) return -EINVAL;
 	*n = strtoul(*text, &end, 10);
 	*text = end;
 	return *n < TL_CPUS_MAX ? 0 : -EINVAL;
 }
 
 /* One item: [^](all | N | N-M). */
-static int item(const char **text, struct tl_cpuset *set)
-{
+static int item(const char **text, struct tl_cpuset *set) {
 	unsigned from, to;
 	int on = 1;
 
@@ -44,42 +40,32 @@ static int item(const char **text, struct tl_cpuset *set)
 		put(set, 0, TL_CPUS_MAX - 1, on);
 		return 0;
 	}
-	if (cpu_number(text, &from))
-		return -EINVAL;
+	if (cpu_number(text, &from)) return -EINVAL;
 	to = from;
 	if (**text == '-') {
 		++*text;
-		if (cpu_number(text, &to) || to < from)
-			return -EINVAL;
+		if (cpu_number(text, &to) || to < from) return -EINVAL;
 	}
 	put(set, from, to, on);
 	return 0;
 }
 
-int tl_cpuset_parse(const char *text, struct tl_cpuset *set)
-{
+int tl_cpuset_parse(const char *text, struct tl_cpuset *set) {
 	memset(set, 0, sizeof(*set));
 	for (;;) {
-		while (isspace((unsigned char)*text))
-			text++;
-		if (item(&text, set))
-			return -EINVAL;
-		while (isspace((unsigned char)*text))
-			text++;
-		if (!*text)
-			return 0;
-		if (*text++ != ',')
-			return -EINVAL;
+		while (isspace((unsigned char)*text)) text++;
+		if (item(&text, set)) return -EINVAL;
+		while (isspace((unsigned char)*text)) text++;
+		if (!*text) return 0;
+		if (*text++ != ',') return -EINVAL;
 	}
 }
 
-void tl_cpuset_format(const struct tl_cpuset *set, unsigned n, char *out, size_t size)
-{
+void tl_cpuset_format(const struct tl_cpuset *set, unsigned n, char *out, size_t size) {
 	unsigned i, end, all = 1;
 	size_t len = 0;
 
-	for (i = 0; i < n; i++)
-		all &= tl_cpuset_has(set, i);
+	for (i = 0; i < n; i++) all &= tl_cpuset_has(set, i);
 	out[0] = 0;
 	if (all) {
 		snprintf(out, size, "all");
@@ -92,7 +78,7 @@ void tl_cpuset_format(const struct tl_cpuset *set, unsigned n, char *out, size_t
 			end++;
 			continue;
 		}
-		len += snprintf(out + len, size - len, end - i > 1 ? "%s%u-%u" : "%s%u",
-				len ? "," : "", i, end - 1);
+		len += snprintf(out + len, size - len, end - i > 1 ? "%s%u-%u" : "%s%u", len ? "," : "", i,
+				end - 1);
 	}
 }

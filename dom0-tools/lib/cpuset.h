@@ -18,8 +18,7 @@ int tl_cpuset_parse(const char *text, struct tl_cpuset *set);
 /* The shortest text for a set, "all" when it holds the first n CPUs. */
 void tl_cpuset_format(const struct tl_cpuset *set, unsigned n, char *out, size_t size);
 
-static inline int tl_cpuset_has(const struct tl_cpuset *s, unsigned cpu)
-{
+static inline int tl_cpuset_has(const struct tl_cpuset *s, unsigned cpu) {
 	return cpu < TL_CPUS_MAX && s->bits[cpu / 8] >> cpu % 8 & 1;
 }
 

@@ -14,8 +14,7 @@ const char *const tl_xs_state_names[9] = { "unknown",     "initialising",  "init
 
 #define PATH 160
 
-void tl_kv_add(struct tl_kv *kv, const char *key, const char *fmt, ...)
-{
+void tl_kv_add(struct tl_kv *kv, const char *key, const char *fmt, ...) {
 	va_list ap;
 
 	if (kv->n == TL_KV_MAX) {
@@ -30,116 +29,88 @@ void tl_kv_add(struct tl_kv *kv, const char *key, const char *fmt, ...)
 	va_end(ap);
 }
 
-void tl_kv_free(struct tl_kv *kv)
-{
-	while (kv->n)
-		free(kv->value[--kv->n]);
+void tl_kv_free(struct tl_kv *kv) {
+	while (kv->n) free(kv->value[--kv->n]);
 }
 
-void tl_front_path(const struct tl_device *d, char *out, size_t n)
-{
+void tl_front_path(const struct tl_device *d, char *out, size_t n) {
 	if (strcmp(d->kind, "console") == 0 && d->devid == 0)
 		snprintf(out, n, "/local/domain/%u/console", d->domid);
 	else
 		snprintf(out, n, "/local/domain/%u/device/%s/%u", d->domid, d->kind, d->devid);
 }
 
-void tl_back_path(const struct tl_device *d, char *out, size_t n)
-{
-	snprintf(out, n, "/local/domain/%u/backend/%s/%u/%u", d->backend, d->kind, d->domid,
-		 d->devid);
+void tl_back_path(const struct tl_device *d, char *out, size_t n) {
+	snprintf(out, n, "/local/domain/%u/backend/%s/%u/%u", d->backend, d->kind, d->domid, d->devid);
 }
 
-static void record_path(const struct tl_device *d, char *out, size_t n)
-{
+static void record_path(const struct tl_device *d, char *out, size_t n) {
 	snprintf(out, n, "/libxl/%u/device/%s/%u", d->domid, d->kind, d->devid);
 }
 
-static int put_all(struct tl_store *s, const char *dir, const struct tl_kv *kv)
-{
+static int put_all(struct tl_store *s, const char *dir, const struct tl_kv *kv) {
 	int i, e = kv->bad ? -ENOMEM : 0;
 
-	for (i = 0; i < kv->n && !e; i++)
-		e = tl_store_put(s, dir, kv->key[i], kv->value[i]);
+	for (i = 0; i < kv->n && !e; i++) e = tl_store_put(s, dir, kv->key[i], kv->value[i]);
 	return e;
 }
 
 /* The node pairs that link the three directories. */
-static int put_links(struct tl_store *s, const struct tl_device *d, const char *front,
-		     const char *back, const char *record)
-{
+static int put_links(struct tl_store *s, const struct tl_device *d, const char *front, const char *back,
+		     const char *record) {
 	int e = tl_store_put(s, front, "backend", back);
 
-	if (!e)
-		e = tl_store_putf(s, front, "backend-id", "%u", d->backend);
-	if (!e)
-		e = tl_store_put(s, back, "frontend", front);
-	if (!e)
-		e = tl_store_putf(s, back, "frontend-id", "%u", d->domid);
-	if (!e)
-		e = tl_store_put(s, record, "frontend", front);
-	if (!e)
-		e = tl_store_put(s, record, "backend", back);
-	if (!e)
-		e = tl_store_putf(s, record, "frontend-id", "%u", d->domid);
+	if (!e) e = tl_store_putf(s, front, "backend-id", "%u", d->backend);
+	if (!e) e = tl_store_put(s, back, "frontend", front);
+	if (!e) e = tl_store_putf(s, back, "frontend-id", "%u", d->domid);
+	if (!e) e = tl_store_put(s, record, "frontend", front);
+	if (!e) e = tl_store_put(s, record, "backend", back);
+	if (!e) e = tl_store_putf(s, record, "frontend-id", "%u", d->domid);
 	return e;
 }
 
 static int publish_once(struct tl_ctx *ctx, const struct tl_device *d, const struct tl_kv *fkv,
-			const struct tl_kv *bkv)
-{
+			const struct tl_kv *bkv) {
 	char front[PATH], back[PATH], record[PATH];
 	struct tl_store *s = ctx->s;
 	int e = tl_store_begin(s);
 
-	if (e)
-		return e;
+	if (e) return e;
 	tl_front_path(d, front, sizeof(front));
 	tl_back_path(d, back, sizeof(back));
 	record_path(d, record, sizeof(record));
 	if (tl_store_exists(s, "%s/backend", front) || tl_store_exists(s, "%s/frontend", record))
 		return -EEXIST;
 	e = tl_store_mkdir(s, front, d->domid, d->backend);
-	if (!e)
-		e = tl_store_mkdir(s, back, d->backend, d->domid);
-	if (!e)
-		e = put_links(s, d, front, back, record);
-	if (!e)
-		e = put_all(s, front, fkv);
-	if (!e)
-		e = put_all(s, back, bkv);
+	if (!e) e = tl_store_mkdir(s, back, d->backend, d->domid);
+	if (!e) e = put_links(s, d, front, back, record);
+	if (!e) e = put_all(s, front, fkv);
+	if (!e) e = put_all(s, back, bkv);
 	return e ? e : tl_store_commit(s);
 }
 
 int tl_device_publish(struct tl_ctx *ctx, const struct tl_device *d, const struct tl_kv *front,
-		      const struct tl_kv *back)
-{
+		      const struct tl_kv *back) {
 	int e, tries = 0;
 
 	do {
 		e = publish_once(ctx, d, front, back);
 		tl_store_abort(ctx->s);
 	} while (e == -EAGAIN && ++tries < 100);
-	if (e == -EEXIST)
-		return tl_fail(ctx, e, "the guest already has %s %u", d->kind, d->devid);
-	if (e)
-		return tl_fail(ctx, e, "writing %s %u to the store: %s", d->kind, d->devid,
-			       strerror(-e));
+	if (e == -EEXIST) return tl_fail(ctx, e, "the guest already has %s %u", d->kind, d->devid);
+	if (e) return tl_fail(ctx, e, "writing %s %u to the store: %s", d->kind, d->devid, strerror(-e));
 	return 0;
 }
 
 /* The directory of all devices of one kind of one guest goes with the last of them. */
-static void erase_if_empty(struct tl_ctx *ctx, const char *path)
-{
+static void erase_if_empty(struct tl_ctx *ctx, const char *path) {
 	char **names;
 
-	if (tl_store_list(ctx->s, &names, "%s", path) == 0)
-		tl_store_rm(ctx->s, "%s", path);
+	if (tl_store_list(ctx->s, &names, "%s", path) == 0) tl_store_rm(ctx->s, "%s", path);
 	free(names);
 }
 
-void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d)
-{
+void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d) {
 	char path[PATH];
 
 	tl_front_path(d, path, sizeof(path));
@@ -159,52 +130,41 @@ struct wait {
 	uint64_t last;
 };
 
-static int reached(void *arg)
-{
+static int reached(void *arg) {
 	struct wait *w = arg;
 
 	w->last = tl_store_num(w->ctx->s, 99, "%s/state", w->path);
-	if (w->last == 99)
-		return w->state == TL_XS_CLOSED ? 1 : -ENOENT; /* the node is gone */
-	if ((int)w->last == w->state || (w->state < TL_XS_CONNECTED && w->last == TL_XS_CONNECTED))
-		return 1;
+	if (w->last == 99) return w->state == TL_XS_CLOSED ? 1 : -ENOENT; /* the node is gone */
+	if ((int)w->last == w->state || (w->state < TL_XS_CONNECTED && w->last == TL_XS_CONNECTED)) return 1;
 	if (w->state <= TL_XS_CONNECTED && (w->last == TL_XS_CLOSING || w->last == TL_XS_CLOSED))
 		return -ECONNABORTED;
 	return 0;
 }
 
-static const char *state_name(uint64_t state)
-{
-	return state < 9 ? tl_xs_state_names[state] : "absent";
-}
+static const char *state_name(uint64_t state) { return state < 9 ? tl_xs_state_names[state] : "absent"; }
 
-static int explain_wait(struct tl_ctx *ctx, const struct tl_device *d, int front,
-			const struct wait *w, int e)
-{
+static int explain_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, const struct wait *w,
+			int e) {
 	char back[PATH], *error;
 
 	tl_back_path(d, back, sizeof(back));
 	error = tl_store_get(ctx->s, "%s/hotplug-error", back);
-	if (error)
-		tl_fail(ctx, e, "%s %u: %s", d->kind, d->devid, error);
+	if (error) tl_fail(ctx, e, "%s %u: %s", d->kind, d->devid, error);
 	free(error);
 	if (front)
 		return tl_fail(ctx, e,
 			       "%s %u: the guest (domain %u) did not answer: its driver's state is "
 			       "\"%s\", "
 			       "expected \"%s\"",
-			       d->kind, d->devid, d->domid, state_name(w->last),
-			       tl_xs_state_names[w->state]);
+			       d->kind, d->devid, d->domid, state_name(w->last), tl_xs_state_names[w->state]);
 	return tl_fail(ctx, e,
 		       "%s %u: the backend (domain %u) did not answer: its state is \"%s\", "
 		       "expected \"%s\" "
 		       "(is the backend driver or daemon running there?)",
-		       d->kind, d->devid, d->backend, state_name(w->last),
-		       tl_xs_state_names[w->state]);
+		       d->kind, d->devid, d->backend, state_name(w->last), tl_xs_state_names[w->state]);
 }
 
-int tl_device_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, int state, int ms)
-{
+int tl_device_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, int state, int ms) {
 	struct wait w = { .ctx = ctx, .state = state };
 	int e;
 
@@ -213,36 +173,30 @@ int tl_device_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, int
 	else
 		tl_back_path(d, w.path, sizeof(w.path));
 	e = tl_store_watch(ctx->s, w.path, "wait");
-	if (e)
-		return tl_fail(ctx, e, "watching %s: %s", w.path, strerror(-e));
+	if (e) return tl_fail(ctx, e, "watching %s: %s", w.path, strerror(-e));
 	e = tl_store_wait(ctx->s, ms, reached, &w);
 	tl_store_unwatch(ctx->s, w.path, "wait");
 	return e > 0 ? 0 : explain_wait(ctx, d, front, &w, e);
 }
 
-int tl_device_ask_close(struct tl_ctx *ctx, const struct tl_device *d)
-{
+int tl_device_ask_close(struct tl_ctx *ctx, const struct tl_device *d) {
 	char back[PATH];
 	int e;
 
 	tl_back_path(d, back, sizeof(back));
 	do {
 		e = tl_store_begin(ctx->s);
-		if (!e && !tl_store_exists(ctx->s, "%s/state", back))
-			e = -ENOENT;
-		if (!e)
-			e = tl_store_put(ctx->s, back, "online", "0");
+		if (!e && !tl_store_exists(ctx->s, "%s/state", back)) e = -ENOENT;
+		if (!e) e = tl_store_put(ctx->s, back, "online", "0");
 		if (!e && tl_store_num(ctx->s, 0, "%s/state", back) != TL_XS_CLOSED)
 			e = tl_store_putf(ctx->s, back, "state", "%d", TL_XS_CLOSING);
-		if (!e)
-			e = tl_store_commit(ctx->s);
+		if (!e) e = tl_store_commit(ctx->s);
 		tl_store_abort(ctx->s);
 	} while (e == -EAGAIN);
 	return e;
 }
 
-static int why_not_closed(struct tl_ctx *ctx, const struct tl_device *d, int e)
-{
+static int why_not_closed(struct tl_ctx *ctx, const struct tl_device *d, int e) {
 	char front[PATH];
 	uint64_t state;
 
@@ -257,34 +211,29 @@ static int why_not_closed(struct tl_ctx *ctx, const struct tl_device *d, int e)
 			       "--force takes "
 			       "it away now",
 			       d->kind, d->devid, state_name(state));
-	return tl_fail(
-		ctx, e,
-		"%s %u: the guest's side is \"%s\", but the backend in domain %u has not closed; "
-		"--force takes the device away",
-		d->kind, d->devid, state_name(state), d->backend);
+	return tl_fail(ctx, e,
+		       "%s %u: the guest's side is \"%s\", but the backend in domain %u has not closed; "
+		       "--force takes the device away",
+		       d->kind, d->devid, state_name(state), d->backend);
 }
 
-int tl_device_remove(struct tl_ctx *ctx, const struct tl_device *d, int force, int ms)
-{
+int tl_device_remove(struct tl_ctx *ctx, const struct tl_device *d, int force, int ms) {
 	int e = tl_device_ask_close(ctx, d);
 
 	if (!e) {
 		e = tl_device_wait(ctx, d, 0, TL_XS_CLOSED, ms);
-		if (e && !force)
-			return why_not_closed(ctx, d, e);
+		if (e && !force) return why_not_closed(ctx, d, e);
 		ctx->err[0] = 0;
 	} else if (e != -ENOENT) {
 		return tl_fail(ctx, e, "%s %u: asking the backend to close: %s", d->kind, d->devid,
 			       strerror(-e));
 	}
-	if (d->backend == 0)
-		tl_device_unplug(ctx, d);
+	if (d->backend == 0) tl_device_unplug(ctx, d);
 	tl_device_erase(ctx, d);
 	return 0;
 }
 
-void tl_device_undo(struct tl_ctx *ctx, const struct tl_device *d)
-{
+void tl_device_undo(struct tl_ctx *ctx, const struct tl_device *d) {
 	char reason[sizeof(ctx->err)];
 
 	memcpy(reason, ctx->err, sizeof(reason));
@@ -294,8 +243,7 @@ void tl_device_undo(struct tl_ctx *ctx, const struct tl_device *d)
 
 /* Fill one device from its record; returns 0 when the record is usable. */
 static int read_record(struct tl_ctx *ctx, uint32_t domid, const char *kind, const char *id,
-		       struct tl_device *d)
-{
+		       struct tl_device *d) {
 	char *back = tl_store_get(ctx->s, "/libxl/%u/device/%s/%s/backend", domid, kind, id);
 	int ok = 0;
 
@@ -311,38 +259,31 @@ static int read_record(struct tl_ctx *ctx, uint32_t domid, const char *kind, con
 }
 
 static int list_kind(struct tl_ctx *ctx, uint32_t domid, const char *kind, struct tl_device **list,
-		     int have)
-{
+		     int have) {
 	char **ids;
 	int n = tl_store_list(ctx->s, &ids, "/libxl/%u/device/%s", domid, kind), i;
 	struct tl_device *grown = realloc(*list, (have + (n > 0 ? n : 0) + 1) * sizeof(*grown));
 
-	if (grown)
-		*list = grown;
+	if (grown) *list = grown;
 	for (i = 0; grown && i < n; i++)
-		if (read_record(ctx, domid, kind, ids[i], &grown[have]) == 0)
-			have++;
+		if (read_record(ctx, domid, kind, ids[i], &grown[have]) == 0) have++;
 	free(ids);
 	return have;
 }
 
-int tl_device_list(struct tl_ctx *ctx, uint32_t domid, const char *kind, struct tl_device **list)
-{
+int tl_device_list(struct tl_ctx *ctx, uint32_t domid, const char *kind, struct tl_device **list) {
 	char **kinds;
 	int n, i, have = 0;
 
 	*list = NULL;
-	if (kind)
-		return list_kind(ctx, domid, kind, list, 0);
+	if (kind) return list_kind(ctx, domid, kind, list, 0);
 	n = tl_store_list(ctx->s, &kinds, "/libxl/%u/device", domid);
-	for (i = 0; i < n; i++)
-		have = list_kind(ctx, domid, kinds[i], list, have);
+	for (i = 0; i < n; i++) have = list_kind(ctx, domid, kinds[i], list, have);
 	free(kinds);
 	return have;
 }
 
-int tl_backend_domid(struct tl_ctx *ctx, const char *name, uint32_t *domid)
-{
+int tl_backend_domid(struct tl_ctx *ctx, const char *name, uint32_t *domid) {
 	*domid = 0;
 	return name && *name ? tl_find_domain(ctx, name, domid) : 0;
 }

@@ -81,8 +81,7 @@ int tl_backend_domid(struct tl_ctx *ctx, const char *name, uint32_t *domid);
  */
 int tl_vbd_attach(struct tl_ctx *ctx, uint32_t domid, const struct tl_disk *disk, int wait_ms);
 int tl_vif_attach(struct tl_ctx *ctx, uint32_t domid, struct tl_vif *vif, int wait_ms);
-int tl_channel_attach(struct tl_ctx *ctx, uint32_t domid, unsigned devid,
-		      const struct tl_channel *ch);
+int tl_channel_attach(struct tl_ctx *ctx, uint32_t domid, unsigned devid, const struct tl_channel *ch);
 
 /* Plug and unplug the host side of a device whose backend is this domain (tl devd does this
  * remotely). */
@@ -94,8 +93,8 @@ void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d);
  * Run a hot-plug script: SCRIPT ACTION with the stock environment. A script that exceeds `ms` is
  * killed. Returns 0; else -EIO or -ETIMEDOUT with the script's own error text in ctx->err.
  */
-int tl_hotplug_run(struct tl_ctx *ctx, const struct tl_device *d, const char *script,
-		   const char *action, const char *vif, int ms);
+int tl_hotplug_run(struct tl_ctx *ctx, const struct tl_device *d, const char *script, const char *action,
+		   const char *vif, int ms);
 
 /* Network interfaces of this domain. Return 0 or a negative errno. */
 int tl_netif_bridge(const char *netif, const char *bridge, unsigned mtu);

@@ -6,23 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void add(struct tl_diag *d, int line, const char *key, const char *kind, const char *fmt,
-		va_list ap)
-{
+static void add(struct tl_diag *d, int line, const char *key, const char *kind, const char *fmt, va_list ap) {
 	char msg[512], place[16], *text;
 
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	snprintf(place, sizeof(place), line ? ":%d" : "", line);
-	if (asprintf(&text, "%s%s%s: %s%s%s: %s\n", d->text ? d->text : "",
-		     d->file ? d->file : "config", place, key ? key : "", key ? ": " : "", kind,
-		     msg) < 0)
+	if (asprintf(&text, "%s%s%s: %s%s%s: %s\n", d->text ? d->text : "", d->file ? d->file : "config",
+		     place, key ? key : "", key ? ": " : "", kind, msg) < 0)
 		return;
 	free(d->text);
 	d->text = text;
 }
 
-void tl_diag_error(struct tl_diag *d, int line, const char *key, const char *fmt, ...)
-{
+void tl_diag_error(struct tl_diag *d, int line, const char *key, const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -31,8 +27,7 @@ void tl_diag_error(struct tl_diag *d, int line, const char *key, const char *fmt
 	d->errors++;
 }
 
-void tl_diag_warn(struct tl_diag *d, int line, const char *key, const char *fmt, ...)
-{
+void tl_diag_warn(struct tl_diag *d, int line, const char *key, const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -41,8 +36,7 @@ void tl_diag_warn(struct tl_diag *d, int line, const char *key, const char *fmt,
 	d->warnings++;
 }
 
-void tl_diag_free(struct tl_diag *d)
-{
+void tl_diag_free(struct tl_diag *d) {
 	free(d->text);
 	d->text = NULL;
 }

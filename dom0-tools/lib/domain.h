@@ -50,8 +50,8 @@ void tl_birth_erase(struct tl_ctx *ctx, uint32_t domid);
  * Create a domain, paused. On failure the host is as before, and ctx->err says which step failed.
  * config_text and overrides are remembered for restarts.
  */
-int tl_domain_create(struct tl_ctx *ctx, struct tl_config *c, const char *config_text,
-		     const char *overrides, uint32_t *domid);
+int tl_domain_create(struct tl_ctx *ctx, struct tl_config *c, const char *config_text, const char *overrides,
+		     uint32_t *domid);
 
 /* Destroy a domain and all that belongs to it. Devices that do not answer are taken away. */
 int tl_domain_destroy(struct tl_ctx *ctx, uint32_t domid);
@@ -70,8 +70,8 @@ struct tl_config *tl_saved_config(uint32_t domid);
 
 /* Set scheduling parameters and CPU affinity from the configuration. */
 int tl_domain_schedule(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c);
-int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard,
-		const char *soft, int force);
+int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft,
+		int force);
 
 void tl_uuid_format(const uint8_t uuid[16], char out[37]);
 

@@ -8,8 +8,7 @@
 static unsigned long steps, fail_at;
 static int armed = -1;
 
-int tl_fault_step(void)
-{
+int tl_fault_step(void) {
 	const char *text;
 
 	if (armed < 0) {
@@ -18,13 +17,9 @@ int tl_fault_step(void)
 		armed = fail_at != 0;
 	}
 	steps++;
-	if (!armed || steps != fail_at)
-		return 0;
+	if (!armed || steps != fail_at) return 0;
 	errno = ENOMEM;
 	return -ENOMEM;
 }
 
-unsigned long tl_fault_steps(void)
-{
-	return steps;
-}
+unsigned long tl_fault_steps(void) { return steps; }

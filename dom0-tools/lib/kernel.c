@@ -21,17 +21,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
+static uint64_t mix(uint64_t h, const void *p, size_t n) {
 	const uint8_t *b = p;
 
-	while (n--)
-		h = (h ^ *b++) * 0x100000001b3ull;
+	while (n--) h = (h ^ *b++) * 0x100000001b3ull;
 	return h;
 }
 
-static void cache_name(const char *path, const struct stat *st, char *out, size_t n)
-{
+static void cache_name(const char *path, const struct stat *st, char *out, size_t n) {
 	uint64_t p = mix(0xcbf29ce484222325ull, path, strlen(path)), f = 0xcbf29ce484222325ull;
 
 	f = mix(f, &st->st_dev, sizeof(st->st_dev));
@@ -42,8 +39,7 @@ static void cache_name(const char *path, const struct stat *st, char *out, size_
 	snprintf(out, n, "%016llx-%016llx.elf", (unsigned long long)p, (unsigned long long)f);
 }
 
-static int open_cache(void)
-{
+static int open_cache(void) {
 	int dir = open(TL_CACHE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
@@ -55,20 +51,17 @@ static int open_cache(void)
 }
 
 /* Drop what is cached for an earlier version of the same path. */
-static void drop_old(int dir, const char *name)
-{
+static void drop_old(int dir, const char *name) {
 	DIR *d = fdopendir(dup(dir));
 	struct dirent *e;
 
 	while (d && (e = readdir(d)))
 		if (strncmp(e->d_name, name, 17) == 0 && strcmp(e->d_name, name) != 0)
 			unlinkat(dir, e->d_name, 0);
-	if (d)
-		closedir(d);
+	if (d) closedir(d);
 }
 
-static void save(int dir, const char *name, const struct tl_image *image)
-{
+static void save(int dir, const char *name, const struct tl_image *image) {
 	char tmp[64];
 	size_t at = 0;
 	ssize_t n = 1;
@@ -76,8 +69,7 @@ static void save(int dir, const char *name, const struct tl_image *image)
 
 	snprintf(tmp, sizeof(tmp), ".new-%d", (int)getpid());
 	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
+	if (fd < 0) return;
 	while (at < image->len && n > 0) {
 		n = write(fd, image->data + at, image->len - at);
 		at += n > 0 ? n : 0;
@@ -88,8 +80,7 @@ static void save(int dir, const char *name, const struct tl_image *image)
 		drop_old(dir, name);
 }
 
-static void *map_file(int fd, size_t *len)
-{
+static void *map_file(int fd, size_t *len) {
 	struct stat st;
 	void *p;
 
@@ -103,28 +94,23 @@ static void *map_file(int fd, size_t *len)
 }
 
 /* Replace the mapped file by the cached unpacked one; returns 1 when there is one. */
-static int load_cached(int dir, const char *name, struct tl_loaded *l)
-{
+static int load_cached(int dir, const char *name, struct tl_loaded *l) {
 	int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_CLOEXEC);
 	size_t len;
 	void *p;
 
-	if (fd < 0)
-		return 0;
+	if (fd < 0) return 0;
 	p = map_file(fd, &len);
 	close(fd);
-	if (!p)
-		return 0;
-	if (l->map)
-		munmap(l->map, l->map_len);
+	if (!p) return 0;
+	if (l->map) munmap(l->map, l->map_len);
 	l->map = p;
 	l->map_len = len;
 	return 1;
 }
 
 static int unpack(struct tl_ctx *ctx, const char *path, struct tl_loaded *l, const struct stat *st,
-		  struct tl_image *image)
-{
+		  struct tl_image *image) {
 	char name[64];
 	const char *why;
 	int dir, e;
@@ -148,13 +134,11 @@ static int unpack(struct tl_ctx *ctx, const char *path, struct tl_loaded *l, con
 		tl_fail(ctx, e, "kernel %s: %s", path, why);
 	else if (image->mapped && dir >= 0)
 		save(dir, name, image);
-	if (dir >= 0)
-		close(dir);
+	if (dir >= 0) close(dir);
 	return e;
 }
 
-int tl_kernel_load(struct tl_ctx *ctx, const char *path, struct tl_loaded *out)
-{
+int tl_kernel_load(struct tl_ctx *ctx, const char *path, struct tl_loaded *out) {
 	struct tl_image image = { 0 };
 	const char *why;
 	struct stat st;
@@ -164,26 +148,21 @@ int tl_kernel_load(struct tl_ctx *ctx, const char *path, struct tl_loaded *out)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) || tl_fault_step()) {
 		e = -errno;
-		if (fd >= 0)
-			close(fd);
+		if (fd >= 0) close(fd);
 		return tl_fail(ctx, e, "kernel %s: %s", path, strerror(-e));
 	}
 	out->map = map_file(fd, &out->map_len);
 	close(fd);
-	if (!out->map)
-		return tl_fail(ctx, -errno, "kernel %s: %s", path, strerror(errno));
+	if (!out->map) return tl_fail(ctx, -errno, "kernel %s: %s", path, strerror(errno));
 	e = unpack(ctx, path, out, &st, &image);
-	if (e)
-		return e;
+	if (e) return e;
 	out->unpacked = image;
 	e = tl_elf_parse(image.data, image.len, &out->kernel, &why);
 	return e ? tl_fail(ctx, e, "kernel %s: %s", path, why) : 0;
 }
 
-void tl_kernel_release(struct tl_loaded *l)
-{
-	if (l->map)
-		munmap(l->map, l->map_len);
+void tl_kernel_release(struct tl_loaded *l) {
+	if (l->map) munmap(l->map, l->map_len);
 	tl_image_free(&l->unpacked);
 	memset(l, 0, sizeof(*l));
 }

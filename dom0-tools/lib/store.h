@@ -50,8 +50,7 @@ int tl_store_fd(struct tl_store *s);
  * One event that has arrived: fills path and token (sizes as given), returns 1; 0 when there is
  * none. Never blocks.
  */
-int tl_store_event(struct tl_store *s, char *path, unsigned path_size, char *token,
-		   unsigned token_size);
+int tl_store_event(struct tl_store *s, char *path, unsigned path_size, char *token, unsigned token_size);
 
 /*
  * Wait until done(arg) returns non-zero, looking again after each event of the watches set and at

@@ -20,8 +20,7 @@
 
 #include <linux/loop.h>
 
-static void fill(const struct tl_disk *disk, struct tl_kv *front, struct tl_kv *back)
-{
+static void fill(const struct tl_disk *disk, struct tl_kv *front, struct tl_kv *back) {
 	const char *type = disk->cdrom ? "cdrom" : "disk";
 
 	tl_kv_add(front, "virtual-device", "%u", disk->devid);
@@ -45,13 +44,11 @@ static void fill(const struct tl_disk *disk, struct tl_kv *front, struct tl_kv *
 }
 
 /* A loop device for an open file; returns an open descriptor that keeps it alive. */
-static int make_loop(int file, int readonly, char *path, size_t n)
-{
+static int make_loop(int file, int readonly, char *path, size_t n) {
 	struct loop_config cfg = { .fd = file };
 	int ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC), tries, num, fd, e = -EBUSY;
 
-	if (ctl < 0)
-		return -errno;
+	if (ctl < 0) return -errno;
 	cfg.info.lo_flags = LO_FLAGS_AUTOCLEAR | (readonly ? LO_FLAGS_READ_ONLY : 0);
 	for (tries = 0; tries < 64; tries++) {
 		num = ioctl(ctl, LOOP_CTL_GET_FREE);
@@ -67,8 +64,7 @@ static int make_loop(int file, int readonly, char *path, size_t n)
 		}
 		e = -errno;
 		close(fd);
-		if (e != -EBUSY)
-			break;
+		if (e != -EBUSY) break;
 	}
 	close(ctl);
 	return e;
@@ -78,16 +74,14 @@ static int make_loop(int file, int readonly, char *path, size_t n)
  * Open what the target names as a block device. Returns a descriptor (to hold until the backend has
  * opened the device itself) and its number.
  */
-static int open_target(struct tl_ctx *ctx, const char *target, int readonly, dev_t *dev)
-{
+static int open_target(struct tl_ctx *ctx, const char *target, int readonly, dev_t *dev) {
 	int fd = open(target, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC), loop;
 	char path[32];
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st)) {
 		loop = -errno;
-		if (fd >= 0)
-			close(fd);
+		if (fd >= 0) close(fd);
 		return tl_fail(ctx, loop, "disk %s: %s", target, strerror(-loop));
 	}
 	if (S_ISBLK(st.st_mode)) {
@@ -101,8 +95,7 @@ static int open_target(struct tl_ctx *ctx, const char *target, int readonly, dev
 	loop = make_loop(fd, readonly, path, sizeof(path));
 	close(fd);
 	if (loop < 0)
-		return tl_fail(ctx, loop,
-			       "disk %s: no loop device: %s (is the loop module loaded?)", target,
+		return tl_fail(ctx, loop, "disk %s: no loop device: %s (is the loop module loaded?)", target,
 			       strerror(-loop));
 	if (fstat(loop, &st)) {
 		close(loop);
@@ -119,39 +112,32 @@ struct opened {
 };
 
 /* The kernel's backend shows physical_device in sysfs once it holds the disk. */
-static int backend_holds(void *arg)
-{
+static int backend_holds(void *arg) {
 	struct opened *o = arg;
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/vbd-%u-%u/physical_device",
-		 o->d->domid, o->d->devid);
-	if (access(path, F_OK) == 0)
-		return 1;
+	snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/vbd-%u-%u/physical_device", o->d->domid,
+		 o->d->devid);
+	if (access(path, F_OK) == 0) return 1;
 	return tl_store_exists(o->ctx->s, "%s/hotplug-error", o->back) ? -EIO : 0;
 }
 
-static int hand_over(struct tl_ctx *ctx, const struct tl_device *d, dev_t dev)
-{
+static int hand_over(struct tl_ctx *ctx, const struct tl_device *d, dev_t dev) {
 	struct opened o = { ctx, d, "" };
 	int e;
 
 	tl_back_path(d, o.back, sizeof(o.back));
 	e = tl_store_putf(ctx->s, o.back, "physical-device", "%x:%x", major(dev), minor(dev));
-	if (!e)
-		e = tl_store_watch(ctx->s, o.back, "hold");
-	if (e)
-		return tl_fail(ctx, e, "vbd %u: writing to the store: %s", d->devid, strerror(-e));
+	if (!e) e = tl_store_watch(ctx->s, o.back, "hold");
+	if (e) return tl_fail(ctx, e, "vbd %u: writing to the store: %s", d->devid, strerror(-e));
 	e = tl_store_wait(ctx->s, TL_PLUG_MS, backend_holds, &o);
 	tl_store_unwatch(ctx->s, o.back, "hold");
-	if (e > 0)
-		return 0;
+	if (e > 0) return 0;
 	return tl_fail(ctx, e, "vbd %u: the backend driver did not take the disk%s", d->devid,
 		       e == -ETIMEDOUT ? " in time (is xen-blkback loaded?)" : "");
 }
 
-int tl_vbd_plug(struct tl_ctx *ctx, const struct tl_device *d)
-{
+int tl_vbd_plug(struct tl_ctx *ctx, const struct tl_device *d) {
 	char back[160], *script, *params, *mode;
 	int e, fd;
 	dev_t dev;
@@ -168,44 +154,34 @@ int tl_vbd_plug(struct tl_ctx *ctx, const struct tl_device *d)
 	fd = open_target(ctx, params ? params : "", mode && *mode == 'r', &dev);
 	free(params);
 	free(mode);
-	if (fd < 0)
-		return fd;
+	if (fd < 0) return fd;
 	e = tl_device_wait(ctx, d, 0, TL_XS_INITWAIT, TL_PLUG_MS);
-	if (!e)
-		e = hand_over(ctx, d, dev);
+	if (!e) e = hand_over(ctx, d, dev);
 	close(fd);
 	return e;
 }
 
-int tl_vbd_attach(struct tl_ctx *ctx, uint32_t domid, const struct tl_disk *disk, int wait_ms)
-{
+int tl_vbd_attach(struct tl_ctx *ctx, uint32_t domid, const struct tl_disk *disk, int wait_ms) {
 	struct tl_device d = { .kind = "vbd", .domid = domid, .devid = disk->devid };
 	struct tl_kv front = { 0 }, back = { 0 };
 	int e = tl_backend_domid(ctx, disk->backend, &d.backend);
 
-	if (e)
-		return e;
+	if (e) return e;
 	if (disk->backendtype && strcmp(disk->backendtype, "phy") != 0)
-		return tl_fail(ctx, -EOPNOTSUPP,
-			       "disk %s: backendtype %s is not supported, use phy", disk->vdev,
-			       disk->backendtype);
+		return tl_fail(ctx, -EOPNOTSUPP, "disk %s: backendtype %s is not supported, use phy",
+			       disk->vdev, disk->backendtype);
 	fill(disk, &front, &back);
 	e = tl_device_publish(ctx, &d, &front, &back);
 	tl_kv_free(&front);
 	tl_kv_free(&back);
-	if (e)
-		return e;
-	if (d.backend == 0)
-		e = tl_vbd_plug(ctx, &d);
-	if (!e && wait_ms)
-		e = tl_device_wait(ctx, &d, 1, TL_XS_CONNECTED, wait_ms);
-	if (e)
-		tl_device_undo(ctx, &d);
+	if (e) return e;
+	if (d.backend == 0) e = tl_vbd_plug(ctx, &d);
+	if (!e && wait_ms) e = tl_device_wait(ctx, &d, 1, TL_XS_CONNECTED, wait_ms);
+	if (e) tl_device_undo(ctx, &d);
 	return e;
 }
 
-void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d)
-{
+void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d) {
 	char back[160], netif[32], *script;
 	int disk = strcmp(d->kind, "vbd") == 0;
 
@@ -213,8 +189,7 @@ void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d)
 	script = tl_store_get(ctx->s, "%s/script", back);
 	snprintf(netif, sizeof(netif), "vif%u.%u", d->domid, d->devid);
 	if (script && !tl_store_exists(ctx->s, "%s/tl-plug", back))
-		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif,
-			       TL_PLUG_MS);
+		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif, TL_PLUG_MS);
 	ctx->err[0] = 0; /* nothing can be done about it: the log has it */
 	free(script);
 }

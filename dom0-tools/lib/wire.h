@@ -24,8 +24,7 @@ void wire_close(struct wire *w);
  * Queue a request that answers only yes or no. With ignore_absent, "no such node" counts as yes. An
  * error shows in wire_settle(). Returns 0, or a negative errno when the connection broke.
  */
-int wire_queue(struct wire *w, uint32_t type, uint32_t tx, const void *payload, size_t n,
-	       int ignore_absent);
+int wire_queue(struct wire *w, uint32_t type, uint32_t tx, const void *payload, size_t n, int ignore_absent);
 
 /* Send what is queued and collect all answers: 0, or the first error since the last call. */
 int wire_settle(struct wire *w);
@@ -34,7 +33,6 @@ int wire_settle(struct wire *w);
  * One request and its answer (NUL-terminated copy for free(), its length in *len). Queued requests
  * go first. NULL with errno.
  */
-char *wire_ask(struct wire *w, uint32_t type, uint32_t tx, const void *payload, size_t n,
-	       size_t *len);
+char *wire_ask(struct wire *w, uint32_t type, uint32_t tx, const void *payload, size_t n, size_t *len);
 
 #endif

@@ -15,23 +15,20 @@
 
 #define AUTO_DIR "/etc/xen/auto"
 
-static int visible(const struct dirent *d)
-{
+static int visible(const struct dirent *d) {
 	size_t n = strlen(d->d_name);
 
 	return d->d_name[0] != '.' && d->d_name[n - 1] != '~';
 }
 
-static const char *auto_dir(void)
-{
+static const char *auto_dir(void) {
 	const char *dir = getenv("TL_AUTO_DIR");
 
 	return dir ? dir : AUTO_DIR;
 }
 
 /* Run this program with the given words; returns its exit code. */
-static int run_self(const char *a, const char *b, const char *d, const char *e)
-{
+static int run_self(const char *a, const char *b, const char *d, const char *e) {
 	int status;
 	pid_t pid = fork();
 
@@ -44,25 +41,21 @@ static int run_self(const char *a, const char *b, const char *d, const char *e)
 }
 
 /* The guest's name in a file; NULL when the file is no good. For free(). */
-static char *name_in(const char *path)
-{
+static char *name_in(const char *path) {
 	struct tl_config config;
 	struct tl_diag d = { .file = path };
 	size_t n;
 	char *text = read_text(path, &n), *name = NULL;
 
-	if (!text)
-		return NULL;
-	if (tl_config_parse(text, n, NULL, &config, &d) == 0)
-		name = strdup(config.name);
+	if (!text) return NULL;
+	if (tl_config_parse(text, n, NULL, &config, &d) == 0) name = strdup(config.name);
 	tl_config_free(&config);
 	tl_diag_free(&d);
 	free(text);
 	return name;
 }
 
-static int running(struct cmd *c, const char *name)
-{
+static int running(struct cmd *c, const char *name) {
 	uint32_t domid;
 	int found = name && tl_find_domain(&c->ctx, name, &domid) == 0;
 
@@ -70,28 +63,22 @@ static int running(struct cmd *c, const char *name)
 	return found;
 }
 
-static int start_one(struct cmd *c, const char *path, const char *name)
-{
+static int start_one(struct cmd *c, const char *path, const char *name) {
 	if (!name)
-		return cmd_error(c, "%s: not a usable configuration; \"tl create -n %s\" says why",
-				 path, path);
-	if (running(c, name))
-		return 0;
+		return cmd_error(c, "%s: not a usable configuration; \"tl create -n %s\" says why", path,
+				 path);
+	if (running(c, name)) return 0;
 	return run_self("create", "-q", path, NULL);
 }
 
-static int stop_one(struct cmd *c, const char *name)
-{
+static int stop_one(struct cmd *c, const char *name) {
 	const char *seconds = opt_value(c, 't') ? opt_value(c, 't') : "120";
 	char word[32];
 
-	if (!name || !running(c, name))
-		return 0;
+	if (!name || !running(c, name)) return 0;
 	snprintf(word, sizeof(word), "--timeout=%s", seconds);
-	if (run_self("shutdown", "-ww", word, name) == 0)
-		return 0;
-	fprintf(stderr, "tl autostart: \"%s\" did not shut down in %s s, destroying it\n", name,
-		seconds);
+	if (run_self("shutdown", "-ww", word, name) == 0) return 0;
+	fprintf(stderr, "tl autostart: \"%s\" did not shut down in %s s, destroying it\n", name, seconds);
 	return running(c, name) ? run_self("destroy", name, NULL, NULL) : 0;
 }
 
@@ -101,8 +88,7 @@ static const struct tl_column columns[] = {
 	{ "running", "Running", TL_BOOL, 0, 0 },
 };
 
-static int do_one(struct cmd *c, const char *what, const char *path, struct tl_report *r)
-{
+static int do_one(struct cmd *c, const char *what, const char *path, struct tl_report *r) {
 	char *name = name_in(path);
 	int e = 0;
 
@@ -119,29 +105,22 @@ static int do_one(struct cmd *c, const char *what, const char *path, struct tl_r
 	return e;
 }
 
-int cmd_autostart(struct cmd *c)
-{
+int cmd_autostart(struct cmd *c) {
 	const char *what = c->arg[0];
 	int backward = strcmp(what, "stop") == 0, list = strcmp(what, "list") == 0, n, i, e = 0;
 	struct tl_report *r = list ? tl_table("autostart", columns, 3) : NULL;
 	struct dirent **files;
 	char path[512];
 
-	if (!backward && !list && strcmp(what, "start") != 0)
-		return cmd_usage(c, "say start, stop or list");
-	if (tl_ctx_open(&c->ctx, TL_NEED_STORE))
-		return cmd_failed(c);
+	if (!backward && !list && strcmp(what, "start") != 0) return cmd_usage(c, "say start, stop or list");
+	if (tl_ctx_open(&c->ctx, TL_NEED_STORE)) return cmd_failed(c);
 	n = scandir(auto_dir(), &files, visible, alphasort);
 	for (i = 0; i < n; i++) {
-		snprintf(path, sizeof(path), "%s/%s", auto_dir(),
-			 files[backward ? n - 1 - i : i]->d_name);
-		if (do_one(c, what, path, r))
-			e = EXIT_FAILED;
+		snprintf(path, sizeof(path), "%s/%s", auto_dir(), files[backward ? n - 1 - i : i]->d_name);
+		if (do_one(c, what, path, r)) e = EXIT_FAILED;
 	}
-	for (i = 0; i < n; i++)
-		free(files[i]);
-	if (n >= 0)
-		free(files);
+	for (i = 0; i < n; i++) free(files[i]);
+	if (n >= 0) free(files);
 	tl_report_print(r, stdout, c->json);
 	return e;
 }

@@ -17,8 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void serve(struct cmd *c, struct tl_device *d)
-{
+static void serve(struct cmd *c, struct tl_device *d) {
 	char back[160];
 	uint64_t state;
 	int marked, e;
@@ -35,25 +34,21 @@ static void serve(struct cmd *c, struct tl_device *d)
 			tl_store_put(c->ctx.s, back, "hotplug-error", c->ctx.err);
 			fprintf(stderr, "tl devd: %s\n", c->ctx.err);
 		}
-	} else if (marked && state == TL_XS_CLOSED &&
-		   tl_store_num(c->ctx.s, 1, "%s/online", back) == 0) {
+	} else if (marked && state == TL_XS_CLOSED && tl_store_num(c->ctx.s, 1, "%s/online", back) == 0) {
 		tl_device_unplug(&c->ctx, d);
 		tl_store_rm(c->ctx.s, "%s/hotplug-tl", back);
 	}
 }
 
-static void serve_kind(struct cmd *c, uint32_t self, const char *kind)
-{
+static void serve_kind(struct cmd *c, uint32_t self, const char *kind) {
 	char **doms, **ids;
 	struct tl_device d = { .backend = self };
-	int nd = tl_store_list(c->ctx.s, &doms, "/local/domain/%u/backend/%s", self, kind), ni, i,
-	    k;
+	int nd = tl_store_list(c->ctx.s, &doms, "/local/domain/%u/backend/%s", self, kind), ni, i, k;
 
 	snprintf(d.kind, sizeof(d.kind), "%s", kind);
 	for (i = 0; i < nd; i++) {
 		d.domid = strtoul(doms[i], NULL, 10);
-		ni = tl_store_list(c->ctx.s, &ids, "/local/domain/%u/backend/%s/%u", self, kind,
-				   d.domid);
+		ni = tl_store_list(c->ctx.s, &ids, "/local/domain/%u/backend/%s/%u", self, kind, d.domid);
 		for (k = 0; k < ni; k++) {
 			d.devid = strtoul(ids[k], NULL, 10);
 			serve(c, &d);
@@ -63,27 +58,22 @@ static void serve_kind(struct cmd *c, uint32_t self, const char *kind)
 	free(doms);
 }
 
-int cmd_devd(struct cmd *c)
-{
+int cmd_devd(struct cmd *c) {
 	uint32_t self = tl_store_num(c->ctx.s, DOMID_INVALID, "domid");
 	const char *pidfile = opt_value(c, 'p');
 	char path[256], token[32];
 	struct pollfd p;
 	FILE *f;
 
-	if (self == DOMID_INVALID)
-		return cmd_error(c, "the store does not say which domain this is");
-	if (self == 0)
-		return cmd_error(c, "this is domain 0, where tl create plugs devices itself");
-	if (!opt(c, 'F') && daemon(0, 1))
-		return cmd_error(c, "%s", strerror(errno));
+	if (self == DOMID_INVALID) return cmd_error(c, "the store does not say which domain this is");
+	if (self == 0) return cmd_error(c, "this is domain 0, where tl create plugs devices itself");
+	if (!opt(c, 'F') && daemon(0, 1)) return cmd_error(c, "%s", strerror(errno));
 	if (pidfile && (f = fopen(pidfile, "we"))) {
 		fprintf(f, "%d\n", (int)getpid());
 		fclose(f);
 	}
 	snprintf(path, sizeof(path), "/local/domain/%u/backend", self);
-	if (tl_store_watch(c->ctx.s, path, "devd"))
-		return cmd_error(c, "cannot watch %s", path);
+	if (tl_store_watch(c->ctx.s, path, "devd")) return cmd_error(c, "cannot watch %s", path);
 	p = (struct pollfd){ .fd = tl_store_fd(c->ctx.s), .events = POLLIN };
 	for (;;) {
 		while (tl_store_event(c->ctx.s, path, sizeof(path), token, sizeof(token)) > 0)

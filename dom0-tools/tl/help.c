@@ -5,60 +5,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct command *find_command(const char *name)
-{
+const struct command *find_command(const char *name) {
 	const struct command *hit = NULL;
 	size_t n = strlen(name);
 	int i;
 
 	for (i = 0; i < ncommands; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
+		if (strcmp(commands[i].name, name) == 0) return &commands[i];
 	/* An unambiguous beginning will do, as with xl. */
 	for (i = 0; i < ncommands; i++) {
 		if (strncmp(commands[i].name, name, n) == 0 && commands[i].group) {
-			if (hit)
-				return NULL;
+			if (hit) return NULL;
 			hit = &commands[i];
 		}
 	}
 	return hit;
 }
 
-static void print_option(FILE *out, const struct option_row *o)
-{
+static void print_option(FILE *out, const struct option_row *o) {
 	char left[64];
 
-	snprintf(left, sizeof(left), "%c%c%s%s%s%s%s", o->letter ? '-' : ' ',
-		 o->letter ? o->letter : ' ', o->name ? (o->letter ? ", --" : "  --") : "",
-		 o->name ? o->name : "", o->value ? (o->name ? "=" : " ") : "",
-		 o->value ? o->value : "", "");
+	snprintf(left, sizeof(left), "%c%c%s%s%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+		 o->name ? (o->letter ? ", --" : "  --") : "", o->name ? o->name : "",
+		 o->value ? (o->name ? "=" : " ") : "", o->value ? o->value : "", "");
 	fprintf(out, "  %-28s %s\n", left, o->help);
 }
 
-void usage_one(FILE *out, const struct command *def)
-{
+void usage_one(FILE *out, const struct command *def) {
 	const struct option_row *o;
 
 	fprintf(out, "usage: tl %s%s%s%s\n%s\n", def->name, def->options ? " [OPTIONS]" : "",
 		*def->args ? " " : "", def->args, def->summary);
-	for (o = def->options; o && (o->letter || o->name); o++)
-		print_option(out, o);
-	if (def->detail)
-		fprintf(out, "%s\n", def->detail);
+	for (o = def->options; o && (o->letter || o->name); o++) print_option(out, o);
+	if (def->detail) fprintf(out, "%s\n", def->detail);
 }
 
-int usage_all(FILE *out, int all)
-{
+int usage_all(FILE *out, int all) {
 	const char *group = "";
 	int i;
 
 	fprintf(out, "usage: tl [-v] [-f] [-N] [--json] COMMAND [OPTIONS] [ARGUMENTS]\n");
 	for (i = 0; i < ncommands; i++) {
-		if (!commands[i].group || (!all && commands[i].run == cmd_never))
-			continue;
-		if (strcmp(group, commands[i].group) != 0)
-			fprintf(out, "\n%s:\n", group = commands[i].group);
+		if (!commands[i].group || (!all && commands[i].run == cmd_never)) continue;
+		if (strcmp(group, commands[i].group) != 0) fprintf(out, "\n%s:\n", group = commands[i].group);
 		fprintf(out, "  %-22s %s\n", commands[i].name, commands[i].summary);
 	}
 	fprintf(out, "\n\"tl help COMMAND\" shows a command's options; --json works with every "
@@ -67,35 +56,28 @@ int usage_all(FILE *out, int all)
 	return EXIT_OK;
 }
 
-int cmd_help(struct cmd *c)
-{
+int cmd_help(struct cmd *c) {
 	const struct command *def;
 
-	if (!c->args)
-		return usage_all(stdout, opt_long(c, "long"));
+	if (!c->args) return usage_all(stdout, opt_long(c, "long"));
 	def = find_command(c->arg[0]);
-	if (!def)
-		return cmd_error(c, "unknown command \"%s\"", c->arg[0]);
+	if (!def) return cmd_error(c, "unknown command \"%s\"", c->arg[0]);
 	usage_one(stdout, def);
 	return EXIT_OK;
 }
 
-static int takes_domain(const struct command *def)
-{
+static int takes_domain(const struct command *def) {
 	return strncmp(def->args, "DOMAIN", 6) == 0 || strncmp(def->args, "[DOMAIN", 7) == 0 ||
 	       strncmp(def->args, "-a|DOMAIN", 9) == 0;
 }
 
-static void complete_options(const struct command *def)
-{
+static void complete_options(const struct command *def) {
 	const struct option_row *o;
 
 	printf("\t%s) words=\"--json", def->name);
 	for (o = def->options; o && (o->letter || o->name); o++) {
-		if (o->letter)
-			printf(" -%c", o->letter);
-		if (o->name)
-			printf(" --%s", o->name);
+		if (o->letter) printf(" -%c", o->letter);
+		if (o->name) printf(" --%s", o->name);
 	}
 	printf("\"");
 	if (takes_domain(def))
@@ -105,8 +87,7 @@ static void complete_options(const struct command *def)
 	printf(" ;;\n");
 }
 
-int cmd_completion(struct cmd *c)
-{
+int cmd_completion(struct cmd *c) {
 	int i;
 
 	(void)c;
@@ -114,12 +95,10 @@ int cmd_completion(struct cmd *c)
 	       "_tl()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} words domains files\n"
 	       "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tCOMPREPLY=($(compgen -W \"");
 	for (i = 0; i < ncommands; i++)
-		if (commands[i].group && commands[i].run != cmd_never)
-			printf("%s ", commands[i].name);
+		if (commands[i].group && commands[i].run != cmd_never) printf("%s ", commands[i].name);
 	printf("\" -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
 	for (i = 0; i < ncommands; i++)
-		if (commands[i].group && commands[i].run != cmd_never)
-			complete_options(&commands[i]);
+		if (commands[i].group && commands[i].run != cmd_never) complete_options(&commands[i]);
 	printf("\tesac\n\tcase $cur in -*) domains= files= ;; *) words= ;; esac\n"
 	       "\t[ -n \"$domains\" ] && words=$(tl domains 2>/dev/null)\n"
 	       "\tCOMPREPLY=($(compgen -W \"$words\" ${files:+-f} -- \"$cur\"))\n}\n"
@@ -128,13 +107,11 @@ int cmd_completion(struct cmd *c)
 }
 
 /* Text for troff: backslashes and leading dots must not act. */
-static void troff(const char *s)
-{
+static void troff(const char *s) {
 	int start = 1;
 
 	for (; *s; s++) {
-		if (start && (*s == '.' || *s == '\''))
-			printf("\\&");
+		if (start && (*s == '.' || *s == '\'')) printf("\\&");
 		start = *s == '\n';
 		if (*s == '\\')
 			printf("\\\\");
@@ -145,8 +122,7 @@ static void troff(const char *s)
 	}
 }
 
-static void man_command(const struct command *def)
-{
+static void man_command(const struct command *def) {
 	const struct option_row *o;
 
 	printf(".TP\n.B ");
@@ -162,22 +138,19 @@ static void man_command(const struct command *def)
 	}
 	for (o = def->options; o && (o->letter || o->name); o++) {
 		printf(".RS\n.TP\n.B ");
-		if (o->letter)
-			printf("\\-%c%s", o->letter, o->name ? ", " : "");
+		if (o->letter) printf("\\-%c%s", o->letter, o->name ? ", " : "");
 		if (o->name) {
 			printf("\\-\\-");
 			troff(o->name);
 		}
-		if (o->value)
-			printf(" \\fI%s\\fR", o->value);
+		if (o->value) printf(" \\fI%s\\fR", o->value);
 		printf("\n");
 		troff(o->help);
 		printf("\n.RE\n");
 	}
 }
 
-int cmd_man(struct cmd *c)
-{
+int cmd_man(struct cmd *c) {
 	const char *group = "";
 	int i;
 
@@ -196,10 +169,8 @@ int cmd_man(struct cmd *c)
 	       "tl.error.\n"
 	       ".TP\n.B \\-v\nSay more.\n.TP\n.B \\-f\nForce.\n.TP\n.B \\-N\nDry run (create).\n");
 	for (i = 0; i < ncommands; i++) {
-		if (!commands[i].group)
-			continue;
-		if (strcmp(group, commands[i].group) != 0)
-			printf(".SH %s\n", group = commands[i].group);
+		if (!commands[i].group) continue;
+		if (strcmp(group, commands[i].group) != 0) printf(".SH %s\n", group = commands[i].group);
 		man_command(&commands[i]);
 	}
 	printf(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage.\n.SH "
@@ -214,14 +185,9 @@ int cmd_man(struct cmd *c)
 	return EXIT_OK;
 }
 
-int cmd_later(struct cmd *c)
-{
-	return cmd_error(c, "not available yet in this version");
-}
+int cmd_later(struct cmd *c) { return cmd_error(c, "not available yet in this version"); }
 
-int cmd_never(struct cmd *c)
-{
-	return cmd_error(
-		c, "not supported: this command is for guests that are not paravirtualized, or for "
-		   "parts that this system does not have");
+int cmd_never(struct cmd *c) {
+	return cmd_error(c, "not supported: this command is for guests that are not paravirtualized, or for "
+			    "parts that this system does not have");
 }

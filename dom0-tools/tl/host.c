@@ -9,60 +9,49 @@
 
 #include <xen/version.h>
 
-static void info_physical(struct cmd *c, struct tl_report *r)
-{
+static void info_physical(struct cmd *c, struct tl_report *r) {
 	struct xen_sysctl op = { 0 };
 	struct xen_sysctl_physinfo *p = &op.u.physinfo;
 	int e = tl_sysctl(c->ctx.h, XEN_SYSCTL_physinfo, &op);
 
-	if (e)
-		return;
+	if (e) return;
 	tl_pair(r, "nr_cpus", TL_NUM, "%u", p->nr_cpus);
 	tl_pair(r, "max_cpu_id", TL_NUM, "%u", p->max_cpu_id);
 	tl_pair(r, "nr_nodes", TL_NUM, "%u", p->nr_nodes);
 	tl_pair(r, "cores_per_socket", TL_NUM, "%u", p->cores_per_socket);
 	tl_pair(r, "threads_per_core", TL_NUM, "%u", p->threads_per_core);
 	tl_pair(r, "cpu_mhz", TL_NUM, "%u.%03u", p->cpu_khz / 1000, p->cpu_khz % 1000);
-	tl_pair(r, "hw_caps", TL_TEXT, "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", p->hw_cap[0],
-		p->hw_cap[1], p->hw_cap[2], p->hw_cap[3], p->hw_cap[4], p->hw_cap[5], p->hw_cap[6],
-		p->hw_cap[7]);
-	tl_pair(r, "virt_caps", TL_TEXT, "%s%s%s",
-		p->capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : "",
+	tl_pair(r, "hw_caps", TL_TEXT, "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", p->hw_cap[0], p->hw_cap[1],
+		p->hw_cap[2], p->hw_cap[3], p->hw_cap[4], p->hw_cap[5], p->hw_cap[6], p->hw_cap[7]);
+	tl_pair(r, "virt_caps", TL_TEXT, "%s%s%s", p->capabilities & XEN_SYSCTL_PHYSCAP_pv ? "pv" : "",
 		p->capabilities & XEN_SYSCTL_PHYSCAP_hvm ? " hvm" : "",
 		p->capabilities & XEN_SYSCTL_PHYSCAP_directio ? " pv_directio" : "");
 	tl_pair(r, "total_memory", TL_NUM, "%llu", (unsigned long long)p->total_pages / 256);
 	tl_pair(r, "free_memory", TL_NUM, "%llu",
 		(unsigned long long)(p->free_pages + p->scrub_pages - p->outstanding_pages) / 256);
-	tl_pair(r, "outstanding_claims", TL_NUM, "%llu",
-		(unsigned long long)p->outstanding_pages / 256);
+	tl_pair(r, "outstanding_claims", TL_NUM, "%llu", (unsigned long long)p->outstanding_pages / 256);
 }
 
 /* One text sub-operation of xen_version. */
-static void info_version_text(struct cmd *c, struct tl_report *r, int cmd, size_t n,
-			      const char *key)
-{
+static void info_version_text(struct cmd *c, struct tl_report *r, int cmd, size_t n, const char *key) {
 	char text[1025] = "";
 
-	if (tl_version(c->ctx.h, cmd, text, n) < 0)
-		return;
+	if (tl_version(c->ctx.h, cmd, text, n) < 0) return;
 	text[n] = 0;
 	tl_pair(r, key, TL_TEXT, "%s", text);
 }
 
-static void info_compile(struct cmd *c, struct tl_report *r)
-{
+static void info_compile(struct cmd *c, struct tl_report *r) {
 	struct xen_compile_info ci = { 0 };
 
-	if (tl_version(c->ctx.h, XENVER_compile_info, &ci, sizeof(ci)) < 0)
-		return;
+	if (tl_version(c->ctx.h, XENVER_compile_info, &ci, sizeof(ci)) < 0) return;
 	tl_pair(r, "cc_compiler", TL_TEXT, "%.64s", ci.compiler);
 	tl_pair(r, "cc_compile_by", TL_TEXT, "%.16s", ci.compile_by);
 	tl_pair(r, "cc_compile_domain", TL_TEXT, "%.32s", ci.compile_domain);
 	tl_pair(r, "cc_compile_date", TL_TEXT, "%.32s", ci.compile_date);
 }
 
-static void info_version(struct cmd *c, struct tl_report *r)
-{
+static void info_version(struct cmd *c, struct tl_report *r) {
 	struct xen_platform_parameters pp = { 0 };
 	struct xen_sysctl op = { 0 };
 	char nothing[8] = "", extra[17] = "";
@@ -88,15 +77,13 @@ static void info_version(struct cmd *c, struct tl_report *r)
 	info_compile(c, r);
 }
 
-static void info_numa(struct cmd *c, struct tl_report *r)
-{
+static void info_numa(struct cmd *c, struct tl_report *r) {
 	struct xen_sysctl op = { 0 };
 	struct xen_sysctl_meminfo *m = tl_hbuf(c->ctx.h, 64 * sizeof(*m));
 	char key[24];
 	unsigned i;
 
-	if (!m)
-		return;
+	if (!m) return;
 	op.u.numainfo.num_nodes = 64;
 	set_xen_guest_handle(op.u.numainfo.meminfo, m);
 	if (tl_sysctl(c->ctx.h, XEN_SYSCTL_numainfo, &op) == 0)
@@ -109,8 +96,7 @@ static void info_numa(struct cmd *c, struct tl_report *r)
 	tl_hbuf_free(c->ctx.h, m);
 }
 
-int cmd_info(struct cmd *c)
-{
+int cmd_info(struct cmd *c) {
 	struct tl_report *r = tl_pairs("info");
 	struct utsname u;
 
@@ -122,8 +108,7 @@ int cmd_info(struct cmd *c)
 	}
 	info_physical(c, r);
 	info_version(c, r);
-	if (opt(c, 'n'))
-		info_numa(c, r);
+	if (opt(c, 'n')) info_numa(c, r);
 	tl_report_print(r, stdout, c->json);
 	return EXIT_OK;
 }
@@ -131,8 +116,7 @@ int cmd_info(struct cmd *c)
 #define CHUNK 16384
 
 /* Read the console ring piece by piece, from its oldest byte on. */
-static int read_ring(struct cmd *c, char *buf, char **text, size_t *len)
-{
+static int read_ring(struct cmd *c, char *buf, char **text, size_t *len) {
 	struct xen_sysctl op;
 	uint32_t index = 0;
 	char *grown;
@@ -145,13 +129,10 @@ static int read_ring(struct cmd *c, char *buf, char **text, size_t *len)
 		op.u.readconsole.count = CHUNK;
 		set_xen_guest_handle(op.u.readconsole.buffer, buf);
 		e = tl_sysctl(c->ctx.h, XEN_SYSCTL_readconsole, &op);
-		if (e)
-			return e;
-		if (!op.u.readconsole.count || op.u.readconsole.count > CHUNK)
-			return 0;
+		if (e) return e;
+		if (!op.u.readconsole.count || op.u.readconsole.count > CHUNK) return 0;
 		grown = realloc(*text, *len + op.u.readconsole.count + 1);
-		if (!grown)
-			return -ENOMEM;
+		if (!grown) return -ENOMEM;
 		*text = grown;
 		memcpy(*text + *len, buf, op.u.readconsole.count);
 		*len += op.u.readconsole.count;
@@ -159,25 +140,21 @@ static int read_ring(struct cmd *c, char *buf, char **text, size_t *len)
 	}
 }
 
-static int clear_ring(struct cmd *c, char *buf)
-{
+static int clear_ring(struct cmd *c, char *buf) {
 	struct xen_sysctl op = { .u.readconsole = { .clear = 1, .count = CHUNK } };
 
 	set_xen_guest_handle(op.u.readconsole.buffer, buf);
 	return tl_sysctl(c->ctx.h, XEN_SYSCTL_readconsole, &op);
 }
 
-int cmd_dmesg(struct cmd *c)
-{
+int cmd_dmesg(struct cmd *c) {
 	char *buf = tl_hbuf(c->ctx.h, CHUNK), *text = NULL;
 	struct tl_report *r;
 	size_t len = 0;
 	int e = buf ? read_ring(c, buf, &text, &len) : -ENOMEM;
 
-	if (!e && opt(c, 'c'))
-		e = clear_ring(c, buf);
-	if (buf)
-		tl_hbuf_free(c->ctx.h, buf);
+	if (!e && opt(c, 'c')) e = clear_ring(c, buf);
+	if (buf) tl_hbuf_free(c->ctx.h, buf);
 	if (e) {
 		free(text);
 		return cmd_error(c, "%s", strerror(-e));
@@ -193,8 +170,7 @@ int cmd_dmesg(struct cmd *c)
 	return EXIT_OK;
 }
 
-int cmd_debug_keys(struct cmd *c)
-{
+int cmd_debug_keys(struct cmd *c) {
 	struct xen_sysctl op = { 0 };
 	size_t n = strlen(c->arg[0]);
 	char *buf = tl_hbuf(c->ctx.h, n + 1);

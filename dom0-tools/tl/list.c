@@ -13,8 +13,7 @@
 
 typedef struct xen_domctl_getdomaininfo info_t;
 
-static void state_letters(const info_t *i, char out[7])
-{
+static void state_letters(const info_t *i, char out[7]) {
 	unsigned code = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 	int down = (i->flags & XEN_DOMINF_shutdown) != 0, crashed = down && code == 3;
 
@@ -27,28 +26,24 @@ static void state_letters(const info_t *i, char out[7])
 	out[6] = 0;
 }
 
-static const char *shutdown_reason(const info_t *i)
-{
+static const char *shutdown_reason(const info_t *i) {
 	static const char *const names[] = { "poweroff", "reboot",   "suspend",
 					     "crash",    "watchdog", "soft_reset" };
 	unsigned code = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 
-	if (!(i->flags & XEN_DOMINF_shutdown))
-		return "";
+	if (!(i->flags & XEN_DOMINF_shutdown)) return "";
 	return code < 6 ? names[code] : "unknown";
 }
 
 /* The domains named by the arguments, or all; returns a count or -1 with an exit code in *exit. */
-static int selected(struct cmd *c, info_t **list, int *exit_code)
-{
+static int selected(struct cmd *c, info_t **list, int *exit_code) {
 	uint32_t domid;
 	int i, n;
 
 	*exit_code = 0;
 	if (!c->args) {
 		n = tl_dom_list(c->ctx.h, list);
-		if (n < 0)
-			*exit_code = cmd_error(c, "listing the domains: %s", strerror(-n));
+		if (n < 0) *exit_code = cmd_error(c, "listing the domains: %s", strerror(-n));
 		return n;
 	}
 	*list = calloc(c->args, sizeof(**list));
@@ -79,12 +74,10 @@ static const struct tl_column list_columns[] = {
 	{ "dying", "", TL_BOOL, 0, TL_JSON_ONLY },
 };
 
-static void list_row(struct cmd *c, struct tl_report *r, const info_t *i)
-{
+static void list_row(struct cmd *c, struct tl_report *r, const info_t *i) {
 	char *name = tl_domain_name(&c->ctx, i->domain), state[7], uuid[37];
 
-	if (i->flags & XEN_DOMINF_dying && strcmp(name, "(none)") == 0)
-		strcpy(name, "(dead)");
+	if (i->flags & XEN_DOMINF_dying && strcmp(name, "(none)") == 0) strcpy(name, "(dead)");
 	state_letters(i, state);
 	tl_uuid_format(i->handle, uuid);
 	tl_cell(r, "%s", name);
@@ -102,24 +95,19 @@ static void list_row(struct cmd *c, struct tl_report *r, const info_t *i)
 	free(name);
 }
 
-int cmd_list(struct cmd *c)
-{
+int cmd_list(struct cmd *c) {
 	struct tl_column cols[COUNT(list_columns)];
 	int json = c->json || opt(c, 'l'), e, n, i;
 	struct tl_report *r;
 	info_t *list;
 
 	memcpy(cols, list_columns, sizeof(cols));
-	if (!opt(c, 'v'))
-		cols[6].flags = cols[7].flags = TL_JSON_ONLY;
-	if (!opt(c, 'c'))
-		cols[8].flags |= TL_JSON_ONLY;
+	if (!opt(c, 'v')) cols[6].flags = cols[7].flags = TL_JSON_ONLY;
+	if (!opt(c, 'c')) cols[8].flags |= TL_JSON_ONLY;
 	n = selected(c, &list, &e);
-	if (n < 0)
-		return e;
+	if (n < 0) return e;
 	r = tl_table("list", cols, COUNT(cols));
-	for (i = 0; i < n; i++)
-		list_row(c, r, &list[i]);
+	for (i = 0; i < n; i++) list_row(c, r, &list[i]);
 	tl_report_print(r, stdout, json);
 	free(list);
 	return EXIT_OK;
@@ -131,16 +119,14 @@ static const struct tl_column vm_columns[] = {
 	{ "name", "name", TL_TEXT, 0, 0 },
 };
 
-int cmd_vm_list(struct cmd *c)
-{
+int cmd_vm_list(struct cmd *c) {
 	struct tl_report *r = tl_table("vm-list", vm_columns, COUNT(vm_columns));
 	info_t *list;
 	int n = tl_dom_list(c->ctx.h, &list), i;
 	char uuid[37], *name;
 
 	for (i = 0; i < n; i++) {
-		if (!list[i].domain)
-			continue;
+		if (!list[i].domain) continue;
 		tl_uuid_format(list[i].handle, uuid);
 		name = tl_domain_name(&c->ctx, list[i].domain);
 		tl_cell(r, "%s", uuid);
@@ -153,9 +139,7 @@ int cmd_vm_list(struct cmd *c)
 	return EXIT_OK;
 }
 
-static int print_one(struct cmd *c, const char *schema, uint32_t domid, const char *name,
-		     int text_is_name)
-{
+static int print_one(struct cmd *c, const char *schema, uint32_t domid, const char *name, int text_is_name) {
 	struct tl_report *r;
 
 	if (!c->json) {
@@ -172,8 +156,7 @@ static int print_one(struct cmd *c, const char *schema, uint32_t domid, const ch
 	return EXIT_OK;
 }
 
-int cmd_domid(struct cmd *c)
-{
+int cmd_domid(struct cmd *c) {
 	uint32_t domid;
 	int e = cmd_domain(c, 0, &domid);
 
@@ -181,8 +164,7 @@ int cmd_domid(struct cmd *c)
 }
 
 /* All names: for completion. */
-static int all_names(struct cmd *c)
-{
+static int all_names(struct cmd *c) {
 	char **ids, *name;
 	int n = tl_store_list(c->ctx.s, &ids, "/local/domain"), i;
 
@@ -195,28 +177,23 @@ static int all_names(struct cmd *c)
 	return EXIT_OK;
 }
 
-int cmd_domname(struct cmd *c)
-{
+int cmd_domname(struct cmd *c) {
 	char *name, *end;
 	uint32_t domid;
 	int e;
 
-	if (!c->args)
-		return all_names(c);
+	if (!c->args) return all_names(c);
 	domid = strtoul(c->arg[0], &end, 10);
-	if (*end)
-		return cmd_error(c, "\"%s\" is not a domain number", c->arg[0]);
+	if (*end) return cmd_error(c, "\"%s\" is not a domain number", c->arg[0]);
 	name = tl_store_get(c->ctx.s, "/local/domain/%u/name", domid);
-	if (!name)
-		return cmd_error(c, "there is no domain %u", domid);
+	if (!name) return cmd_error(c, "there is no domain %u", domid);
 	e = print_one(c, "domname", domid, name, 1);
 	free(name);
 	return e;
 }
 
 /* Seconds since a domain began to run; for domain 0 since the host did. -1: unknown. */
-static long long running_for(struct cmd *c, uint32_t domid)
-{
+static long long running_for(struct cmd *c, uint32_t domid) {
 	char *vm = tl_store_get(c->ctx.s, "/local/domain/%u/vm", domid), *start = NULL;
 	long long t = -1;
 	struct timespec up;
@@ -225,8 +202,7 @@ static long long running_for(struct cmd *c, uint32_t domid)
 		t = up.tv_sec;
 	else if (vm)
 		start = tl_store_get(c->ctx.s, "%s/start_time", vm);
-	if (start)
-		t = time(NULL) - strtoll(start, NULL, 10);
+	if (start) t = time(NULL) - strtoll(start, NULL, 10);
 	free(vm);
 	free(start);
 	return t;
@@ -239,16 +215,14 @@ static const struct tl_column uptime_columns[] = {
 	{ "seconds", "", TL_NUM, 0, TL_JSON_ONLY },
 };
 
-int cmd_uptime(struct cmd *c)
-{
+int cmd_uptime(struct cmd *c) {
 	struct tl_report *r;
 	info_t *list;
 	long long t;
 	char *name;
 	int e, i, n = selected(c, &list, &e);
 
-	if (n < 0)
-		return e;
+	if (n < 0) return e;
 	r = tl_table("uptime", uptime_columns, COUNT(uptime_columns));
 	for (i = 0; i < n; i++) {
 		name = tl_domain_name(&c->ctx, list[i].domain);
@@ -256,8 +230,8 @@ int cmd_uptime(struct cmd *c)
 		tl_cell(r, "%s", name);
 		tl_cell(r, "%u", list[i].domain);
 		if (t >= 86400)
-			tl_cell(r, "%lld days, %02lld:%02lld:%02lld", t / 86400, t / 3600 % 24,
-				t / 60 % 60, t % 60);
+			tl_cell(r, "%lld days, %02lld:%02lld:%02lld", t / 86400, t / 3600 % 24, t / 60 % 60,
+				t % 60);
 		else if (t >= 0)
 			tl_cell(r, "%02lld:%02lld:%02lld", t / 3600, t / 60 % 60, t % 60);
 		else
@@ -280,8 +254,7 @@ static const struct tl_column claims_columns[] = {
 	{ "claimed_mib", "Claimed", TL_NUM, 7, TL_RIGHT },
 };
 
-int cmd_claims(struct cmd *c)
-{
+int cmd_claims(struct cmd *c) {
 	struct tl_report *r = tl_table("claims", claims_columns, COUNT(claims_columns));
 	info_t *list;
 	int n = tl_dom_list(c->ctx.h, &list), i;

@@ -26,35 +26,26 @@ struct sample {
 	int64_t ms;
 };
 
-static void sample(struct cmd *c, struct sample *s)
-{
+static void sample(struct cmd *c, struct sample *s) {
 	s->n = tl_dom_list(c->ctx.h, &s->list);
 	s->ms = tl_now_ms();
 }
 
-static char state_of(const info_t *i)
-{
-	if (i->flags & XEN_DOMINF_dying)
-		return 'd';
-	if (i->flags & XEN_DOMINF_shutdown)
-		return 's';
-	if (i->flags & XEN_DOMINF_paused)
-		return 'p';
+static char state_of(const info_t *i) {
+	if (i->flags & XEN_DOMINF_dying) return 'd';
+	if (i->flags & XEN_DOMINF_shutdown) return 's';
+	if (i->flags & XEN_DOMINF_paused) return 'p';
 	return i->flags & XEN_DOMINF_running ? 'r' : 'b';
 }
 
-static int by_use(const void *a, const void *b)
-{
+static int by_use(const void *a, const void *b) {
 	const struct row *x = a, *y = b;
 
-	return x->percent < y->percent   ? 1
-	       : x->percent > y->percent ? -1
-					 : (int)x->domid - (int)y->domid;
+	return x->percent < y->percent ? 1 : x->percent > y->percent ? -1 : (int)x->domid - (int)y->domid;
 }
 
 /* Rows for the time between two samples, busiest first; for free(). */
-static struct row *rows(struct cmd *c, const struct sample *old, const struct sample *new)
-{
+static struct row *rows(struct cmd *c, const struct sample *old, const struct sample *new) {
 	struct row *r = calloc(new->n > 0 ? new->n : 1, sizeof(*r));
 	double ns = (new->ms - old->ms) * 1e6;
 	char *name;
@@ -75,8 +66,7 @@ static struct row *rows(struct cmd *c, const struct sample *old, const struct sa
 			if (old->list[k].domain == d->domain && ns > 0)
 				r[i].percent = (d->cpu_time - old->list[k].cpu_time) / ns * 100;
 	}
-	if (r)
-		qsort(r, new->n > 0 ? new->n : 0, sizeof(*r), by_use);
+	if (r) qsort(r, new->n > 0 ? new->n : 0, sizeof(*r), by_use);
 	return r;
 }
 
@@ -90,8 +80,7 @@ static const struct tl_column columns[] = {
 	{ "vcpus", "VCPUs", TL_NUM, 5, TL_RIGHT },
 };
 
-static void print_table(struct cmd *c, const struct row *r, int n)
-{
+static void print_table(struct cmd *c, const struct row *r, int n) {
 	struct tl_report *t = tl_table("top", columns, sizeof(columns) / sizeof(columns[0]));
 	int i;
 
@@ -108,8 +97,7 @@ static void print_table(struct cmd *c, const struct row *r, int n)
 	fflush(stdout);
 }
 
-static void draw(struct cmd *c, const struct row *r, int n)
-{
+static void draw(struct cmd *c, const struct row *r, int n) {
 	struct xen_sysctl op = { 0 };
 	int i;
 
@@ -119,8 +107,8 @@ static void draw(struct cmd *c, const struct row *r, int n)
 			 op.u.physinfo.nr_cpus, (unsigned long long)op.u.physinfo.free_pages / 256,
 			 (unsigned long long)op.u.physinfo.total_pages / 256);
 	attron(A_REVERSE);
-	mvprintw(2, 0, "%-24s %5s %5s %7s %10s %7s %5s", "Name", "ID", "State", "CPU(%)", "CPU(s)",
-		 "Mem(M)", "VCPUs");
+	mvprintw(2, 0, "%-24s %5s %5s %7s %10s %7s %5s", "Name", "ID", "State", "CPU(%)", "CPU(s)", "Mem(M)",
+		 "VCPUs");
 	attroff(A_REVERSE);
 	for (i = 0; i < n && i < LINES - 3; i++)
 		mvprintw(i + 3, 0, "%-24.24s %5u %5c %7.1f %10.1f %7llu %5u", r[i].name, r[i].domid,
@@ -129,8 +117,7 @@ static void draw(struct cmd *c, const struct row *r, int n)
 }
 
 /* Wait for the next update; returns 1 when the user wants to leave. */
-static int pause_for(long seconds, int screen)
-{
+static int pause_for(long seconds, int screen) {
 	if (!screen) {
 		sleep(seconds);
 		return 0;
@@ -139,8 +126,7 @@ static int pause_for(long seconds, int screen)
 	return getch() == 'q';
 }
 
-int cmd_top(struct cmd *c)
-{
+int cmd_top(struct cmd *c) {
 	int screen = !opt(c, 'b') && !c->json && isatty(1);
 	struct sample old, new;
 	struct row *r;
@@ -167,11 +153,9 @@ int cmd_top(struct cmd *c)
 		free(r);
 		free(old.list);
 		old = new;
-		if (left && --left == 0)
-			quit = 1;
+		if (left && --left == 0) quit = 1;
 	}
-	if (screen)
-		endwin();
+	if (screen) endwin();
 	free(old.list);
 	return EXIT_OK;
 }

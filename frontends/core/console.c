@@ -8,8 +8,7 @@
 #include <kit/guest.h>
 #include <xen/io/console.h>
 
-static void write_hypervisor(const char *text, size_t length)
-{
+static void write_hypervisor(const char *text, size_t length) {
 	while (length) {
 		size_t part = length < 1024 ? length : 1024;
 
@@ -21,22 +20,19 @@ static void write_hypervisor(const char *text, size_t length)
 
 /* The builder maps the page right behind the image, and the machine-to-physical table tells where.
  */
-static struct xencons_interface *ring(void)
-{
+static struct xencons_interface *ring(void) {
 	unsigned long pfn = machine_to_phys_mapping[kit_start_info->console.domU.mfn];
 
 	return (struct xencons_interface *)(KIT_VIRT_BASE + (pfn << PAGE_SHIFT));
 }
 
-static void notify(void)
-{
+static void notify(void) {
 	struct evtchn_send send = { .port = kit_start_info->console.domU.evtchn };
 
 	hv_event_channel_op(EVTCHNOP_send, &send);
 }
 
-static void write_ring(const char *text, size_t length)
-{
+static void write_ring(const char *text, size_t length) {
 	volatile struct xencons_interface *r = ring();
 	XENCONS_RING_IDX prod = r->out_prod;
 
@@ -56,8 +52,7 @@ static void write_ring(const char *text, size_t length)
 	notify();
 }
 
-void kit_console_write(const char *text, size_t length)
-{
+void kit_console_write(const char *text, size_t length) {
 	if (kit_start_info->flags & SIF_INITDOMAIN)
 		write_hypervisor(text, length);
 	else

@@ -18,33 +18,24 @@ struct spec {
 	char conversion;
 };
 
-static void put(struct sink *s, char c)
-{
-	if (s->length + 1 < s->size)
-		s->buf[s->length] = c;
+static void put(struct sink *s, char c) {
+	if (s->length + 1 < s->size) s->buf[s->length] = c;
 	s->length++;
 }
 
-static void pad(struct sink *s, char c, unsigned int used, unsigned int width)
-{
-	for (; used < width; used++)
-		put(s, c);
+static void pad(struct sink *s, char c, unsigned int used, unsigned int width) {
+	for (; used < width; used++) put(s, c);
 }
 
-static void put_text(struct sink *s, const struct spec *spec, const char *text)
-{
+static void put_text(struct sink *s, const struct spec *spec, const char *text) {
 	unsigned int length = strlen(text);
 
-	if (!spec->left)
-		pad(s, ' ', length, spec->width);
-	for (unsigned int i = 0; i < length; i++)
-		put(s, text[i]);
-	if (spec->left)
-		pad(s, ' ', length, spec->width);
+	if (!spec->left) pad(s, ' ', length, spec->width);
+	for (unsigned int i = 0; i < length; i++) put(s, text[i]);
+	if (spec->left) pad(s, ' ', length, spec->width);
 }
 
-static void put_number(struct sink *s, const struct spec *spec, unsigned long value, bool negative)
-{
+static void put_number(struct sink *s, const struct spec *spec, unsigned long value, bool negative) {
 	unsigned int base = spec->conversion == 'x' || spec->conversion == 'p' ? 16 : 10;
 	char digits[24];
 	unsigned int at = sizeof(digits);
@@ -55,38 +46,31 @@ static void put_number(struct sink *s, const struct spec *spec, unsigned long va
 		value /= base;
 	} while (value);
 	if (spec->zero) {
-		if (negative)
-			put(s, '-');
+		if (negative) put(s, '-');
 		pad(s, '0', sizeof(digits) - 1 - at + negative, spec->width);
 	} else if (negative) {
 		digits[--at] = '-';
 	}
-	put_text(s, &(struct spec){ .left = spec->left, .width = spec->zero ? 0 : spec->width },
-		 &digits[at]);
+	put_text(s, &(struct spec){ .left = spec->left, .width = spec->zero ? 0 : spec->width }, &digits[at]);
 }
 
-static const char *parse_spec(const char *fmt, struct spec *spec)
-{
+static const char *parse_spec(const char *fmt, struct spec *spec) {
 	*spec = (struct spec){ 0 };
 	for (; *fmt == '0' || *fmt == '-'; fmt++) {
 		spec->zero |= *fmt == '0';
 		spec->left |= *fmt == '-';
 	}
-	for (; *fmt >= '0' && *fmt <= '9'; fmt++)
-		spec->width = spec->width * 10 + (*fmt - '0');
-	for (; *fmt == 'l' || *fmt == 'z'; fmt++)
-		spec->longs++;
+	for (; *fmt >= '0' && *fmt <= '9'; fmt++) spec->width = spec->width * 10 + (*fmt - '0');
+	for (; *fmt == 'l' || *fmt == 'z'; fmt++) spec->longs++;
 	spec->conversion = *fmt;
 	return *fmt ? fmt + 1 : fmt;
 }
 
-static void convert_signed(struct sink *s, const struct spec *spec, long value)
-{
+static void convert_signed(struct sink *s, const struct spec *spec, long value) {
 	put_number(s, spec, value < 0 ? -(unsigned long)value : (unsigned long)value, value < 0);
 }
 
-int kit_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
-{
+int kit_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) {
 	struct sink s = { .buf = buf, .size = size };
 	struct spec spec;
 
@@ -97,37 +81,24 @@ int kit_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		}
 		fmt = parse_spec(fmt + 1, &spec);
 		switch (spec.conversion) {
-		case 's':
-			put_text(&s, &spec, va_arg(ap, const char *));
-			break;
-		case 'c':
-			put(&s, (char)va_arg(ap, int));
-			break;
+		case 's': put_text(&s, &spec, va_arg(ap, const char *)); break;
+		case 'c': put(&s, (char)va_arg(ap, int)); break;
 		case 'd':
-		case 'i':
-			convert_signed(&s, &spec, spec.longs ? va_arg(ap, long) : va_arg(ap, int));
-			break;
+		case 'i': convert_signed(&s, &spec, spec.longs ? va_arg(ap, long) : va_arg(ap, int)); break;
 		case 'u':
 		case 'x':
 			put_number(&s, &spec,
-				   spec.longs ? va_arg(ap, unsigned long)
-					      : va_arg(ap, unsigned int),
-				   false);
+				   spec.longs ? va_arg(ap, unsigned long) : va_arg(ap, unsigned int), false);
 			break;
-		case 'p':
-			put_number(&s, &spec, (unsigned long)va_arg(ap, void *), false);
-			break;
-		default:
-			put(&s, spec.conversion);
+		case 'p': put_number(&s, &spec, (unsigned long)va_arg(ap, void *), false); break;
+		default: put(&s, spec.conversion);
 		}
 	}
-	if (size)
-		buf[s.length < size ? s.length : size - 1] = '\0';
+	if (size) buf[s.length < size ? s.length : size - 1] = '\0';
 	return (int)s.length;
 }
 
-int kit_snprintf(char *buf, size_t size, const char *fmt, ...)
-{
+int kit_snprintf(char *buf, size_t size, const char *fmt, ...) {
 	va_list ap;
 	int n;
 
@@ -137,8 +108,7 @@ int kit_snprintf(char *buf, size_t size, const char *fmt, ...)
 	return n;
 }
 
-int kit_vprintf(const char *fmt, va_list ap)
-{
+int kit_vprintf(const char *fmt, va_list ap) {
 	char line[512];
 	int n = kit_vsnprintf(line, sizeof(line), fmt, ap);
 
@@ -146,8 +116,7 @@ int kit_vprintf(const char *fmt, va_list ap)
 	return n;
 }
 
-int kit_printf(const char *fmt, ...)
-{
+int kit_printf(const char *fmt, ...) {
 	va_list ap;
 	int n;
 

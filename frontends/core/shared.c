@@ -11,12 +11,9 @@ struct vcpu_info *kit_vcpu_infos[KIT_MAX_VCPUS] = { (struct vcpu_info *)shared_p
 _Static_assert(sizeof(struct shared_info) <= PAGE_SIZE, "shared_info is one page");
 _Static_assert(offsetof(struct shared_info, vcpu_info) == 0, "vcpu_info is its start");
 
-void kit_shared_init(void)
-{
-	if (hv_update_va_mapping(shared_page,
-				 kit_start_info->shared_info | PTE_P | PTE_RW | PTE_A | PTE_D,
+void kit_shared_init(void) {
+	if (hv_update_va_mapping(shared_page, kit_start_info->shared_info | PTE_P | PTE_RW | PTE_A | PTE_D,
 				 UVMF_INVLPG))
 		kit_panic("# shared_info cannot be mapped");
-	for (unsigned int i = 0; i < KIT_MAX_VCPUS; i++)
-		kit_vcpu_infos[i] = &kit_shared_info->vcpu_info[i];
+	for (unsigned int i = 0; i < KIT_MAX_VCPUS; i++) kit_vcpu_infos[i] = &kit_shared_info->vcpu_info[i];
 }

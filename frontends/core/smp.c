@@ -12,8 +12,7 @@ static char stacks[KIT_SMP_MAX][KIT_STACK_SIZE] __attribute__((aligned(KIT_STACK
 static void (*entries[KIT_SMP_MAX])(void);
 static struct vcpu_guest_context context;
 
-static void first_code(void)
-{
+static void first_code(void) {
 	unsigned int self = kit_vcpu_id();
 
 	for (;;) {
@@ -22,8 +21,7 @@ static void first_code(void)
 	}
 }
 
-static void fill_traps(struct trap_info *table)
-{
+static void fill_traps(struct trap_info *table) {
 	for (unsigned int i = 0; i < 256; i++) {
 		table[i].vector = i;
 		table[i].flags = i == VEC_BP || i == VEC_OF || i == 0x80 ? 3 : 0;
@@ -32,8 +30,7 @@ static void fill_traps(struct trap_info *table)
 	}
 }
 
-struct vcpu_guest_context *kit_vcpu_context(unsigned int vcpu, void (*entry)(void))
-{
+struct vcpu_guest_context *kit_vcpu_context(unsigned int vcpu, void (*entry)(void)) {
 	struct vcpu_guest_context *c = &context;
 	unsigned long top = (unsigned long)stacks[vcpu] + KIT_STACK_SIZE - 64;
 
@@ -57,26 +54,19 @@ struct vcpu_guest_context *kit_vcpu_context(unsigned int vcpu, void (*entry)(voi
 	return c;
 }
 
-long kit_vcpu_start(unsigned int vcpu, void (*entry)(void))
-{
+long kit_vcpu_start(unsigned int vcpu, void (*entry)(void)) {
 	long rc;
 
-	if (vcpu == 0 || vcpu >= KIT_SMP_MAX)
-		return KIT_ERRNO(EINVAL);
+	if (vcpu == 0 || vcpu >= KIT_SMP_MAX) return KIT_ERRNO(EINVAL);
 	rc = hv_vcpu_op(VCPUOP_initialise, vcpu, kit_vcpu_context(vcpu, entry));
 	return rc ? rc : hv_vcpu_op(VCPUOP_up, vcpu, NULL);
 }
 
-long kit_vcpu_is_up(unsigned int vcpu)
-{
-	return hv_vcpu_op(VCPUOP_is_up, vcpu, NULL);
-}
+long kit_vcpu_is_up(unsigned int vcpu) { return hv_vcpu_op(VCPUOP_is_up, vcpu, NULL); }
 
-bool kit_vcpu_wait_down(unsigned int vcpu, uint64_t ns)
-{
+bool kit_vcpu_wait_down(unsigned int vcpu, uint64_t ns) {
 	uint64_t end = kit_time() + ns;
 
-	while (kit_vcpu_is_up(vcpu) == 1 && kit_time() < end)
-		hv_sched_op(SCHEDOP_yield, NULL);
+	while (kit_vcpu_is_up(vcpu) == 1 && kit_time() < end) hv_sched_op(SCHEDOP_yield, NULL);
 	return kit_vcpu_is_up(vcpu) == 0;
 }

@@ -7,21 +7,17 @@ struct start_info *kit_start_info;
 
 static void shutdown(unsigned int reason) __attribute__((noreturn));
 
-static void shutdown(unsigned int reason)
-{
+static void shutdown(unsigned int reason) {
 	struct sched_shutdown how = { .reason = reason };
 
-	for (;;)
-		hv_sched_op(SCHEDOP_shutdown, &how);
+	for (;;) hv_sched_op(SCHEDOP_shutdown, &how);
 }
 
-void kit_poweroff(void)
-{
+void kit_poweroff(void) {
 	shutdown(kit_start_info->flags & SIF_INITDOMAIN ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }
 
-void kit_panic(const char *fmt, ...)
-{
+void kit_panic(const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -31,33 +27,26 @@ void kit_panic(const char *fmt, ...)
 	shutdown(SHUTDOWN_crash);
 }
 
-void kit_start(struct start_info *si)
-{
+void kit_start(struct start_info *si) {
 	kit_start_info = si;
 	guest_main();
 	kit_poweroff();
 }
 
-static bool word_has_key(const char *word, const char *key, size_t length)
-{
+static bool word_has_key(const char *word, const char *key, size_t length) {
 	return strncmp(word, key, length) == 0 && word[length] == '=';
 }
 
-bool kit_option(const char *key, char *value, size_t size)
-{
+bool kit_option(const char *key, char *value, size_t size) {
 	const char *word = (const char *)kit_start_info->cmd_line;
 	size_t length = strlen(key), n = 0;
 
 	while (*word && !word_has_key(word, key, length)) {
-		while (*word && *word != ' ')
-			word++;
-		while (*word == ' ')
-			word++;
+		while (*word && *word != ' ') word++;
+		while (*word == ' ') word++;
 	}
-	if (!*word || !size)
-		return false;
-	for (word += length + 1; *word && *word != ' ' && n + 1 < size; word++)
-		value[n++] = *word;
+	if (!*word || !size) return false;
+	for (word += length + 1; *word && *word != ' ' && n + 1 < size; word++) value[n++] = *word;
 	value[n] = '\0';
 	return true;
 }

@@ -7,8 +7,7 @@
  */
 #include <kit/time.h>
 
-struct vcpu_time_info kit_time_snapshot(const volatile struct vcpu_time_info *t)
-{
+struct vcpu_time_info kit_time_snapshot(const volatile struct vcpu_time_info *t) {
 	struct vcpu_time_info copy;
 
 	do {
@@ -24,8 +23,7 @@ struct vcpu_time_info kit_time_snapshot(const volatile struct vcpu_time_info *t)
 	return copy;
 }
 
-uint64_t kit_time_by(const volatile struct vcpu_time_info *t)
-{
+uint64_t kit_time_by(const volatile struct vcpu_time_info *t) {
 	struct vcpu_time_info c = kit_time_snapshot(t);
 	uint64_t delta = kit_rdtsc() - c.tsc_timestamp;
 
@@ -33,21 +31,15 @@ uint64_t kit_time_by(const volatile struct vcpu_time_info *t)
 	return c.system_time + (uint64_t)(((unsigned __int128)delta * c.tsc_to_system_mul) >> 32);
 }
 
-uint64_t kit_time(void)
-{
-	return kit_time_by(&kit_vcpu_info()->time);
-}
+uint64_t kit_time(void) { return kit_time_by(&kit_vcpu_info()->time); }
 
-void kit_delay(uint64_t ns)
-{
+void kit_delay(uint64_t ns) {
 	uint64_t end = kit_time() + ns;
 
-	while (kit_time() < end)
-		asm volatile("pause");
+	while (kit_time() < end) asm volatile("pause");
 }
 
-long kit_timer_set(uint64_t at)
-{
+long kit_timer_set(uint64_t at) {
 	struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = at };
 
 	return hv_vcpu_op(VCPUOP_set_singleshot_timer, kit_vcpu_id(), &timer);

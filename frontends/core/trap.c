@@ -14,26 +14,23 @@ trap_handler *kit_handlers[VEC_COUNT];
 struct trap_record kit_trap_record;
 uint64_t kit_trap_resume;
 
-static void print_frame(const struct trap_frame *f, uint64_t cr2)
-{
-	kit_printf("# trap %u error %x cr2 %lx cs:rip %x:%lx rflags %lx ss:rsp %lx:%lx\n",
-		   f->vector, f->error_code, cr2, f->cs, f->rip, f->rflags, f->ss, f->rsp);
-	kit_printf("# rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx\n", f->rax, f->rbx, f->rcx,
-		   f->rdx, f->rsi, f->rdi);
-	kit_printf("# rbp %lx r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx\n", f->rbp, f->r8, f->r9,
-		   f->r10, f->r11, f->r12);
+static void print_frame(const struct trap_frame *f, uint64_t cr2) {
+	kit_printf("# trap %u error %x cr2 %lx cs:rip %x:%lx rflags %lx ss:rsp %lx:%lx\n", f->vector,
+		   f->error_code, cr2, f->cs, f->rip, f->rflags, f->ss, f->rsp);
+	kit_printf("# rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx\n", f->rax, f->rbx, f->rcx, f->rdx,
+		   f->rsi, f->rdi);
+	kit_printf("# rbp %lx r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx\n", f->rbp, f->r8, f->r9, f->r10, f->r11,
+		   f->r12);
 }
 
-static void record(const struct trap_frame *f, uint64_t cr2)
-{
+static void record(const struct trap_frame *f, uint64_t cr2) {
 	kit_trap_record.vector = f->vector;
 	kit_trap_record.error_code = f->error_code;
 	kit_trap_record.cr2 = cr2;
 	kit_trap_record.frame = *f;
 }
 
-void kit_trap(struct trap_frame *f)
-{
+void kit_trap(struct trap_frame *f) {
 	uint64_t cr2 = f->vector == VEC_PF ? kit_vcpu_info()->arch.cr2 : 0;
 
 	if (f->vector != VEC_EVENT && kit_trap_resume) {
@@ -55,21 +52,18 @@ void kit_trap(struct trap_frame *f)
 	kit_panic("not ok - guest died of trap %u", f->vector);
 }
 
-static void register_callback(unsigned int type, void (*entry)(void))
-{
+static void register_callback(unsigned int type, void (*entry)(void)) {
 	struct callback_register cb = {
 		.type = type,
 		.flags = CALLBACKF_mask_events,
 		.address = (unsigned long)entry,
 	};
 
-	if (type == CALLBACKTYPE_syscall)
-		cb.flags = 0;
+	if (type == CALLBACKTYPE_syscall) cb.flags = 0;
 	hv_callback_op(CALLBACKOP_register, &cb);
 }
 
-void kit_traps_init(void)
-{
+void kit_traps_init(void) {
 	static struct trap_info table[257];
 
 	for (unsigned int i = 0; i < 256; i++) {
@@ -81,8 +75,7 @@ void kit_traps_init(void)
 		table[i].address = kit_vector_table[i];
 	}
 	table[VEC_NMI].flags |= TRAP_MASKS_EVENTS;
-	if (hv_set_trap_table(table))
-		kit_panic("# set_trap_table refused");
+	if (hv_set_trap_table(table)) kit_panic("# set_trap_table refused");
 	register_callback(CALLBACKTYPE_event, kit_callback_event);
 	register_callback(CALLBACKTYPE_failsafe, kit_callback_failsafe);
 	register_callback(CALLBACKTYPE_syscall, kit_callback_syscall);

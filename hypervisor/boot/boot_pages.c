@@ -24,44 +24,33 @@ static struct range pool; /* free part that pages are cut from, downward */
 static uint64_t pool_end __initdata;
 static bool live = false;
 
-bool boot_pages_live(void)
-{
-	return live;
-}
+bool boot_pages_live(void) { return live; }
 
-static void __init use(uint64_t start, uint64_t end)
-{
+static void __init use(uint64_t start, uint64_t end) {
 	unsigned i = used_count++;
 
 	start = ROUND_DOWN(start, PAGE_SIZE);
 	end = ROUND_UP(end, PAGE_SIZE);
-	for (; i && used[i - 1].start > start; i--)
-		used[i] = used[i - 1];
+	for (; i && used[i - 1].start > start; i--) used[i] = used[i - 1];
 	used[i] = (struct range){ start, end };
 }
 
 /* Call fn for each piece of [start, end) that is not in use, lowest first. */
-static void __init for_unused(uint64_t start, uint64_t end, void (*fn)(uint64_t, uint64_t))
-{
+static void __init for_unused(uint64_t start, uint64_t end, void (*fn)(uint64_t, uint64_t)) {
 	for (unsigned i = 0; i < used_count && start < end; i++) {
-		if (used[i].end <= start || used[i].start >= end)
-			continue;
-		if (used[i].start > start)
-			fn(start, used[i].start);
+		if (used[i].end <= start || used[i].start >= end) continue;
+		if (used[i].start > start) fn(start, used[i].start);
 		start = MAX(start, used[i].end);
 	}
-	if (start < end)
-		fn(start, end);
+	if (start < end) fn(start, end);
 }
 
-static void __init consider_pool(uint64_t start, uint64_t end)
-{
+static void __init consider_pool(uint64_t start, uint64_t end) {
 	if (start < BELOW_4G && MIN(end, BELOW_4G) - start > pool.end - pool.start)
 		pool = (struct range){ start, MIN(end, BELOW_4G) };
 }
 
-static void __init for_all_unused(void (*fn)(uint64_t, uint64_t))
-{
+static void __init for_all_unused(void (*fn)(uint64_t, uint64_t)) {
 	for (unsigned i = 0; i < e820_count; i++) {
 		if (e820_map[i].type == E820_RAM)
 			for_unused(ROUND_UP(e820_map[i].addr, PAGE_SIZE),
@@ -69,21 +58,18 @@ static void __init for_all_unused(void (*fn)(uint64_t, uint64_t))
 	}
 }
 
-void __init boot_pages_init(void)
-{
+void __init boot_pages_init(void) {
 	use(0, LOW_END);
 	use((uint64_t)_image_start - IMAGE_BASE, (uint64_t)image_end - IMAGE_BASE);
 	for (unsigned i = 0; i < boot_info.modules; i++)
 		use(boot_info.module[i].start, boot_info.module[i].end);
 	for_all_unused(consider_pool);
-	if (pool.end - pool.start < (4UL << 20))
-		panic("no 4 MiB of free memory below 4 GiB to boot with");
+	if (pool.end - pool.start < (4UL << 20)) panic("no 4 MiB of free memory below 4 GiB to boot with");
 	pool_end = pool.end;
 	live = true;
 }
 
-mfn_t boot_pages_alloc(unsigned long n)
-{
+mfn_t boot_pages_alloc(unsigned long n) {
 	if (pool.end - pool.start < n << PAGE_SHIFT)
 		panic("out of memory while booting; the host has too little, or the modules are "
 		      "too large");
@@ -91,13 +77,9 @@ mfn_t boot_pages_alloc(unsigned long n)
 	return maddr_to_mfn(maddr(pool.end));
 }
 
-mfn_t boot_page_alloc(void)
-{
-	return boot_pages_alloc(1);
-}
+mfn_t boot_page_alloc(void) { return boot_pages_alloc(1); }
 
-static void __init hand_over(uint64_t start, uint64_t end)
-{
+static void __init hand_over(uint64_t start, uint64_t end) {
 	frames_add(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
 }
 
@@ -107,8 +89,7 @@ static void __init hand_over(uint64_t start, uint64_t end)
  * them (Linux 6.12 maps all of 512 KiB to 1 MiB in search of an iSCSI boot table). Of the first MiB
  * ring 0 uses the trampoline's page alone, while it starts CPUs.
  */
-static void __init reserve_ram(void)
-{
+static void __init reserve_ram(void) {
 	for (unsigned i = 0; i < e820_count; i++) {
 		uint64_t start = ROUND_UP(MAX(e820_map[i].addr, LOW_END), PAGE_SIZE);
 		uint64_t end = ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
@@ -118,8 +99,7 @@ static void __init reserve_ram(void)
 	}
 }
 
-void __init boot_pages_handover(void)
-{
+void __init boot_pages_handover(void) {
 	live = false;
 	reserve_ram();
 	use(pool.end, pool_end);
@@ -129,13 +109,11 @@ void __init boot_pages_handover(void)
 	for_all_unused(hand_over);
 }
 
-void __init boot_modules_free(void)
-{
+void __init boot_modules_free(void) {
 	for (unsigned i = 0; i < boot_info.modules; i++) {
 		uint64_t start = ROUND_DOWN(boot_info.module[i].start, PAGE_SIZE);
 		uint64_t end = ROUND_UP(boot_info.module[i].end, PAGE_SIZE);
 
-		if (end > start)
-			hand_over(start, end);
+		if (end > start) hand_over(start, end);
 	}
 }

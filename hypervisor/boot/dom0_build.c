@@ -38,29 +38,23 @@ static mfn_t *chunks __initdata; /* first frame of each 2 MiB of dom0 */
 static uint64_t nr_pages __initdata;
 static uint64_t next_table __initdata, next_p2m_table __initdata; /* pfns */
 
-static mfn_t __init mfn_of(uint64_t p)
-{
-	return mfn_add(chunks[p / CHUNK_PAGES], p % CHUNK_PAGES);
-}
+static mfn_t __init mfn_of(uint64_t p) { return mfn_add(chunks[p / CHUNK_PAGES], p % CHUNK_PAGES); }
 
 /* -- memory -- */
 
 /* Xen's default: all but a sixteenth, at most 128 MiB, kept for ring 0. */
-static uint64_t __init default_bytes(void)
-{
+static uint64_t __init default_bytes(void) {
 	uint64_t free_bytes = frames_free << PAGE_SHIFT;
 
 	return free_bytes - MIN(free_bytes / 16, 128UL << 20);
 }
 
-static uint64_t __init dom0_bytes(void)
-{
+static uint64_t __init dom0_bytes(void) {
 	uint64_t free_bytes = frames_free << PAGE_SHIFT;
 	uint64_t bytes = options.dom0_mem ? options.dom0_mem : default_bytes();
 	uint64_t limit = free_bytes - MIN(free_bytes, (4UL << 20) + free_bytes / 128);
 
-	if (!options.dom0_mem && options.dom0_mem_max)
-		bytes = MIN(bytes, options.dom0_mem_max);
+	if (!options.dom0_mem && options.dom0_mem_max) bytes = MIN(bytes, options.dom0_mem_max);
 	if (bytes > limit) {
 		if (options.dom0_mem)
 			printk(LOG_WARN,
@@ -72,17 +66,15 @@ static uint64_t __init dom0_bytes(void)
 	return ROUND_DOWN(MAX(bytes, options.dom0_mem_min), 2UL << 20);
 }
 
-static void __init memory_allocate(void)
-{
+static void __init memory_allocate(void) {
 	uint64_t n = nr_pages / CHUNK_PAGES;
 
 	chunks = heap_alloc(n * sizeof(*chunks));
-	if (!chunks)
-		panic("no memory for dom0's %lu MiB; give a smaller dom0_mem", nr_pages >> 8);
+	if (!chunks) panic("no memory for dom0's %lu MiB; give a smaller dom0_mem", nr_pages >> 8);
 	for (uint64_t i = 0; i < n; i++) {
 		if (domain_frames_alloc(dom0, CHUNK_ORDER, 64, &chunks[i]))
-			panic("only %lu of dom0's %lu MiB could be found; give a smaller dom0_mem",
-			      i * 2, nr_pages >> 8);
+			panic("only %lu of dom0's %lu MiB could be found; give a smaller dom0_mem", i * 2,
+			      nr_pages >> 8);
 		for (unsigned k = 0; k < CHUNK_PAGES; k++)
 			m2p_set(mfn_add(chunks[i], k), i * CHUNK_PAGES + k);
 	}
@@ -90,18 +82,13 @@ static void __init memory_allocate(void)
 
 /* -- layout -- */
 
-static uint64_t __init pages_of(uint64_t bytes)
-{
-	return DIV_ROUND_UP(bytes, PAGE_SIZE);
-}
+static uint64_t __init pages_of(uint64_t bytes) { return DIV_ROUND_UP(bytes, PAGE_SIZE); }
 
-static uint64_t __init segment_va(const struct kernel_segment *s)
-{
+static uint64_t __init segment_va(const struct kernel_segment *s) {
 	return s->paddr - kernel.paddr_offset + layout.virt_base;
 }
 
-static uint64_t __init image_end_va(void)
-{
+static uint64_t __init image_end_va(void) {
 	uint64_t end = layout.virt_base;
 
 	for (unsigned i = 0; i < kernel.segments; i++) {
@@ -116,43 +103,37 @@ static uint64_t __init image_end_va(void)
 }
 
 /* Lay an area at va in the mapped part. */
-static uint64_t __init place(struct area *a, uint64_t va, uint64_t pages)
-{
+static uint64_t __init place(struct area *a, uint64_t va, uint64_t pages) {
 	*a = (struct area){ va, (va - layout.virt_base) >> PAGE_SHIFT, pages };
 	return va + (pages << PAGE_SHIFT);
 }
 
 /* Tables of one level (span: bytes one table covers) for [va, end). */
-static uint64_t __init tables_for(uint64_t va, uint64_t end, uint64_t span)
-{
+static uint64_t __init tables_for(uint64_t va, uint64_t end, uint64_t span) {
 	return end > va ? (end - 1) / span - va / span + 1 : 0;
 }
 
-static uint64_t __init tables_below_root(uint64_t va, uint64_t end)
-{
+static uint64_t __init tables_below_root(uint64_t va, uint64_t end) {
 	return tables_for(va, end, 1UL << 21) + tables_for(va, end, 1UL << 30) +
 	       tables_for(va, end, 1UL << 39);
 }
 
 /* The tables map themselves: grow until they fit. */
-static void __init place_tables(uint64_t va)
-{
+static void __init place_tables(uint64_t va) {
 	uint64_t n = 1, need, end;
 
 	for (;; n = need) {
 		end = va + ((n + 1) << PAGE_SHIFT);
 		end = ROUND_UP(end + SLACK, REGION_ALIGN);
 		need = 1 + tables_below_root(layout.virt_base, end);
-		if (need == n)
-			break;
+		if (need == n) break;
 	}
 	va = place(&layout.tables, va, n);
 	place(&layout.stack, va, 1);
 	layout.mapped_end = end;
 }
 
-static void __init place_unmapped(uint64_t initrd_pages, uint64_t p2m_pages)
-{
+static void __init place_unmapped(uint64_t initrd_pages, uint64_t p2m_pages) {
 	layout.pfns = (layout.mapped_end - layout.virt_base) >> PAGE_SHIFT;
 	if (kernel.mod_start_pfn) {
 		layout.initrd = (struct area){ 0, layout.pfns, initrd_pages };
@@ -161,25 +142,21 @@ static void __init place_unmapped(uint64_t initrd_pages, uint64_t p2m_pages)
 	if (kernel.has_init_p2m) {
 		layout.p2m = (struct area){ kernel.init_p2m, layout.pfns, p2m_pages };
 		layout.pfns += p2m_pages;
-		layout.p2m_tables = (struct area){
-			0, layout.pfns,
-			tables_below_root(kernel.init_p2m,
-					  kernel.init_p2m + (p2m_pages << PAGE_SHIFT))
-		};
+		layout.p2m_tables =
+			(struct area){ 0, layout.pfns,
+				       tables_below_root(kernel.init_p2m,
+							 kernel.init_p2m + (p2m_pages << PAGE_SHIFT)) };
 		layout.pfns += layout.p2m_tables.pages;
 	}
 }
 
-static void __init lay_out(uint64_t initrd_bytes)
-{
+static void __init lay_out(uint64_t initrd_bytes) {
 	uint64_t va, initrd_pages = pages_of(initrd_bytes), p2m_pages = pages_of(nr_pages * 8);
 
 	layout.virt_base = kernel.virt_base;
 	va = image_end_va();
-	if (!kernel.mod_start_pfn)
-		va = place(&layout.initrd, va, initrd_pages);
-	if (!kernel.has_init_p2m)
-		va = place(&layout.p2m, va, p2m_pages);
+	if (!kernel.mod_start_pfn) va = place(&layout.initrd, va, initrd_pages);
+	if (!kernel.has_init_p2m) va = place(&layout.p2m, va, p2m_pages);
 	va = place(&layout.start_info, va, 1);
 	place_tables(va);
 	place_unmapped(initrd_pages, p2m_pages);
@@ -192,8 +169,7 @@ static void __init lay_out(uint64_t initrd_bytes)
 /* -- contents -- */
 
 /* Copy bytes of a module (identity-mapped) to dom0's memory from byte `offset` of pfn on. */
-static void __init copy_in(uint64_t pfn_first, uint64_t offset, const uint8_t *src, uint64_t size)
-{
+static void __init copy_in(uint64_t pfn_first, uint64_t offset, const uint8_t *src, uint64_t size) {
 	while (size) {
 		uint64_t n = MIN(size, PAGE_SIZE - offset % PAGE_SIZE);
 		uint8_t *page = frame_map(mfn_of(pfn_first + offset / PAGE_SIZE));
@@ -206,40 +182,33 @@ static void __init copy_in(uint64_t pfn_first, uint64_t offset, const uint8_t *s
 	}
 }
 
-static void __init load_kernel(void)
-{
+static void __init load_kernel(void) {
 	for (unsigned i = 0; i < kernel.segments; i++) {
 		const struct kernel_segment *s = &kernel.segment[i];
 
-		copy_in(0, segment_va(s) - layout.virt_base, kernel.data + s->file_offset,
-			s->file_size);
+		copy_in(0, segment_va(s) - layout.virt_base, kernel.data + s->file_offset, s->file_size);
 	}
 }
 
-static void __init write_p2m(void)
-{
+static void __init write_p2m(void) {
 	for (uint64_t p = 0; p < nr_pages; p += 512) {
 		uint64_t *page = frame_map(mfn_of(layout.p2m.pfn + p / 512));
 
-		for (unsigned i = 0; i < 512 && p + i < nr_pages; i++)
-			page[i] = mfn_x(mfn_of(p + i));
+		for (unsigned i = 0; i < 512 && p + i < nr_pages; i++) page[i] = mfn_x(mfn_of(p + i));
 		frame_unmap(page);
 	}
 }
 
 /* Stubs of 32 bytes that make the hypercall of their number (arch-x86/xen-x86_64.h); iret keeps rax
  * on the stack. */
-static void __init write_hypercall_page(void)
-{
+static void __init write_hypercall_page(void) {
 	static const uint8_t stub[] __initrodata = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
 						     0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
-	static const uint8_t iret[] __initrodata = { 0x51, 0x41, 0x53, 0x50, 0xb8, 23,
-						     0,    0,    0,    0x0f, 0x05 };
+	static const uint8_t iret[] __initrodata = { 0x51, 0x41, 0x53, 0x50, 0xb8, 23, 0, 0, 0, 0x0f, 0x05 };
 	uint64_t pfn_at = (kernel.hypercall_page - layout.virt_base) >> PAGE_SHIFT;
 	uint8_t *page;
 
-	if (!kernel.has_hypercall_page)
-		return;
+	if (!kernel.has_hypercall_page) return;
 	if (kernel.hypercall_page % PAGE_SIZE || kernel.hypercall_page < layout.virt_base ||
 	    kernel.hypercall_page >= layout.start_info.va)
 		panic("the kernel's HYPERCALL_PAGE note lies outside its image");
@@ -253,8 +222,7 @@ static void __init write_hypercall_page(void)
 	frame_unmap(page);
 }
 
-static void __init write_start_info(const struct module *initrd)
-{
+static void __init write_start_info(const struct module *initrd) {
 	struct start_info *si = frame_map(mfn_of(layout.start_info.pfn));
 
 	memset(si, 0, PAGE_SIZE);
@@ -283,26 +251,22 @@ static void __init write_start_info(const struct module *initrd)
 #define TABLE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
 /* The table below entry `va` of the table at pfn, made if it is not there. */
-static uint64_t __init table_below(uint64_t table, unsigned shift, uint64_t va, uint64_t *next)
-{
+static uint64_t __init table_below(uint64_t table, unsigned shift, uint64_t va, uint64_t *next) {
 	uint64_t *t = frame_map(mfn_of(table)), *entry = &t[va >> shift & 511];
 	uint64_t below;
 
-	if (!(*entry & PTE_P))
-		*entry = mfn_to_maddr(mfn_of((*next)++)).a | TABLE;
+	if (!(*entry & PTE_P)) *entry = mfn_to_maddr(mfn_of((*next)++)).a | TABLE;
 	below = m2p_get(maddr_to_mfn(maddr(*entry & PTE_ADDR)));
 	frame_unmap(t);
 	return below;
 }
 
-static bool __init is_table(uint64_t p)
-{
+static bool __init is_table(uint64_t p) {
 	return p - layout.tables.pfn < layout.tables.pages ||
 	       p - layout.p2m_tables.pfn < layout.p2m_tables.pages;
 }
 
-static void __init map_range(uint64_t va, uint64_t first, uint64_t pages, uint64_t *next)
-{
+static void __init map_range(uint64_t va, uint64_t first, uint64_t pages, uint64_t *next) {
 	for (uint64_t i = 0; i < pages; i++, va += PAGE_SIZE) {
 		uint64_t l3 = table_below(layout.tables.pfn, 39, va, next);
 		uint64_t l2 = table_below(l3, 30, va, next);
@@ -315,29 +279,24 @@ static void __init map_range(uint64_t va, uint64_t first, uint64_t pages, uint64
 	}
 }
 
-static void __init build_tables(void)
-{
+static void __init build_tables(void) {
 	next_table = layout.tables.pfn + 1;
 	next_p2m_table = layout.p2m_tables.pfn;
-	map_range(layout.virt_base, 0, (layout.mapped_end - layout.virt_base) >> PAGE_SHIFT,
-		  &next_table);
-	if (kernel.has_init_p2m)
-		map_range(layout.p2m.va, layout.p2m.pfn, layout.p2m.pages, &next_p2m_table);
+	map_range(layout.virt_base, 0, (layout.mapped_end - layout.virt_base) >> PAGE_SHIFT, &next_table);
+	if (kernel.has_init_p2m) map_range(layout.p2m.va, layout.p2m.pfn, layout.p2m.pages, &next_p2m_table);
 	CHECK(next_table <= layout.tables.pfn + layout.tables.pages);
 	CHECK(next_p2m_table <= layout.p2m_tables.pfn + layout.p2m_tables.pages);
 }
 
 /* -- the domain -- */
 
-static void __init start_vcpu0(void)
-{
+static void __init start_vcpu0(void) {
 	struct vcpu_guest_context *ctx = heap_alloc(sizeof(*ctx));
 	struct vcpu *v = dom0->vcpu[0];
 	mfn_t root = mfn_of(layout.tables.pfn);
 	int rc;
 
-	if (!ctx)
-		panic("no memory for dom0's first vCPU");
+	if (!ctx) panic("no memory for dom0's first vCPU");
 	ctx->flags = VGCF_in_kernel | VGCF_online;
 	ctx->user_regs.rip = kernel.entry;
 	ctx->user_regs.rsp = layout.stack.va + PAGE_SIZE;
@@ -350,17 +309,14 @@ static void __init start_vcpu0(void)
 	ctx->ctrlreg[3] = mfn_to_maddr(root).a;
 	while ((rc = table_pin(dom0, root, 4)) == -ERESTART)
 		;
-	if (rc)
-		panic("dom0's first page tables were refused (%d)", rc);
+	if (rc) panic("dom0's first page tables were refused (%d)", rc);
 	rc = arch_vcpu_set_context(v, ctx);
-	if (rc)
-		panic("dom0's first context was refused (%d)", rc);
+	if (rc) panic("dom0's first context was refused (%d)", rc);
 	dom0->shared_info->vcpu_info[0].evtchn_upcall_mask = 1;
 	heap_free(ctx);
 }
 
-static void __init create_domain(void)
-{
+static void __init create_domain(void) {
 	unsigned vcpus = options.dom0_max_vcpus ? options.dom0_max_vcpus : bit_count(cpus_online);
 	struct domain_params p = {
 		.privileged = true,
@@ -373,15 +329,12 @@ static void __init create_domain(void)
 	};
 
 	p.max_pages = MAX(p.max_pages, nr_pages);
-	if (domain_create(&p, &dom0))
-		panic("no memory to create dom0");
+	if (domain_create(&p, &dom0)) panic("no memory to create dom0");
 	for (unsigned i = 0; i < p.max_vcpus; i++)
-		if (vcpu_create(dom0, i))
-			panic("no memory for dom0's vCPU %u", i);
+		if (vcpu_create(dom0, i)) panic("no memory for dom0's vCPU %u", i);
 }
 
-void __init dom0_build(void)
-{
+void __init dom0_build(void) {
 	const struct module *initrd = boot_info.modules > 1 ? &boot_info.module[1] : NULL;
 	const char *why;
 
@@ -390,16 +343,14 @@ void __init dom0_build(void)
 		      "(QEMU: -initrd \"vmlinux ...\"; GRUB: module2)");
 	why = kernel_parse((const void *)boot_info.module[0].start,
 			   boot_info.module[0].end - boot_info.module[0].start, &kernel);
-	if (why)
-		panic("%s", why);
+	if (why) panic("%s", why);
 	nr_pages = dom0_bytes() >> PAGE_SHIFT;
 	create_domain();
 	memory_allocate();
 	lay_out(initrd ? initrd->end - initrd->start : 0);
 	load_kernel();
 	if (initrd)
-		copy_in(layout.initrd.pfn, 0, (const uint8_t *)initrd->start,
-			initrd->end - initrd->start);
+		copy_in(layout.initrd.pfn, 0, (const uint8_t *)initrd->start, initrd->end - initrd->start);
 	write_p2m();
 	build_tables();
 	write_hypercall_page();

@@ -40,13 +40,11 @@ static const char need_elf[] __initrodata =
 	"the kernel module is not an ELF image; give an unpacked vmlinux (build/unpack-kernel "
 	"makes one from a vmlinuz)";
 
-static bool __init inside(const struct kernel_image *k, uint64_t offset, uint64_t size)
-{
+static bool __init inside(const struct kernel_image *k, uint64_t offset, uint64_t size) {
 	return offset <= k->size && size <= k->size - offset;
 }
 
-static const char *__init not_elf(const struct kernel_image *k)
-{
+static const char *__init not_elf(const struct kernel_image *k) {
 	if (k->size > 0x206 && !memcmp(k->data + 0x202, "HdrS", 4))
 		return "the kernel module is a compressed bzImage; unpack it first: "
 		       "build/unpack-kernel vmlinuz vmlinux";
@@ -55,17 +53,14 @@ static const char *__init not_elf(const struct kernel_image *k)
 	return need_elf;
 }
 
-static uint64_t __init note_number(const uint8_t *desc, uint32_t size)
-{
+static uint64_t __init note_number(const uint8_t *desc, uint32_t size) {
 	uint64_t v = 0;
 
 	memcpy(&v, desc, MIN(size, 8u));
 	return v;
 }
 
-static void __init note_apply(struct kernel_image *k, uint32_t type, const uint8_t *desc,
-			      uint32_t size)
-{
+static void __init note_apply(struct kernel_image *k, uint32_t type, const uint8_t *desc, uint32_t size) {
 	uint64_t v = note_number(desc, size);
 
 	switch (type) {
@@ -89,20 +84,15 @@ static void __init note_apply(struct kernel_image *k, uint32_t type, const uint8
 		k->init_p2m = v;
 		k->has_init_p2m = true;
 		break;
-	case XEN_ELFNOTE_MOD_START_PFN:
-		k->mod_start_pfn = v;
-		break;
-	default:
-		break;
+	case XEN_ELFNOTE_MOD_START_PFN: k->mod_start_pfn = v; break;
+	default: break;
 	}
 }
 
-static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t size)
-{
+static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t size) {
 	uint64_t end = offset + size;
 
-	if (!inside(k, offset, size))
-		return;
+	if (!inside(k, offset, size)) return;
 	while (end - offset >= sizeof(struct elf_note)) {
 		struct elf_note n;
 		uint64_t name = offset + sizeof(n), desc, next;
@@ -110,8 +100,7 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 		memcpy(&n, k->data + offset, sizeof(n));
 		desc = name + ROUND_UP((uint64_t)n.namesz, 4u);
 		next = desc + ROUND_UP((uint64_t)n.descsz, 4u);
-		if (next > end)
-			return;
+		if (next > end) return;
 		if (n.namesz == 4 && !memcmp(k->data + name, "Xen", 4)) {
 			k->guest_is_xen = true;
 			note_apply(k, n.type, k->data + desc, n.descsz);
@@ -120,8 +109,7 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 	}
 }
 
-static const char *__init programs_parse(struct kernel_image *k, const struct elf64_header *h)
-{
+static const char *__init programs_parse(struct kernel_image *k, const struct elf64_header *h) {
 	if (h->phentsize != sizeof(struct elf64_program) ||
 	    !inside(k, h->phoff, (uint64_t)h->phnum * sizeof(struct elf64_program)))
 		return "the kernel's ELF program headers lie outside the file; it is truncated or "
@@ -130,25 +118,21 @@ static const char *__init programs_parse(struct kernel_image *k, const struct el
 		struct elf64_program p;
 
 		memcpy(&p, k->data + h->phoff + i * sizeof(p), sizeof(p));
-		if (p.type == PT_NOTE)
-			notes_scan(k, p.offset, p.filesz);
-		if (p.type != PT_LOAD || !p.memsz)
-			continue;
+		if (p.type == PT_NOTE) notes_scan(k, p.offset, p.filesz);
+		if (p.type != PT_LOAD || !p.memsz) continue;
 		if (!inside(k, p.offset, p.filesz) || p.filesz > p.memsz)
 			return "a segment of the kernel's ELF lies outside the file; it is "
 			       "truncated or damaged";
 		if (p.memsz > (1UL << 30) || k->segments == KERNEL_SEGMENTS_MAX)
 			return "the kernel's ELF has a segment of more than 1 GiB, or more than 16 "
 			       "segments";
-		k->segment[k->segments++] =
-			(struct kernel_segment){ p.paddr, p.offset, p.filesz, p.memsz };
+		k->segment[k->segments++] = (struct kernel_segment){ p.paddr, p.offset, p.filesz, p.memsz };
 	}
 	return k->segments ? NULL : "the kernel's ELF has nothing to load";
 }
 
 /* Kernels without a PT_NOTE keep their notes in sections only. */
-static void __init sections_scan(struct kernel_image *k, const struct elf64_header *h)
-{
+static void __init sections_scan(struct kernel_image *k, const struct elf64_header *h) {
 	if (h->shentsize != sizeof(struct elf64_section) ||
 	    !inside(k, h->shoff, (uint64_t)h->shnum * sizeof(struct elf64_section)))
 		return;
@@ -156,36 +140,30 @@ static void __init sections_scan(struct kernel_image *k, const struct elf64_head
 		struct elf64_section s;
 
 		memcpy(&s, k->data + h->shoff + i * sizeof(s), sizeof(s));
-		if (s.type == SHT_NOTE)
-			notes_scan(k, s.offset, s.size);
+		if (s.type == SHT_NOTE) notes_scan(k, s.offset, s.size);
 	}
 }
 
-const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_image *out)
-{
+const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_image *out) {
 	struct elf64_header h;
 	const char *why;
 
 	*out = (struct kernel_image){ .data = data, .size = size };
-	if (size < sizeof(h) || memcmp(data, "\177ELF", 4))
-		return not_elf(out);
+	if (size < sizeof(h) || memcmp(data, "\177ELF", 4)) return not_elf(out);
 	memcpy(&h, data, sizeof(h));
 	if (h.ident[4] == 1 && h.machine == EM_386)
 		return "the kernel is a 32-bit image; this build runs 64-bit PV kernels";
 	if (h.ident[4] != 2 || h.ident[5] != 1 || h.machine != EM_X86_64)
 		return "the kernel's ELF is not for x86-64";
 	why = programs_parse(out, &h);
-	if (why)
-		return why;
-	if (!out->guest_is_xen)
-		sections_scan(out, &h);
+	if (why) return why;
+	if (!out->guest_is_xen) sections_scan(out, &h);
 	if (!out->guest_is_xen)
 		return "the kernel has no Xen notes: it was built without PV support "
 		       "(CONFIG_XEN_PV); use another kernel";
 	if (!out->has_entry)
 		return "the kernel's Xen notes name no entry point: it cannot be started as a PV "
 		       "guest";
-	if (!out->has_paddr_offset)
-		out->paddr_offset = out->virt_base;
+	if (!out->has_paddr_offset) out->paddr_offset = out->virt_base;
 	return NULL;
 }

@@ -30,15 +30,7 @@ struct mb1_mmap {
 	uint32_t type;
 } __packed;
 
-enum {
-	MB2_END,
-	MB2_CMDLINE,
-	MB2_LOADER,
-	MB2_MODULE,
-	MB2_MMAP = 6,
-	MB2_ACPI_OLD = 14,
-	MB2_ACPI_NEW = 15
-};
+enum { MB2_END, MB2_CMDLINE, MB2_LOADER, MB2_MODULE, MB2_MMAP = 6, MB2_ACPI_OLD = 14, MB2_ACPI_NEW = 15 };
 struct mb2_tag {
 	uint32_t type, size;
 };
@@ -58,31 +50,22 @@ unsigned e820_count;
 static char rsdp_copy[36] __initdata;
 static char module_strings[BOOT_MODULES_MAX][1024] __initdata;
 
-static void __init *at(uint64_t machine)
-{
-	return (void *)machine; /* identity-mapped while booting */
-}
+static void __init *at(uint64_t machine) { return (void *)machine; /* identity-mapped while booting */ }
 
-static void __init region_add(uint64_t addr, uint64_t size, uint32_t type)
-{
+static void __init region_add(uint64_t addr, uint64_t size, uint32_t type) {
 	unsigned i = e820_count;
 
-	if (!size)
-		return;
-	if (e820_count == E820_MAX)
-		panic("the firmware's memory map has more than %u entries", E820_MAX);
-	for (; i && e820_map[i - 1].addr > addr; i--)
-		e820_map[i] = e820_map[i - 1];
+	if (!size) return;
+	if (e820_count == E820_MAX) panic("the firmware's memory map has more than %u entries", E820_MAX);
+	for (; i && e820_map[i - 1].addr > addr; i--) e820_map[i] = e820_map[i - 1];
 	e820_map[i] = (struct e820entry){ addr, size, type };
 	e820_count++;
 }
 
-static void __init module_add(uint64_t start, uint64_t end, const char *string)
-{
+static void __init module_add(uint64_t start, uint64_t end, const char *string) {
 	struct module *m;
 
-	if (boot_info.modules == BOOT_MODULES_MAX || end < start)
-		return;
+	if (boot_info.modules == BOOT_MODULES_MAX || end < start) return;
 	str_copy(module_strings[boot_info.modules], string, sizeof(module_strings[0]));
 	m = &boot_info.module[boot_info.modules];
 	*m = (struct module){ start, end, module_strings[boot_info.modules] };
@@ -90,48 +73,38 @@ static void __init module_add(uint64_t start, uint64_t end, const char *string)
 }
 
 /* A command line may start with the image's own path (GRUB 1, QEMU): options begin after it. */
-static void __init cmdline_set(const char *s)
-{
+static void __init cmdline_set(const char *s) {
 	if (*s == '/' || strncmp(s, "build/", 6) == 0) {
-		while (*s && *s != ' ')
-			s++;
+		while (*s && *s != ' ') s++;
 	}
-	while (*s == ' ')
-		s++;
+	while (*s == ' ') s++;
 	str_copy(boot_info.cmdline, s, sizeof(boot_info.cmdline));
 }
 
 /* A module's string in Multiboot 1: its file name, then the arguments. Multiboot 2 has these alone.
  */
-static const char *__init arguments(const char *s)
-{
-	while (*s && *s != ' ')
-		s++;
-	while (*s == ' ')
-		s++;
+static const char *__init arguments(const char *s) {
+	while (*s && *s != ' ') s++;
+	while (*s == ' ') s++;
 	return s;
 }
 
-static void __init parse_v1(const struct mb1_info *mb)
-{
+static void __init parse_v1(const struct mb1_info *mb) {
 	const struct mb1_module *mods = at(mb->mods_addr);
 
-	if (!(mb->flags & MB1_MMAP))
-		panic("the boot loader gave no memory map");
+	if (!(mb->flags & MB1_MMAP)) panic("the boot loader gave no memory map");
 	for (uint32_t off = 0; off < mb->mmap_length;) {
 		const struct mb1_mmap *e = at(mb->mmap_addr + off);
 
 		region_add(e->addr, e->len, e->type);
 		off += e->size + 4;
 	}
-	if (mb->flags & MB1_CMDLINE)
-		cmdline_set(at(mb->cmdline));
+	if (mb->flags & MB1_CMDLINE) cmdline_set(at(mb->cmdline));
 	for (uint32_t i = 0; (mb->flags & MB1_MODS) && i < mb->mods_count; i++)
 		module_add(mods[i].start, mods[i].end, arguments(at(mods[i].string)));
 }
 
-static void __init parse_mmap_v2(const struct mb2_mmap *m)
-{
+static void __init parse_mmap_v2(const struct mb2_mmap *m) {
 	const char *p = (const char *)(m + 1), *end = (const char *)m + m->tag.size;
 
 	for (; p < end && m->entry_size; p += m->entry_size) {
@@ -144,47 +117,36 @@ static void __init parse_mmap_v2(const struct mb2_mmap *m)
 	}
 }
 
-static void __init parse_tag_v2(const struct mb2_tag *t)
-{
+static void __init parse_tag_v2(const struct mb2_tag *t) {
 	const struct mb2_module *m = (const void *)t;
 
 	switch (t->type) {
-	case MB2_CMDLINE:
-		cmdline_set((const char *)(t + 1));
-		break;
-	case MB2_MODULE:
-		module_add(m->start, m->end, m->string);
-		break;
-	case MB2_MMAP:
-		parse_mmap_v2((const void *)t);
-		break;
+	case MB2_CMDLINE: cmdline_set((const char *)(t + 1)); break;
+	case MB2_MODULE: module_add(m->start, m->end, m->string); break;
+	case MB2_MMAP: parse_mmap_v2((const void *)t); break;
 	case MB2_ACPI_OLD:
 	case MB2_ACPI_NEW:
 		/* the tag holds a copy of the RSDP, and lies in memory that is reused */
 		memcpy(rsdp_copy, t + 1, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
 		boot_info.rsdp = (uint64_t)rsdp_copy - IMAGE_BASE;
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
-static void __init parse_v2(const char *p)
-{
+static void __init parse_v2(const char *p) {
 	const char *end = p + *(const uint32_t *)p;
 
 	for (p += 8; p + sizeof(struct mb2_tag) <= end;) {
 		const struct mb2_tag *t = (const void *)p;
 
-		if (t->type == MB2_END || t->size < sizeof(*t))
-			break;
+		if (t->type == MB2_END || t->size < sizeof(*t)) break;
 		parse_tag_v2(t);
 		p += ROUND_UP(t->size, 8u);
 	}
 }
 
-void __init multiboot_parse(uint32_t magic, uint32_t info)
-{
+void __init multiboot_parse(uint32_t magic, uint32_t info) {
 	if (magic == MB1_MAGIC)
 		parse_v1(at(info));
 	else if (magic == MB2_MAGIC)
@@ -193,6 +155,5 @@ void __init multiboot_parse(uint32_t magic, uint32_t info)
 		panic("not started by a Multiboot loader (magic %x); use GRUB's multiboot2 or "
 		      "QEMU's -kernel",
 		      magic);
-	if (!e820_count)
-		panic("the boot loader gave no memory map");
+	if (!e820_count) panic("the boot loader gave no memory map");
 }

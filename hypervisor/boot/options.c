@@ -13,38 +13,31 @@ struct option {
 	const char *expects;
 };
 
-static int parse_text(const char *value, void *out)
-{
-	if (strlen(value) >= 32)
-		return -ERANGE;
+static int parse_text(const char *value, void *out) {
+	if (strlen(value) >= 32) return -ERANGE;
 	str_copy(out, value, 32);
 	return 0;
 }
 
-static int parse_count(const char *value, void *out)
-{
+static int parse_count(const char *value, void *out) {
 	const char *end;
 	uint64_t n;
 
-	if (parse_u64(value, &end, &n) || *end || n > 4096)
-		return -EINVAL;
+	if (parse_u64(value, &end, &n) || *end || n > 4096) return -EINVAL;
 	*(unsigned *)out = (unsigned)n;
 	return 0;
 }
 
-static int parse_flag(const char *value, void *out)
-{
+static int parse_flag(const char *value, void *out) {
 	bool on = !*value || !strcmp(value, "1") || !strcmp(value, "yes") || !strcmp(value, "true");
 
-	if (!on && strcmp(value, "0") && strcmp(value, "no") && strcmp(value, "false"))
-		return -EINVAL;
+	if (!on && strcmp(value, "0") && strcmp(value, "no") && strcmp(value, "false")) return -EINVAL;
 	*(bool *)out = on;
 	return 0;
 }
 
 /* dom0_mem=512M,min:256M,max:1G in any order */
-static int parse_dom0_mem(const char *value, void *out)
-{
+static int parse_dom0_mem(const char *value, void *out) {
 	(void)out;
 	while (*value) {
 		uint64_t *field = &options.dom0_mem;
@@ -53,10 +46,8 @@ static int parse_dom0_mem(const char *value, void *out)
 			field = &options.dom0_mem_min;
 		else if (!strncmp(value, "max:", 4))
 			field = &options.dom0_mem_max;
-		if (field != &options.dom0_mem)
-			value += 4;
-		if (parse_size(value, &value, field) || (*value && *value != ','))
-			return -EINVAL;
+		if (field != &options.dom0_mem) value += 4;
+		if (parse_size(value, &value, field) || (*value && *value != ',')) return -EINVAL;
 		value += *value == ',';
 	}
 	return 0;
@@ -74,11 +65,9 @@ static const struct option table[] = {
 	{ "sched", parse_text, options.sched, "credit2" },
 };
 
-static void option_apply(const char *name, const char *value)
-{
+static void option_apply(const char *name, const char *value) {
 	for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
-		if (strcmp(table[i].name, name))
-			continue;
+		if (strcmp(table[i].name, name)) continue;
 		if (table[i].parse(value, table[i].out))
 			printk(LOG_WARN, "option %s=%s ignored: expected %s\n", name, value,
 			       table[i].expects);
@@ -87,25 +76,20 @@ static void option_apply(const char *name, const char *value)
 	printk(LOG_WARN, "option %s ignored: Tenon has no option of that name\n", name);
 }
 
-void options_parse(const char *cmdline)
-{
+void options_parse(const char *cmdline) {
 	char word[128];
 
 	while (*cmdline) {
 		size_t n = 0;
 		char *value;
 
-		while (*cmdline == ' ')
-			cmdline++;
+		while (*cmdline == ' ') cmdline++;
 		for (; *cmdline && *cmdline != ' '; cmdline++)
-			if (n < sizeof(word) - 1)
-				word[n++] = *cmdline;
+			if (n < sizeof(word) - 1) word[n++] = *cmdline;
 		word[n] = 0;
-		if (!n)
-			continue;
+		if (!n) continue;
 		value = strchr(word, '=');
-		if (value)
-			*value++ = 0;
+		if (value) *value++ = 0;
 		option_apply(word, value ? value : "");
 	}
 }

@@ -15,18 +15,15 @@ char hypervisor_cmdline[1024];
 void start(uint32_t magic, uint32_t info) __noreturn;
 void reset_stack_and_exit(void) __noreturn;
 
-static uint64_t __init ram_end(void)
-{
+static uint64_t __init ram_end(void) {
 	uint64_t end = 0;
 
 	for (unsigned i = 0; i < e820_count; i++)
-		if (e820_map[i].type == E820_RAM)
-			end = MAX(end, e820_map[i].addr + e820_map[i].size);
+		if (e820_map[i].type == E820_RAM) end = MAX(end, e820_map[i].addr + e820_map[i].size);
 	return end;
 }
 
-static void __init memory_init(void)
-{
+static void __init memory_init(void) {
 	boot_pages_init();
 	own_map_init(ram_end() >> PAGE_SHIFT);
 	frames_init();
@@ -35,20 +32,17 @@ static void __init memory_init(void)
 	printk(LOG_INFO, "memory: %lu MiB, %lu MiB free\n", frames_total >> 8, frames_free >> 8);
 }
 
-static void __init cpu0_init(void)
-{
+static void __init cpu0_init(void) {
 	struct cpu *c;
 
 	idt_init();
 	segments_init();
 	c = cpu_block_create(0);
-	if (!c)
-		panic("no memory for CPU 0");
+	if (!c) panic("no memory for CPU 0");
 	cpu_block_load(c);
 }
 
-void __init start(uint32_t magic, uint32_t info)
-{
+void __init start(uint32_t magic, uint32_t info) {
 	cpu_features_read();
 	smap_patch();
 	multiboot_parse(magic, info);
@@ -69,8 +63,7 @@ void __init start(uint32_t magic, uint32_t info)
 }
 
 /* From here on no boot code is called: it is given away. */
-void boot_finish(void)
-{
+void boot_finish(void) {
 	struct vcpu *v = dom0->vcpu[0];
 
 	image_seal();

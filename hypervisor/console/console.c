@@ -39,70 +39,50 @@ static unsigned line_victim;
 static char input[INPUT_SIZE];
 static uint32_t input_end, input_start;
 
-static void lock(void)
-{
-	if (!emergency)
-		spin_lock(&console_lock);
+static void lock(void) {
+	if (!emergency) spin_lock(&console_lock);
 }
 
-static void unlock(void)
-{
-	if (!emergency)
-		spin_unlock(&console_lock);
+static void unlock(void) {
+	if (!emergency) spin_unlock(&console_lock);
 }
 
-void console_emergency(void)
-{
-	emergency = true;
-}
+void console_emergency(void) { emergency = true; }
 
-static void send(char c)
-{
-	if (c == '\n' && last_sent != '\r')
-		uart_putc('\r');
+static void send(char c) {
+	if (c == '\n' && last_sent != '\r') uart_putc('\r');
 	uart_putc(c);
 	last_sent = c;
 }
 
-static void keep(char c)
-{
+static void keep(char c) {
 	ring[ring_end++ % RING_SIZE] = c;
-	if (ring_end - ring_start > RING_SIZE)
-		ring_start = ring_end - RING_SIZE;
+	if (ring_end - ring_start > RING_SIZE) ring_start = ring_end - RING_SIZE;
 	last_kept = c;
 }
 
-static void emit(char c)
-{
+static void emit(char c) {
 	keep(c);
-	if (serial_up)
-		send(c);
+	if (serial_up) send(c);
 }
 
-static void emit_text(const char *s, size_t n)
-{
-	while (n--)
-		emit(*s++);
+static void emit_text(const char *s, size_t n) {
+	while (n--) emit(*s++);
 }
 
 /* Start a fresh line on whatever is in the middle of one. */
-static void fresh_line(void)
-{
-	if (serial_up && last_sent != '\n')
-		send('\n');
-	if (last_kept != '\n')
-		keep('\n');
+static void fresh_line(void) {
+	if (serial_up && last_sent != '\n') send('\n');
+	if (last_kept != '\n') keep('\n');
 }
 
-void console_write(const char *s, size_t n)
-{
+void console_write(const char *s, size_t n) {
 	lock();
 	emit_text(s, n);
 	unlock();
 }
 
-void console_log(const char *text)
-{
+void console_log(const char *text) {
 	lock();
 	fresh_line();
 	while (*text) {
@@ -117,27 +97,22 @@ void console_log(const char *text)
 	unlock();
 }
 
-void console_init(void)
-{
+void console_init(void) {
 	log_init();
-	if (!options.com1[0] || !uart_init(options.com1))
-		return;
+	if (!options.com1[0] || !uart_init(options.com1)) return;
 	lock();
 	serial_up = true;
-	for (uint32_t at = ring_start; at != ring_end; at++)
-		send(ring[at % RING_SIZE]);
+	for (uint32_t at = ring_start; at != ring_end; at++) send(ring[at % RING_SIZE]);
 	unlock();
 }
 
 /* -- output of guests ------------------------------------------------------------------------- */
 
-static struct line *line_of(domid_t id)
-{
+static struct line *line_of(domid_t id) {
 	struct line *l = NULL;
 
 	for (unsigned i = 0; i < LINES && !l; i++)
-		if (lines[i].used && lines[i].domid == id)
-			l = &lines[i];
+		if (lines[i].used && lines[i].domid == id) l = &lines[i];
 	if (!l) {
 		l = &lines[line_victim++ % LINES];
 		*l = (struct line){ .used = true, .domid = id };
@@ -145,8 +120,7 @@ static struct line *line_of(domid_t id)
 	return l;
 }
 
-static void line_show(struct line *l)
-{
+static void line_show(struct line *l) {
 	char head[16];
 
 	if (log_guest_admits(LOG_DEBUG)) {
@@ -159,33 +133,26 @@ static void line_show(struct line *l)
 }
 
 /* Control characters other than tab are dropped, so that a guest cannot steer the terminal. */
-static void line_add(struct line *l, char c)
-{
-	if (c == '\n' || l->len == LINE_MAX)
-		line_show(l);
-	if ((unsigned char)c >= ' ' || c == '\t')
-		l->text[l->len++] = c;
+static void line_add(struct line *l, char c) {
+	if (c == '\n' || l->len == LINE_MAX) line_show(l);
+	if ((unsigned char)c >= ' ' || c == '\t') l->text[l->len++] = c;
 }
 
-void console_guest_write(struct domain *d, const char *s, size_t n)
-{
+void console_guest_write(struct domain *d, const char *s, size_t n) {
 	struct line *l;
 
 	lock();
 	if (d->privileged) {
-		while (serial_up && n--)
-			send(*s++);
+		while (serial_up && n--) send(*s++);
 	} else {
-		for (l = line_of(d->id); n--; s++)
-			line_add(l, *s);
+		for (l = line_of(d->id); n--; s++) line_add(l, *s);
 	}
 	unlock();
 }
 
 /* -- input ------------------------------------------------------------------------------------ */
 
-void console_input(char c)
-{
+void console_input(char c) {
 	uint32_t end = input_end;
 
 	if (end - __atomic_load_n(&input_start, __ATOMIC_ACQUIRE) < INPUT_SIZE) {
@@ -195,48 +162,37 @@ void console_input(char c)
 	virq_raise_global(VIRQ_CONSOLE);
 }
 
-size_t console_read(char *buf, size_t n)
-{
+size_t console_read(char *buf, size_t n) {
 	uint32_t at = input_start, end = __atomic_load_n(&input_end, __ATOMIC_ACQUIRE);
 	size_t got = 0;
 
-	while (got < n && at != end)
-		buf[got++] = input[at++ % INPUT_SIZE];
+	while (got < n && at != end) buf[got++] = input[at++ % INPUT_SIZE];
 	__atomic_store_n(&input_start, at, __ATOMIC_RELEASE);
 	return got;
 }
 
 /* -- the ring --------------------------------------------------------------------------------- */
 
-size_t console_ring_read(uint32_t *index, char *buf, size_t n)
-{
+size_t console_ring_read(uint32_t *index, char *buf, size_t n) {
 	size_t got = 0;
 
 	lock();
-	if (ring_end - *index > ring_end - ring_start)
-		*index = ring_start;
-	while (got < n && *index != ring_end)
-		buf[got++] = ring[(*index)++ % RING_SIZE];
+	if (ring_end - *index > ring_end - ring_start) *index = ring_start;
+	while (got < n && *index != ring_end) buf[got++] = ring[(*index)++ % RING_SIZE];
 	unlock();
 	return got;
 }
 
-uint32_t console_ring_start(void)
-{
-	return READ_ONCE(ring_start);
-}
+uint32_t console_ring_start(void) { return READ_ONCE(ring_start); }
 
-void console_ring_clear(void)
-{
+void console_ring_clear(void) {
 	lock();
 	ring_start = ring_end;
 	unlock();
 }
 
-void console_notify(void)
-{
-	if (READ_ONCE(ring_end) == ring_notified)
-		return;
+void console_notify(void) {
+	if (READ_ONCE(ring_end) == ring_notified) return;
 	WRITE_ONCE(ring_notified, ring_end);
 	virq_raise_global(VIRQ_CON_RING);
 }

@@ -5,29 +5,25 @@
 #include "frame.h"
 #include "grant.h"
 
-static const char *state_name(enum domain_state s)
-{
+static const char *state_name(enum domain_state s) {
 	static const char *const names[] = { "creating", "running", "shut down", "dying", "dead" };
 
 	return names[s];
 }
 
-static void show_vcpus(struct domain *d)
-{
+static void show_vcpus(struct domain *d) {
 	struct vcpu *v;
 
 	for_each_vcpu (d, v)
-		printk(LOG_INFO, "  vCPU %u: CPU %u%s, pauses %u, flags %x, %lu ms run, traps %x\n",
-		       v->id, v->processor, v->running ? " running" : "", v->pause_count,
-		       v->pause_flags, vcpu_cpu_time(v) / 1000000, v->pending_traps);
+		printk(LOG_INFO, "  vCPU %u: CPU %u%s, pauses %u, flags %x, %lu ms run, traps %x\n", v->id,
+		       v->processor, v->running ? " running" : "", v->pause_count, v->pause_flags,
+		       vcpu_cpu_time(v) / 1000000, v->pending_traps);
 }
 
-static void show_domains(void)
-{
+static void show_domains(void) {
 	domain_list_lock();
 	for (struct domain *d = domain_list; d; d = d->next) {
-		printk(LOG_INFO,
-		       "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu, %u grant frames\n", d->id,
+		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu, %u grant frames\n", d->id,
 		       state_name(d->state), d->refs, d->pause_count, d->pause_depth, d->tot_pages,
 		       d->max_pages, grant_frame_count(d));
 		show_vcpus(d);
@@ -35,17 +31,14 @@ static void show_domains(void)
 	domain_list_unlock();
 }
 
-static void show_memory(void)
-{
+static void show_memory(void) {
 	printk(LOG_INFO, "RAM frames %lu, free %lu; ring 0: %lu heap pages, %lu bytes of objects\n",
 	       frames_total, frames_free, heap_pages_used(), heap_bytes_used());
 }
 
-static void show_grants(void)
-{
+static void show_grants(void) {
 	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next)
-		grant_show(d);
+	for (struct domain *d = domain_list; d; d = d->next) grant_show(d);
 	domain_list_unlock();
 }
 
@@ -62,17 +55,14 @@ static const struct {
 	{ 'g', "grant tables", show_grants },
 };
 
-static void show_help(void)
-{
+static void show_help(void) {
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
 		printk(LOG_INFO, "'%c': %s\n", keys[i].key, keys[i].what);
 }
 
-void debug_key(char key)
-{
+void debug_key(char key) {
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (keys[i].key != key)
-			continue;
+		if (keys[i].key != key) continue;
 		keys[i].fn();
 		return;
 	}

@@ -36,51 +36,39 @@ static struct domain **domain_ids[DIV_ROUND_UP(DOMID_FIRST_RESERVED, IDS_PER_PAG
 /* atomic: stack of unreferenced domains, linked by dead_next */
 static struct domain *dead_domains;
 
-void domain_list_lock(void)
-{
-	spin_lock(&domlist_lock);
-}
+void domain_list_lock(void) { spin_lock(&domlist_lock); }
 
-void domain_list_unlock(void)
-{
-	spin_unlock(&domlist_lock);
-}
+void domain_list_unlock(void) { spin_unlock(&domlist_lock); }
 
 /* -- finding and counting -- */
 
-struct domain *domain_by_id(domid_t id)
-{
+struct domain *domain_by_id(domid_t id) {
 	struct domain **page;
 
-	if (id >= DOMID_FIRST_RESERVED)
-		return NULL;
+	if (id >= DOMID_FIRST_RESERVED) return NULL;
 	page = __atomic_load_n(&domain_ids[index_nospec(id, DOMID_FIRST_RESERVED) / IDS_PER_PAGE],
 			       __ATOMIC_ACQUIRE);
 	return page ? __atomic_load_n(&page[id % IDS_PER_PAGE], __ATOMIC_ACQUIRE) : NULL;
 }
 
-void domain_get(struct domain *d)
-{
+void domain_get(struct domain *d) {
 	uint32_t old = __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
 
 	ASSERT(old > 0);
 }
 
-void domain_put(struct domain *d)
-{
+void domain_put(struct domain *d) {
 	uint32_t left = __atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL);
 
 	ASSERT(left != UINT32_MAX);
-	if (likely(left))
-		return;
+	if (likely(left)) return;
 	d->dead_next = __atomic_load_n(&dead_domains, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&dead_domains, &d->dead_next, d, true, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED))
 		;
 }
 
-int domain_find(domid_t id, struct domain **out)
-{
+int domain_find(domid_t id, struct domain **out) {
 	struct domain *d;
 
 	if (id == DOMID_SELF) {
@@ -103,8 +91,7 @@ int domain_find(domid_t id, struct domain **out)
 	return d ? 0 : -ESRCH;
 }
 
-int domain_may_control(const struct domain *d)
-{
+int domain_may_control(const struct domain *d) {
 	const struct vcpu *v = current;
 
 	(void)d; /* dom0 may control every domain; nobody else any */
@@ -113,54 +100,41 @@ int domain_may_control(const struct domain *d)
 
 /* -- creation -- */
 
-static int ids_page_make(domid_t id)
-{
+static int ids_page_make(domid_t id) {
 	struct domain ***slot = &domain_ids[id / IDS_PER_PAGE];
 	struct domain **page;
 
-	if (*slot)
-		return 0;
+	if (*slot) return 0;
 	page = heap_pages_alloc(0);
-	if (!page)
-		return -ENOMEM;
+	if (!page) return -ENOMEM;
 	__atomic_store_n(slot, page, __ATOMIC_RELEASE);
 	return 0;
 }
 
-static int list_insert(struct domain *d)
-{
+static int list_insert(struct domain *d) {
 	struct domain **at = &domain_list;
 	int err = ids_page_make(d->id);
 
-	if (err)
-		return err;
-	if (domain_by_id(d->id))
-		return -EEXIST;
-	while (*at && (*at)->id < d->id)
-		at = &(*at)->next;
+	if (err) return err;
+	if (domain_by_id(d->id)) return -EEXIST;
+	while (*at && (*at)->id < d->id) at = &(*at)->next;
 	d->next = *at;
 	*at = d;
-	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], d,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], d, __ATOMIC_RELEASE);
 	return 0;
 }
 
-static void list_remove_domain(struct domain *d)
-{
+static void list_remove_domain(struct domain *d) {
 	struct domain **at = &domain_list;
 
-	while (*at != d)
-		at = &(*at)->next;
+	while (*at != d) at = &(*at)->next;
 	*at = d->next;
-	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], NULL,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], NULL, __ATOMIC_RELEASE);
 }
 
-static int shared_info_create(struct domain *d, const struct domain_params *p __unused)
-{
+static int shared_info_create(struct domain *d, const struct domain_params *p __unused) {
 	d->shared_info = heap_pages_alloc(0);
-	if (!d->shared_info)
-		return -ENOMEM;
+	if (!d->shared_info) return -ENOMEM;
 	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	d->shared_info_mfn = own_mfn(d->shared_info);
@@ -168,13 +142,9 @@ static int shared_info_create(struct domain *d, const struct domain_params *p __
 	return 0;
 }
 
-static void shared_info_free(struct domain *d)
-{
-	frame_unshare(d->shared_info);
-}
+static void shared_info_free(struct domain *d) { frame_unshare(d->shared_info); }
 
-static void vcpus_free(struct domain *d)
-{
+static void vcpus_free(struct domain *d) {
 	struct vcpu *v;
 
 	for_each_vcpu (d, v) {
@@ -184,8 +154,7 @@ static void vcpus_free(struct domain *d)
 	heap_free(d->vcpu);
 }
 
-static void domain_init(struct domain *d, const struct domain_params *p)
-{
+static void domain_init(struct domain *d, const struct domain_params *p) {
 	d->id = p->id;
 	d->privileged = p->privileged;
 	d->max_vcpus = p->max_vcpus;
@@ -203,21 +172,17 @@ static void domain_init(struct domain *d, const struct domain_params *p)
 	spin_init(&d->iomem_lock, RANK_IOMEM);
 }
 
-static int vcpu_array_create(struct domain *d, const struct domain_params *p)
-{
+static int vcpu_array_create(struct domain *d, const struct domain_params *p) {
 	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
 	return d->vcpu ? 0 : -ENOMEM;
 }
 
-static int evtchn_create(struct domain *d, const struct domain_params *p)
-{
+static int evtchn_create(struct domain *d, const struct domain_params *p) {
 	return evtchn_domain_create(d, p->max_evtchn_port);
 }
 
-static int grant_create(struct domain *d, const struct domain_params *p)
-{
-	return grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames,
-				   p->grant_version);
+static int grant_create(struct domain *d, const struct domain_params *p) {
+	return grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames, p->grant_version);
 }
 
 /* What a domain consists of besides its list entry: created downwards, freed upwards. */
@@ -231,17 +196,14 @@ static const struct {
 	{ grant_create, grant_domain_free },
 };
 
-static void parts_free(struct domain *d, unsigned n)
-{
-	while (n--)
-		domain_parts[n].free(d);
+static void parts_free(struct domain *d, unsigned n) {
+	while (n--) domain_parts[n].free(d);
 	permissions_free(d);
 	heap_free(d->cpu_policy);
 	heap_free(d);
 }
 
-static int parts_create(struct domain *d, const struct domain_params *p)
-{
+static int parts_create(struct domain *d, const struct domain_params *p) {
 	for (unsigned i = 0; i < ARRAY_SIZE(domain_parts); i++) {
 		int err = domain_parts[i].create(d, p);
 
@@ -253,20 +215,16 @@ static int parts_create(struct domain *d, const struct domain_params *p)
 	return 0;
 }
 
-int domain_create(const struct domain_params *p, struct domain **out)
-{
+int domain_create(const struct domain_params *p, struct domain **out) {
 	struct domain *d;
 	int err;
 
-	if (p->id >= DOMID_FIRST_RESERVED || !p->max_vcpus || p->max_vcpus > MAX_VCPUS)
-		return -EINVAL;
+	if (p->id >= DOMID_FIRST_RESERVED || !p->max_vcpus || p->max_vcpus > MAX_VCPUS) return -EINVAL;
 	d = heap_alloc(sizeof(*d));
-	if (!d)
-		return -ENOMEM;
+	if (!d) return -ENOMEM;
 	domain_init(d, p);
 	err = parts_create(d, p);
-	if (err)
-		return err;
+	if (err) return err;
 	domain_wallclock_update(d);
 	spin_lock(&domlist_lock);
 	err = list_insert(d);
@@ -275,14 +233,12 @@ int domain_create(const struct domain_params *p, struct domain **out)
 		parts_free(d, ARRAY_SIZE(domain_parts));
 		return err;
 	}
-	if (p->privileged && !dom0)
-		dom0 = d;
+	if (p->privileged && !dom0) dom0 = d;
 	*out = d;
 	return 0;
 }
 
-void domains_reap(void)
-{
+void domains_reap(void) {
 	struct domain *d = __atomic_exchange_n(&dead_domains, NULL, __ATOMIC_ACQUIRE);
 
 	while (d) {
@@ -298,14 +254,12 @@ void domains_reap(void)
 
 /* -- pausing -- */
 
-void domain_pause(struct domain *d)
-{
+void domain_pause(struct domain *d) {
 	struct vcpu *v;
 
 	spin_lock(&d->domain_lock);
 	d->pause_depth++;
-	for_each_vcpu (d, v)
-		vcpu_pause_nosync(v);
+	for_each_vcpu (d, v) vcpu_pause_nosync(v);
 	spin_unlock(&d->domain_lock);
 	/* Wait without the lock: a vCPU of d may be in ring 0, waiting for it. vCPUs are never
 	 * freed while the caller holds a reference. */
@@ -315,36 +269,30 @@ void domain_pause(struct domain *d)
 	}
 }
 
-void domain_unpause(struct domain *d)
-{
+void domain_unpause(struct domain *d) {
 	struct vcpu *v;
 
 	spin_lock(&d->domain_lock);
 	CHECK(d->pause_depth > 0);
 	d->pause_depth--;
-	if (!d->pause_depth && d->state == DOM_CREATING)
-		d->state = DOM_RUNNING;
-	for_each_vcpu (d, v)
-		vcpu_unpause(v);
+	if (!d->pause_depth && d->state == DOM_CREATING) d->state = DOM_RUNNING;
+	for_each_vcpu (d, v) vcpu_unpause(v);
 	spin_unlock(&d->domain_lock);
 }
 
 /* -- shutdown and crash -- */
 
 static void dom0_shutdown(unsigned code) __noreturn;
-static void dom0_shutdown(unsigned code)
-{
+static void dom0_shutdown(unsigned code) {
 	printk(LOG_INFO, "dom0 shut down, reason %u\n", code);
 	arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
 }
 
-void domain_shutdown(struct domain *d, unsigned code)
-{
+void domain_shutdown(struct domain *d, unsigned code) {
 	struct vcpu *v;
 	bool first;
 
-	if (d == dom0)
-		dom0_shutdown(code);
+	if (d == dom0) dom0_shutdown(code);
 	spin_lock(&d->domain_lock);
 	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
 	if (first) {
@@ -357,15 +305,13 @@ void domain_shutdown(struct domain *d, unsigned code)
 		}
 	}
 	spin_unlock(&d->domain_lock);
-	if (!first)
-		return;
+	if (!first) return;
 	/* A toolstack that asked to hear of suspends by a port of its own gets that instead. */
 	if (code != SHUTDOWN_suspend || !d->suspend_port || evtchn_send(d, d->suspend_port))
 		virq_raise_global(VIRQ_DOM_EXC);
 }
 
-int domain_resume(struct domain *d)
-{
+int domain_resume(struct domain *d) {
 	struct vcpu *v;
 	int err = -EINVAL;
 
@@ -376,8 +322,7 @@ int domain_resume(struct domain *d)
 		d->shutdown_code = 0;
 		d->shut_down = false;
 		for_each_vcpu (d, v) {
-			if (v->shut_down)
-				vcpu_unpause(v);
+			if (v->shut_down) vcpu_unpause(v);
 			v->shut_down = false;
 		}
 	}
@@ -385,8 +330,7 @@ int domain_resume(struct domain *d)
 	return err;
 }
 
-void domain_crash(struct domain *d, const char *fmt, ...)
-{
+void domain_crash(struct domain *d, const char *fmt, ...) {
 	char why[128];
 	va_list ap;
 
@@ -399,8 +343,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 
 /* -- destruction -- */
 
-static int destroy_stop(struct domain *d)
-{
+static int destroy_stop(struct domain *d) {
 	domain_pause(d);
 	spin_lock(&d->domain_lock);
 	d->state = DOM_DYING;
@@ -408,23 +351,20 @@ static int destroy_stop(struct domain *d)
 	return 0;
 }
 
-static int destroy_vcpus(struct domain *d)
-{
+static int destroy_vcpus(struct domain *d) {
 	struct vcpu *v;
 	int err;
 
 	for_each_vcpu (d, v) {
 		arch_vcpu_sync(v);
 		err = arch_vcpu_release(v);
-		if (err)
-			return err;
+		if (err) return err;
 		vcpu_info_release(v);
 	}
 	return 0;
 }
 
-static int destroy_irqs(struct domain *d)
-{
+static int destroy_irqs(struct domain *d) {
 	irq_domain_destroy(d);
 	return 0;
 }
@@ -435,13 +375,11 @@ static int (*const destroy_steps[])(struct domain *d) = {
 	destroy_irqs, destroy_vcpus,         domain_relinquish_memory,
 };
 
-int domain_destroy(struct domain *d)
-{
+int domain_destroy(struct domain *d) {
 	while (d->destroy_step < ARRAY_SIZE(destroy_steps)) {
 		int err = destroy_steps[d->destroy_step](d);
 
-		if (err)
-			return err;
+		if (err) return err;
 		d->destroy_step++;
 	}
 	if (d->state != DOM_DEAD) {

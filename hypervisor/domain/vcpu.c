@@ -25,19 +25,15 @@ static const struct {
 	{ sched_vcpu_create, sched_vcpu_destroy },
 };
 
-static void vcpu_unwind(struct vcpu *v, unsigned n)
-{
-	while (n--)
-		vcpu_parts[n].destroy(v);
+static void vcpu_unwind(struct vcpu *v, unsigned n) {
+	while (n--) vcpu_parts[n].destroy(v);
 	heap_free(v);
 }
 
-static struct vcpu *vcpu_alloc(struct domain *d, unsigned id)
-{
+static struct vcpu *vcpu_alloc(struct domain *d, unsigned id) {
 	struct vcpu *v = heap_alloc(sizeof(*v));
 
-	if (!v)
-		return NULL;
+	if (!v) return NULL;
 	v->domain = d;
 	v->id = id;
 	v->pause_count = d->pause_depth;
@@ -48,17 +44,13 @@ static struct vcpu *vcpu_alloc(struct domain *d, unsigned id)
 	return v;
 }
 
-int vcpu_create(struct domain *d, unsigned id)
-{
+int vcpu_create(struct domain *d, unsigned id) {
 	struct vcpu *v;
 
-	if (id >= d->max_vcpus)
-		return -EINVAL;
-	if (d->vcpu[id])
-		return -EEXIST;
+	if (id >= d->max_vcpus) return -EINVAL;
+	if (d->vcpu[id]) return -EEXIST;
 	v = vcpu_alloc(d, id);
-	if (!v)
-		return -ENOMEM;
+	if (!v) return -ENOMEM;
 	for (unsigned i = 0; i < ARRAY_SIZE(vcpu_parts); i++) {
 		int err = vcpu_parts[i].create(v);
 
@@ -71,13 +63,9 @@ int vcpu_create(struct domain *d, unsigned id)
 	return 0;
 }
 
-void vcpu_destroy(struct vcpu *v)
-{
-	vcpu_unwind(v, ARRAY_SIZE(vcpu_parts));
-}
+void vcpu_destroy(struct vcpu *v) { vcpu_unwind(v, ARRAY_SIZE(vcpu_parts)); }
 
-uint64_t vcpu_cpu_time(const struct vcpu *v)
-{
+uint64_t vcpu_cpu_time(const struct vcpu *v) {
 	uint64_t t = v->runstate.time[RUNSTATE_running], now = now_ns();
 
 	if (READ_ONCE(v->running) && now > v->runstate.state_entry_time)
@@ -85,8 +73,7 @@ uint64_t vcpu_cpu_time(const struct vcpu *v)
 	return t;
 }
 
-void vcpu_nmi_send(struct vcpu *v)
-{
+void vcpu_nmi_send(struct vcpu *v) {
 	__atomic_fetch_or(&v->pending_traps, VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 	/* If it runs elsewhere by now, it took the trap along when it was switched in. */
@@ -95,41 +82,33 @@ void vcpu_nmi_send(struct vcpu *v)
 
 /* -- vcpu_info -- */
 
-struct vcpu_info *vcpu_info_legacy(struct vcpu *v)
-{
+struct vcpu_info *vcpu_info_legacy(struct vcpu *v) {
 	return v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared_info->vcpu_info[v->id] : &no_info;
 }
 
-struct vcpu_info *vcpu_info_get(struct vcpu *v)
-{
+struct vcpu_info *vcpu_info_get(struct vcpu *v) {
 	const struct cpu *cpu = this_cpu();
 	mfn_t m;
 
-	if (cpu->vcpu == v && likely(cpu->vcpu_info))
-		return cpu->vcpu_info;
+	if (cpu->vcpu == v && likely(cpu->vcpu_info)) return cpu->vcpu_info;
 	/* Pairs with the release in vcpu_info_register(): the offset is there before the frame. */
 	m = mfn(__atomic_load_n(&v->info_mfn.n, __ATOMIC_ACQUIRE));
-	if (mfn_eq(m, INVALID_MFN))
-		return vcpu_info_legacy(v);
+	if (mfn_eq(m, INVALID_MFN)) return vcpu_info_legacy(v);
 	return (struct vcpu_info *)((char *)frame_map(m) + v->info_offset);
 }
 
-void vcpu_info_put(struct vcpu *v, struct vcpu_info *info)
-{
-	if (info == this_cpu()->vcpu_info || info == vcpu_info_legacy(v))
-		return;
+void vcpu_info_put(struct vcpu *v, struct vcpu_info *info) {
+	if (info == this_cpu()->vcpu_info || info == vcpu_info_legacy(v)) return;
 	frame_unmap(info);
 }
 
 /* Carry the old contents over and have the guest look at every port: one that was raised meanwhile
  * was noted in the old place. */
-static void info_move(struct vcpu *v, mfn_t m, unsigned offset)
-{
+static void info_move(struct vcpu *v, mfn_t m, unsigned offset) {
 	struct vcpu_info *to = (struct vcpu_info *)((char *)frame_map(m) + offset);
 
 	*to = *vcpu_info_legacy(v);
-	if (v->id >= XEN_LEGACY_MAX_VCPUS)
-		to->evtchn_upcall_mask = 1;
+	if (v->id >= XEN_LEGACY_MAX_VCPUS) to->evtchn_upcall_mask = 1;
 	v->info_offset = offset;
 	__atomic_store_n(&v->info_mfn.n, m.n, __ATOMIC_SEQ_CST);
 	to->evtchn_pending_sel = ~0UL;
@@ -137,35 +116,26 @@ static void info_move(struct vcpu *v, mfn_t m, unsigned offset)
 	frame_unmap(to);
 }
 
-int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset)
-{
+int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) {
 	int err;
 
-	if (offset % sizeof(uint64_t) || offset > PAGE_SIZE - sizeof(struct vcpu_info))
-		return -ENXIO;
-	if (!mfn_eq(v->info_mfn, INVALID_MFN))
-		return -EINVAL;
+	if (offset % sizeof(uint64_t) || offset > PAGE_SIZE - sizeof(struct vcpu_info)) return -ENXIO;
+	if (!mfn_eq(v->info_mfn, INVALID_MFN)) return -EINVAL;
 	/* It is taken off its CPU's hands only if it does not run there. */
-	if (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN))
-		return -EINVAL;
+	if (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN)) return -EINVAL;
 	err = frame_get_as(m, v->domain, FT_WRITABLE);
-	if (err)
-		return err == -ENOMEM ? err : -EINVAL;
-	if (v != current)
-		arch_vcpu_sync(v);
+	if (err) return err == -ENOMEM ? err : -EINVAL;
+	if (v != current) arch_vcpu_sync(v);
 	info_move(v, m, offset);
-	if (v == current)
-		arch_vcpu_info_moved(v);
+	if (v == current) arch_vcpu_info_moved(v);
 	vcpu_time_update(v);
 	return 0;
 }
 
-void vcpu_info_release(struct vcpu *v)
-{
+void vcpu_info_release(struct vcpu *v) {
 	mfn_t m = v->info_mfn;
 
-	if (mfn_eq(m, INVALID_MFN))
-		return;
+	if (mfn_eq(m, INVALID_MFN)) return;
 	v->info_mfn = INVALID_MFN;
 	frame_put_as(m);
 }

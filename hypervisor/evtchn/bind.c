@@ -4,8 +4,7 @@
 #include "irq.h"
 #include "port_bind.h"
 
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out)
-{
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out) {
 	int err;
 
 	spin_lock(&d->evtchn.lock);
@@ -21,8 +20,7 @@ int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out)
 }
 
 /* Both ends exist: join them. Both domains' locks held. */
-static void join(struct domain *d, port_t port, struct domain *rd, port_t rport)
-{
+static void join(struct domain *d, port_t port, struct domain *rd, port_t rport) {
 	struct evtchn *c = port_open(d, port, PORT_INTERDOMAIN, 0);
 	struct evtchn *rc = port_find(rd, rport);
 
@@ -38,29 +36,24 @@ static void join(struct domain *d, port_t port, struct domain *rd, port_t rport)
 	spin_unlock(&rc->lock);
 }
 
-int evtchn_bind_interdomain(struct domain *d, struct domain *rd, port_t rport, port_t *out)
-{
+int evtchn_bind_interdomain(struct domain *d, struct domain *rd, port_t rport, port_t *out) {
 	struct evtchn *rc;
 	int err;
 
 	spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	rc = port_find(rd, rport);
 	err = rc && rc->state == PORT_UNBOUND && rc->binder == d->id ? port_alloc(d, out) : -EINVAL;
-	if (!err)
-		join(d, *out, rd, rport);
+	if (!err) join(d, *out, rd, rport);
 	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	return err;
 }
 
-int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out)
-{
+int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out) {
 	struct vcpu *v = domain_vcpu(d, vcpu);
 	int err;
 
-	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu))
-		return -EINVAL;
-	if (!v)
-		return -ENOENT;
+	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu)) return -EINVAL;
+	if (!v) return -ENOENT;
 	virq = (unsigned)index_nospec(virq, NR_VIRQS);
 	spin_lock(&d->evtchn.lock);
 	err = v->virq_port[virq] ? -EEXIST : port_alloc(d, out);
@@ -75,35 +68,29 @@ int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out
 	return err;
 }
 
-void virq_unbind(struct domain *d, const struct evtchn *c, port_t port)
-{
+void virq_unbind(struct domain *d, const struct evtchn *c, port_t port) {
 	struct vcpu *v = d->vcpu[virq_is_global(c->virq) ? 0 : c->vcpu];
 
 	CHECK(v->virq_port[c->virq] == port);
 	WRITE_ONCE(v->virq_port[c->virq], 0);
 }
 
-int evtchn_bind_ipi(struct domain *d, unsigned vcpu, port_t *out)
-{
+int evtchn_bind_ipi(struct domain *d, unsigned vcpu, port_t *out) {
 	int err;
 
-	if (!domain_vcpu(d, vcpu))
-		return -ENOENT;
+	if (!domain_vcpu(d, vcpu)) return -ENOENT;
 	spin_lock(&d->evtchn.lock);
 	err = port_alloc(d, out);
-	if (!err)
-		spin_unlock(&port_open(d, *out, PORT_IPI, vcpu)->lock);
+	if (!err) spin_unlock(&port_open(d, *out, PORT_IPI, vcpu)->lock);
 	spin_unlock(&d->evtchn.lock);
 	return err;
 }
 
-int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out)
-{
+int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out) {
 	struct vcpu *v = domain_vcpu(d, 0);
 	int err;
 
-	if (!v)
-		return -ENOENT;
+	if (!v) return -ENOENT;
 	spin_lock(&d->evtchn.lock);
 	err = port_alloc(d, out);
 	if (!err) {
@@ -113,54 +100,44 @@ int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out)
 		c->pirq = pirq;
 		spin_unlock(&c->lock);
 		err = pirq_bind(v, pirq, *out, share);
-		if (err)
-			port_revert(d, *out);
+		if (err) port_revert(d, *out);
 	}
 	spin_unlock(&d->evtchn.lock);
 	return err;
 }
 
-int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu)
-{
+int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu) {
 	struct vcpu *v = domain_vcpu(d, vcpu);
 	struct evtchn *c;
 	int err = 0;
 
-	if (!v)
-		return -ENOENT;
+	if (!v) return -ENOENT;
 	c = port_find(d, port);
-	if (!c)
-		return -EINVAL;
+	if (!c) return -EINVAL;
 	spin_lock(&d->evtchn.lock);
 	switch (c->state) {
 	case PORT_VIRQ:
-		if (!virq_is_global(c->virq))
-			err = -EINVAL;
+		if (!virq_is_global(c->virq)) err = -EINVAL;
 		break;
 	case PORT_UNBOUND:
 	case PORT_INTERDOMAIN:
-	case PORT_PIRQ:
-		break;
-	default:
-		err = -EINVAL;
+	case PORT_PIRQ: break;
+	default: err = -EINVAL;
 	}
 	if (!err) {
 		spin_lock(&c->lock);
 		c->vcpu = (uint16_t)vcpu;
 		spin_unlock(&c->lock);
-		if (c->state == PORT_PIRQ)
-			pirq_set_affinity(d, c->pirq, v);
+		if (c->state == PORT_PIRQ) pirq_set_affinity(d, c->pirq, v);
 	}
 	spin_unlock(&d->evtchn.lock);
 	return err;
 }
 
-int evtchn_status(struct domain *d, struct evtchn_status *s)
-{
+int evtchn_status(struct domain *d, struct evtchn_status *s) {
 	struct evtchn *c = port_find(d, s->port);
 
-	if (!c)
-		return -EINVAL;
+	if (!c) return -EINVAL;
 	spin_lock(&d->evtchn.lock);
 	s->vcpu = c->vcpu;
 	switch (c->state) {
@@ -181,11 +158,8 @@ int evtchn_status(struct domain *d, struct evtchn_status *s)
 		s->status = EVTCHNSTAT_virq;
 		s->u.virq = c->virq;
 		break;
-	case PORT_IPI:
-		s->status = EVTCHNSTAT_ipi;
-		break;
-	default:
-		s->status = EVTCHNSTAT_closed;
+	case PORT_IPI: s->status = EVTCHNSTAT_ipi; break;
+	default: s->status = EVTCHNSTAT_closed;
 	}
 	spin_unlock(&d->evtchn.lock);
 	return 0;

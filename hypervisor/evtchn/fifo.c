@@ -46,50 +46,39 @@ struct evtchn_fifo_vcpu {
 };
 
 /* The event word of a port, to be closed with frame_unmap(); NULL if the array is too short. */
-static event_word_t *word_map(const struct evtchn_fifo_domain *f, port_t port)
-{
+static event_word_t *word_map(const struct evtchn_fifo_domain *f, port_t port) {
 	uint32_t pages = __atomic_load_n(&f->pages, __ATOMIC_ACQUIRE);
 	uint32_t i = port / WORDS_PER_PAGE;
 
-	if (unlikely(i >= pages))
-		return NULL;
+	if (unlikely(i >= pages)) return NULL;
 	return (event_word_t *)frame_map(f->page[index_nospec(i, pages)]) + port % WORDS_PER_PAGE;
 }
 
 /* One attempt to hook `port` behind the word: 1 done, 0 the word is in no queue, -1 it changed. */
-static int try_link(event_word_t *w, port_t port)
-{
+static int try_link(event_word_t *w, port_t port) {
 	event_word_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
 
-	if (!(old & LINKED))
-		return 0;
+	if (!(old & LINKED)) return 0;
 	return __atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
 		       ? 1
 		       : -1;
 }
 
-static bool link_behind(event_word_t *w, port_t port)
-{
+static bool link_behind(event_word_t *w, port_t port) {
 	int rc = -1;
 
-	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++)
-		rc = try_link(w, port);
-	if (likely(rc >= 0))
-		return rc;
+	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++) rc = try_link(w, port);
+	if (likely(rc >= 0)) return rc;
 	__atomic_fetch_or(w, BUSY, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++)
-		rc = try_link(w, port);
-	if (rc <= 0)
-		__atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++) rc = try_link(w, port);
+	if (rc <= 0) __atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
 	return rc > 0;
 }
 
 /* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held.
  */
-static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, unsigned prio,
-		   port_t port)
-{
+static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, unsigned prio, port_t port) {
 	port_t tail = q->tail[prio];
 	event_word_t *w;
 	bool linked = false;
@@ -105,34 +94,28 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 
 /* The port was linked for another queue last time: it is not that one's tail any more. Locks held.
  */
-static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu,
-			    unsigned prio, port_t port)
-{
-	if (old && (c->last_vcpu != vcpu || c->last_priority != prio) &&
-	    old->tail[c->last_priority] == port)
+static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu, unsigned prio,
+			    port_t port) {
+	if (old && (c->last_vcpu != vcpu || c->last_priority != prio) && old->tail[c->last_priority] == port)
 		old->tail[c->last_priority] = 0;
 	c->last_vcpu = (uint16_t)vcpu;
 	c->last_priority = (uint8_t)prio;
 }
 
 /* Lock q and the queues the port was linked for last, which are returned. */
-static struct evtchn_fifo_vcpu *lock_queues(struct domain *d, struct evtchn *c,
-					    struct evtchn_fifo_vcpu *q)
-{
+static struct evtchn_fifo_vcpu *lock_queues(struct domain *d, struct evtchn *c, struct evtchn_fifo_vcpu *q) {
 	for (;;) {
 		unsigned last = READ_ONCE(c->last_vcpu);
 		const struct vcpu *v = d->vcpu[last];
 		struct evtchn_fifo_vcpu *old = v && v->fifo ? v->fifo : q;
 
 		spin_lock_both(&q->lock, &old->lock);
-		if (likely(c->last_vcpu == last))
-			return old;
+		if (likely(c->last_vcpu == last)) return old;
 		spin_unlock_both(&q->lock, &old->lock);
 	}
 }
 
-static void control_notify(struct vcpu *v, unsigned prio, port_t head)
-{
+static void control_notify(struct vcpu *v, unsigned prio, port_t head) {
 	struct evtchn_fifo_vcpu *q = v->fifo;
 	char *page = frame_map(q->control);
 	struct evtchn_fifo_control_block *b = (void *)(page + q->offset);
@@ -147,35 +130,30 @@ static void control_notify(struct vcpu *v, unsigned prio, port_t head)
 
 /* The port is pending, unmasked and was not linked: put it in the queue of its vCPU and priority.
  */
-static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_word_t *w)
-{
+static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_word_t *w) {
 	unsigned vcpu = READ_ONCE(c->vcpu), prio = READ_ONCE(c->priority);
 	struct vcpu *v = d->vcpu[vcpu];
 	struct evtchn_fifo_vcpu *q = v ? __atomic_load_n(&v->fifo, __ATOMIC_ACQUIRE) : NULL, *old;
 	event_word_t was;
 	bool empty;
 
-	if (unlikely(!q))
-		return; /* no control block: stays pending until unmasked */
+	if (unlikely(!q)) return; /* no control block: stays pending until unmasked */
 	old = lock_queues(d, c, q);
 	was = __atomic_fetch_or(w, LINKED, __ATOMIC_SEQ_CST);
 	empty = false;
 	if (!(was & LINKED)) {
-		if (was & LINK_MASK)
-			__atomic_fetch_and(w, ~LINK_MASK, __ATOMIC_SEQ_CST);
+		if (was & LINK_MASK) __atomic_fetch_and(w, ~LINK_MASK, __ATOMIC_SEQ_CST);
 		leave_old_queue(c, old, vcpu, prio, port);
 		empty = append(d->evtchn.fifo, q, prio, port);
 	}
-	if (old != q)
-		spin_unlock(&old->lock);
+	if (old != q) spin_unlock(&old->lock);
 	if (empty)
 		control_notify(v, prio, port);
 	else
 		spin_unlock(&q->lock);
 }
 
-void fifo_raise(struct domain *d, struct evtchn *c, port_t port)
-{
+void fifo_raise(struct domain *d, struct evtchn *c, port_t port) {
 	struct evtchn_fifo_domain *f = d->evtchn.fifo;
 	event_word_t *w = word_map(f, port), old;
 
@@ -184,74 +162,58 @@ void fifo_raise(struct domain *d, struct evtchn *c, port_t port)
 		__atomic_store_n(&c->pending, 1, __ATOMIC_SEQ_CST);
 		w = word_map(f, port);
 		if (!w || !__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST)) {
-			if (w)
-				frame_unmap(w);
+			if (w) frame_unmap(w);
 			return;
 		}
 	}
 	/* The guest clears LINKED before it looks at PENDING: one of us sees the other. */
 	old = __atomic_fetch_or(w, PENDING, __ATOMIC_SEQ_CST);
-	if (!(old & (MASKED | LINKED)))
-		fifo_link(d, c, port, w);
+	if (!(old & (MASKED | LINKED))) fifo_link(d, c, port, w);
 	frame_unmap(w);
 }
 
-void fifo_unmask(struct domain *d, struct evtchn *c, port_t port)
-{
+void fifo_unmask(struct domain *d, struct evtchn *c, port_t port) {
 	event_word_t *w = word_map(d->evtchn.fifo, port), old;
 
-	if (!w)
-		return;
+	if (!w) return;
 	old = __atomic_fetch_and(w, ~MASKED, __ATOMIC_SEQ_CST);
-	if ((old & PENDING) && !(old & LINKED))
-		fifo_link(d, c, port, w);
+	if ((old & PENDING) && !(old & LINKED)) fifo_link(d, c, port, w);
 	frame_unmap(w);
 }
 
-void fifo_clear(struct domain *d, struct evtchn *c, port_t port)
-{
+void fifo_clear(struct domain *d, struct evtchn *c, port_t port) {
 	event_word_t *w = word_map(d->evtchn.fifo, port);
 
 	__atomic_store_n(&c->pending, 0, __ATOMIC_SEQ_CST);
-	if (!w)
-		return;
+	if (!w) return;
 	__atomic_fetch_and(w, ~PENDING, __ATOMIC_SEQ_CST);
 	frame_unmap(w);
 }
 
-static bool word_has(struct domain *d, port_t port, event_word_t bits)
-{
+static bool word_has(struct domain *d, port_t port, event_word_t bits) {
 	event_word_t *w = word_map(d->evtchn.fifo, port);
 	bool has;
 
-	if (!w)
-		return false;
+	if (!w) return false;
 	has = READ_ONCE(*w) & bits;
 	frame_unmap(w);
 	return has;
 }
 
-bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port)
-{
+bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port) {
 	return READ_ONCE(c->pending) || word_has(d, port, PENDING);
 }
 
-bool fifo_linked(struct domain *d, port_t port)
-{
-	return d->evtchn.fifo && word_has(d, port, LINKED);
-}
+bool fifo_linked(struct domain *d, port_t port) { return d->evtchn.fifo && word_has(d, port, LINKED); }
 
 /* -- set-up: frames are taken and given back without the domain's lock, which ranks above theirs --
  */
 
 /* What an init_control needs; given back, whole or in part, by control_free(). */
-static int control_make(struct domain *d, mfn_t frame, unsigned offset,
-			struct evtchn_fifo_vcpu **out)
-{
+static int control_make(struct domain *d, mfn_t frame, unsigned offset, struct evtchn_fifo_vcpu **out) {
 	struct evtchn_fifo_vcpu *q = heap_alloc(sizeof(*q));
 
-	if (!q)
-		return -ENOMEM;
+	if (!q) return -ENOMEM;
 	if (frame_get_as(frame, d, FT_WRITABLE)) {
 		heap_free(q);
 		return -EINVAL;
@@ -263,15 +225,13 @@ static int control_make(struct domain *d, mfn_t frame, unsigned offset,
 	return 0;
 }
 
-static void control_free(struct evtchn_fifo_vcpu *q)
-{
+static void control_free(struct evtchn_fifo_vcpu *q) {
 	frame_put_as(q->control);
 	heap_free(q);
 }
 
 /* Ports that are pending in the 2-level format become so again when their page comes. */
-static void carry_pending(struct domain *d)
-{
+static void carry_pending(struct domain *d) {
 	uint32_t n = MIN(d->evtchn.valid_ports, twolevel_ports(d));
 
 	for (port_t p = 1; p < n; p++)
@@ -282,9 +242,7 @@ static void carry_pending(struct domain *d)
 }
 
 /* Install a control block; *f is taken if it is the first. */
-static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q,
-			   struct evtchn_fifo_domain **f)
-{
+static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q, struct evtchn_fifo_domain **f) {
 	struct domain *d = v->domain;
 	int err = 0;
 
@@ -303,24 +261,19 @@ static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q,
 	return err;
 }
 
-int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c)
-{
+int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c) {
 	struct vcpu *v = domain_vcpu(d, c->vcpu);
 	struct evtchn_fifo_domain *f;
 	struct evtchn_fifo_vcpu *q;
 	int err;
 
-	if (!v)
-		return -ENOENT;
-	if (c->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || c->offset % 8)
-		return -EINVAL;
+	if (!v) return -ENOENT;
+	if (c->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || c->offset % 8) return -EINVAL;
 	err = control_make(d, mfn(c->control_gfn), c->offset, &q);
-	if (err)
-		return err;
+	if (err) return err;
 	f = heap_alloc(sizeof(*f));
 	err = f ? control_install(v, q, &f) : -ENOMEM;
-	if (f)
-		heap_free(f);
+	if (f) heap_free(f);
 	if (err)
 		control_free(q);
 	else
@@ -329,15 +282,12 @@ int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c)
 }
 
 /* Raise the ports of a new page that were raised before it came. */
-static void raise_noted(struct domain *d, uint32_t page)
-{
+static void raise_noted(struct domain *d, uint32_t page) {
 	for (port_t p = page * WORDS_PER_PAGE; p < (page + 1) * WORDS_PER_PAGE; p++) {
 		struct evtchn *c = port_find(d, p);
 
-		if (!c)
-			return;
-		if (!READ_ONCE(c->pending))
-			continue;
+		if (!c) return;
+		if (!READ_ONCE(c->pending)) continue;
 		spin_lock(&c->lock);
 		if (__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST) && port_is_open(c))
 			port_raise(d, c, p);
@@ -345,13 +295,11 @@ static void raise_noted(struct domain *d, uint32_t page)
 	}
 }
 
-int evtchn_fifo_expand_array(struct domain *d, mfn_t page)
-{
+int evtchn_fifo_expand_array(struct domain *d, mfn_t page) {
 	struct evtchn_fifo_domain *f;
 	int err = frame_get_as(page, d, FT_WRITABLE) ? -EINVAL : 0;
 
-	if (err)
-		return d->evtchn.fifo ? err : -EOPNOTSUPP;
+	if (err) return d->evtchn.fifo ? err : -EOPNOTSUPP;
 	spin_lock(&d->evtchn.lock);
 	f = d->evtchn.fifo;
 	if (!f) {
@@ -367,20 +315,16 @@ int evtchn_fifo_expand_array(struct domain *d, mfn_t page)
 		raise_noted(d, f->pages - 1);
 	}
 	spin_unlock(&d->evtchn.lock);
-	if (err)
-		frame_put_as(page);
+	if (err) frame_put_as(page);
 	return err;
 }
 
-int evtchn_set_priority(struct domain *d, port_t port, unsigned priority)
-{
+int evtchn_set_priority(struct domain *d, port_t port, unsigned priority) {
 	struct evtchn *c;
 
-	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
-		return -EINVAL;
+	if (priority > EVTCHN_FIFO_PRIORITY_MIN) return -EINVAL;
 	c = port_lock(d, port);
-	if (!c)
-		return -EINVAL;
+	if (!c) return -EINVAL;
 	/* an open port keeps the FIFO state */
 	if (!d->evtchn.fifo) {
 		spin_unlock(&c->lock);
@@ -391,16 +335,13 @@ int evtchn_set_priority(struct domain *d, port_t port, unsigned priority)
 	return 0;
 }
 
-struct evtchn_fifo_domain *fifo_detach(struct domain *d)
-{
+struct evtchn_fifo_domain *fifo_detach(struct domain *d) {
 	struct evtchn_fifo_domain *f = d->evtchn.fifo;
 	struct vcpu *v;
 
-	if (!f)
-		return NULL;
+	if (!f) return NULL;
 	for_each_vcpu (d, v) {
-		if (!v->fifo)
-			continue;
+		if (!v->fifo) continue;
 		v->fifo->next = f->controls;
 		f->controls = v->fifo;
 		v->fifo = NULL;
@@ -409,17 +350,14 @@ struct evtchn_fifo_domain *fifo_detach(struct domain *d)
 	return f;
 }
 
-void fifo_free(struct evtchn_fifo_domain *f)
-{
+void fifo_free(struct evtchn_fifo_domain *f) {
 	struct evtchn_fifo_vcpu *q;
 
-	if (!f)
-		return;
+	if (!f) return;
 	while ((q = f->controls) != NULL) {
 		f->controls = q->next;
 		control_free(q);
 	}
-	for (uint32_t i = 0; i < f->pages; i++)
-		frame_put_as(f->page[i]);
+	for (uint32_t i = 0; i < f->pages; i++) frame_put_as(f->page[i]);
 	heap_free(f);
 }

@@ -42,42 +42,32 @@ struct evtchn {
 	};
 };
 
-static inline bool port_is_open(const struct evtchn *c)
-{
-	return c->state > PORT_RESERVED;
-}
+static inline bool port_is_open(const struct evtchn *c) { return c->state > PORT_RESERVED; }
 
 /* The struct of a port, NULL if there is none. The bucket was there before valid_ports grew. */
-static inline struct evtchn *port_find(const struct domain *d, port_t port)
-{
+static inline struct evtchn *port_find(const struct domain *d, port_t port) {
 	uint32_t n = __atomic_load_n(&d->evtchn.valid_ports, __ATOMIC_ACQUIRE);
 
-	if (unlikely(port >= n))
-		return NULL;
+	if (unlikely(port >= n)) return NULL;
 	port = (port_t)index_nospec(port, n);
 	return &d->evtchn.buckets[port / PORTS_PER_BUCKET].ports[port % PORTS_PER_BUCKET];
 }
 
 /* The peer of an interdomain port: it is open, so it needs no check. One of the pair's locks is
  * held. */
-static inline struct evtchn *port_peer(const struct evtchn *c)
-{
-	const struct evtchn_bucket *b =
-		&c->remote.domain->evtchn.buckets[c->remote.port / PORTS_PER_BUCKET];
+static inline struct evtchn *port_peer(const struct evtchn *c) {
+	const struct evtchn_bucket *b = &c->remote.domain->evtchn.buckets[c->remote.port / PORTS_PER_BUCKET];
 
 	return &b->ports[c->remote.port % PORTS_PER_BUCKET];
 }
 
 /* Find an open port and lock it; NULL if it is not open. */
-static inline struct evtchn *port_lock(const struct domain *d, port_t port)
-{
+static inline struct evtchn *port_lock(const struct domain *d, port_t port) {
 	struct evtchn *c = port_find(d, port);
 
-	if (unlikely(!c))
-		return NULL;
+	if (unlikely(!c)) return NULL;
 	spin_lock(&c->lock);
-	if (likely(port_is_open(c)))
-		return c;
+	if (likely(port_is_open(c))) return c;
 	spin_unlock(&c->lock);
 	return NULL;
 }

@@ -11,10 +11,7 @@
 	 1u << VIRQ_CON_RING | 1u << VIRQ_PCPU_STATE | 1u << VIRQ_MEM_EVENT | 1u << VIRQ_ARGO | \
 	 1u << VIRQ_ENOMEM | 0xffu << VIRQ_ARCH_0)
 
-static inline bool virq_is_global(unsigned virq)
-{
-	return VIRQS_GLOBAL >> virq & 1;
-}
+static inline bool virq_is_global(unsigned virq) { return VIRQS_GLOBAL >> virq & 1; }
 
 /* Find a free port. It stays free: the caller, who holds the domain's lock, opens it. 0, -EINVAL
  * (the domain is dying), -ENOSPC, -ENOMEM. */

@@ -5,26 +5,21 @@
 
 /* -- the vCPU's side -- */
 
-void vcpu_notify(struct vcpu *v, struct vcpu_info *info)
-{
+void vcpu_notify(struct vcpu *v, struct vcpu_info *info) {
 	/* The exchange orders the port's bits and this one before the look at the vCPU's state. */
-	if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
-		vcpu_kick(v);
+	if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST)) vcpu_kick(v);
 }
 
-void vcpu_mark_events_pending(struct vcpu *v)
-{
+void vcpu_mark_events_pending(struct vcpu *v) {
 	struct vcpu_info *info = vcpu_info_get(v);
 
 	vcpu_notify(v, info);
 	vcpu_info_put(v, info);
 }
 
-bool vcpu_event_pending(struct vcpu *v)
-{
+bool vcpu_event_pending(struct vcpu *v) {
 	struct vcpu_info *info = vcpu_info_get(v);
-	bool pending =
-		READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
+	bool pending = READ_ONCE(info->evtchn_upcall_pending) && !READ_ONCE(info->evtchn_upcall_mask);
 
 	vcpu_info_put(v, info);
 	return pending;
@@ -32,8 +27,7 @@ bool vcpu_event_pending(struct vcpu *v)
 
 /* -- the port's side -- */
 
-void port_raise(struct domain *d, struct evtchn *c, port_t port)
-{
+void port_raise(struct domain *d, struct evtchn *c, port_t port) {
 	if (d->evtchn.fifo)
 		fifo_raise(d, c, port);
 	else
@@ -43,13 +37,11 @@ void port_raise(struct domain *d, struct evtchn *c, port_t port)
 		poll_notify(d, port);
 }
 
-int evtchn_send(struct domain *d, port_t port)
-{
+int evtchn_send(struct domain *d, port_t port) {
 	struct evtchn *c = port_lock(d, port);
 	int err = 0;
 
-	if (unlikely(!c))
-		return -EINVAL;
+	if (unlikely(!c)) return -EINVAL;
 	if (likely(c->state == PORT_INTERDOMAIN)) {
 		port_raise(c->remote.domain, port_peer(c), c->remote.port);
 	} else if (c->state == PORT_IPI) {
@@ -61,12 +53,10 @@ int evtchn_send(struct domain *d, port_t port)
 	return err;
 }
 
-int evtchn_unmask(struct domain *d, port_t port)
-{
+int evtchn_unmask(struct domain *d, port_t port) {
 	struct evtchn *c = port_lock(d, port);
 
-	if (unlikely(!c))
-		return port_find(d, port) ? 0 : -EINVAL;
+	if (unlikely(!c)) return port_find(d, port) ? 0 : -EINVAL;
 	if (d->evtchn.fifo)
 		fifo_unmask(d, c, port);
 	else
@@ -75,31 +65,23 @@ int evtchn_unmask(struct domain *d, port_t port)
 	return 0;
 }
 
-bool evtchn_port_valid(const struct domain *d, port_t port)
-{
-	return port_find(d, port) != NULL;
-}
+bool evtchn_port_valid(const struct domain *d, port_t port) { return port_find(d, port) != NULL; }
 
-bool evtchn_port_pending(struct domain *d, port_t port)
-{
+bool evtchn_port_pending(struct domain *d, port_t port) {
 	struct evtchn *c = port_lock(d, port);
 	bool pending;
 
-	if (!c)
-		return false;
+	if (!c) return false;
 	pending = d->evtchn.fifo ? fifo_pending(d, c, port) : twolevel_pending(d, port);
 	spin_unlock(&c->lock);
 	return pending;
 }
 
-void evtchn_raise_pirq(struct domain *d, port_t port)
-{
+void evtchn_raise_pirq(struct domain *d, port_t port) {
 	struct evtchn *c = port_lock(d, port);
 
-	if (!c)
-		return;
-	if (c->state == PORT_PIRQ)
-		port_raise(d, c, port);
+	if (!c) return;
+	if (c->state == PORT_PIRQ) port_raise(d, c, port);
 	spin_unlock(&c->lock);
 }
 
@@ -108,60 +90,49 @@ void evtchn_raise_pirq(struct domain *d, port_t port)
 static struct spinlock virq_lock = SPINLOCK_INIT(RANK_VIRQ);
 static struct domain *virq_handler[NR_VIRQS]; /* (virq_lock) holds a reference; NULL: dom0 */
 
-void virq_raise_vcpu(struct vcpu *v, unsigned virq)
-{
+void virq_raise_vcpu(struct vcpu *v, unsigned virq) {
 	port_t port = READ_ONCE(v->virq_port[virq]);
 	struct evtchn *c;
 
-	if (!port)
-		return;
+	if (!port) return;
 	c = port_lock(v->domain, port);
-	if (!c)
-		return;
+	if (!c) return;
 	/* The port may have been closed, and opened as another, since it was looked up. */
 	if (c->state == PORT_VIRQ && c->virq == virq && (c->vcpu == v->id || virq_is_global(virq)))
 		port_raise(v->domain, c, port);
 	spin_unlock(&c->lock);
 }
 
-void virq_raise_global(unsigned virq)
-{
+void virq_raise_global(unsigned virq) {
 	struct domain *d;
 
 	spin_lock(&virq_lock);
 	d = virq_handler[virq] ? virq_handler[virq] : dom0;
-	if (d && domain_vcpu(d, 0))
-		virq_raise_vcpu(d->vcpu[0], virq);
+	if (d && domain_vcpu(d, 0)) virq_raise_vcpu(d->vcpu[0], virq);
 	spin_unlock(&virq_lock);
 }
 
-int virq_handler_set(struct domain *d, unsigned virq)
-{
+int virq_handler_set(struct domain *d, unsigned virq) {
 	struct domain *old;
 
-	if (virq >= NR_VIRQS || !virq_is_global(virq))
-		return -EINVAL;
+	if (virq >= NR_VIRQS || !virq_is_global(virq)) return -EINVAL;
 	domain_get(d);
 	spin_lock(&virq_lock);
 	old = virq_handler[virq];
 	virq_handler[virq] = d;
 	spin_unlock(&virq_lock);
-	if (old)
-		domain_put(old);
+	if (old) domain_put(old);
 	return 0;
 }
 
-void virq_handler_drop(struct domain *d)
-{
+void virq_handler_drop(struct domain *d) {
 	for (unsigned i = 0; i < NR_VIRQS; i++) {
 		bool mine;
 
 		spin_lock(&virq_lock);
 		mine = virq_handler[i] == d;
-		if (mine)
-			virq_handler[i] = NULL;
+		if (mine) virq_handler[i] = NULL;
 		spin_unlock(&virq_lock);
-		if (mine)
-			domain_put(d);
+		if (mine) domain_put(d);
 	}
 }

@@ -18,35 +18,29 @@
  */
 #include "table.h"
 
-static int status_grow(struct domain *d, unsigned nr)
-{
+static int status_grow(struct domain *d, unsigned nr) {
 	struct grant_table *gt = d->grant;
 	unsigned want = status_frames_for(nr);
 
-	if (!gt->status)
-		gt->status = heap_alloc(status_frames_for(gt->max_frames) * sizeof(*gt->status));
-	if (!gt->status)
-		return -ENOMEM;
+	if (!gt->status) gt->status = heap_alloc(status_frames_for(gt->max_frames) * sizeof(*gt->status));
+	if (!gt->status) return -ENOMEM;
 	for (; gt->nr_status < want; gt->nr_status++) {
 		void *page = heap_pages_alloc(0);
 
-		if (!page)
-			return -ENOMEM;
+		if (!page) return -ENOMEM;
 		frame_share(page, d, false);
 		gt->status[gt->nr_status] = page;
 	}
 	return 0;
 }
 
-static int frame_add(struct domain *d)
-{
+static int frame_add(struct domain *d) {
 	struct grant_table *gt = d->grant;
 	void *shared = heap_pages_alloc(0), *pins;
 
 	pins = shared ? heap_alloc(PINS_PER_FRAME * sizeof(struct grant_pins)) : NULL;
 	if (!pins) {
-		if (shared)
-			heap_pages_free(shared, 0);
+		if (shared) heap_pages_free(shared, 0);
 		return -ENOMEM;
 	}
 	frame_share(shared, d, false);
@@ -58,25 +52,19 @@ static int frame_add(struct domain *d)
 
 /* Have at least nr frames, and status pages for them in version 2. -EINVAL: above the limit;
  * -ENOMEM: the frames that there was memory for were added. Lock held. */
-static int table_grow(struct domain *d, unsigned nr)
-{
+static int table_grow(struct domain *d, unsigned nr) {
 	struct grant_table *gt = d->grant;
 	int err = 0;
 
-	if (nr > gt->max_frames)
-		return -EINVAL;
-	if (gt->version == 2)
-		err = status_grow(d, MAX(nr, gt->nr_frames));
-	while (!err && gt->nr_frames < nr)
-		err = frame_add(d);
+	if (nr > gt->max_frames) return -EINVAL;
+	if (gt->version == 2) err = status_grow(d, MAX(nr, gt->nr_frames));
+	while (!err && gt->nr_frames < nr) err = frame_add(d);
 	return err;
 }
 
 /* -- life -- */
 
-int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_maptrack,
-			unsigned version)
-{
+int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_maptrack, unsigned version) {
 	struct grant_table *gt;
 	int err;
 
@@ -84,8 +72,7 @@ int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_mapt
 	    max_maptrack >= UINT32_MAX / MAPTRACK_PER_LIMIT)
 		return -EINVAL;
 	gt = heap_alloc(sizeof(*gt));
-	if (!gt)
-		return -ENOMEM;
+	if (!gt) return -ENOMEM;
 	d->grant = gt;
 	spin_init(&gt->lock, RANK_GRANT);
 	spin_init(&gt->maptrack_lock, RANK_MAPTRACK);
@@ -97,21 +84,18 @@ int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_mapt
 	gt->shared = heap_alloc(max_frames * sizeof(*gt->shared));
 	gt->pins = heap_alloc(max_frames * sizeof(*gt->pins));
 	err = gt->shared && gt->pins ? table_grow(d, 1) : -ENOMEM;
-	if (err)
-		grant_domain_free(d);
+	if (err) grant_domain_free(d);
 	return err;
 }
 
-void grant_domain_free(struct domain *d)
-{
+void grant_domain_free(struct domain *d) {
 	struct grant_table *gt = d->grant;
 
 	for (unsigned i = 0; i < gt->nr_frames; i++) {
 		frame_unshare(gt->shared[i]);
 		heap_free(gt->pins[i]);
 	}
-	for (unsigned i = 0; i < gt->nr_status; i++)
-		frame_unshare(gt->status[i]);
+	for (unsigned i = 0; i < gt->nr_status; i++) frame_unshare(gt->status[i]);
 	maptrack_free(gt);
 	heap_free(gt->status);
 	heap_free(gt->pins);
@@ -122,8 +106,7 @@ void grant_domain_free(struct domain *d)
 
 /* -- what a guest and its toolstack ask for -- */
 
-int grant_resize(struct domain *d, unsigned nr_frames)
-{
+int grant_resize(struct domain *d, unsigned nr_frames) {
 	int err;
 
 	spin_lock(&d->grant->lock);
@@ -132,8 +115,7 @@ int grant_resize(struct domain *d, unsigned nr_frames)
 	return err;
 }
 
-int grant_frame(struct domain *d, bool status, unsigned i, mfn_t *out)
-{
+int grant_frame(struct domain *d, bool status, unsigned i, mfn_t *out) {
 	struct grant_table *gt = d->grant;
 	int err = 0;
 
@@ -148,60 +130,45 @@ int grant_frame(struct domain *d, bool status, unsigned i, mfn_t *out)
 	return err;
 }
 
-int grant_frame_grow(struct domain *d, bool status, unsigned i, mfn_t *out)
-{
+int grant_frame_grow(struct domain *d, bool status, unsigned i, mfn_t *out) {
 	unsigned per = status ? STATUS_PER_FRAME / V2_PER_FRAME : 1;
 	int err;
 
-	if (i >= d->grant->max_frames)
-		return -EINVAL;
+	if (i >= d->grant->max_frames) return -EINVAL;
 	err = grant_resize(d, MIN(i * per + 1, d->grant->max_frames));
 	return err ? err : grant_frame(d, status, i, out);
 }
 
-unsigned grant_frame_limit(const struct domain *d, bool status)
-{
+unsigned grant_frame_limit(const struct domain *d, bool status) {
 	return status ? status_frames_for(d->grant->max_frames) : d->grant->max_frames;
 }
 
-unsigned grant_frame_count(const struct domain *d)
-{
-	return READ_ONCE(d->grant->nr_frames);
-}
+unsigned grant_frame_count(const struct domain *d) { return READ_ONCE(d->grant->nr_frames); }
 
-unsigned grant_version(const struct domain *d)
-{
-	return READ_ONCE(d->grant->version);
-}
+unsigned grant_version(const struct domain *d) { return READ_ONCE(d->grant->version); }
 
 /* The reserved entries (console, store) survive a change of version. */
-static void reserved_to_v2(struct grant_table *gt)
-{
+static void reserved_to_v2(struct grant_table *gt) {
 	struct grant_entry_v1 old[GNTTAB_NR_RESERVED_ENTRIES];
 	union grant_entry_v2 *e = gt->shared[0];
 
 	memcpy(old, gt->shared[0], sizeof(old));
-	for (unsigned i = 0; i < gt->nr_frames; i++)
-		memset(gt->shared[i], 0, PAGE_SIZE);
-	for (unsigned i = 0; i < gt->nr_status; i++)
-		memset(gt->status[i], 0, PAGE_SIZE);
+	for (unsigned i = 0; i < gt->nr_frames; i++) memset(gt->shared[i], 0, PAGE_SIZE);
+	for (unsigned i = 0; i < gt->nr_status; i++) memset(gt->status[i], 0, PAGE_SIZE);
 	for (unsigned i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++) {
-		if ((old[i].flags & GTF_type_mask) != GTF_permit_access)
-			continue;
+		if ((old[i].flags & GTF_type_mask) != GTF_permit_access) continue;
 		e[i].full_page.frame = old[i].frame;
 		e[i].hdr.domid = old[i].domid;
 		e[i].hdr.flags = old[i].flags & ~(GTF_reading | GTF_writing);
 	}
 }
 
-static void reserved_to_v1(struct grant_table *gt)
-{
+static void reserved_to_v1(struct grant_table *gt) {
 	union grant_entry_v2 old[GNTTAB_NR_RESERVED_ENTRIES];
 	struct grant_entry_v1 *e = gt->shared[0];
 
 	memcpy(old, gt->shared[0], sizeof(old));
-	for (unsigned i = 0; i < gt->nr_frames; i++)
-		memset(gt->shared[i], 0, PAGE_SIZE);
+	for (unsigned i = 0; i < gt->nr_frames; i++) memset(gt->shared[i], 0, PAGE_SIZE);
 	for (unsigned i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++) {
 		if ((old[i].hdr.flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access ||
 		    old[i].full_page.frame > UINT32_MAX)
@@ -212,21 +179,16 @@ static void reserved_to_v1(struct grant_table *gt)
 	}
 }
 
-int grant_set_version(struct domain *d, unsigned version)
-{
+int grant_set_version(struct domain *d, unsigned version) {
 	struct grant_table *gt = d->grant;
 	int err = 0;
 
-	if (version < 1 || version > gt->max_version)
-		return -EINVAL;
+	if (version < 1 || version > gt->max_version) return -EINVAL;
 	spin_lock(&gt->lock);
-	if (gt->version == version)
-		goto out;
+	if (gt->version == version) goto out;
 	err = gt->pinned ? -EBUSY : 0;
-	if (!err && version == 2)
-		err = status_grow(d, gt->nr_frames);
-	if (err)
-		goto out;
+	if (!err && version == 2) err = status_grow(d, gt->nr_frames);
+	if (err) goto out;
 	if (version == 2)
 		reserved_to_v2(gt);
 	else
@@ -237,12 +199,11 @@ out:
 	return err;
 }
 
-void grant_show(struct domain *d)
-{
+void grant_show(struct domain *d) {
 	struct grant_table *gt = d->grant;
 
 	spin_lock(&gt->lock);
-	printk(LOG_INFO, "d%u: version %u, %u of %u frames, %u pins, %u handles\n", d->id,
-	       gt->version, gt->nr_frames, gt->max_frames, gt->pinned, gt->nr_handles);
+	printk(LOG_INFO, "d%u: version %u, %u of %u frames, %u pins, %u handles\n", d->id, gt->version,
+	       gt->nr_frames, gt->max_frames, gt->pinned, gt->nr_handles);
 	spin_unlock(&gt->lock);
 }

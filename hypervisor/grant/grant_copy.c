@@ -13,70 +13,55 @@ struct copy_side {
 	struct granted g;
 };
 
-static int side_open_own(struct copy_side *s, const struct gnttab_copy_ptr *p)
-{
+static int side_open_own(struct copy_side *s, const struct gnttab_copy_ptr *p) {
 	struct domain *d = current->domain;
 	mfn_t m = mfn(p->u.gmfn);
 
-	if (p->domid != DOMID_SELF)
-		return GNTST_permission_denied;
+	if (p->domid != DOMID_SELF) return GNTST_permission_denied;
 	s->granter = NULL;
 	s->g = (struct granted){ m, 0, PAGE_SIZE };
 	return granted_get(d, m, s->readonly);
 }
 
 /* The domain of that id; the cache keeps the reference until another is asked for. */
-static struct domain *peer_find(struct copy_peer *peer, domid_t id)
-{
-	if (likely(peer->d) && peer->id == id)
-		return peer->d;
+static struct domain *peer_find(struct copy_peer *peer, domid_t id) {
+	if (likely(peer->d) && peer->id == id) return peer->d;
 	copy_peer_put(peer);
 	peer->id = id;
 	return domain_find(id, &peer->d) ? NULL : peer->d;
 }
 
-void copy_peer_put(struct copy_peer *peer)
-{
-	if (peer->d)
-		domain_put(peer->d);
+void copy_peer_put(struct copy_peer *peer) {
+	if (peer->d) domain_put(peer->d);
 	peer->d = NULL;
 }
 
 static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool is_ref,
-		     struct copy_peer *peer)
-{
+		     struct copy_peer *peer) {
 	int status;
 
-	if (!is_ref)
-		return side_open_own(s, p);
+	if (!is_ref) return side_open_own(s, p);
 	s->granter = peer_find(peer, p->domid);
-	if (!s->granter)
-		return GNTST_bad_domain;
+	if (!s->granter) return GNTST_bad_domain;
 	s->ref = p->u.ref;
 	status = grant_pin(s->granter, s->ref, current->domain->id, s->readonly, false, &s->g);
-	if (status != GNTST_okay)
-		return status;
+	if (status != GNTST_okay) return status;
 	status = granted_get(s->granter, s->g.frame, s->readonly);
-	if (unlikely(status != GNTST_okay))
-		grant_unpin(s->granter, s->ref, s->readonly);
+	if (unlikely(status != GNTST_okay)) grant_unpin(s->granter, s->ref, s->readonly);
 	return status;
 }
 
-static void side_close(struct copy_side *s)
-{
+static void side_close(struct copy_side *s) {
 	granted_put(s->g.frame, s->readonly);
-	if (s->granter)
-		grant_unpin(s->granter, s->ref, s->readonly);
+	if (s->granter) grant_unpin(s->granter, s->ref, s->readonly);
 }
 
-static bool side_holds(const struct copy_side *s, unsigned offset, unsigned len)
-{
+static bool side_holds(const struct copy_side *s, unsigned offset, unsigned len) {
 	return offset >= s->g.start && offset + len <= s->g.end;
 }
 
 static void copy_bytes(const struct gnttab_copy *op, const struct copy_side *from,
-		       const struct copy_side *to)
-{
+		       const struct copy_side *to) {
 	const uint8_t *src = frame_map(from->g.frame);
 	uint8_t *dst = frame_map(to->g.frame);
 
@@ -85,18 +70,15 @@ static void copy_bytes(const struct gnttab_copy *op, const struct copy_side *fro
 	frame_unmap(src);
 }
 
-int grant_copy(const struct gnttab_copy *op, struct copy_peer peer[2])
-{
+int grant_copy(const struct gnttab_copy *op, struct copy_peer peer[2]) {
 	struct copy_side from = { .readonly = true }, to = { .readonly = false };
 	int status;
 
-	if (op->flags & ~(GNTCOPY_source_gref | GNTCOPY_dest_gref))
-		return GNTST_general_error;
+	if (op->flags & ~(GNTCOPY_source_gref | GNTCOPY_dest_gref)) return GNTST_general_error;
 	if (op->source.offset + op->len > PAGE_SIZE || op->dest.offset + op->len > PAGE_SIZE)
 		return GNTST_bad_copy_arg;
 	status = side_open(&from, &op->source, op->flags & GNTCOPY_source_gref, &peer[0]);
-	if (status != GNTST_okay)
-		return status;
+	if (status != GNTST_okay) return status;
 	status = side_open(&to, &op->dest, op->flags & GNTCOPY_dest_gref, &peer[1]);
 	if (status == GNTST_okay) {
 		if (side_holds(&from, op->source.offset, op->len) &&

@@ -11,41 +11,32 @@
 
 #define V1_RETRIES 8
 
-static struct grant_pins *pins_of(struct grant_table *gt, grant_ref_t ref)
-{
+static struct grant_pins *pins_of(struct grant_table *gt, grant_ref_t ref) {
 	return &gt->pins[ref / PINS_PER_FRAME][ref % PINS_PER_FRAME];
 }
 
-static grant_status_t *status_of(struct grant_table *gt, grant_ref_t ref)
-{
+static grant_status_t *status_of(struct grant_table *gt, grant_ref_t ref) {
 	return &gt->status[ref / STATUS_PER_FRAME][ref % STATUS_PER_FRAME];
 }
 
-static struct grant_entry_v1 *entry_v1(struct grant_table *gt, grant_ref_t ref)
-{
+static struct grant_entry_v1 *entry_v1(struct grant_table *gt, grant_ref_t ref) {
 	return (struct grant_entry_v1 *)gt->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;
 }
 
-static union grant_entry_v2 *entry_v2(struct grant_table *gt, grant_ref_t ref)
-{
+static union grant_entry_v2 *entry_v2(struct grant_table *gt, grant_ref_t ref) {
 	return (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
 }
 
-static uint16_t use_bits(bool readonly)
-{
-	return readonly ? GTF_reading : GTF_reading | GTF_writing;
-}
+static uint16_t use_bits(bool readonly) { return readonly ? GTF_reading : GTF_reading | GTF_writing; }
 
 /* May `grantee` use an entry with these flags so? */
-static bool entry_permits(uint16_t flags, domid_t domid, domid_t grantee, bool readonly)
-{
+static bool entry_permits(uint16_t flags, domid_t domid, domid_t grantee, bool readonly) {
 	return (flags & GTF_type_mask) == GTF_permit_access && domid == grantee &&
 	       (readonly || !(flags & GTF_readonly));
 }
 
 static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly,
-		  struct granted *out)
-{
+		  struct granted *out) {
 	uint64_t *word = (uint64_t *)entry_v1(gt, ref), old, want;
 
 	old = __atomic_load_n(word, __ATOMIC_RELAXED);
@@ -65,32 +56,28 @@ static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	return GNTST_eagain;
 }
 
-static int v2_range(const union grant_entry_v2 *e, uint16_t flags, bool whole, struct granted *out)
-{
+static int v2_range(const union grant_entry_v2 *e, uint16_t flags, bool whole, struct granted *out) {
 	out->start = 0;
 	out->end = PAGE_SIZE;
 	if (!(flags & GTF_sub_page)) {
 		out->frame = mfn(READ_ONCE(e->full_page.frame));
 		return GNTST_okay;
 	}
-	if (whole)
-		return GNTST_general_error;
+	if (whole) return GNTST_general_error;
 	out->frame = mfn(READ_ONCE(e->sub_page.frame));
 	out->start = READ_ONCE(e->sub_page.page_off);
 	out->end = out->start + READ_ONCE(e->sub_page.length);
 	return out->end <= PAGE_SIZE ? GNTST_okay : GNTST_general_error;
 }
 
-static void status_drop(struct grant_table *gt, grant_ref_t ref, const struct grant_pins *p)
-{
+static void status_drop(struct grant_table *gt, grant_ref_t ref, const struct grant_pins *p) {
 	uint16_t keep = p->writers ? GTF_reading | GTF_writing : p->readers ? GTF_reading : 0;
 
 	__atomic_store_n(status_of(gt, ref), keep, __ATOMIC_RELEASE);
 }
 
-static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly,
-		  bool whole, struct granted *out)
-{
+static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
+		  struct granted *out) {
 	union grant_entry_v2 *e = entry_v2(gt, ref);
 	uint32_t *word = (uint32_t *)&e->hdr, header = READ_ONCE(*word);
 	int status;
@@ -100,31 +87,25 @@ static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	__atomic_fetch_or(status_of(gt, ref), use_bits(readonly), __ATOMIC_SEQ_CST);
 	status = v2_range(e, (uint16_t)header, whole, out);
 	/* The status above is visible before this load: see the file comment. */
-	if (status == GNTST_okay && __atomic_load_n(word, __ATOMIC_SEQ_CST) != header)
-		status = GNTST_eagain;
-	if (status != GNTST_okay)
-		status_drop(gt, ref, pins_of(gt, ref));
+	if (status == GNTST_okay && __atomic_load_n(word, __ATOMIC_SEQ_CST) != header) status = GNTST_eagain;
+	if (status != GNTST_okay) status_drop(gt, ref, pins_of(gt, ref));
 	return status;
 }
 
 static int pin_locked(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-		      struct granted *out)
-{
+		      struct granted *out) {
 	struct grant_table *gt = d->grant;
 	struct grant_pins *p;
 	unsigned entries = grant_entries(gt);
 	int status;
 
-	if (ref >= entries || READ_ONCE(d->state) >= DOM_DYING)
-		return GNTST_bad_gntref;
+	if (ref >= entries || READ_ONCE(d->state) >= DOM_DYING) return GNTST_bad_gntref;
 	ref = (grant_ref_t)index_nospec(ref, entries);
 	p = pins_of(gt, ref);
-	if ((readonly ? p->readers : p->writers) == UINT16_MAX)
-		return GNTST_no_space;
+	if ((readonly ? p->readers : p->writers) == UINT16_MAX) return GNTST_no_space;
 	status = gt->version == 1 ? pin_v1(gt, ref, grantee, readonly, out)
 				  : pin_v2(gt, ref, grantee, readonly, whole, out);
-	if (status != GNTST_okay)
-		return status;
+	if (status != GNTST_okay) return status;
 	if (readonly)
 		p->readers++;
 	else
@@ -134,8 +115,7 @@ static int pin_locked(struct domain *d, grant_ref_t ref, domid_t grantee, bool r
 }
 
 int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-	      struct granted *out)
-{
+	      struct granted *out) {
 	int status;
 
 	spin_lock(&d->grant->lock);
@@ -144,8 +124,7 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 	return status;
 }
 
-void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly)
-{
+void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly) {
 	struct grant_table *gt = d->grant;
 	struct grant_pins *p;
 	uint16_t gone;

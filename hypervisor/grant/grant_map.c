@@ -25,24 +25,20 @@
 #define L1E_AVAIL_MASK  7u
 
 /* The entry that maps the frame as the guest asked. */
-static uint64_t l1e_for(mfn_t frame, uint32_t flags)
-{
+static uint64_t l1e_for(mfn_t frame, uint32_t flags) {
 	uint64_t avail = flags >> _GNTMAP_guest_avail0 & L1E_AVAIL_MASK;
-	uint64_t e = mfn_x(frame) << PAGE_SHIFT | L1E_PRESENT | L1E_ACCESSED | L1E_USER |
-		     avail << L1E_AVAIL_SHIFT;
+	uint64_t e =
+		mfn_x(frame) << PAGE_SHIFT | L1E_PRESENT | L1E_ACCESSED | L1E_USER | avail << L1E_AVAIL_SHIFT;
 
 	return flags & GNTMAP_readonly ? e : e | L1E_WRITABLE | L1E_DIRTY;
 }
 
-static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m,
-		    const struct domain *granter)
-{
+static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m, const struct domain *granter) {
 	struct l1_place at;
 	int err = l1_place_map(current, op->host_addr, op->flags & GNTMAP_contains_pte, granter,
 			       l1e_for(mfn(m->frame), op->flags), &at);
 
-	if (err)
-		return err == -EPERM ? GNTST_bad_page : GNTST_general_error;
+	if (err) return err == -EPERM ? GNTST_bad_page : GNTST_general_error;
 	m->table = (uint32_t)mfn_x(at.table);
 	m->index = (uint16_t)at.index;
 	m->host_addr = op->host_addr;
@@ -51,27 +47,21 @@ static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m,
 }
 
 /* Make what is asked for: all of it or nothing. */
-static int mapping_make(const struct gnttab_map_grant_ref *op, struct maptrack *m,
-			struct domain *granter)
-{
+static int mapping_make(const struct gnttab_map_grant_ref *op, struct maptrack *m, struct domain *granter) {
 	int status = GNTST_okay;
 
 	if (op->flags & GNTMAP_device_map) {
 		status = granted_get(granter, mfn(m->frame), m->readonly);
-		if (status != GNTST_okay)
-			return status;
+		if (status != GNTST_okay) return status;
 		m->device = 1;
 	}
-	if (op->flags & GNTMAP_host_map)
-		status = host_map(op, m, granter);
-	if (status != GNTST_okay && m->device)
-		granted_put(mfn(m->frame), m->readonly);
+	if (op->flags & GNTMAP_host_map) status = host_map(op, m, granter);
+	if (status != GNTST_okay && m->device) granted_put(mfn(m->frame), m->readonly);
 	return status;
 }
 
 /* The entry is pinned and grants `frame`. */
-static int mapping_track(struct gnttab_map_grant_ref *op, struct domain *granter, mfn_t frame)
-{
+static int mapping_track(struct gnttab_map_grant_ref *op, struct domain *granter, mfn_t frame) {
 	struct domain *d = current->domain;
 	struct maptrack *m;
 	uint32_t handle;
@@ -79,11 +69,9 @@ static int mapping_track(struct gnttab_map_grant_ref *op, struct domain *granter
 
 	/* A frame that is not the granter's memory, device registers above all, is not his to
 	 * grant. */
-	if (!mfn_valid(frame) || frame_of(frame)->owner != granter->id)
-		return GNTST_bad_page;
+	if (!mfn_valid(frame) || frame_of(frame)->owner != granter->id) return GNTST_bad_page;
 	handle = maptrack_get(d, &m);
-	if (handle == MAPTRACK_NONE)
-		return GNTST_no_space;
+	if (handle == MAPTRACK_NONE) return GNTST_no_space;
 	m->frame = (uint32_t)mfn_x(frame);
 	m->ref = op->ref;
 	m->readonly = !!(op->flags & GNTMAP_readonly);
@@ -98,8 +86,7 @@ static int mapping_track(struct gnttab_map_grant_ref *op, struct domain *granter
 	return GNTST_okay;
 }
 
-int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter)
-{
+int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter) {
 	bool readonly = op->flags & GNTMAP_readonly;
 	struct granted g;
 	int status;
@@ -107,18 +94,15 @@ int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter)
 	if (!(op->flags & (GNTMAP_device_map | GNTMAP_host_map)) || op->flags & ~MAP_FLAGS)
 		return GNTST_bad_gntref;
 	status = grant_pin(granter, op->ref, current->domain->id, readonly, true, &g);
-	if (status != GNTST_okay)
-		return status;
+	if (status != GNTST_okay) return status;
 	status = mapping_track(op, granter, g.frame);
-	if (status != GNTST_okay)
-		grant_unpin(granter, op->ref, readonly);
+	if (status != GNTST_okay) grant_unpin(granter, op->ref, readonly);
 	return status;
 }
 
 /* -- unmapping -- */
 
-static void batch_note_flush(struct unmap_batch *b, const struct maptrack *m, bool user_address)
-{
+static void batch_note_flush(struct unmap_batch *b, const struct maptrack *m, bool user_address) {
 	bool single = !b->flush && !user_address;
 
 	b->flush_va = single ? m->host_addr & PAGE_MASK : TLB_FLUSH_ALL;
@@ -126,18 +110,15 @@ static void batch_note_flush(struct unmap_batch *b, const struct maptrack *m, bo
 }
 
 /* Machine address of the mapping's table entry. */
-static uint64_t entry_address(const struct maptrack *m)
-{
+static uint64_t entry_address(const struct maptrack *m) {
 	return ((uint64_t)m->table << PAGE_SHIFT) + m->index * sizeof(uint64_t);
 }
 
-int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref *op)
-{
+int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref *op) {
 	struct maptrack *m = maptrack_claim(b->mapper, op->handle);
 	struct l1_place at;
 
-	if (!m)
-		return GNTST_bad_handle;
+	if (!m) return GNTST_bad_handle;
 	if ((op->host_addr && (!m->host || op->host_addr != m->host_addr)) ||
 	    (op->dev_bus_addr && (!m->device || op->dev_bus_addr >> PAGE_SHIFT != m->frame))) {
 		maptrack_release(b->mapper, m);
@@ -158,8 +139,7 @@ int grant_unmap_begin(struct unmap_batch *b, const struct gnttab_unmap_grant_ref
 	return GNTST_okay;
 }
 
-static void mapping_end(struct domain *mapper, struct maptrack *m, uint32_t handle)
-{
+static void mapping_end(struct domain *mapper, struct maptrack *m, uint32_t handle) {
 	struct domain *granter = m->granter;
 
 	grant_unpin(granter, m->ref, m->readonly);
@@ -167,10 +147,8 @@ static void mapping_end(struct domain *mapper, struct maptrack *m, uint32_t hand
 	domain_put(granter);
 }
 
-void grant_unmap_finish(struct unmap_batch *b)
-{
-	if (b->flush)
-		arch_tlb_flush(b->mapper->dirty_cpus, b->flush_va);
+void grant_unmap_finish(struct unmap_batch *b) {
+	if (b->flush) arch_tlb_flush(b->mapper->dirty_cpus, b->flush_va);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct maptrack *m = b->item[i].m;
 

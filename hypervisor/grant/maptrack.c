@@ -3,42 +3,35 @@
  * a time, which marks it busy. */
 #include "table.h"
 
-static struct maptrack *track_of(const struct grant_table *gt, uint32_t handle)
-{
+static struct maptrack *track_of(const struct grant_table *gt, uint32_t handle) {
 	return &gt->maptrack[handle / MAPTRACK_PER_PAGE][handle % MAPTRACK_PER_PAGE];
 }
 
 /* A page more of handles. False at the limit or without memory. Lock held. */
-static bool maptrack_grow(struct grant_table *gt)
-{
+static bool maptrack_grow(struct grant_table *gt) {
 	uint32_t first = gt->nr_handles, n = MIN(MAPTRACK_PER_PAGE, gt->max_handles - first);
 	struct maptrack *page;
 
-	if (!n)
-		return false;
+	if (!n) return false;
 	if (!gt->maptrack)
-		gt->maptrack = heap_alloc(DIV_ROUND_UP(gt->max_handles, MAPTRACK_PER_PAGE) *
-					  sizeof(*gt->maptrack));
+		gt->maptrack =
+			heap_alloc(DIV_ROUND_UP(gt->max_handles, MAPTRACK_PER_PAGE) * sizeof(*gt->maptrack));
 	page = gt->maptrack ? heap_pages_alloc(0) : NULL;
-	if (!page)
-		return false;
+	if (!page) return false;
 	gt->maptrack[first / MAPTRACK_PER_PAGE] = page;
-	for (uint32_t i = 0; i < n; i++)
-		page[i].ref = i + 1 < n ? first + i + 1 : MAPTRACK_NONE;
+	for (uint32_t i = 0; i < n; i++) page[i].ref = i + 1 < n ? first + i + 1 : MAPTRACK_NONE;
 	gt->free_handle = first;
 	gt->nr_handles += n;
 	return true;
 }
 
-uint32_t maptrack_get(struct domain *d, struct maptrack **out)
-{
+uint32_t maptrack_get(struct domain *d, struct maptrack **out) {
 	struct grant_table *gt = d->grant;
 	uint32_t handle;
 
 	spin_lock(&gt->maptrack_lock);
 	handle = gt->free_handle;
-	if (handle == MAPTRACK_NONE && maptrack_grow(gt))
-		handle = gt->free_handle;
+	if (handle == MAPTRACK_NONE && maptrack_grow(gt)) handle = gt->free_handle;
 	if (handle != MAPTRACK_NONE) {
 		*out = track_of(gt, handle);
 		gt->free_handle = (*out)->ref;
@@ -49,14 +42,12 @@ uint32_t maptrack_get(struct domain *d, struct maptrack **out)
 }
 
 /* No lock: the handle is nobody else's until it has a granter, which comes last. */
-void maptrack_publish(struct maptrack *m, struct domain *granter)
-{
+void maptrack_publish(struct maptrack *m, struct domain *granter) {
 	m->busy = 0;
 	__atomic_store_n(&m->granter, granter, __ATOMIC_RELEASE);
 }
 
-void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m)
-{
+void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m) {
 	struct grant_table *gt = d->grant;
 
 	spin_lock(&gt->maptrack_lock);
@@ -65,8 +56,7 @@ void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m)
 	spin_unlock(&gt->maptrack_lock);
 }
 
-struct maptrack *maptrack_claim(struct domain *d, uint32_t handle)
-{
+struct maptrack *maptrack_claim(struct domain *d, uint32_t handle) {
 	struct grant_table *gt = d->grant;
 	struct maptrack *m = NULL;
 
@@ -82,15 +72,13 @@ struct maptrack *maptrack_claim(struct domain *d, uint32_t handle)
 	return m;
 }
 
-void maptrack_release(struct domain *d, struct maptrack *m)
-{
+void maptrack_release(struct domain *d, struct maptrack *m) {
 	spin_lock(&d->grant->maptrack_lock);
 	m->busy = 0;
 	spin_unlock(&d->grant->maptrack_lock);
 }
 
-void maptrack_free(struct grant_table *gt)
-{
+void maptrack_free(struct grant_table *gt) {
 	for (uint32_t i = 0; i < gt->nr_handles; i += MAPTRACK_PER_PAGE)
 		heap_pages_free(gt->maptrack[i / MAPTRACK_PER_PAGE], 0);
 	heap_free(gt->maptrack);

@@ -58,12 +58,10 @@ struct grant_table {
 };
 
 /* Entries there are in the present version. Lock held. */
-static inline unsigned grant_entries(const struct grant_table *gt)
-{
+static inline unsigned grant_entries(const struct grant_table *gt) {
 	return gt->nr_frames * (unsigned)(gt->version == 1 ? V1_PER_FRAME : V2_PER_FRAME);
 }
-static inline unsigned status_frames_for(unsigned nr_frames)
-{
+static inline unsigned status_frames_for(unsigned nr_frames) {
 	return (unsigned)DIV_ROUND_UP(nr_frames * V2_PER_FRAME, STATUS_PER_FRAME);
 }
 
@@ -81,23 +79,18 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 	      struct granted *out) __must_check;
 void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly);
 /* A reference to a frame of d's, with a use as writable page unless readonly. GNTST_*. */
-static inline int granted_get(struct domain *d, mfn_t frame, bool readonly)
-{
+static inline int granted_get(struct domain *d, mfn_t frame, bool readonly) {
 	struct frame *f = frame_take(frame, d->id);
 
-	if (unlikely(!f))
-		return GNTST_bad_page;
-	if (readonly || likely(!type_get_writable(f)))
-		return GNTST_okay;
+	if (unlikely(!f)) return GNTST_bad_page;
+	if (readonly || likely(!type_get_writable(f))) return GNTST_okay;
 	ref_drop(f);
 	return GNTST_general_error;
 }
-static inline void granted_put(mfn_t frame, bool readonly)
-{
+static inline void granted_put(mfn_t frame, bool readonly) {
 	struct frame *f = frame_of(frame);
 
-	if (!readonly)
-		type_put(f);
+	if (!readonly) type_put(f);
 	ref_drop(f);
 }
 
@@ -132,8 +125,7 @@ struct unmap_batch {
 		uint32_t handle;
 	} item[UNMAP_BATCH];
 };
-static inline void grant_unmap_init(struct unmap_batch *b, struct domain *mapper)
-{
+static inline void grant_unmap_init(struct unmap_batch *b, struct domain *mapper) {
 	b->mapper = mapper;
 	b->n = 0;
 	b->flush = false;

@@ -5,47 +5,37 @@
 
 #define CHUNK 128u
 
-static long console_io_write(uint32_t count, uint64_t buffer)
-{
+static long console_io_write(uint32_t count, uint64_t buffer) {
 	char text[CHUNK];
 
 	while (count) {
 		uint32_t n = MIN(count, CHUNK);
 
-		if (copy_from_guest(text, gvaddr(buffer), n))
-			return -EFAULT;
+		if (copy_from_guest(text, gvaddr(buffer), n)) return -EFAULT;
 		console_guest_write(current->domain, text, n);
 		buffer += n;
 		count -= n;
 		if (count && hypercall_preempt())
-			return hypercall_restart(__HYPERVISOR_console_io, 3,
-						 (uint64_t)CONSOLEIO_write, (uint64_t)count,
-						 buffer);
+			return hypercall_restart(__HYPERVISOR_console_io, 3, (uint64_t)CONSOLEIO_write,
+						 (uint64_t)count, buffer);
 	}
 	return 0;
 }
 
-static long console_io_read(uint32_t count, uint64_t buffer)
-{
+static long console_io_read(uint32_t count, uint64_t buffer) {
 	char text[CHUNK];
 	size_t n;
 
-	if (!current->domain->privileged)
-		return -EPERM;
+	if (!current->domain->privileged) return -EPERM;
 	n = console_read(text, MIN(count, CHUNK));
-	if (n && copy_to_guest(gvaddr(buffer), text, n))
-		return -EFAULT;
+	if (n && copy_to_guest(gvaddr(buffer), text, n)) return -EFAULT;
 	return (long)n;
 }
 
-HYPERCALL(do_console_io)
-{
+HYPERCALL(do_console_io) {
 	switch ((unsigned)a1) {
-	case CONSOLEIO_write:
-		return console_io_write((uint32_t)a2, a3);
-	case CONSOLEIO_read:
-		return console_io_read((uint32_t)a2, a3);
-	default:
-		return -ENOSYS;
+	case CONSOLEIO_write: return console_io_write((uint32_t)a2, a3);
+	case CONSOLEIO_read: return console_io_read((uint32_t)a2, a3);
+	default: return -ENOSYS;
 	}
 }

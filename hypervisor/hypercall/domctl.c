@@ -50,101 +50,74 @@ static const struct domctl_entry {
 };
 
 /* The handler's flags, or those of a sub-operation that only the arch may know. */
-static struct domctl_entry entry_of(uint32_t cmd)
-{
+static struct domctl_entry entry_of(uint32_t cmd) {
 	if (cmd < ARRAY_SIZE(domctl_table)) {
 		cmd = (uint32_t)index_nospec(cmd, ARRAY_SIZE(domctl_table));
-		if (domctl_table[cmd].fn)
-			return domctl_table[cmd];
+		if (domctl_table[cmd].fn) return domctl_table[cmd];
 	}
 	return (struct domctl_entry){ arch_domctl, COPY_BACK | LIVE };
 }
 
-static long domctl_on_domain(struct xen_domctl *op, bool *copy_back)
-{
+static long domctl_on_domain(struct xen_domctl *op, bool *copy_back) {
 	struct domctl_entry entry = entry_of(op->cmd);
 	struct domain *d;
 	long ret = domain_find(op->domain, &d);
 
-	if (ret)
-		return ret;
+	if (ret) return ret;
 	ret = domain_may_control(d);
-	if (!ret && (entry.flags & NOT_SELF) && d == current->domain)
-		ret = -EINVAL;
-	if (!ret && (entry.flags & LIVE) && d->state >= DOM_DYING)
-		ret = -EINVAL;
-	if (!ret)
-		ret = entry.fn(d, op);
+	if (!ret && (entry.flags & NOT_SELF) && d == current->domain) ret = -EINVAL;
+	if (!ret && (entry.flags & LIVE) && d->state >= DOM_DYING) ret = -EINVAL;
+	if (!ret) ret = entry.fn(d, op);
 	domain_put(d);
 	*copy_back = entry.flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
 	return ret;
 }
 
-static long domctl_run(struct xen_domctl *op, bool *copy_back)
-{
+static long domctl_run(struct xen_domctl *op, bool *copy_back) {
 	switch (op->cmd) {
-	case XEN_DOMCTL_createdomain:
-		*copy_back = true;
-		return domctl_createdomain(op);
-	case XEN_DOMCTL_getdomaininfo:
-		*copy_back = true;
-		return domctl_getdomaininfo(op);
-	default:
-		return domctl_on_domain(op, copy_back);
+	case XEN_DOMCTL_createdomain: *copy_back = true; return domctl_createdomain(op);
+	case XEN_DOMCTL_getdomaininfo: *copy_back = true; return domctl_getdomaininfo(op);
+	default: return domctl_on_domain(op, copy_back);
 	}
 }
 
-HYPERCALL(do_domctl)
-{
+HYPERCALL(do_domctl) {
 	struct xen_domctl op;
 	bool copy_back = false;
 	long ret;
 
-	if (!current->domain->privileged)
-		return -EPERM;
-	if (copy_from_guest(&op, gvaddr(a1), sizeof(op)))
-		return -EFAULT;
-	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
-		return -EACCES;
+	if (!current->domain->privileged) return -EPERM;
+	if (copy_from_guest(&op, gvaddr(a1), sizeof(op))) return -EFAULT;
+	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
 	domains_reap();
-	if (!spin_trylock(&domctl_lock))
-		return hypercall_restart(__HYPERVISOR_domctl, 1, a1);
+	if (!spin_trylock(&domctl_lock)) return hypercall_restart(__HYPERVISOR_domctl, 1, a1);
 	ret = domctl_run(&op, &copy_back);
 	spin_unlock(&domctl_lock);
-	if (copy_back && copy_to_guest(gvaddr(a1), &op, sizeof(op)))
-		return -EFAULT;
+	if (copy_back && copy_to_guest(gvaddr(a1), &op, sizeof(op))) return -EFAULT;
 	return ret == -ERESTART ? hypercall_restart(__HYPERVISOR_domctl, 1, a1) : ret;
 }
 
-int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out)
-{
-	if (id >= d->max_vcpus)
-		return -EINVAL;
+int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
+	if (id >= d->max_vcpus) return -EINVAL;
 	*out = d->vcpu[index_nospec(id, d->max_vcpus)];
 	return *out ? 0 : -ESRCH;
 }
 
-int bitmap_from_guest(const struct xenctl_bitmap *map, uint64_t *out)
-{
+int bitmap_from_guest(const struct xenctl_bitmap *map, uint64_t *out) {
 	unsigned bits = MIN(map->nr_bits, 64);
 
 	*out = 0;
-	if (copy_from_guest(out, guest_ptr(map->bitmap.p), (bits + 7) / 8))
-		return -EFAULT;
-	if (bits < 64)
-		*out &= (1ULL << bits) - 1;
+	if (copy_from_guest(out, guest_ptr(map->bitmap.p), (bits + 7) / 8)) return -EFAULT;
+	if (bits < 64) *out &= (1ULL << bits) - 1;
 	return 0;
 }
 
-int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits, unsigned nr)
-{
+int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits, unsigned nr) {
 	unsigned have = (MIN(nr, 64) + 7) / 8, room = map->nr_bits / 8 + !!(map->nr_bits % 8);
 	uint8_t zero = 0;
 
-	if (copy_to_guest(guest_ptr(map->bitmap.p), &bits, MIN(have, room)))
-		return -EFAULT;
+	if (copy_to_guest(guest_ptr(map->bitmap.p), &bits, MIN(have, room))) return -EFAULT;
 	for (unsigned i = have; i < MIN(room, 1024); i++)
-		if (copy_to_guest(guest_at(guest_ptr(map->bitmap.p), i, 1), &zero, 1))
-			return -EFAULT;
+		if (copy_to_guest(guest_at(guest_ptr(map->bitmap.p), i, 1), &zero, 1)) return -EFAULT;
 	return 0;
 }

@@ -14,13 +14,13 @@
 typedef long domctl_fn(struct domain *d, struct xen_domctl *op);
 
 domctl_fn domctl_destroydomain, domctl_pausedomain, domctl_unpausedomain, domctl_resumedomain,
-	domctl_max_vcpus, domctl_max_mem, domctl_setdomainhandle, domctl_settimeoffset,
-	domctl_subscribe, domctl_setdebugging, domctl_set_address_size, domctl_get_address_size,
-	domctl_set_nodeaffinity, domctl_get_nodeaffinity, domctl_settscinfo, domctl_gettscinfo;
+	domctl_max_vcpus, domctl_max_mem, domctl_setdomainhandle, domctl_settimeoffset, domctl_subscribe,
+	domctl_setdebugging, domctl_set_address_size, domctl_get_address_size, domctl_set_nodeaffinity,
+	domctl_get_nodeaffinity, domctl_settscinfo, domctl_gettscinfo;
 domctl_fn domctl_setvcpucontext, domctl_getvcpucontext, domctl_getvcpuinfo, domctl_set_vcpuaffinity,
 	domctl_get_vcpuaffinity, domctl_scheduler_op, domctl_sendtrigger;
-domctl_fn domctl_getpageframeinfo3, domctl_shadow_op, domctl_irq_permission,
-	domctl_iomem_permission, domctl_ioport_permission, domctl_memory_mapping;
+domctl_fn domctl_getpageframeinfo3, domctl_shadow_op, domctl_irq_permission, domctl_iomem_permission,
+	domctl_ioport_permission, domctl_memory_mapping;
 /* No domain is given. */
 long domctl_createdomain(struct xen_domctl *op);
 /* The first domain with this id or a higher one. */

@@ -5,12 +5,10 @@
 #include "targets.h"
 
 /* Operations on a domain's frames: that domain is `d`. */
-static int op_clear(struct domain *d, mfn_t m)
-{
+static int op_clear(struct domain *d, mfn_t m) {
 	void *p;
 
-	if (frame_get_as(m, d, FT_WRITABLE))
-		return -EINVAL;
+	if (frame_get_as(m, d, FT_WRITABLE)) return -EINVAL;
 	p = frame_map(m);
 	memset(p, 0, PAGE_SIZE);
 	frame_unmap(p);
@@ -18,13 +16,11 @@ static int op_clear(struct domain *d, mfn_t m)
 	return 0;
 }
 
-static int op_copy(struct domain *d, mfn_t m, mfn_t src)
-{
+static int op_copy(struct domain *d, mfn_t m, mfn_t src) {
 	void *to, *from;
 	int rc;
 
-	if (!frame_get(src, d))
-		return -EINVAL;
+	if (!frame_get(src, d)) return -EINVAL;
 	rc = frame_get_as(m, d, FT_WRITABLE) ? -EINVAL : 0;
 	if (!rc) {
 		to = frame_map(m);
@@ -38,79 +34,61 @@ static int op_copy(struct domain *d, mfn_t m, mfn_t src)
 	return rc;
 }
 
-static int op_flush(struct vcpu *v, const struct mmuext_op *op)
-{
+static int op_flush(struct vcpu *v, const struct mmuext_op *op) {
 	uint64_t va = TLB_FLUSH_ALL;
 	cpumask_t cpus = cpumask_of(cpu_id());
 
 	switch (op->cmd) {
 	case MMUEXT_INVLPG_LOCAL:
 	case MMUEXT_INVLPG_MULTI:
-	case MMUEXT_INVLPG_ALL:
-		va = op->arg1.linear_addr;
+	case MMUEXT_INVLPG_ALL: va = op->arg1.linear_addr;
 	}
 	switch (op->cmd) {
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
-		if (flush_targets(v, guest_ptr(op->arg2.vcpumask.p), &cpus))
-			return -EINVAL;
+		if (flush_targets(v, guest_ptr(op->arg2.vcpumask.p), &cpus)) return -EINVAL;
 		break;
 	case MMUEXT_TLB_FLUSH_ALL:
-	case MMUEXT_INVLPG_ALL:
-		cpus = __atomic_load_n(&v->domain->dirty_cpus, __ATOMIC_SEQ_CST);
+	case MMUEXT_INVLPG_ALL: cpus = __atomic_load_n(&v->domain->dirty_cpus, __ATOMIC_SEQ_CST);
 	}
 	arch_tlb_flush(cpus, va);
 	return 0;
 }
 
 /* Write-back of caches serves devices only. */
-static int op_cache_flush(const struct domain *d, cpumask_t cpus)
-{
-	if (!d->privileged && !d->iomem)
-		return -EACCES;
+static int op_cache_flush(const struct domain *d, cpumask_t cpus) {
+	if (!d->privileged && !d->iomem) return -EACCES;
 	arch_cache_flush(cpus);
 	return 0;
 }
 
 /* Operations of the caller on itself. */
-static int op_self(struct vcpu *v, const struct mmuext_op *op)
-{
+static int op_self(struct vcpu *v, const struct mmuext_op *op) {
 	mfn_t m = mfn(op->arg1.mfn);
 
 	switch (op->cmd) {
-	case MMUEXT_NEW_BASEPTR:
-		return mfn_valid(m) ? vcpu_root_set(v, m, false) : -EINVAL;
+	case MMUEXT_NEW_BASEPTR: return mfn_valid(m) ? vcpu_root_set(v, m, false) : -EINVAL;
 	case MMUEXT_NEW_USER_BASEPTR:
-		if (v->domain->pv32)
-			return -EOPNOTSUPP;
+		if (v->domain->pv32) return -EOPNOTSUPP;
 		return vcpu_root_set(v, mfn_x(m) ? m : INVALID_MFN, true);
-	case MMUEXT_SET_LDT:
-		return vcpu_ldt_set(v, gvaddr(op->arg1.linear_addr), op->arg2.nr_ents);
-	case MMUEXT_FLUSH_CACHE:
-		return op_cache_flush(v->domain, cpumask_of(cpu_id()));
-	case MMUEXT_FLUSH_CACHE_GLOBAL:
-		return op_cache_flush(v->domain, cpus_online);
-	default:
-		return op_flush(v, op);
+	case MMUEXT_SET_LDT: return vcpu_ldt_set(v, gvaddr(op->arg1.linear_addr), op->arg2.nr_ents);
+	case MMUEXT_FLUSH_CACHE: return op_cache_flush(v->domain, cpumask_of(cpu_id()));
+	case MMUEXT_FLUSH_CACHE_GLOBAL: return op_cache_flush(v->domain, cpus_online);
+	default: return op_flush(v, op);
 	}
 }
 
-static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
-{
+static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op) {
 	mfn_t m = mfn(op->arg1.mfn);
 
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE:
 	case MMUEXT_PIN_L2_TABLE:
 	case MMUEXT_PIN_L3_TABLE:
-	case MMUEXT_PIN_L4_TABLE:
-		return table_pin(d, m, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
-	case MMUEXT_UNPIN_TABLE:
-		return table_unpin(d, m);
-	case MMUEXT_CLEAR_PAGE:
-		return op_clear(d, m);
-	case MMUEXT_COPY_PAGE:
-		return op_copy(d, m, mfn(op->arg2.src_mfn));
+	case MMUEXT_PIN_L4_TABLE: return table_pin(d, m, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
+	case MMUEXT_UNPIN_TABLE: return table_unpin(d, m);
+	case MMUEXT_CLEAR_PAGE: return op_clear(d, m);
+	case MMUEXT_COPY_PAGE: return op_copy(d, m, mfn(op->arg2.src_mfn));
 	case MMUEXT_NEW_BASEPTR:
 	case MMUEXT_NEW_USER_BASEPTR:
 	case MMUEXT_SET_LDT:
@@ -121,45 +99,36 @@ static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op
 	case MMUEXT_TLB_FLUSH_MULTI:
 	case MMUEXT_INVLPG_MULTI:
 	case MMUEXT_TLB_FLUSH_ALL:
-	case MMUEXT_INVLPG_ALL:
-		return d == v->domain ? op_self(v, op) : -EPERM;
+	case MMUEXT_INVLPG_ALL: return d == v->domain ? op_self(v, op) : -EPERM;
 	case MMUEXT_MARK_SUPER:
-	case MMUEXT_UNMARK_SUPER:
-		return -EOPNOTSUPP;
-	default:
-		return -ENOSYS;
+	case MMUEXT_UNMARK_SUPER: return -EOPNOTSUPP;
+	default: return -ENOSYS;
 	}
 }
 
-static int ops_apply(struct vcpu *v, struct domain *d, gvaddr_t ops, unsigned count, unsigned *done)
-{
+static int ops_apply(struct vcpu *v, struct domain *d, gvaddr_t ops, unsigned count, unsigned *done) {
 	int rc = giveup_finish(v);
 
 	*done = 0;
 	while (!rc && *done < count) {
 		struct mmuext_op op;
 
-		if (copy_from_guest(&op, guest_at(ops, *done, sizeof(op)), sizeof(op)))
-			return -EFAULT;
+		if (copy_from_guest(&op, guest_at(ops, *done, sizeof(op)), sizeof(op))) return -EFAULT;
 		rc = op_apply(v, d, &op);
 		*done += !rc;
-		if (!rc && *done < count && hypercall_preempt())
-			rc = -ERESTART;
+		if (!rc && *done < count && hypercall_preempt()) rc = -ERESTART;
 	}
 	return rc;
 }
 
-HYPERCALL(do_mmuext_op)
-{
+HYPERCALL(do_mmuext_op) {
 	struct batch_progress p;
 	struct pt_targets t;
 	unsigned done = 0;
 	int rc = batch_begin(&p, a2, a3);
 
-	if (!rc)
-		rc = pt_targets_get(&t, current, (uint16_t)a4);
-	if (rc)
-		return rc;
+	if (!rc) rc = pt_targets_get(&t, current, (uint16_t)a4);
+	if (rc) return rc;
 	if (t.c.frames != t.c.io->id)
 		rc = -EPERM; /* DOMID_IO, DOMID_XEN: no tables there */
 	else
@@ -167,7 +136,6 @@ HYPERCALL(do_mmuext_op)
 	pt_targets_put(&t);
 	if (rc == -ERESTART)
 		return batch_restart(&p, __HYPERVISOR_mmuext_op,
-				     guest_at(gvaddr(a1), done, sizeof(struct mmuext_op)), done,
-				     a4);
+				     guest_at(gvaddr(a1), done, sizeof(struct mmuext_op)), done, a4);
 	return batch_end(&p, done, rc);
 }

@@ -6,29 +6,23 @@
  */
 #include "hypercall.h"
 
-static int element_restart(gvaddr_t at, struct multicall_entry *e)
-{
+static int element_restart(gvaddr_t at, struct multicall_entry *e) {
 	const struct restart *r = &this_cpu()->restart;
 
 	__atomic_and_fetch(&this_cpu()->work, ~CPU_WORK_RESTART, __ATOMIC_RELAXED);
 	e->op = r->op;
-	for (unsigned i = 0; i < r->nargs; i++)
-		e->args[i] = r->arg[i];
+	for (unsigned i = 0; i < r->nargs; i++) e->args[i] = r->arg[i];
 	return copy_to_guest(at, e, sizeof(*e));
 }
 
-static long element_call(const struct multicall_entry *e)
-{
-	if (e->op == __HYPERVISOR_multicall)
-		return -EINVAL;
-	if (e->op >= NR_HYPERCALLS)
-		return -ENOSYS;
-	return hypercall_table[index_nospec(e->op, NR_HYPERCALLS)](
-		e->args[0], e->args[1], e->args[2], e->args[3], e->args[4], e->args[5]);
+static long element_call(const struct multicall_entry *e) {
+	if (e->op == __HYPERVISOR_multicall) return -EINVAL;
+	if (e->op >= NR_HYPERCALLS) return -ENOSYS;
+	return hypercall_table[index_nospec(e->op, NR_HYPERCALLS)](e->args[0], e->args[1], e->args[2],
+								   e->args[3], e->args[4], e->args[5]);
 }
 
-HYPERCALL(do_multicall)
-{
+HYPERCALL(do_multicall) {
 	gvaddr_t list = gvaddr(a1);
 	unsigned count = (unsigned)a2;
 	struct multicall_entry e;
@@ -36,20 +30,16 @@ HYPERCALL(do_multicall)
 	for (uint64_t i = 0; i < count; i++) {
 		gvaddr_t at = guest_at(list, i, sizeof(e));
 
-		if (hypercall_preempt())
-			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, count - i);
-		if (copy_from_guest(&e, at, sizeof(e)))
-			return -EFAULT;
+		if (hypercall_preempt()) return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, count - i);
+		if (copy_from_guest(&e, at, sizeof(e))) return -EFAULT;
 		e.result = (unsigned long)element_call(&e);
-		if (e.op == __HYPERVISOR_iret)
-			return (long)e.result;
+		if (e.op == __HYPERVISOR_iret) return (long)e.result;
 		if (this_cpu()->work & CPU_WORK_RESTART) {
-			if (element_restart(at, &e))
-				return -EFAULT;
+			if (element_restart(at, &e)) return -EFAULT;
 			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, count - i);
 		}
-		if (copy_to_guest(guest_at(at, 1, offsetof(struct multicall_entry, result)),
-				  &e.result, sizeof(e.result)))
+		if (copy_to_guest(guest_at(at, 1, offsetof(struct multicall_entry, result)), &e.result,
+				  sizeof(e.result)))
 			return -EFAULT;
 	}
 	return 0;

@@ -10,31 +10,24 @@
 /* About 25,000 instructions between two looks. */
 unsigned hypercall_preempt_units = 256;
 
-void hypercall_budget_reset(void)
-{
-	this_cpu()->preempt_budget = 0;
-}
+void hypercall_budget_reset(void) { this_cpu()->preempt_budget = 0; }
 
-bool hypercall_preempt(void)
-{
+bool hypercall_preempt(void) {
 	struct cpu *c = this_cpu();
 
-	if (likely(++c->preempt_budget <= hypercall_preempt_units))
-		return false;
+	if (likely(++c->preempt_budget <= hypercall_preempt_units)) return false;
 	c->preempt_budget = 0;
 	return true;
 }
 
-long hypercall_restart(unsigned op, unsigned nargs, ...)
-{
+long hypercall_restart(unsigned op, unsigned nargs, ...) {
 	struct cpu *c = this_cpu();
 	va_list ap;
 
 	c->restart.op = op;
 	c->restart.nargs = nargs;
 	va_start(ap, nargs);
-	for (unsigned i = 0; i < nargs; i++)
-		c->restart.arg[i] = va_arg(ap, uint64_t);
+	for (unsigned i = 0; i < nargs; i++) c->restart.arg[i] = va_arg(ap, uint64_t);
 	va_end(ap);
 	__atomic_or_fetch(&c->work, CPU_WORK_RESTART, __ATOMIC_RELAXED);
 	return -ERESTART;

@@ -2,10 +2,7 @@
 /* Hypercall numbers (xen.h) to functions. What is not listed answers -ENOSYS. */
 #include "hypercall.h"
 
-static HYPERCALL(do_enosys)
-{
-	return -ENOSYS;
-}
+static HYPERCALL(do_enosys) { return -ENOSYS; }
 
 hypercall_fn *const hypercall_table[NR_HYPERCALLS] = {
 	[__HYPERVISOR_set_trap_table] = do_set_trap_table,

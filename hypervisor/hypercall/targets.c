@@ -7,13 +7,11 @@
  */
 #include "targets.h"
 
-static int domain_named(domid_t id, struct domain **held, struct domain **out)
-{
+static int domain_named(domid_t id, struct domain **held, struct domain **out) {
 	struct domain *d;
 	int rc = domain_find(id, &d);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = domain_may_control(d);
 	if (rc) {
 		domain_put(d);
@@ -23,64 +21,50 @@ static int domain_named(domid_t id, struct domain **held, struct domain **out)
 	return 0;
 }
 
-static int frames_owner(struct pt_targets *t, domid_t id)
-{
+static int frames_owner(struct pt_targets *t, domid_t id) {
 	int rc;
 
 	if (id == DOMID_IO || id == DOMID_XEN) {
 		t->c.frames = id;
 		return id == DOMID_IO || current->domain->privileged ? 0 : -EPERM;
 	}
-	if (id == DOMID_SELF)
-		return 0;
+	if (id == DOMID_SELF) return 0;
 	/* who names himself as a foreigner is refused, as by stock Xen */
-	if (id == current->domain->id)
-		return -ESRCH;
+	if (id == current->domain->id) return -ESRCH;
 	rc = domain_named(id, &t->held[0], &t->c.io);
-	if (!rc)
-		t->c.frames = t->c.io->id;
+	if (!rc) t->c.frames = t->c.io->id;
 	return rc;
 }
 
-int pt_targets_get_foreign(struct pt_targets *t, uint32_t foreigndom)
-{
+int pt_targets_get_foreign(struct pt_targets *t, uint32_t foreigndom) {
 	uint16_t tables = (uint16_t)(foreigndom >> 16);
 	int rc = frames_owner(t, (uint16_t)foreigndom);
 
-	if (!rc && tables)
-		rc = domain_named((uint16_t)(tables - 1), &t->held[1], &t->c.d);
-	if (rc)
-		pt_targets_put(t);
+	if (!rc && tables) rc = domain_named((uint16_t)(tables - 1), &t->held[1], &t->c.d);
+	if (rc) pt_targets_put(t);
 	return rc;
 }
 
-void pt_targets_put_foreign(struct pt_targets *t)
-{
+void pt_targets_put_foreign(struct pt_targets *t) {
 	for (unsigned i = 0; i < ARRAY_SIZE(t->held); i++)
-		if (t->held[i])
-			domain_put(t->held[i]);
+		if (t->held[i]) domain_put(t->held[i]);
 }
 
-int batch_resume(struct batch_progress *p)
-{
+int batch_resume(struct batch_progress *p) {
 	p->count &= ~BATCH_RESUMED;
-	if (p->pdone.a && copy_from_guest(&p->before, p->pdone, sizeof(p->before)))
-		return -EFAULT;
+	if (p->pdone.a && copy_from_guest(&p->before, p->pdone, sizeof(p->before))) return -EFAULT;
 	return 0;
 }
 
-int batch_done_store(const struct batch_progress *p, unsigned done)
-{
+int batch_done_store(const struct batch_progress *p, unsigned done) {
 	unsigned total = p->before + done;
 
 	return copy_to_guest(p->pdone, &total, sizeof(total));
 }
 
 long batch_restart(struct batch_progress *p, unsigned op, gvaddr_t array, unsigned done,
-		   uint64_t foreigndom)
-{
-	if (p->pdone.a && batch_done_store(p, done))
-		return -EFAULT;
-	return hypercall_restart(op, 4, array.a, (uint64_t)((p->count - done) | BATCH_RESUMED),
-				 p->pdone.a, foreigndom);
+		   uint64_t foreigndom) {
+	if (p->pdone.a && batch_done_store(p, done)) return -EFAULT;
+	return hypercall_restart(op, 4, array.a, (uint64_t)((p->count - done) | BATCH_RESUMED), p->pdone.a,
+				 foreigndom);
 }

@@ -4,8 +4,7 @@
 #include "hypercall.h"
 #include "targets.h"
 
-static int flush_apply(struct vcpu *v, uint64_t va, uint64_t flags)
-{
+static int flush_apply(struct vcpu *v, uint64_t va, uint64_t flags) {
 	uint64_t what = (flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG ? va : TLB_FLUSH_ALL;
 	uint64_t target = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK;
 	cpumask_t cpus = cpumask_of(cpu_id());
@@ -18,37 +17,30 @@ static int flush_apply(struct vcpu *v, uint64_t va, uint64_t flags)
 	return 0;
 }
 
-static inline long update_va(uint64_t va, uint64_t e, uint64_t flags, uint32_t foreigndom)
-{
+static inline long update_va(uint64_t va, uint64_t e, uint64_t flags, uint32_t foreigndom) {
 	struct vcpu *v = current;
 	struct pt_targets t;
 	int rc = giveup_finish(v), flushed;
 
-	if (!rc)
-		rc = pt_targets_get(&t, v, foreigndom);
-	if (rc)
-		return rc;
+	if (!rc) rc = pt_targets_get(&t, v, foreigndom);
+	if (rc) return rc;
 	rc = pt_update_va(&t.c, gvaddr(va), e);
 	pt_targets_put(&t);
-	if (rc == -ERESTART || (flags & UVMF_FLUSHTYPE_MASK) == UVMF_NONE)
-		return rc;
+	if (rc == -ERESTART || (flags & UVMF_FLUSHTYPE_MASK) == UVMF_NONE) return rc;
 	flushed = flush_apply(v, va, flags);
 	return rc ? rc : flushed;
 }
 
-HYPERCALL(do_update_va_mapping)
-{
+HYPERCALL(do_update_va_mapping) {
 	long rc = update_va(a1, a2, a3, DOMID_SELF);
 
-	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping, 3, a1, a2, a3)
-			       : rc;
+	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping, 3, a1, a2, a3) : rc;
 }
 
-HYPERCALL(do_update_va_mapping_otherdomain)
-{
+HYPERCALL(do_update_va_mapping_otherdomain) {
 	long rc = update_va(a1, a2, a3, (uint16_t)a4);
 
-	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping_otherdomain, 4,
-						   a1, a2, a3, a4)
-			       : rc;
+	return rc == -ERESTART
+		       ? hypercall_restart(__HYPERVISOR_update_va_mapping_otherdomain, 4, a1, a2, a3, a4)
+		       : rc;
 }

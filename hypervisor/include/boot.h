@@ -49,8 +49,7 @@ extern char hypervisor_cmdline[1024];
  * used. */
 void dom0_build(void);
 
-extern char _image_start[], _text_end[], _rodata_end[], _init_start[], _init_text_end[],
-	_init_end[];
+extern char _image_start[], _text_end[], _rodata_end[], _init_start[], _init_text_end[], _init_end[];
 extern char image_end[];
 extern uint64_t boot_l4[];
 

@@ -17,10 +17,7 @@
 typedef uint64_t cpumask_t;
 #define CPUMASK_ALL (~(cpumask_t)0)
 
-static inline cpumask_t cpumask_of(unsigned cpu)
-{
-	return (cpumask_t)1 << cpu;
-}
+static inline cpumask_t cpumask_of(unsigned cpu) { return (cpumask_t)1 << cpu; }
 
 struct vcpu;
 struct sched_cpu;
@@ -49,9 +46,9 @@ struct cpu {
 	struct timer_cpu *timers; /* timer queue, owned by time/ */
 
 	/* only this CPU: */
-	struct vcpu *vcpu;   /* running vCPU, NULL when idle */
-	struct vcpu *loaded; /* whose page tables and registers are in the CPU (lazily kept while
-				idle) */
+	struct vcpu *vcpu;           /* running vCPU, NULL when idle */
+	struct vcpu *loaded;         /* whose page tables and registers are in the CPU (lazily kept while
+					idle) */
 	struct vcpu_info *vcpu_info; /* current's, mapped */
 	struct restart restart;
 	unsigned preempt_budget; /* work units left before a preemption point looks up */
@@ -65,14 +62,8 @@ struct cpu {
 	ARCH_CPU_FIELDS
 };
 
-static inline struct cpu *this_cpu(void)
-{
-	return arch_this_cpu();
-}
-static inline unsigned cpu_id(void)
-{
-	return this_cpu()->id;
-}
+static inline struct cpu *this_cpu(void) { return arch_this_cpu(); }
+static inline unsigned cpu_id(void) { return this_cpu()->id; }
 #define current (this_cpu()->vcpu)
 
 /* CPUs that are up. */

@@ -39,18 +39,17 @@ struct vcpu {
 	struct vcpu_runstate_info runstate;
 
 	/* only this vCPU (or whoever stopped it): */
-	bool initialised;  /* has a context */
-	bool initialising; /* VCPUOP_initialise is at it (domain_lock) */
-	bool shut_down;    /* holds a pause of domain_shutdown() (domain_lock) */
-	mfn_t root_kernel,
-		root_user;      /* top-level tables, each a type reference; INVALID_MFN if none */
-	uint64_t table_giveup;  /* mfn + 1 of a table whose devalidation was preempted (0: none),
-				   finished before the next page-table operation; see mm/pt_update.c
-				 */
-	gvaddr_t runstate_area; /* guest's copy of runstate; 0 if none */
-	gvaddr_t time_area;     /* guest's second copy of the pvclock page; 0 if none */
-	uint16_t poll_ports;    /* number of ports in SCHEDOP_poll, 0: not polling */
-	uint32_t poll_port;     /* the port if there is one; else any */
+	bool initialised;             /* has a context */
+	bool initialising;            /* VCPUOP_initialise is at it (domain_lock) */
+	bool shut_down;               /* holds a pause of domain_shutdown() (domain_lock) */
+	mfn_t root_kernel, root_user; /* top-level tables, each a type reference; INVALID_MFN if none */
+	uint64_t table_giveup;        /* mfn + 1 of a table whose devalidation was preempted (0: none),
+					 finished before the next page-table operation; see mm/pt_update.c
+				       */
+	gvaddr_t runstate_area;       /* guest's copy of runstate; 0 if none */
+	gvaddr_t time_area;           /* guest's second copy of the pvclock page; 0 if none */
+	uint16_t poll_ports;          /* number of ports in SCHEDOP_poll, 0: not polling */
+	uint32_t poll_port;           /* the port if there is one; else any */
 
 	/* vCPU info: where events and time are reported; legacy slot in shared_info until
 	 * registered */

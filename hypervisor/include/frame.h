@@ -56,8 +56,7 @@ struct frame {
 #define FTF_LINEAR_USES   (0xfffULL << 32)
 #define FTF_COUNT         0xffffffffULL
 
-static inline enum frame_type frame_type_of(uint64_t type_word)
-{
+static inline enum frame_type frame_type_of(uint64_t type_word) {
 	return (enum frame_type)(type_word >> FTF_TYPE_SHIFT);
 }
 
@@ -70,18 +69,9 @@ extern uint64_t frame_limit;
 extern uint64_t l1tf_limit;
 
 /* Known to the frame table (RAM below frame_count). */
-static inline bool mfn_valid(mfn_t m)
-{
-	return mfn_x(m) < frame_count;
-}
-static inline struct frame *frame_of(mfn_t m)
-{
-	return &frame_table[mfn_x(m)];
-}
-static inline mfn_t frame_mfn(const struct frame *f)
-{
-	return mfn((uint64_t)(f - frame_table));
-}
+static inline bool mfn_valid(mfn_t m) { return mfn_x(m) < frame_count; }
+static inline struct frame *frame_of(mfn_t m) { return &frame_table[mfn_x(m)]; }
+static inline mfn_t frame_mfn(const struct frame *f) { return mfn((uint64_t)(f - frame_table)); }
 
 /* -- allocator (mm/frame_alloc.c) -- */
 
@@ -120,8 +110,7 @@ uint64_t heap_pages_used(void);
  * Give d 2^order zeroed frames below 2^address_bits, with one allocation reference each. 0, -ENOMEM
  * (machine), -E2BIG (max_pages), -EINVAL (dying).
  */
-int domain_frames_alloc(struct domain *d, unsigned order, unsigned address_bits,
-			mfn_t *first) __must_check;
+int domain_frames_alloc(struct domain *d, unsigned order, unsigned address_bits, mfn_t *first) __must_check;
 /* Drop the allocation reference: the frame is freed when the last reference goes. -EINVAL if it is
  * not d's or was dropped already. */
 int domain_frame_release(struct domain *d, mfn_t m) __must_check;

@@ -11,17 +11,16 @@
 #include "arch.h"
 #include "domain.h"
 
-typedef long hypercall_fn(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5,
-			  uint64_t a6);
+typedef long hypercall_fn(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6);
 
 #define NR_HYPERCALLS 64
 extern hypercall_fn *const hypercall_table[NR_HYPERCALLS];
 
 /* Declare a hypercall handler; unused arguments are simply not named: HYPERCALL(name) { ... a1 ...
  * } */
-#define HYPERCALL(name)                                                             \
-	long name(uint64_t a1 __unused, uint64_t a2 __unused, uint64_t a3 __unused, \
-		  uint64_t a4 __unused, uint64_t a5 __unused, uint64_t a6 __unused)
+#define HYPERCALL(name)                                                                                   \
+	long name(uint64_t a1 __unused, uint64_t a2 __unused, uint64_t a3 __unused, uint64_t a4 __unused, \
+		  uint64_t a5 __unused, uint64_t a6 __unused)
 #define DECLARE_HYPERCALL(name) hypercall_fn name
 
 DECLARE_HYPERCALL(do_set_trap_table);
@@ -59,16 +58,10 @@ DECLARE_HYPERCALL(do_sysctl);
 DECLARE_HYPERCALL(do_domctl);
 
 /* A guest pointer as it stands in a register or in a public struct's handle. */
-static inline gvaddr_t guest_ptr(const void *p)
-{
-	return gvaddr((uint64_t)p);
-}
+static inline gvaddr_t guest_ptr(const void *p) { return gvaddr((uint64_t)p); }
 /* Element i of a guest array of elements of the given size; wraps like an address does, the copy
  * checks it. */
-static inline gvaddr_t guest_at(gvaddr_t base, uint64_t i, size_t size)
-{
-	return gvaddr(base.a + i * size);
-}
+static inline gvaddr_t guest_at(gvaddr_t base, uint64_t i, size_t size) { return gvaddr(base.a + i * size); }
 
 /*
  * Preemption. A loop whose length a guest chooses calls hypercall_preempt() once per unit of work

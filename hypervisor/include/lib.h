@@ -37,20 +37,12 @@ int parse_u64(const char *s, const char **end, uint64_t *out) __must_check;
 int parse_size(const char *s, const char **end, uint64_t *bytes) __must_check;
 
 /* bits: index of the lowest / highest set bit; v must not be 0 */
-static inline unsigned bit_first(uint64_t v)
-{
-	return (unsigned)__builtin_ctzll(v);
-}
-static inline unsigned bit_last(uint64_t v)
-{
-	return 63u - (unsigned)__builtin_clzll(v);
-}
-static inline unsigned bit_count(uint64_t v)
-{
+static inline unsigned bit_first(uint64_t v) { return (unsigned)__builtin_ctzll(v); }
+static inline unsigned bit_last(uint64_t v) { return 63u - (unsigned)__builtin_clzll(v); }
+static inline unsigned bit_count(uint64_t v) {
 	unsigned n = 0;
 
-	for (; v; v &= v - 1)
-		n++;
+	for (; v; v &= v - 1) n++;
 	return n;
 }
 
@@ -58,22 +50,17 @@ static inline unsigned bit_count(uint64_t v)
  * Atomic bit operations on memory that others, also guests, change; addr is a multiple of 4. Return
  * the bit's old value; full barriers. Written so that compilers make one lock bts or btr of them.
  */
-static inline bool bit_test_and_set(unsigned bit, volatile void *addr)
-{
+static inline bool bit_test_and_set(unsigned bit, volatile void *addr) {
 	uint32_t mask = 1u << bit % 32;
 
-	return __atomic_fetch_or((volatile uint32_t *)addr + bit / 32, mask, __ATOMIC_SEQ_CST) &
-	       mask;
+	return __atomic_fetch_or((volatile uint32_t *)addr + bit / 32, mask, __ATOMIC_SEQ_CST) & mask;
 }
-static inline bool bit_test_and_clear(unsigned bit, volatile void *addr)
-{
+static inline bool bit_test_and_clear(unsigned bit, volatile void *addr) {
 	uint32_t mask = 1u << bit % 32;
 
-	return __atomic_fetch_and((volatile uint32_t *)addr + bit / 32, ~mask, __ATOMIC_SEQ_CST) &
-	       mask;
+	return __atomic_fetch_and((volatile uint32_t *)addr + bit / 32, ~mask, __ATOMIC_SEQ_CST) & mask;
 }
-static inline bool bit_test(unsigned bit, const volatile void *addr)
-{
+static inline bool bit_test(unsigned bit, const volatile void *addr) {
 	return ((const volatile uint8_t *)addr)[bit / 8] >> bit % 8 & 1;
 }
 
@@ -81,35 +68,21 @@ static inline bool bit_test(unsigned bit, const volatile void *addr)
 struct list {
 	struct list *next, *prev;
 };
-#define LIST_INIT(l)       \
-	{                  \
-		&(l), &(l) \
-	}
-static inline void list_init(struct list *l)
-{
-	l->next = l->prev = l;
-}
-static inline bool list_empty(const struct list *l)
-{
-	return l->next == l;
-}
-static inline void list_insert_before(struct list *at, struct list *node)
-{
+#define LIST_INIT(l) \
+	{ &(l), &(l) }
+static inline void list_init(struct list *l) { l->next = l->prev = l; }
+static inline bool list_empty(const struct list *l) { return l->next == l; }
+static inline void list_insert_before(struct list *at, struct list *node) {
 	node->prev = at->prev;
 	node->next = at;
 	at->prev->next = node;
 	at->prev = node;
 }
-static inline void list_append(struct list *head, struct list *node)
-{
-	list_insert_before(head, node);
-}
-static inline void list_prepend(struct list *head, struct list *node)
-{
+static inline void list_append(struct list *head, struct list *node) { list_insert_before(head, node); }
+static inline void list_prepend(struct list *head, struct list *node) {
 	list_insert_before(head->next, node);
 }
-static inline void list_remove(struct list *node)
-{
+static inline void list_remove(struct list *node) {
 	node->prev->next = node->next;
 	node->next->prev = node->prev;
 	list_init(node);
@@ -130,10 +103,9 @@ void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...)
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 /* CHECK: an invariant of ours, always tested; no guest may ever be able to reach one. */
-#define CHECK(cond)                                                                      \
-	do {                                                                             \
-		if (unlikely(!(cond)))                                                   \
-			panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond); \
+#define CHECK(cond)                                                                                     \
+	do {                                                                                            \
+		if (unlikely(!(cond))) panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 
 #ifdef TENON_DEBUG
@@ -142,18 +114,16 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 #define DEBUG_BUILD 0
 #endif
 /* ASSERT: as CHECK, in debug and host builds only. */
-#define ASSERT(cond)                 \
-	do {                         \
-		if (DEBUG_BUILD)     \
-			CHECK(cond); \
+#define ASSERT(cond)                          \
+	do {                                  \
+		if (DEBUG_BUILD) CHECK(cond); \
 	} while (0)
 
 /*
  * An index that came from a guest and has been compared with its bound, made safe also for a CPU
  * that speculates past the comparison: index if index < bound, else 0. Branch-free.
  */
-static inline uint64_t index_nospec(uint64_t index, uint64_t bound)
-{
+static inline uint64_t index_nospec(uint64_t index, uint64_t bound) {
 	uint64_t mask;
 
 	__asm__("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(index), "r"(bound) : "cc");

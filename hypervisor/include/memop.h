@@ -18,8 +18,7 @@ memop_extent memop_increase, memop_decrease, memop_populate;
 
 /* XENMEM_exchange of the next chunk, from *done input extents on. 0 (*done advanced), -EINVAL,
  * -ENOMEM, -EFAULT, -EPERM. On an error nothing of this chunk has changed. */
-int memop_exchange_chunk(struct domain *d, const struct xen_memory_exchange *x,
-			 uint64_t *done) __must_check;
+int memop_exchange_chunk(struct domain *d, const struct xen_memory_exchange *x, uint64_t *done) __must_check;
 /* The two sides describe the same amount of memory in extents we can handle. */
 bool memop_exchange_valid(const struct xen_memory_exchange *x);
 

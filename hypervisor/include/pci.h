@@ -10,8 +10,7 @@ typedef struct {
 	uint32_t n;
 } sbdf_t;
 
-static inline sbdf_t sbdf(unsigned segment, unsigned bus, unsigned devfn)
-{
+static inline sbdf_t sbdf(unsigned segment, unsigned bus, unsigned devfn) {
 	return (sbdf_t){ (segment & 0xffff) << 16 | (bus & 0xff) << 8 | (devfn & 0xff) };
 }
 

@@ -27,15 +27,12 @@ void vcpu_unblock_flag(struct vcpu *v, uint32_t flag);
 void vcpu_pause(struct vcpu *v);
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
-static inline bool vcpu_runnable(const struct vcpu *v)
-{
+static inline bool vcpu_runnable(const struct vcpu *v) {
 	return !(READ_ONCE(v->pause_flags) | READ_ONCE(v->pause_count));
 }
 /* A vCPU by a number that a guest gave; NULL if there is none. */
-static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
-{
-	if (id >= d->max_vcpus)
-		return NULL;
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id) {
+	if (id >= d->max_vcpus) return NULL;
 	return __atomic_load_n(&d->vcpu[index_nospec(id, d->max_vcpus)], __ATOMIC_ACQUIRE);
 }
 

@@ -44,12 +44,9 @@ struct spinlock {
 	uint16_t owner; /* CPU number + 1, 0 if free (debug) */
 };
 
-#define SPINLOCK_INIT(r)    \
-	{                   \
-		.rank = (r) \
-	}
-static inline void spin_init(struct spinlock *l, enum lock_rank rank)
-{
+#define SPINLOCK_INIT(r) \
+	{ .rank = (r) }
+static inline void spin_init(struct spinlock *l, enum lock_rank rank) {
 	*l = (struct spinlock){ .rank = (uint16_t)rank };
 }
 void spin_lock(struct spinlock *l);

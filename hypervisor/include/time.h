@@ -18,9 +18,8 @@ struct timer {
 	void (*fn)(void *arg);
 	void *arg;
 	/* timer queue's lock: */
-	struct timer *child, *next,
-		**link; /* heap; link: the pointer that leads here, NULL: unset */
-	uint16_t cpu;   /* queue it is on or was set for last */
+	struct timer *child, *next, **link; /* heap; link: the pointer that leads here, NULL: unset */
+	uint16_t cpu;                       /* queue it is on or was set for last */
 };
 
 void timers_init_cpu(void);
@@ -54,8 +53,7 @@ void runstate_change(struct vcpu *v, int state, uint64_t now);
 struct vcpu_runstate_info;
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
 /* Copy a runstate to the running guest in its layout. 0, -EFAULT. */
-int runstate_copy_out(const struct vcpu *v, const struct vcpu_runstate_info *r,
-		      gvaddr_t at) __must_check;
+int runstate_copy_out(const struct vcpu *v, const struct vcpu_runstate_info *r, gvaddr_t at) __must_check;
 /* Copy the runstate to the guest's registered area; v is current and its address space loaded. */
 void runstate_publish(struct vcpu *v);
 

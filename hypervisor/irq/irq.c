@@ -28,22 +28,16 @@ static struct irq *irqs[IRQ_MAX];
 static uint16_t vector_table[MAX_CPUS][VECTOR_LAST + 1]; /* irq number + 1, RESERVED, 0: free */
 #define VECTOR_RESERVED 0xffff
 
-void irq_init(void)
-{
-	CHECK(arch_gsi_count() < IRQ_MAX / 2);
-}
+void irq_init(void) { CHECK(arch_gsi_count() < IRQ_MAX / 2); }
 
-struct irq *irq_at(unsigned index)
-{
+struct irq *irq_at(unsigned index) {
 	return index < IRQ_MAX ? irqs[index] : NULL;
 }
 
-static struct irq *irq_create(unsigned index)
-{
+static struct irq *irq_create(unsigned index) {
 	struct irq *irq = heap_alloc(sizeof(*irq));
 
-	if (!irq)
-		return NULL;
+	if (!irq) return NULL;
 	irq->index = (uint16_t)index;
 	irq->old_cpu = -1;
 	spin_init(&irq->lock, RANK_IRQ);
@@ -51,20 +45,16 @@ static struct irq *irq_create(unsigned index)
 	return irq;
 }
 
-struct irq *irq_of_gsi(unsigned gsi)
-{
+struct irq *irq_of_gsi(unsigned gsi) {
 	struct irq *irq;
 
-	if (gsi >= arch_gsi_count())
-		return NULL;
+	if (gsi >= arch_gsi_count()) return NULL;
 	irq = irqs[gsi] ? irqs[gsi] : irq_create(gsi);
-	if (irq)
-		irq->kind = IRQ_GSI;
+	if (irq) irq->kind = IRQ_GSI;
 	return irq;
 }
 
-struct irq *irq_take_free(void)
-{
+struct irq *irq_take_free(void) {
 	for (unsigned i = arch_gsi_count(); i < IRQ_MAX; i++)
 		if (!irqs[i])
 			return irq_create(i);
@@ -75,46 +65,36 @@ struct irq *irq_take_free(void)
 
 /* -- vectors ---------------------------------------------------------------------------------- */
 
-static bool vectors_free(unsigned cpu, unsigned first, unsigned count)
-{
+static bool vectors_free(unsigned cpu, unsigned first, unsigned count) {
 	for (unsigned i = 0; i < count; i++)
-		if (vector_table[cpu][first + i])
-			return false;
+		if (vector_table[cpu][first + i]) return false;
 	return true;
 }
 
 /* int 0x80 and the 32-bit hypercall's vector are guests' to use. */
-static bool vectors_usable(unsigned first, unsigned count)
-{
+static bool vectors_usable(unsigned first, unsigned count) {
 	return first + count - 1 <= VECTOR_LAST && (first + count <= 0x80 || first > 0x82);
 }
 
-uint8_t vectors_reserve(unsigned cpu, unsigned count)
-{
+uint8_t vectors_reserve(unsigned cpu, unsigned count) {
 	for (unsigned v = VECTOR_FIRST; v <= VECTOR_LAST; v += count) {
-		if (!vectors_usable(v, count) || !vectors_free(cpu, v, count))
-			continue;
-		for (unsigned i = 0; i < count; i++)
-			vector_table[cpu][v + i] = VECTOR_RESERVED;
+		if (!vectors_usable(v, count) || !vectors_free(cpu, v, count)) continue;
+		for (unsigned i = 0; i < count; i++) vector_table[cpu][v + i] = VECTOR_RESERVED;
 		return (uint8_t)v;
 	}
 	return 0;
 }
 
-void vectors_unreserve(unsigned cpu, uint8_t first, unsigned count)
-{
+void vectors_unreserve(unsigned cpu, uint8_t first, unsigned count) {
 	for (unsigned i = 0; i < count; i++)
-		if (vector_table[cpu][first + i] == VECTOR_RESERVED)
-			vector_table[cpu][first + i] = 0;
+		if (vector_table[cpu][first + i] == VECTOR_RESERVED) vector_table[cpu][first + i] = 0;
 }
 
-static void table_set(unsigned cpu, uint8_t vector, uint16_t value)
-{
+static void table_set(unsigned cpu, uint8_t vector, uint16_t value) {
 	__atomic_store_n(&vector_table[cpu][vector], value, __ATOMIC_RELEASE);
 }
 
-void vector_assign(struct irq *irq, unsigned cpu, uint8_t vector)
-{
+void vector_assign(struct irq *irq, unsigned cpu, uint8_t vector) {
 	spin_lock(&irq->lock);
 	irq->cpu = (uint16_t)cpu;
 	irq->vector = vector;
@@ -122,37 +102,32 @@ void vector_assign(struct irq *irq, unsigned cpu, uint8_t vector)
 	spin_unlock(&irq->lock);
 }
 
-void vector_release(struct irq *irq)
-{
+void vector_release(struct irq *irq) {
 	spin_lock(&irq->lock);
 	if (irq->vector) {
 		table_set(irq->cpu, irq->vector, 0);
-		if (irq->old_cpu >= 0)
-			table_set((unsigned)irq->old_cpu, irq->vector, 0);
+		if (irq->old_cpu >= 0) table_set((unsigned)irq->old_cpu, irq->vector, 0);
 	}
 	irq->vector = 0;
 	irq->old_cpu = -1;
 	spin_unlock(&irq->lock);
 }
 
-void irq_program(const struct irq *irq)
-{
+void irq_program(const struct irq *irq) {
 	if (irq->kind == IRQ_GSI)
 		arch_gsi_program(irq->index, irq->level, irq->active_low, irq->vector, irq->cpu);
 	else
 		msi_program(&irq->msi, irq->cpu, irq->vector);
 }
 
-void irq_mask(const struct irq *irq, bool masked)
-{
+void irq_mask(const struct irq *irq, bool masked) {
 	if (irq->kind == IRQ_GSI)
 		arch_gsi_mask(irq->index, masked);
 	else
 		msi_mask(&irq->msi, masked);
 }
 
-void irq_move(struct irq *irq, unsigned cpu)
-{
+void irq_move(struct irq *irq, unsigned cpu) {
 	if (!irq->vector || irq->cpu == cpu || irq->old_cpu >= 0 || irq->own ||
 	    (irq->kind == IRQ_MSI && irq->msi.count > 1) || vector_table[cpu][irq->vector])
 		return;
@@ -162,16 +137,13 @@ void irq_move(struct irq *irq, unsigned cpu)
 	table_set(cpu, irq->vector, (uint16_t)(irq->index + 1));
 	irq_program(irq);
 	/* a level-triggered irq whose EOI is due stays masked until then */
-	if (irq->bound_count && !irq->eois_due)
-		irq_mask(irq, false);
+	if (irq->bound_count && !irq->eois_due) irq_mask(irq, false);
 	spin_unlock(&irq->lock);
 }
 
 /* The first interrupt on the new CPU: none can come on the old one any more. */
-static void move_finish(struct irq *irq)
-{
-	if (irq->old_cpu < 0 || cpu_id() != irq->cpu)
-		return;
+static void move_finish(struct irq *irq) {
+	if (irq->old_cpu < 0 || cpu_id() != irq->cpu) return;
 	table_set((unsigned)irq->old_cpu, irq->vector, 0);
 	irq->old_cpu = -1;
 }
@@ -184,8 +156,7 @@ struct target {
 	port_t port;
 };
 
-static unsigned targets_collect(struct irq *irq, struct target *t)
-{
+static unsigned targets_collect(struct irq *irq, struct target *t) {
 	for (unsigned i = 0; i < irq->bound_count; i++) {
 		struct pirq *p = irq->bound[i];
 
@@ -199,15 +170,13 @@ static unsigned targets_collect(struct irq *irq, struct target *t)
 	return irq->bound_count;
 }
 
-static void irq_strike(struct irq *irq)
-{
+static void irq_strike(struct irq *irq) {
 	struct target target[IRQ_SHARERS_MAX];
 	unsigned n;
 
 	spin_lock(&irq->lock);
 	move_finish(irq);
-	if (irq->kind == IRQ_GSI && irq->level && !irq->own)
-		arch_gsi_mask(irq->index, true);
+	if (irq->kind == IRQ_GSI && irq->level && !irq->own) arch_gsi_mask(irq->index, true);
 	arch_irq_ack();
 	n = targets_collect(irq, target);
 	spin_unlock(&irq->lock);
@@ -218,8 +187,7 @@ static void irq_strike(struct irq *irq)
 	}
 }
 
-void irq_interrupt(uint8_t vector)
-{
+void irq_interrupt(uint8_t vector) {
 	uint16_t entry = __atomic_load_n(&vector_table[cpu_id()][vector], __ATOMIC_ACQUIRE);
 	struct irq *irq = entry && entry != VECTOR_RESERVED ? irqs[entry - 1] : NULL;
 
@@ -227,23 +195,18 @@ void irq_interrupt(uint8_t vector)
 		arch_irq_ack();
 		return;
 	}
-	if (irq->own)
-		uart_interrupt();
+	if (irq->own) uart_interrupt();
 	irq_strike(irq);
 }
 
 /* -- GSIs ------------------------------------------------------------------------------------- */
 
-static int gsi_setup(unsigned gsi, bool level, bool active_low)
-{
+static int gsi_setup(unsigned gsi, bool level, bool active_low) {
 	struct irq *irq = irq_of_gsi(gsi);
 
-	if (!irq)
-		return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
-	if (irq->own)
-		return 0; /* wired already; nobody else gets to bind it */
-	if (irq->bound_count)
-		return irq->level == level && irq->active_low == active_low ? 0 : -EBUSY;
+	if (!irq) return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
+	if (irq->own) return 0; /* wired already; nobody else gets to bind it */
+	if (irq->bound_count) return irq->level == level && irq->active_low == active_low ? 0 : -EBUSY;
 	spin_lock(&irq->lock);
 	irq->level = level;
 	irq->active_low = active_low;
@@ -251,8 +214,7 @@ static int gsi_setup(unsigned gsi, bool level, bool active_low)
 	return 0;
 }
 
-int irq_gsi_setup(unsigned gsi, bool level, bool active_low)
-{
+int irq_gsi_setup(unsigned gsi, bool level, bool active_low) {
 	int ret;
 
 	spin_lock(&pirq_lock);
@@ -261,19 +223,15 @@ int irq_gsi_setup(unsigned gsi, bool level, bool active_low)
 	return ret;
 }
 
-static int own_gsi(unsigned gsi, bool level, bool active_low)
-{
+static int own_gsi(unsigned gsi, bool level, bool active_low) {
 	int ret = gsi_setup(gsi, level, active_low);
 	struct irq *irq = irq_of_gsi(gsi);
 	uint8_t vector;
 
-	if (ret)
-		return ret;
-	if (irq->own)
-		return -EBUSY;
+	if (ret) return ret;
+	if (irq->own) return -EBUSY;
 	vector = vectors_reserve(0, 1);
-	if (!vector)
-		return -ENOSPC;
+	if (!vector) return -ENOSPC;
 	irq->own = true;
 	vector_assign(irq, 0, vector);
 	irq_program(irq);
@@ -281,8 +239,7 @@ static int own_gsi(unsigned gsi, bool level, bool active_low)
 	return 0;
 }
 
-int irq_own_gsi(unsigned gsi, bool level, bool active_low)
-{
+int irq_own_gsi(unsigned gsi, bool level, bool active_low) {
 	int ret;
 
 	spin_lock(&pirq_lock);
@@ -291,21 +248,16 @@ int irq_own_gsi(unsigned gsi, bool level, bool active_low)
 	return ret;
 }
 
-bool irq_gsi_is_grantable(unsigned gsi)
-{
-	return gsi < arch_gsi_count() && !(irqs[gsi] && irqs[gsi]->own);
-}
+bool irq_gsi_is_grantable(unsigned gsi) { return gsi < arch_gsi_count() && !(irqs[gsi] && irqs[gsi]->own); }
 
-int irq_msi_restore(sbdf_t dev)
-{
+int irq_msi_restore(sbdf_t dev) {
 	int ret = -ESRCH;
 
 	spin_lock(&pirq_lock);
 	for (unsigned i = arch_gsi_count(); i < IRQ_MAX; i++) {
 		struct irq *irq = irqs[i];
 
-		if (!irq || irq->kind < IRQ_MSI || irq->msi.dev.n != dev.n)
-			continue;
+		if (!irq || irq->kind < IRQ_MSI || irq->msi.dev.n != dev.n) continue;
 		msi_program(&irq->msi, irq->cpu, irq->vector);
 		msi_mask(&irq->msi, !irq->bound_count);
 		msi_enable(&irq->msi, irq->kind == IRQ_MSIX, true);

@@ -24,82 +24,66 @@ static struct {
 	volatile uint32_t *at;
 } table_pages[TABLE_PAGES_MAX];
 
-unsigned pci_capability(sbdf_t dev, uint8_t id)
-{
+unsigned pci_capability(sbdf_t dev, uint8_t id) {
 	unsigned at, steps;
 
-	if (pci_read(dev, PCI_VENDOR, 2) == 0xffff ||
-	    !(pci_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAPS))
+	if (pci_read(dev, PCI_VENDOR, 2) == 0xffff || !(pci_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAPS))
 		return 0;
 	at = pci_read(dev, PCI_CAPABILITIES, 1) & ~3u;
 	for (steps = 0; at >= 0x40 && steps < 48; steps++) {
-		if (pci_read(dev, at, 1) == id)
-			return at;
+		if (pci_read(dev, at, 1) == id) return at;
 		at = pci_read(dev, at + 1, 1) & ~3u;
 	}
 	return 0;
 }
 
-static volatile uint32_t *table_page(uint64_t address)
-{
+static volatile uint32_t *table_page(uint64_t address) {
 	for (unsigned i = 0; i < TABLE_PAGES_MAX; i++) {
 		if (!table_pages[i].at) {
 			table_pages[i].address = address;
 			return table_pages[i].at = arch_registers_map(address, PAGE_SIZE);
 		}
-		if (table_pages[i].address == address)
-			return table_pages[i].at;
+		if (table_pages[i].address == address) return table_pages[i].at;
 	}
 	return NULL;
 }
 
-static int msix_setup(struct msi *m, const struct msi_request *req)
-{
+static int msix_setup(struct msi *m, const struct msi_request *req) {
 	uint32_t control = pci_read(m->dev, m->cap + CONTROL, 2);
-	uint64_t at = req->table_base + (pci_read(m->dev, m->cap + MSIX_TABLE, 4) & ~7u) +
-		      req->index * 16ULL;
+	uint64_t at = req->table_base + (pci_read(m->dev, m->cap + MSIX_TABLE, 4) & ~7u) + req->index * 16ULL;
 	volatile uint32_t *page;
 
 	if (req->count != 1 || req->index >= MSIX_SIZE(control) || !req->table_base || at % 16)
 		return -EINVAL;
 	page = table_page(at & PAGE_MASK);
-	if (!page)
-		return -ENOMEM;
+	if (!page) return -ENOMEM;
 	m->entry = page + (at & ~PAGE_MASK) / sizeof(*page);
 	m->maskable = true;
 	return 0;
 }
 
-int msi_setup(struct msi *m, const struct msi_request *req)
-{
+int msi_setup(struct msi *m, const struct msi_request *req) {
 	uint32_t control;
 
-	*m = (struct msi){ .dev = req->dev,
-			   .index = (uint16_t)req->index,
-			   .count = (uint16_t)req->count };
+	*m = (struct msi){ .dev = req->dev, .index = (uint16_t)req->index, .count = (uint16_t)req->count };
 	m->cap = (uint8_t)pci_capability(req->dev, req->msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
-	if (!m->cap)
-		return -ENODEV;
-	if (req->msix)
-		return msix_setup(m, req);
+	if (!m->cap) return -ENODEV;
+	if (req->msix) return msix_setup(m, req);
 	control = pci_read(m->dev, m->cap + CONTROL, 2);
-	if (req->count > MSI_COUNT(control))
-		return -EINVAL;
+	if (req->count > MSI_COUNT(control)) return -EINVAL;
 	m->wide = control & MSI_64BIT;
 	m->maskable = control & MSI_MASKABLE;
 	return 0;
 }
 
-static void msix_program(const struct msi *m, uint64_t address, uint32_t data)
-{
+static void msix_program(const struct msi *m, uint64_t address, uint32_t data) {
 	m->entry[3] |= MSIX_ENTRY_MASKED;
 	m->entry[0] = (uint32_t)address;
 	m->entry[1] = (uint32_t)(address >> 32);
 	m->entry[2] = data;
 }
 
-void msi_program(const struct msi *m, unsigned cpu, uint8_t vector)
-{
+void msi_program(const struct msi *m, unsigned cpu, uint8_t vector) {
 	uint64_t address;
 	uint32_t data;
 
@@ -110,18 +94,15 @@ void msi_program(const struct msi *m, unsigned cpu, uint8_t vector)
 		return;
 	}
 	pci_write(m->dev, m->cap + 4u, 4, (uint32_t)address);
-	if (m->wide)
-		pci_write(m->dev, m->cap + 8u, 4, (uint32_t)(address >> 32));
+	if (m->wide) pci_write(m->dev, m->cap + 8u, 4, (uint32_t)(address >> 32));
 	pci_write(m->dev, m->cap + (m->wide ? 12u : 8u), 2, data);
 }
 
-void msi_mask(const struct msi *m, bool masked)
-{
+void msi_mask(const struct msi *m, bool masked) {
 	unsigned reg = m->cap + (m->wide ? 16u : 12u);
 	uint32_t bits, bit = 1u << (m->index & 31);
 
-	if (!m->maskable)
-		return;
+	if (!m->maskable) return;
 	if (m->entry) {
 		bits = m->entry[3] & ~MSIX_ENTRY_MASKED;
 		m->entry[3] = bits | (masked ? MSIX_ENTRY_MASKED : 0);
@@ -132,8 +113,7 @@ void msi_mask(const struct msi *m, bool masked)
 	pci_write(m->dev, reg, 4, bits | (masked ? bit : 0));
 }
 
-void msi_enable(const struct msi *m, bool msix, bool on)
-{
+void msi_enable(const struct msi *m, bool msix, bool on) {
 	uint32_t control = pci_read(m->dev, m->cap + CONTROL, 2);
 
 	if (msix) {

@@ -21,19 +21,15 @@ struct irq_domain {
 	struct pirq pirq[];
 };
 
-static int table_ensure(struct domain *d)
-{
+static int table_ensure(struct domain *d) {
 	unsigned count = arch_gsi_count() + PIRQS_MSI;
 	struct irq_domain *t;
 
-	if (d->irq)
-		return 0;
+	if (d->irq) return 0;
 	/* destruction sets the state, then takes the table away under pirq_lock */
-	if (READ_ONCE(d->state) >= DOM_DYING)
-		return -EINVAL;
+	if (READ_ONCE(d->state) >= DOM_DYING) return -EINVAL;
 	t = heap_alloc(sizeof(*t) + count * sizeof(t->pirq[0]));
-	if (!t)
-		return -ENOMEM;
+	if (!t) return -ENOMEM;
 	t->count = count;
 	for (unsigned i = 0; i < count; i++) {
 		t->pirq[i].domain = d;
@@ -43,32 +39,23 @@ static int table_ensure(struct domain *d)
 	return 0;
 }
 
-int irq_domain_create(struct domain *d)
-{
-	return d->privileged ? table_ensure(d) : 0;
-}
+int irq_domain_create(struct domain *d) { return d->privileged ? table_ensure(d) : 0; }
 
-static struct pirq *pirq_of(struct domain *d, unsigned pirq)
-{
-	if (!d->irq || pirq >= d->irq->count)
-		return NULL;
+static struct pirq *pirq_of(struct domain *d, unsigned pirq) {
+	if (!d->irq || pirq >= d->irq->count) return NULL;
 	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
 }
 
 /* The privileged domain may map even the console's GSI, which it finds busy when it binds it. */
-static bool gsi_permitted(const struct domain *d, unsigned gsi)
-{
-	return d->privileged ||
-	       (irq_gsi_is_grantable(gsi) && d->irq && bit_test(gsi, d->irq->permitted));
+static bool gsi_permitted(const struct domain *d, unsigned gsi) {
+	return d->privileged || (irq_gsi_is_grantable(gsi) && d->irq && bit_test(gsi, d->irq->permitted));
 }
 
-int irq_permission_set(struct domain *d, unsigned gsi, bool allow)
-{
+int irq_permission_set(struct domain *d, unsigned gsi, bool allow) {
 	int ret = irq_gsi_is_grantable(gsi) ? 0 : -EINVAL;
 
 	spin_lock(&pirq_lock);
-	if (!ret)
-		ret = table_ensure(d);
+	if (!ret) ret = table_ensure(d);
 	if (!ret && allow)
 		bit_test_and_set(gsi, d->irq->permitted);
 	else if (!ret)
@@ -80,71 +67,57 @@ int irq_permission_set(struct domain *d, unsigned gsi, bool allow)
 /* -- mapping ---------------------------------------------------------------------------------- */
 
 /* First of `count` unused numbers above the GSIs, or negative. */
-static int free_run(const struct irq_domain *t, unsigned count)
-{
+static int free_run(const struct irq_domain *t, unsigned count) {
 	unsigned run = 0;
 
 	for (unsigned i = arch_gsi_count(); i < t->count; i++) {
 		run = t->pirq[i].irq ? 0 : run + 1;
-		if (run == count)
-			return (int)(i - count + 1);
+		if (run == count) return (int)(i - count + 1);
 	}
 	return -ENOSPC;
 }
 
-int pirq_find_free(struct domain *d, int *pirq)
-{
+int pirq_find_free(struct domain *d, int *pirq) {
 	int ret;
 
 	spin_lock(&pirq_lock);
 	ret = table_ensure(d);
-	if (!ret)
-		*pirq = ret = free_run(d->irq, 1);
+	if (!ret) *pirq = ret = free_run(d->irq, 1);
 	spin_unlock(&pirq_lock);
 	return MIN(ret, 0);
 }
 
 /* The domain's pirq for an irq it has mapped, or NULL. */
-static struct pirq *mapping_of(struct domain *d, const struct irq *irq)
-{
+static struct pirq *mapping_of(struct domain *d, const struct irq *irq) {
 	for (unsigned i = 0; i < d->irq->count; i++)
-		if (d->irq->pirq[i].irq == irq)
-			return &d->irq->pirq[i];
+		if (d->irq->pirq[i].irq == irq) return &d->irq->pirq[i];
 	return NULL;
 }
 
-static int map_gsi(struct domain *d, unsigned gsi, int *pirq)
-{
+static int map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 	struct irq *irq = irq_of_gsi(gsi);
 	int ret, number = *pirq < 0 ? (int)gsi : *pirq;
 	struct pirq *p;
 
-	if (!irq)
-		return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
+	if (!irq) return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
 	ret = table_ensure(d);
-	if (ret)
-		return ret;
-	if (!gsi_permitted(d, gsi))
-		return -EPERM;
+	if (ret) return ret;
+	if (!gsi_permitted(d, gsi)) return -EPERM;
 	p = mapping_of(d, irq);
 	if (p) {
-		if (*pirq >= 0 && p->number != (unsigned)number)
-			return -EEXIST;
+		if (*pirq >= 0 && p->number != (unsigned)number) return -EEXIST;
 		*pirq = p->number;
 		return 0;
 	}
 	p = pirq_of(d, (unsigned)number);
-	if (!p)
-		return -EINVAL;
-	if (p->irq)
-		return -EBUSY;
+	if (!p) return -EINVAL;
+	if (p->irq) return -EBUSY;
 	p->irq = irq;
 	*pirq = number;
 	return 0;
 }
 
-int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq)
-{
+int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 	int ret;
 
 	spin_lock(&pirq_lock);
@@ -154,13 +127,10 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq)
 }
 
 /* One message of a block: descriptor, vector and pirq. */
-static int map_message(struct domain *d, const struct msi *m, unsigned i, uint8_t vector,
-		       unsigned number)
-{
+static int map_message(struct domain *d, const struct msi *m, unsigned i, uint8_t vector, unsigned number) {
 	struct irq *irq = irq_take_free();
 
-	if (!irq)
-		return -ENOSPC;
+	if (!irq) return -ENOSPC;
 	irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
 	irq->level = irq->active_low = false;
 	irq->msi = *m;
@@ -170,8 +140,7 @@ static int map_message(struct domain *d, const struct msi *m, unsigned i, uint8_
 	return 0;
 }
 
-static void unmap_message(struct pirq *p)
-{
+static void unmap_message(struct pirq *p) {
 	struct irq *irq = p->irq;
 
 	irq_mask(irq, true);
@@ -182,87 +151,65 @@ static void unmap_message(struct pirq *p)
 	p->irq = NULL;
 }
 
-static int map_block(struct domain *d, const struct msi *m, unsigned count, uint8_t vector,
-		     unsigned first)
-{
+static int map_block(struct domain *d, const struct msi *m, unsigned count, uint8_t vector, unsigned first) {
 	for (unsigned i = 0; i < count; i++) {
 		int ret = map_message(d, m, i, (uint8_t)(vector + i), first + i);
 
-		if (!ret)
-			continue;
-		while (i--)
-			unmap_message(&d->irq->pirq[first + i]);
+		if (!ret) continue;
+		while (i--) unmap_message(&d->irq->pirq[first + i]);
 		return ret;
 	}
 	irq_program(d->irq->pirq[first].irq);
-	for (unsigned i = 0; i < count; i++)
-		irq_mask(d->irq->pirq[first + i].irq, true);
+	for (unsigned i = 0; i < count; i++) irq_mask(d->irq->pirq[first + i].irq, true);
 	return 0;
 }
 
 /* A device's message may have one owner only; asking again for what one has is an error too. */
-static bool message_in_use(const struct msi_request *req)
-{
+static bool message_in_use(const struct msi_request *req) {
 	for (unsigned i = arch_gsi_count(); i < IRQ_MAX; i++) {
 		const struct irq *irq = irq_at(i);
 
-		if (!irq || irq->kind < IRQ_MSI || irq->msi.dev.n != req->dev.n)
-			continue;
-		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix ||
-		    irq->msi.index == req->index)
+		if (!irq || irq->kind < IRQ_MSI || irq->msi.dev.n != req->dev.n) continue;
+		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index)
 			return true;
 	}
 	return false;
 }
 
-static bool run_is_free(const struct irq_domain *t, unsigned first, unsigned count)
-{
-	if (first >= t->count || count > t->count - first)
-		return false;
+static bool run_is_free(const struct irq_domain *t, unsigned first, unsigned count) {
+	if (first >= t->count || count > t->count - first) return false;
 	for (unsigned i = 0; i < count; i++)
-		if (t->pirq[first + i].irq)
-			return false;
+		if (t->pirq[first + i].irq) return false;
 	return true;
 }
 
-static int map_msi(struct domain *d, const struct msi_request *req, int *pirq)
-{
+static int map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	unsigned block = 1;
 	struct msi m;
 	uint8_t vector;
 	int ret, first;
 
-	if (!req->count || req->count > 32)
-		return -EINVAL;
-	while (block < req->count)
-		block *= 2;
-	if (message_in_use(req))
-		return -EEXIST;
+	if (!req->count || req->count > 32) return -EINVAL;
+	while (block < req->count) block *= 2;
+	if (message_in_use(req)) return -EEXIST;
 	ret = table_ensure(d);
-	if (!ret)
-		ret = msi_setup(&m, req);
-	if (ret)
-		return ret;
+	if (!ret) ret = msi_setup(&m, req);
+	if (ret) return ret;
 	first = *pirq < 0 ? free_run(d->irq, req->count) : *pirq;
-	if (first < 0)
-		return first;
-	if (!run_is_free(d->irq, (unsigned)first, req->count))
-		return -EBUSY;
+	if (first < 0) return first;
+	if (!run_is_free(d->irq, (unsigned)first, req->count)) return -EBUSY;
 	vector = vectors_reserve(0, block);
-	if (!vector)
-		return -ENOSPC;
+	if (!vector) return -ENOSPC;
 	m.count = (uint16_t)block;
 	ret = map_block(d, &m, req->count, vector, (unsigned)first);
 	vectors_unreserve(0, vector, block);
-	if (ret)
-		return ret;
+	if (ret) return ret;
 	msi_enable(&m, req->msix, true);
 	*pirq = first;
 	return 0;
 }
 
-int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq)
-{
+int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	int ret;
 
 	spin_lock(&pirq_lock);
@@ -273,36 +220,29 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq)
 
 /* -- binding ---------------------------------------------------------------------------------- */
 
-static int bind_check(const struct irq *irq, bool will_share)
-{
-	if (irq->own || irq->bound_count == IRQ_SHARERS_MAX)
-		return -EBUSY;
+static int bind_check(const struct irq *irq, bool will_share) {
+	if (irq->own || irq->bound_count == IRQ_SHARERS_MAX) return -EBUSY;
 	for (unsigned i = 0; i < irq->bound_count; i++)
-		if (!will_share || !irq->bound[i]->shares)
-			return -EBUSY;
+		if (!will_share || !irq->bound[i]->shares) return -EBUSY;
 	return 0;
 }
 
-static int vector_ensure(struct irq *irq, unsigned cpu)
-{
+static int vector_ensure(struct irq *irq, unsigned cpu) {
 	uint8_t vector;
 
-	if (irq->vector)
-		return 0;
+	if (irq->vector) return 0;
 	vector = vectors_reserve(cpu, 1);
 	if (!vector) {
 		cpu = 0;
 		vector = vectors_reserve(0, 1);
 	}
-	if (!vector)
-		return -ENOSPC;
+	if (!vector) return -ENOSPC;
 	vector_assign(irq, cpu, vector);
 	irq_program(irq);
 	return 0;
 }
 
-static void bind_apply(struct pirq *p, struct vcpu *v, port_t port, bool will_share)
-{
+static void bind_apply(struct pirq *p, struct vcpu *v, port_t port, bool will_share) {
 	struct irq *irq = p->irq;
 
 	p->vcpu = v;
@@ -312,38 +252,29 @@ static void bind_apply(struct pirq *p, struct vcpu *v, port_t port, bool will_sh
 	p->eoi_due = false;
 	spin_lock(&irq->lock);
 	irq->bound[irq->bound_count++] = p;
-	if (!irq->eois_due)
-		irq_mask(irq, false);
+	if (!irq->eois_due) irq_mask(irq, false);
 	spin_unlock(&irq->lock);
 }
 
-static int bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share)
-{
+static int bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	struct pirq *p = pirq_of(v->domain, pirq);
 	int ret, number = (int)pirq;
 
-	if (!p)
-		return -EINVAL;
+	if (!p) return -EINVAL;
 	/* the privileged domain has all GSIs under their own numbers without asking */
 	if (!p->irq && v->domain->privileged && pirq < arch_gsi_count()) {
 		ret = map_gsi(v->domain, pirq, &number);
-		if (ret)
-			return ret;
+		if (ret) return ret;
 	}
-	if (!p->irq)
-		return -EINVAL;
-	if (p->bound)
-		return -EEXIST;
+	if (!p->irq) return -EINVAL;
+	if (p->bound) return -EEXIST;
 	ret = bind_check(p->irq, will_share);
-	if (!ret)
-		ret = vector_ensure(p->irq, v->processor);
-	if (!ret)
-		bind_apply(p, v, port, will_share);
+	if (!ret) ret = vector_ensure(p->irq, v->processor);
+	if (!ret) bind_apply(p, v, port, will_share);
 	return ret;
 }
 
-int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share)
-{
+int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	int ret;
 
 	spin_lock(&pirq_lock);
@@ -353,75 +284,61 @@ int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share)
 }
 
 /* The domain's share of a level-triggered interrupt is done. Under the irq's lock. */
-static void eoi_one(struct pirq *p)
-{
+static void eoi_one(struct pirq *p) {
 	struct irq *irq = p->irq;
 
-	if (!p->eoi_due)
-		return;
+	if (!p->eoi_due) return;
 	p->eoi_due = false;
-	if (--irq->eois_due == 0 && irq->bound_count)
-		irq_mask(irq, false);
+	if (--irq->eois_due == 0 && irq->bound_count) irq_mask(irq, false);
 }
 
-static void unbind(struct pirq *p)
-{
+static void unbind(struct pirq *p) {
 	struct irq *irq = p->irq;
 	unsigned i = 0;
 
 	spin_lock(&irq->lock);
-	while (irq->bound[i] != p)
-		i++;
+	while (irq->bound[i] != p) i++;
 	irq->bound[i] = irq->bound[--irq->bound_count];
 	p->bound = false;
 	eoi_one(p);
-	if (!irq->bound_count)
-		irq_mask(irq, true);
+	if (!irq->bound_count) irq_mask(irq, true);
 	spin_unlock(&irq->lock);
-	if (!irq->bound_count && irq->kind == IRQ_GSI)
-		vector_release(irq);
+	if (!irq->bound_count && irq->kind == IRQ_GSI) vector_release(irq);
 }
 
-void pirq_unbind(struct domain *d, unsigned pirq)
-{
+void pirq_unbind(struct domain *d, unsigned pirq) {
 	struct pirq *p;
 
 	spin_lock(&pirq_lock);
 	p = pirq_of(d, pirq);
-	if (p && p->bound)
-		unbind(p);
+	if (p && p->bound) unbind(p);
 	spin_unlock(&pirq_lock);
 }
 
 /* All messages of the block that p begins (a block has consecutive pirqs). */
-static void unmap(struct domain *d, struct pirq *p)
-{
+static void unmap(struct domain *d, struct pirq *p) {
 	struct irq *irq = p->irq;
 	unsigned number = p->number;
 	struct msi m = irq->msi;
 	bool msix = irq->kind == IRQ_MSIX;
 
-	if (p->bound)
-		unbind(p);
+	if (p->bound) unbind(p);
 	if (irq->kind == IRQ_GSI) {
 		p->irq = NULL;
 		return;
 	}
 	unmap_message(p);
-	if (msix)
-		return;
-	for (p++; ++number < d->irq->count && p->irq && p->irq->kind == IRQ_MSI &&
-		  p->irq->msi.dev.n == m.dev.n;
+	if (msix) return;
+	for (p++;
+	     ++number < d->irq->count && p->irq && p->irq->kind == IRQ_MSI && p->irq->msi.dev.n == m.dev.n;
 	     p++) {
-		if (p->bound)
-			unbind(p);
+		if (p->bound) unbind(p);
 		unmap_message(p);
 	}
 	msi_enable(&m, false, false);
 }
 
-int pirq_unmap(struct domain *d, unsigned pirq)
-{
+int pirq_unmap(struct domain *d, unsigned pirq) {
 	struct pirq *p;
 	int ret = -EINVAL;
 
@@ -435,15 +352,13 @@ int pirq_unmap(struct domain *d, unsigned pirq)
 	return ret;
 }
 
-void irq_domain_destroy(struct domain *d)
-{
+void irq_domain_destroy(struct domain *d) {
 	struct irq_domain *t;
 
 	spin_lock(&pirq_lock);
 	t = d->irq;
 	for (unsigned i = 0; t && i < t->count; i++)
-		if (t->pirq[i].irq)
-			unmap(d, &t->pirq[i]);
+		if (t->pirq[i].irq) unmap(d, &t->pirq[i]);
 	d->irq = NULL;
 	spin_unlock(&pirq_lock);
 	heap_free(t);
@@ -451,8 +366,7 @@ void irq_domain_destroy(struct domain *d)
 
 /* -- running ---------------------------------------------------------------------------------- */
 
-void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v)
-{
+void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {
 	struct pirq *p;
 
 	spin_lock(&pirq_lock);
@@ -464,8 +378,7 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v)
 	spin_unlock(&pirq_lock);
 }
 
-int pirq_eoi(struct domain *d, unsigned pirq)
-{
+int pirq_eoi(struct domain *d, unsigned pirq) {
 	struct pirq *p;
 	int ret = -EINVAL;
 
@@ -481,8 +394,7 @@ int pirq_eoi(struct domain *d, unsigned pirq)
 	return ret;
 }
 
-int pirq_status(struct domain *d, unsigned pirq, bool *needs_eoi, bool *shared)
-{
+int pirq_status(struct domain *d, unsigned pirq, bool *needs_eoi, bool *shared) {
 	struct pirq *p;
 	int ret = -EINVAL;
 

@@ -2,8 +2,7 @@
 /* Numbers and sizes in command-line options. */
 #include "lib.h"
 
-static int digit(char c, unsigned base)
-{
+static int digit(char c, unsigned base) {
 	int v = -1;
 
 	if (c >= '0' && c <= '9')
@@ -13,8 +12,7 @@ static int digit(char c, unsigned base)
 	return v < (int)base ? v : -1;
 }
 
-int parse_u64(const char *s, const char **end, uint64_t *out)
-{
+int parse_u64(const char *s, const char **end, uint64_t *out) {
 	unsigned base = 10;
 	uint64_t v = 0;
 	const char *p = s;
@@ -23,8 +21,7 @@ int parse_u64(const char *s, const char **end, uint64_t *out)
 		base = 16;
 		p += 2;
 	}
-	if (digit(*p, base) < 0)
-		return -EINVAL;
+	if (digit(*p, base) < 0) return -EINVAL;
 	for (; digit(*p, base) >= 0; p++) {
 		if (__builtin_mul_overflow(v, base, &v) ||
 		    __builtin_add_overflow(v, (uint64_t)digit(*p, base), &v))
@@ -35,35 +32,25 @@ int parse_u64(const char *s, const char **end, uint64_t *out)
 	return 0;
 }
 
-static unsigned suffix_shift(char c)
-{
+static unsigned suffix_shift(char c) {
 	switch (c | 0x20) {
-	case 'b':
-		return 0;
-	case 'm':
-		return 20;
-	case 'g':
-		return 30;
-	case 't':
-		return 40;
-	default:
-		return 10;
+	case 'b': return 0;
+	case 'm': return 20;
+	case 'g': return 30;
+	case 't': return 40;
+	default: return 10;
 	}
 }
 
-int parse_size(const char *s, const char **end, uint64_t *bytes)
-{
+int parse_size(const char *s, const char **end, uint64_t *bytes) {
 	uint64_t v;
 	unsigned shift;
 	int rc = parse_u64(s, end, &v);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	shift = suffix_shift(**end);
-	if (strchr("bBkKmMgGtT", **end) && **end)
-		(*end)++;
-	if (shift && v >> (64 - shift))
-		return -ERANGE;
+	if (strchr("bBkKmMgGtT", **end) && **end) (*end)++;
+	if (shift && v >> (64 - shift)) return -ERANGE;
 	*bytes = v << shift;
 	return 0;
 }

@@ -27,13 +27,9 @@ static struct spinlock frames_lock = SPINLOCK_INIT(RANK_FRAMES);
 static uint32_t free_head[ZONES][MAX_ORDER + 1];
 static uint32_t zone_orders[ZONES]; /* bit o: the list of order o is not empty */
 
-static unsigned zone_of(uint64_t n)
-{
-	return n ? bit_last(n) + 1 : 0;
-}
+static unsigned zone_of(uint64_t n) { return n ? bit_last(n) + 1 : 0; }
 
-static void block_link(uint64_t n, unsigned order)
-{
+static void block_link(uint64_t n, unsigned order) {
 	unsigned z = zone_of(n);
 	struct frame *f = &frame_table[n];
 	uint32_t head = zone_orders[z] >> order & 1 ? free_head[z][order] : FRAME_NONE;
@@ -41,19 +37,16 @@ static void block_link(uint64_t n, unsigned order)
 	f->partial = (uint16_t)(FREE_HEAD | order);
 	f->prev = FRAME_NONE;
 	f->next = head;
-	if (head != FRAME_NONE)
-		frame_table[head].prev = (uint32_t)n;
+	if (head != FRAME_NONE) frame_table[head].prev = (uint32_t)n;
 	free_head[z][order] = (uint32_t)n;
 	zone_orders[z] |= 1u << order;
 }
 
-static void block_unlink(uint64_t n, unsigned order)
-{
+static void block_unlink(uint64_t n, unsigned order) {
 	unsigned z = zone_of(n);
 	struct frame *f = &frame_table[n];
 
-	if (f->next != FRAME_NONE)
-		frame_table[f->next].prev = f->prev;
+	if (f->next != FRAME_NONE) frame_table[f->next].prev = f->prev;
 	if (f->prev != FRAME_NONE)
 		frame_table[f->prev].next = f->next;
 	else if (f->next != FRAME_NONE)
@@ -64,15 +57,13 @@ static void block_unlink(uint64_t n, unsigned order)
 	f->next = f->prev = FRAME_NONE;
 }
 
-static bool block_is_free(uint64_t n, unsigned order)
-{
+static bool block_is_free(uint64_t n, unsigned order) {
 	return n < frame_count && frame_table[n].owner == DOMID_INVALID &&
 	       frame_table[n].partial == (FREE_HEAD | order);
 }
 
 /* Put a block into the lists, merged with its free buddies. */
-static void block_free(uint64_t n, unsigned order)
-{
+static void block_free(uint64_t n, unsigned order) {
 	frames_free += 1UL << order;
 	while (order < MAX_ORDER && block_is_free(n ^ (1UL << order), order)) {
 		block_unlink(n ^ (1UL << order), order);
@@ -82,34 +73,28 @@ static void block_free(uint64_t n, unsigned order)
 	block_link(n, order);
 }
 
-void frames_init(void)
-{
+void frames_init(void) {
 	for (uint64_t n = 0; n < frame_count; n++)
-		frame_table[n] =
-			(struct frame){ .next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_IO };
+		frame_table[n] = (struct frame){ .next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_IO };
 	memset(zone_orders, 0, sizeof(zone_orders));
 	frames_total = frames_free = 0;
 }
 
-void frames_reserve(mfn_t first, unsigned long n)
-{
+void frames_reserve(mfn_t first, unsigned long n) {
 	for (uint64_t i = mfn_x(first); i < mfn_x(first) + n && i < frame_count; i++)
 		frame_table[i].owner = DOMID_XEN;
 }
 
-void frames_add(mfn_t first, unsigned long n)
-{
+void frames_add(mfn_t first, unsigned long n) {
 	uint64_t at = mfn_x(first), end = at + n;
 
 	CHECK(end <= frame_count);
-	if (at == 0 && n)
-		at++;
+	if (at == 0 && n) at++;
 	spin_lock(&frames_lock);
 	frames_total += end - at;
 	for (uint64_t i = at; i < end; i++)
-		frame_table[i] = (struct frame){ .next = FRAME_NONE,
-						 .prev = FRAME_NONE,
-						 .owner = DOMID_INVALID };
+		frame_table[i] =
+			(struct frame){ .next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_INVALID };
 	while (at < end) {
 		unsigned order = MIN(bit_first(at), bit_last(end - at));
 
@@ -121,8 +106,7 @@ void frames_add(mfn_t first, unsigned long n)
 }
 
 /* The smallest sufficient block of the highest zone allowed; FRAME_NONE if there is none. */
-static uint32_t block_take(unsigned order, unsigned zones)
-{
+static uint32_t block_take(unsigned order, unsigned zones) {
 	for (unsigned z = zones; z-- > 0;) {
 		uint32_t fits = zone_orders[z] >> order << order;
 
@@ -143,8 +127,7 @@ static uint32_t block_take(unsigned order, unsigned zones)
 }
 
 /* Take the block out of the free state: ring 0's until the caller says otherwise. */
-static uint64_t block_claim(uint32_t n, unsigned order)
-{
+static uint64_t block_claim(uint32_t n, unsigned order) {
 	uint64_t newest = 0;
 
 	for (uint64_t i = n; i < n + (1UL << order); i++) {
@@ -156,28 +139,22 @@ static uint64_t block_claim(uint32_t n, unsigned order)
 	return newest;
 }
 
-mfn_t frame_alloc_raw(unsigned order, unsigned address_bits)
-{
-	unsigned zones =
-		address_bits < PAGE_SHIFT ? 0 : MIN(address_bits - PAGE_SHIFT + 1, (unsigned)ZONES);
+mfn_t frame_alloc_raw(unsigned order, unsigned address_bits) {
+	unsigned zones = address_bits < PAGE_SHIFT ? 0 : MIN(address_bits - PAGE_SHIFT + 1, (unsigned)ZONES);
 	uint64_t newest = 0;
 	uint32_t n;
 
-	if (order > MAX_ORDER || arch_alloc_fails())
-		return INVALID_MFN;
+	if (order > MAX_ORDER || arch_alloc_fails()) return INVALID_MFN;
 	spin_lock(&frames_lock);
 	n = block_take(order, zones);
-	if (n != FRAME_NONE)
-		newest = block_claim(n, order);
+	if (n != FRAME_NONE) newest = block_claim(n, order);
 	spin_unlock(&frames_lock);
-	if (n == FRAME_NONE)
-		return INVALID_MFN;
+	if (n == FRAME_NONE) return INVALID_MFN;
 	tlb_flush_lagging(newest);
 	return mfn(n);
 }
 
-void frame_free_raw(mfn_t m, unsigned order)
-{
+void frame_free_raw(mfn_t m, unsigned order) {
 	uint32_t stamp = (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
 
 	for (uint64_t i = mfn_x(m); i < mfn_x(m) + (1UL << order); i++) {

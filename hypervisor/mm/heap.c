@@ -29,51 +29,41 @@ static uint64_t bytes_used, pages_used;
  * -----------------------------------------------------------------------------------------------------
  */
 
-static void *pages_take(unsigned order)
-{
+static void *pages_take(unsigned order) {
 	mfn_t m = frame_alloc_raw(order, 64);
 
-	if (mfn_eq(m, INVALID_MFN))
-		return NULL;
+	if (mfn_eq(m, INVALID_MFN)) return NULL;
 	if (own_map(m, 1UL << order)) {
 		frame_free_raw(m, order);
 		return NULL;
 	}
-	for (uint64_t i = 0; i < 1UL << order; i++)
-		frame_of(mfn_add(m, i))->refs = FRAME_RING0 | 1;
+	for (uint64_t i = 0; i < 1UL << order; i++) frame_of(mfn_add(m, i))->refs = FRAME_RING0 | 1;
 	frame_of(m)->partial = (uint16_t)order;
 	return memset(own_va(m), 0, PAGE_SIZE << order);
 }
 
-static void pages_give(mfn_t m, unsigned order)
-{
+static void pages_give(mfn_t m, unsigned order) {
 	own_unmap(m, 1UL << order);
 	arch_tlb_flush_own();
-	for (uint64_t i = 0; i < 1UL << order; i++)
-		frame_of(mfn_add(m, i))->refs = 0;
+	for (uint64_t i = 0; i < 1UL << order; i++) frame_of(mfn_add(m, i))->refs = 0;
 	frame_free_raw(m, order);
 }
 
-void *heap_pages_alloc(unsigned order)
-{
+void *heap_pages_alloc(unsigned order) {
 	void *p = arch_alloc_fails() ? NULL : pages_take(order);
 
-	if (p)
-		__atomic_fetch_add(&pages_used, 1UL << order, __ATOMIC_RELAXED);
+	if (p) __atomic_fetch_add(&pages_used, 1UL << order, __ATOMIC_RELAXED);
 	return p;
 }
 
-void heap_pages_free(void *p, unsigned order)
-{
-	if (!p)
-		return;
+void heap_pages_free(void *p, unsigned order) {
+	if (!p) return;
 	CHECK(frame_of(own_mfn(p))->refs == (FRAME_RING0 | 1));
 	__atomic_fetch_sub(&pages_used, 1UL << order, __ATOMIC_RELAXED);
 	pages_give(own_mfn(p), order);
 }
 
-void heap_page_last_put(mfn_t m)
-{
+void heap_page_last_put(mfn_t m) {
 	__atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
 	pages_give(m, 0);
 }
@@ -81,52 +71,36 @@ void heap_page_last_put(mfn_t m)
 /* -- small objects
  * --------------------------------------------------------------------------------------------- */
 
-static unsigned class_of(size_t size)
-{
+static unsigned class_of(size_t size) {
 	unsigned c = 0;
 
-	while (class_size[c] < size)
-		c++;
+	while (class_size[c] < size) c++;
 	return c;
 }
 
-static unsigned order_of(size_t size)
-{
+static unsigned order_of(size_t size) {
 	size_t pages = DIV_ROUND_UP(size, PAGE_SIZE);
 
 	return pages <= 1 ? 0 : bit_last(pages - 1) + 1;
 }
 
-static unsigned slab_first(const struct frame *f)
-{
-	return f->tlb_stamp & 0xffff;
-}
+static unsigned slab_first(const struct frame *f) { return f->tlb_stamp & 0xffff; }
 
-static unsigned slab_used(const struct frame *f)
-{
-	return f->tlb_stamp >> 16;
-}
+static unsigned slab_used(const struct frame *f) { return f->tlb_stamp >> 16; }
 
-static void slab_state(struct frame *f, unsigned first, unsigned used)
-{
-	f->tlb_stamp = first | used << 16;
-}
+static void slab_state(struct frame *f, unsigned first, unsigned used) { f->tlb_stamp = first | used << 16; }
 
-static void slab_link(unsigned c, struct frame *f)
-{
+static void slab_link(unsigned c, struct frame *f) {
 	uint32_t n = (uint32_t)mfn_x(frame_mfn(f));
 
 	f->prev = FRAME_NONE;
 	f->next = slab_list[c] ? (uint32_t)(slab_list[c] - 1) : FRAME_NONE;
-	if (f->next != FRAME_NONE)
-		frame_table[f->next].prev = n;
+	if (f->next != FRAME_NONE) frame_table[f->next].prev = n;
 	slab_list[c] = n + 1ULL;
 }
 
-static void slab_unlink(unsigned c, struct frame *f)
-{
-	if (f->next != FRAME_NONE)
-		frame_table[f->next].prev = f->prev;
+static void slab_unlink(unsigned c, struct frame *f) {
+	if (f->next != FRAME_NONE) frame_table[f->next].prev = f->prev;
 	if (f->prev != FRAME_NONE)
 		frame_table[f->prev].next = f->next;
 	else
@@ -135,14 +109,12 @@ static void slab_unlink(unsigned c, struct frame *f)
 }
 
 /* A fresh page, all objects chained. */
-static struct frame *slab_create(unsigned c)
-{
+static struct frame *slab_create(unsigned c) {
 	uint8_t *page = pages_take(0);
 	unsigned step = class_size[c] / UNIT, last = (PAGE_SIZE / class_size[c] - 1) * step;
 	struct frame *f;
 
-	if (!page)
-		return NULL;
+	if (!page) return NULL;
 	for (unsigned at = 0; at < last; at += step)
 		*(uint16_t *)(page + at * UNIT) = (uint16_t)(at + step + 1);
 	*(uint16_t *)(page + last * UNIT) = 0;
@@ -153,60 +125,50 @@ static struct frame *slab_create(unsigned c)
 }
 
 /* Under heap_lock: NULL if no page of the class has a free object. */
-static void *slab_take(unsigned c)
-{
+static void *slab_take(unsigned c) {
 	struct frame *f;
 	uint8_t *p;
 
-	if (!slab_list[c])
-		return NULL;
+	if (!slab_list[c]) return NULL;
 	f = &frame_table[slab_list[c] - 1];
 	p = (uint8_t *)own_va(frame_mfn(f)) + (slab_first(f) - 1) * UNIT;
 	slab_state(f, *(uint16_t *)p, slab_used(f) + 1);
-	if (!slab_first(f))
-		slab_unlink(c, f);
+	if (!slab_first(f)) slab_unlink(c, f);
 	return p;
 }
 
 /* Under heap_lock. True if the page is empty now and out of the list. */
-static bool slab_give(unsigned c, struct frame *f, void *p)
-{
+static bool slab_give(unsigned c, struct frame *f, void *p) {
 	bool was_full = !slab_first(f);
 
 	CHECK(slab_used(f));
 	*(uint16_t *)p = (uint16_t)slab_first(f);
 	slab_state(f, (unsigned)((uint64_t)p % PAGE_SIZE) / UNIT + 1, slab_used(f) - 1);
-	if (was_full)
-		slab_link(c, f);
-	if (slab_used(f))
-		return false;
+	if (was_full) slab_link(c, f);
+	if (slab_used(f)) return false;
 	slab_unlink(c, f);
 	return true;
 }
 
-static void *small_alloc(unsigned c)
-{
+static void *small_alloc(unsigned c) {
 	struct frame *fresh = NULL;
 	void *p;
 
 	spin_lock(&heap_lock);
 	p = slab_take(c);
 	spin_unlock(&heap_lock);
-	if (!p)
-		fresh = slab_create(c);
+	if (!p) fresh = slab_create(c);
 	if (fresh) {
 		spin_lock(&heap_lock);
 		slab_link(c, fresh);
 		p = slab_take(c);
 		spin_unlock(&heap_lock);
 	}
-	if (p)
-		__atomic_fetch_add(&bytes_used, class_size[c], __ATOMIC_RELAXED);
+	if (p) __atomic_fetch_add(&bytes_used, class_size[c], __ATOMIC_RELAXED);
 	return p ? memset(p, 0, class_size[c]) : NULL;
 }
 
-static void small_free(struct frame *f, void *p)
-{
+static void small_free(struct frame *f, void *p) {
 	unsigned c = f->partial & ~SLAB;
 	bool empty;
 
@@ -214,31 +176,24 @@ static void small_free(struct frame *f, void *p)
 	empty = slab_give(c, f, p);
 	spin_unlock(&heap_lock);
 	__atomic_fetch_sub(&bytes_used, class_size[c], __ATOMIC_RELAXED);
-	if (empty)
-		pages_give(frame_mfn(f), 0);
+	if (empty) pages_give(frame_mfn(f), 0);
 }
 
-void *heap_alloc(size_t size)
-{
+void *heap_alloc(size_t size) {
 	unsigned order = order_of(size);
 	void *p;
 
-	if (arch_alloc_fails())
-		return NULL;
-	if (size <= class_size[CLASSES - 1])
-		return small_alloc(class_of(size));
+	if (arch_alloc_fails()) return NULL;
+	if (size <= class_size[CLASSES - 1]) return small_alloc(class_of(size));
 	p = pages_take(order);
-	if (p)
-		__atomic_fetch_add(&bytes_used, PAGE_SIZE << order, __ATOMIC_RELAXED);
+	if (p) __atomic_fetch_add(&bytes_used, PAGE_SIZE << order, __ATOMIC_RELAXED);
 	return p;
 }
 
-void heap_free(void *p)
-{
+void heap_free(void *p) {
 	struct frame *f;
 
-	if (!p)
-		return;
+	if (!p) return;
 	f = frame_of(own_mfn(p));
 	if (f->partial & SLAB) {
 		small_free(f, p);
@@ -248,12 +203,6 @@ void heap_free(void *p)
 	pages_give(own_mfn(p), f->partial);
 }
 
-uint64_t heap_bytes_used(void)
-{
-	return __atomic_load_n(&bytes_used, __ATOMIC_RELAXED);
-}
+uint64_t heap_bytes_used(void) { return __atomic_load_n(&bytes_used, __ATOMIC_RELAXED); }
 
-uint64_t heap_pages_used(void)
-{
-	return __atomic_load_n(&pages_used, __ATOMIC_RELAXED);
-}
+uint64_t heap_pages_used(void) { return __atomic_load_n(&pages_used, __ATOMIC_RELAXED); }

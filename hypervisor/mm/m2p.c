@@ -5,12 +5,6 @@
  */
 #include "frame.h"
 
-void m2p_set(mfn_t m, uint64_t gpfn)
-{
-	WRITE_ONCE(m2p_table[mfn_x(m)], gpfn);
-}
+void m2p_set(mfn_t m, uint64_t gpfn) { WRITE_ONCE(m2p_table[mfn_x(m)], gpfn); }
 
-uint64_t m2p_get(mfn_t m)
-{
-	return mfn_valid(m) ? READ_ONCE(m2p_table[mfn_x(m)]) : M2P_INVALID;
-}
+uint64_t m2p_get(mfn_t m) { return mfn_valid(m) ? READ_ONCE(m2p_table[mfn_x(m)]) : M2P_INVALID; }

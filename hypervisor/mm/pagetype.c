@@ -37,73 +37,55 @@
 
 /* -- references -- */
 
-bool frame_get(mfn_t m, const struct domain *d)
-{
-	return frame_take(m, d->id);
-}
+bool frame_get(mfn_t m, const struct domain *d) { return frame_take(m, d->id); }
 
-void frame_put(mfn_t m)
-{
-	ref_drop(frame_of(m));
-}
+void frame_put(mfn_t m) { ref_drop(frame_of(m)); }
 
 /* -- flushes
  * ---------------------------------------------------------------------------------------------------
  */
 
-void tlb_flush_lagging(uint64_t stamp)
-{
+void tlb_flush_lagging(uint64_t stamp) {
 	cpumask_t lagging = 0;
 	unsigned c;
 
 	for_each_cpu (c, cpus_online)
-		if (READ_ONCE(cpu_of(c)->tlb_time) <= stamp)
-			lagging |= cpumask_of(c);
-	if (lagging)
-		arch_tlb_flush(lagging, TLB_FLUSH_ALL);
+		if (READ_ONCE(cpu_of(c)->tlb_time) <= stamp) lagging |= cpumask_of(c);
+	if (lagging) arch_tlb_flush(lagging, TLB_FLUSH_ALL);
 }
 
 /* -- types
  * -----------------------------------------------------------------------------------------------------
  */
 
-static inline bool type_cas(struct frame *f, uint64_t *old, uint64_t t)
-{
-	return __atomic_compare_exchange_n(&f->type, old, t, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_ACQUIRE);
+static inline bool type_cas(struct frame *f, uint64_t *old, uint64_t t) {
+	return __atomic_compare_exchange_n(&f->type, old, t, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 /*
  * The flush comes while BUSY keeps everybody off: a new writable use must not begin while some CPU
  * still walks the frame as a table, nor a table be validated while some CPU can write to it.
  */
-bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags)
-{
+bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags) {
 	uint64_t fresh = FTF_TYPE(t) | flags | 1;
 	enum frame_type was = frame_type_of(old);
 
-	if (was == t)
-		return type_cas(f, &old, fresh);
-	if (!type_cas(f, &old, fresh | FTF_BUSY))
-		return false;
-	if (was != FT_NONE)
-		tlb_flush_lagging(tlb_stamp_full(f->tlb_stamp));
+	if (was == t) return type_cas(f, &old, fresh);
+	if (!type_cas(f, &old, fresh | FTF_BUSY)) return false;
+	if (was != FT_NONE) tlb_flush_lagging(tlb_stamp_full(f->tlb_stamp));
 	if (t != FT_WRITABLE && __atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_UNCACHED)
 		arch_cache_flush(CPUMASK_ALL);
 	__atomic_store_n(&f->type, fresh, __ATOMIC_RELEASE);
 	return true;
 }
 
-int type_get_writable_slow(struct frame *f)
-{
+int type_get_writable_slow(struct frame *f) {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
 
 	for (;;) {
 		if ((t & ~(uint64_t)FTF_COUNT) == FTF_TYPE(FT_WRITABLE)) {
-			if ((t & FTF_COUNT) >= TYPE_COUNT_MAX)
-				return -EBUSY;
-			if (type_cas(f, &t, t + 1))
-				return 0;
+			if ((t & FTF_COUNT) >= TYPE_COUNT_MAX) return -EBUSY;
+			if (type_cas(f, &t, t + 1)) return 0;
 		} else if (t & FTF_BUSY) {
 			arch_spin_wait();
 			t = type_load(f);
@@ -117,63 +99,52 @@ int type_get_writable_slow(struct frame *f)
 	}
 }
 
-static bool descriptors_valid(const struct domain *d, mfn_t m)
-{
+static bool descriptors_valid(const struct domain *d, mfn_t m) {
 	uint64_t *desc = frame_map(m);
 	bool ok = true;
 
-	for (unsigned i = 0; ok && i < PAGE_SIZE / sizeof(*desc); i++)
-		ok = arch_descriptor_fix(d, &desc[i]);
+	for (unsigned i = 0; ok && i < PAGE_SIZE / sizeof(*desc); i++) ok = arch_descriptor_fix(d, &desc[i]);
 	frame_unmap(desc);
 	return ok;
 }
 
-static int segdesc_get_locked(struct domain *d, mfn_t m, struct frame *f)
-{
+static int segdesc_get_locked(struct domain *d, mfn_t m, struct frame *f) {
 	uint64_t t = type_load(f);
 
 	while (t & FTF_BUSY || !(t & FTF_COUNT)) {
 		if (!(t & FTF_COUNT) && !(t & FTF_BUSY) && type_begin(f, t, FT_SEGDESC, 0)) {
-			if (descriptors_valid(d, m))
-				return 0;
+			if (descriptors_valid(d, m)) return 0;
 			type_put(f);
 			return -EINVAL;
 		}
 		arch_spin_wait();
 		t = type_load(f);
 	}
-	if (frame_type_of(t) != FT_SEGDESC)
-		return -EINVAL;
-	if ((t & FTF_COUNT) >= TYPE_COUNT_MAX)
-		return -EBUSY;
+	if (frame_type_of(t) != FT_SEGDESC) return -EINVAL;
+	if ((t & FTF_COUNT) >= TYPE_COUNT_MAX) return -EBUSY;
 	__atomic_store_n(&f->type, t + 1, __ATOMIC_RELEASE);
 	return 0;
 }
 
 /* Under the owner's mm_lock: nobody sees the type before the descriptors are checked. */
-static int segdesc_get(mfn_t m)
-{
+static int segdesc_get(mfn_t m) {
 	struct frame *f = frame_of(m);
 	struct domain *d = domain_by_id(f->owner);
 	int rc;
 
-	if (!d)
-		return -EINVAL;
+	if (!d) return -EINVAL;
 	spin_lock(&d->mm_lock);
 	rc = segdesc_get_locked(d, m, f);
 	spin_unlock(&d->mm_lock);
 	return rc;
 }
 
-int frame_type_get(mfn_t m, enum frame_type t)
-{
-	if (t == FT_WRITABLE)
-		return type_get_writable(frame_of(m));
+int frame_type_get(mfn_t m, enum frame_type t) {
+	if (t == FT_WRITABLE) return type_get_writable(frame_of(m));
 	return t == FT_SEGDESC ? segdesc_get(m) : -EINVAL;
 }
 
-void frame_type_put(mfn_t m)
-{
+void frame_type_put(mfn_t m) {
 	struct frame *f = frame_of(m);
 	struct domain *d;
 
@@ -187,20 +158,16 @@ void frame_type_put(mfn_t m)
 	spin_unlock(&d->mm_lock);
 }
 
-int frame_get_as(mfn_t m, const struct domain *d, enum frame_type t)
-{
+int frame_get_as(mfn_t m, const struct domain *d, enum frame_type t) {
 	int rc;
 
-	if (!frame_get(m, d))
-		return -EPERM;
+	if (!frame_get(m, d)) return -EPERM;
 	rc = frame_type_get(m, t);
-	if (rc)
-		frame_put(m);
+	if (rc) frame_put(m);
 	return rc;
 }
 
-void frame_put_as(mfn_t m)
-{
+void frame_put_as(mfn_t m) {
 	frame_type_put(m);
 	frame_put(m);
 }

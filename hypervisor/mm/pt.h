@@ -26,22 +26,14 @@
 #define HV_L4_FIRST 256u /* L4 entries that are ring 0's (the PV ABI's hole) */
 #define HV_L4_END   272u
 
-static inline mfn_t pte_mfn(uint64_t e)
-{
-	return mfn(e << 12 >> 24);
-}
-static inline bool l4_index_is_hv(unsigned index)
-{
-	return index >= HV_L4_FIRST && index < HV_L4_END;
-}
-static inline unsigned type_level(uint64_t type_word)
-{
+static inline mfn_t pte_mfn(uint64_t e) { return mfn(e << 12 >> 24); }
+static inline bool l4_index_is_hv(unsigned index) { return index >= HV_L4_FIRST && index < HV_L4_END; }
+static inline unsigned type_level(uint64_t type_word) {
 	enum frame_type t = frame_type_of(type_word);
 
 	return t >= FT_L1 && t <= FT_L4 ? (unsigned)t : 0;
 }
-static inline uint64_t type_load(const struct frame *f)
-{
+static inline uint64_t type_load(const struct frame *f) {
 	return __atomic_load_n(&f->type, __ATOMIC_ACQUIRE);
 }
 
@@ -52,8 +44,7 @@ unsigned pt_work(void);
 /* -- pagetype.c */
 
 /* The latest clock value whose low half is the stamp: never older than the moment it was taken. */
-static inline uint64_t tlb_stamp_full(uint32_t stamp)
-{
+static inline uint64_t tlb_stamp_full(uint32_t stamp) {
 	uint64_t now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
 
 	return now - (uint32_t)((uint32_t)now - stamp);
@@ -74,48 +65,39 @@ void heap_page_last_put(mfn_t m);
 
 #define TYPE_COUNT_MAX 0x7fffffffu
 
-static inline bool ref_take(struct frame *f)
-{
+static inline bool ref_take(struct frame *f) {
 	uint64_t r = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
 
 	do {
 		/* free, or more references than can be counted */
-		if (unlikely((int32_t)r <= 0))
-			return false;
+		if (unlikely((int32_t)r <= 0)) return false;
 	} while (unlikely(!__atomic_compare_exchange_n(&f->refs, &r, r + 1, false, __ATOMIC_ACQUIRE,
 						       __ATOMIC_RELAXED)));
 	return true;
 }
 
-static inline void ref_drop(struct frame *f)
-{
+static inline void ref_drop(struct frame *f) {
 	uint64_t r = __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL);
 
-	if (unlikely(!(r & FRAME_COUNT)))
-		frame_last_put(frame_mfn(f));
+	if (unlikely(!(r & FRAME_COUNT))) frame_last_put(frame_mfn(f));
 }
 
 /* Reference frame m if `id` (a domain's, or DOMID_XEN) owns it; NULL if not. */
-static inline struct frame *frame_take(mfn_t m, domid_t id)
-{
+static inline struct frame *frame_take(mfn_t m, domid_t id) {
 	uint64_t bound = frame_count;
 	struct frame *f;
 
-	if (unlikely(mfn_x(m) >= bound))
-		return NULL;
+	if (unlikely(mfn_x(m) >= bound)) return NULL;
 	f = &frame_table[index_nospec(mfn_x(m), bound)];
-	if (unlikely(READ_ONCE(f->owner) != id) || unlikely(!ref_take(f)))
-		return NULL;
+	if (unlikely(READ_ONCE(f->owner) != id) || unlikely(!ref_take(f))) return NULL;
 	/* It may have changed hands before the reference pinned it down. */
-	if (likely(READ_ONCE(f->owner) == id))
-		return f;
+	if (likely(READ_ONCE(f->owner) == id)) return f;
 	ref_drop(f);
 	return NULL;
 }
 
 /* A use as writable page: 0, -EBUSY (of another type). */
-static inline int type_get_writable(struct frame *f)
-{
+static inline int type_get_writable(struct frame *f) {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
 
 	/* the type, no flag, and room in the count */
@@ -132,14 +114,12 @@ static inline int type_get_writable(struct frame *f)
  * stamp is read after the count has reached 0 and stored before anyone can start another type: an
  * older one would hide a mapping made and dropped in between.
  */
-static inline void type_put(struct frame *f)
-{
+static inline void type_put(struct frame *f) {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED), less;
 
-	do
-		less = (uint32_t)t == 1 ? (t - 1) | FTF_BUSY : t - 1;
-	while (unlikely(!__atomic_compare_exchange_n(&f->type, &t, less, false, __ATOMIC_ACQ_REL,
-						     __ATOMIC_RELAXED)));
+	do less = (uint32_t)t == 1 ? (t - 1) | FTF_BUSY : t - 1;
+	while (unlikely(
+		!__atomic_compare_exchange_n(&f->type, &t, less, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)));
 	if (less & FTF_BUSY) {
 		f->tlb_stamp = (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&f->type, less & FTF_TYPE_MASK, __ATOMIC_RELEASE);
@@ -150,27 +130,20 @@ static inline void type_put(struct frame *f)
 
 /* What is stored for an entry of any level: user bit set, global bit cleared, as the PV ABI has it.
  */
-static inline uint64_t pte_stored(uint64_t e)
-{
-	return (e & ~PTE_G) | PTE_US;
-}
+static inline uint64_t pte_stored(uint64_t e) { return (e & ~PTE_G) | PTE_US; }
 /* The rarer entries: not present, device memory, other cache attributes, the machine-to-physical
  * table; and errors. */
 int l1e_get_special(const struct pt_context *c, uint64_t e) __must_check;
 
 /* Check an L1 entry, take its references, and give it the form it is stored in. */
-static inline int l1e_get(const struct pt_context *c, uint64_t *e)
-{
+static inline int l1e_get(const struct pt_context *c, uint64_t *e) {
 	uint64_t v = *e;
 	struct frame *f;
 	int rc = 0;
 
-	if (likely((v & (PTE_P | PTE_CACHE)) == PTE_P) &&
-	    likely(f = frame_take(pte_mfn(v), c->frames))) {
-		if (v & PTE_RW)
-			rc = type_get_writable(f);
-		if (unlikely(rc))
-			ref_drop(f);
+	if (likely((v & (PTE_P | PTE_CACHE)) == PTE_P) && likely(f = frame_take(pte_mfn(v), c->frames))) {
+		if (v & PTE_RW) rc = type_get_writable(f);
+		if (unlikely(rc)) ref_drop(f);
 	} else {
 		rc = l1e_get_special(c, v);
 	}
@@ -178,27 +151,21 @@ static inline int l1e_get(const struct pt_context *c, uint64_t *e)
 	return rc;
 }
 
-static inline void l1e_put(uint64_t e)
-{
+static inline void l1e_put(uint64_t e) {
 	mfn_t m = pte_mfn(e);
 	struct frame *f;
 
-	if (!(e & PTE_P) || unlikely(!mfn_valid(m)))
-		return;
+	if (!(e & PTE_P) || unlikely(!mfn_valid(m))) return;
 	f = frame_of(m);
 	/* entries of device frames and of the machine-to-physical table were never counted */
-	if (unlikely(!(__atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_COUNT)))
-		return;
-	if (e & PTE_RW)
-		type_put(f);
+	if (unlikely(!(__atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_COUNT))) return;
+	if (e & PTE_RW) type_put(f);
 	ref_drop(f);
 }
 /* The same for entries of a table `f` of level 2..4. -ERESTART: nothing is held, progress is kept
  * in the child. lne_put: the reference is gone even so. */
-int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e,
-	    unsigned *left) __must_check;
-int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e,
-	    unsigned *left) __must_check;
+int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e, unsigned *left) __must_check;
+int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsigned *left) __must_check;
 
 /* -- table.c: tables as a whole. mm_lock of `d` held, `left` units of work to spend. */
 

@@ -20,26 +20,23 @@
 #define L1_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_CACHE)
 #define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT | PTE_G)
 
-static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change)
-{
+static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change) {
 	if (likely(!change->expect && !change->keep)) {
 		__atomic_store_n(slot, e, __ATOMIC_RELEASE);
 		return true;
 	}
 	if (change->expect) {
 		old = *change->expect;
-		return __atomic_compare_exchange_n(slot, &old, e, false, __ATOMIC_SEQ_CST,
-						   __ATOMIC_RELAXED);
+		return __atomic_compare_exchange_n(slot, &old, e, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	}
-	while (!__atomic_compare_exchange_n(slot, &old, e | (old & change->keep), true,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(slot, &old, e | (old & change->keep), true, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
 		;
 	return true;
 }
 
 /* The plain store, for batches. */
-static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e)
-{
+static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e) {
 	uint64_t old = READ_ONCE(*slot);
 	int rc;
 
@@ -48,23 +45,20 @@ static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *sl
 		return 0;
 	}
 	rc = l1e_get(c, &e);
-	if (unlikely(rc))
-		return rc;
+	if (unlikely(rc)) return rc;
 	__atomic_store_n(slot, e, __ATOMIC_RELEASE);
 	l1e_put(old);
 	return 0;
 }
 
-static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change)
-{
+static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change) {
 	uint64_t old = READ_ONCE(*slot), e = change->e;
 	int rc;
 
 	if (e & PTE_P && !((old ^ e) & L1_REFS))
 		return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
 	rc = l1e_get(c, &e);
-	if (unlikely(rc))
-		return rc;
+	if (unlikely(rc)) return rc;
 	if (unlikely(!slot_store(slot, old, e, change))) {
 		l1e_put(e);
 		return -EAGAIN;
@@ -73,17 +67,14 @@ static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_ch
 	return 0;
 }
 
-static void upper_put(const struct pt_context *c, struct frame *f, unsigned level, uint64_t e)
-{
+static void upper_put(const struct pt_context *c, struct frame *f, unsigned level, uint64_t e) {
 	unsigned left = pt_work();
 
-	if (lne_put(c->d, f, level, e, &left) == -ERESTART)
-		c->giver->table_giveup = mfn_x(pte_mfn(e)) + 1;
+	if (lne_put(c->d, f, level, e, &left) == -ERESTART) c->giver->table_giveup = mfn_x(pte_mfn(e)) + 1;
 }
 
 static int upper_set(const struct pt_context *c, struct frame *f, unsigned level, uint64_t *slot,
-		     const struct pt_change *change)
-{
+		     const struct pt_change *change) {
 	uint64_t old = READ_ONCE(*slot), e = change->e;
 	unsigned left = pt_work();
 	int rc;
@@ -91,8 +82,7 @@ static int upper_set(const struct pt_context *c, struct frame *f, unsigned level
 	if (e & PTE_P && !((old ^ e) & LN_REFS))
 		return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
 	rc = lne_get(c->d, f, level, &e, &left);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	if (!slot_store(slot, old, e, change)) {
 		upper_put(c, f, level, e);
 		return -EAGAIN;
@@ -102,14 +92,11 @@ static int upper_set(const struct pt_context *c, struct frame *f, unsigned level
 }
 
 int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, unsigned index,
-		 const struct pt_change *change)
-{
+		 const struct pt_change *change) {
 	unsigned level = type_level(type_load(f));
 
-	if (likely(level == 1))
-		return l1_set(c, slot, change);
-	if (level == 4 && l4_index_is_hv(index))
-		return -EINVAL;
+	if (likely(level == 1)) return l1_set(c, slot, change);
+	if (level == 4 && l4_index_is_hv(index)) return -EINVAL;
 	return upper_set(c, f, level, slot, change);
 }
 
@@ -124,22 +111,17 @@ struct cursor {
 	uint64_t *table; /* NULL: none */
 };
 
-static void cursor_close(struct cursor *at)
-{
-	if (!at->table)
-		return;
+static void cursor_close(struct cursor *at) {
+	if (!at->table) return;
 	frame_unmap(at->table);
 	frame_put(at->m);
 	at->table = NULL;
 }
 
-static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
-{
-	if (likely(at->table && mfn_eq(at->m, m)))
-		return 0;
+static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m) {
+	if (likely(at->table && mfn_eq(at->m, m))) return 0;
 	cursor_close(at);
-	if (!frame_get(m, d))
-		return -EINVAL;
+	if (!frame_get(m, d)) return -EINVAL;
 	at->m = m;
 	at->f = frame_of(m);
 	at->table = frame_map(m);
@@ -147,20 +129,16 @@ static int cursor_move(struct cursor *at, const struct domain *d, mfn_t m)
 }
 
 /* The target is no table: an ordinary store to a page of the owner. */
-static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value)
-{
-	if (type_get_writable(at->f))
-		return -EINVAL;
+static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value) {
+	if (type_get_writable(at->f)) return -EINVAL;
 	__atomic_store_n(slot, value, __ATOMIC_RELEASE);
 	type_put(at->f);
 	return 0;
 }
 
-static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val)
-{
+static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val) {
 	struct pt_change change = { .e = val,
-				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D
-										   : 0 };
+				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0 };
 	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
 
 	if (type_load(at->f) & FTF_VALIDATED)
@@ -169,27 +147,23 @@ static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t
 }
 
 /* An L1 table in use. */
-static inline bool type_is_l1(uint64_t type_word)
-{
+static inline bool type_is_l1(uint64_t type_word) {
 	return (type_word & (FTF_TYPE_MASK | FTF_VALIDATED)) == (FTF_TYPE(FT_L1) | FTF_VALIDATED);
 }
 
-static inline bool is_table_request(uint64_t ptr)
-{
+static inline bool is_table_request(uint64_t ptr) {
 	unsigned cmd = ptr % sizeof(uint64_t);
 
 	return cmd <= MMU_PT_UPDATE_NO_TRANSLATE && cmd != MMU_MACHPHYS_UPDATE;
 }
 
 /* Ordinary requests to the L1 table where the cursor stands: how many were done without a hitch. */
-static unsigned l1_run(const struct pt_context *c, const struct cursor *at,
-		       const struct mmu_update *req, unsigned n)
-{
+static unsigned l1_run(const struct pt_context *c, const struct cursor *at, const struct mmu_update *req,
+		       unsigned n) {
 	uint64_t base = mfn_to_maddr(at->m).a;
 	unsigned i = 0;
 
-	if (!type_is_l1(type_load(at->f)))
-		return 0;
+	if (!type_is_l1(type_load(at->f))) return 0;
 	for (; i < n; i++) {
 		uint64_t offset = req[i].ptr - base;
 
@@ -200,9 +174,7 @@ static unsigned l1_run(const struct pt_context *c, const struct cursor *at,
 	return i;
 }
 
-int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n,
-		    unsigned *done)
-{
+int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n, unsigned *done) {
 	struct cursor at = { .table = NULL };
 	unsigned i = 0;
 	int rc = 0;
@@ -212,8 +184,7 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 		unsigned run;
 
 		rc = cursor_move(&at, c->d, maddr_to_mfn(maddr(req[i].ptr)));
-		if (unlikely(rc))
-			break;
+		if (unlikely(rc)) break;
 		run = l1_run(c, &at, req + i, n - i);
 		i += run;
 		if (unlikely(!run)) {
@@ -227,15 +198,13 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 	return rc;
 }
 
-int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val)
-{
+int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val) {
 	struct cursor at = { .m = maddr_to_mfn(maddr(ptr)) };
 	unsigned index = ptr / sizeof(uint64_t) % PT_ENTRIES;
 	uint64_t t;
 	int rc;
 
-	if (!is_table_request(ptr))
-		return -ENOSYS;
+	if (!is_table_request(ptr)) return -ENOSYS;
 	spin_lock(&c->d->mm_lock);
 	at.f = frame_take(at.m, c->d->id);
 	if (likely(at.f)) {
@@ -257,16 +226,14 @@ int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val)
 /* -- by virtual address
  * ----------------------------------------------------------------------------------------- */
 
-static bool va_is_guest(uint64_t va)
-{
+static bool va_is_guest(uint64_t va) {
 	bool canonical = (uint64_t)((int64_t)(va << 16) >> 16) == va;
 
 	return canonical && !l4_index_is_hv(va >> 39 & 511);
 }
 
 /* One level down: false if there is no table. */
-static inline bool walk_step(mfn_t *m, uint64_t va, unsigned shift)
-{
+static inline bool walk_step(mfn_t *m, uint64_t va, unsigned shift) {
 	uint64_t e = frame_read(*m, va >> shift & 511);
 
 	*m = pte_mfn(e);
@@ -277,27 +244,23 @@ static inline bool walk_step(mfn_t *m, uint64_t va, unsigned shift)
  * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is
  * released, because the root is in use. -EFAULT if there is none.
  */
-int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1)
-{
+int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1) {
 	mfn_t m = arch_vcpu_root(v);
 
-	if (!va_is_guest(va) || mfn_eq(m, INVALID_MFN) || !walk_step(&m, va, 39) ||
-	    !walk_step(&m, va, 30) || !walk_step(&m, va, 21))
+	if (!va_is_guest(va) || mfn_eq(m, INVALID_MFN) || !walk_step(&m, va, 39) || !walk_step(&m, va, 30) ||
+	    !walk_step(&m, va, 21))
 		return -EFAULT;
 	*l1 = m;
 	return 0;
 }
 
-static inline int va_entry_set(const struct pt_context *c, uint64_t va,
-			       const struct pt_change *change)
-{
+static inline int va_entry_set(const struct pt_context *c, uint64_t va, const struct pt_change *change) {
 	unsigned index = va >> PAGE_SHIFT & 511;
 	uint64_t *table;
 	mfn_t m;
 	int rc = walk_to_l1(c->giver, va, &m);
 
-	if (rc)
-		return -EINVAL;
+	if (rc) return -EINVAL;
 	table = frame_map(m);
 	if (likely(frame_type_of(type_load(frame_of(m))) == FT_L1))
 		rc = l1_set_plain(c, &table[index], change->e);
@@ -307,8 +270,7 @@ static inline int va_entry_set(const struct pt_context *c, uint64_t va,
 	return rc;
 }
 
-int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e)
-{
+int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
 	struct pt_change change = { .e = e };
 	int rc;
 
@@ -321,19 +283,16 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e)
 /* -- walks and emulated stores
  * --------------------------------------------------------------------------------- */
 
-static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out)
-{
+static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out) {
 	int rc = walk_to_l1(v, va, &out->l1_mfn);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	out->l1_index = va >> PAGE_SHIFT & 511;
 	out->l1e = frame_read(out->l1_mfn, out->l1_index);
 	return 0;
 }
 
-int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out)
-{
+int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out) {
 	int rc;
 
 	spin_lock(&v->domain->mm_lock);
@@ -342,21 +301,18 @@ int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out)
 	return rc;
 }
 
-bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry)
-{
+bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry) {
 	struct guest_walk w;
 	const struct frame *f;
 	bool is = false;
 
 	spin_lock(&v->domain->mm_lock);
-	if (!walk_locked(v, va.a, &w) && (w.l1e & (PTE_P | PTE_RW)) == PTE_P &&
-	    mfn_valid(pte_mfn(w.l1e))) {
+	if (!walk_locked(v, va.a, &w) && (w.l1e & (PTE_P | PTE_RW)) == PTE_P && mfn_valid(pte_mfn(w.l1e))) {
 		*table = pte_mfn(w.l1e);
 		f = frame_of(*table);
 		is = f->owner == v->domain->id && type_is_l1(type_load(f));
 	}
-	if (is)
-		*entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
+	if (is) *entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
 	spin_unlock(&v->domain->mm_lock);
 	return is;
 }
@@ -369,8 +325,7 @@ struct store {
 	uint64_t *old, new_value;
 };
 
-static int store_apply(const struct pt_context *c, uint64_t *slot, const struct store *s)
-{
+static int store_apply(const struct pt_context *c, uint64_t *slot, const struct store *s) {
 	uint64_t now = READ_ONCE(*slot), found = (now & s->mask) >> s->shift;
 	struct pt_change change = {
 		.e = (now & ~s->mask) | (s->new_value << s->shift & s->mask),
@@ -388,18 +343,14 @@ static int store_apply(const struct pt_context *c, uint64_t *slot, const struct 
 }
 
 /* The table may have become something else since it was found: looked at again, under mm_lock. */
-static __always_inline int store_locked(struct vcpu *v, mfn_t m, unsigned index,
-					const struct store *s, uint64_t e)
-{
-	struct pt_context c = {
-		.d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v
-	};
+static __always_inline int store_locked(struct vcpu *v, mfn_t m, unsigned index, const struct store *s,
+					uint64_t e) {
+	struct pt_context c = { .d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v };
 	struct frame *f = frame_take(m, c.d->id);
 	uint64_t *table;
 	int rc = -EFAULT;
 
-	if (!f)
-		return rc;
+	if (!f) return rc;
 	if (likely(type_is_l1(type_load(f)))) {
 		table = frame_map(m);
 		rc = s ? store_apply(&c, &table[index], s) : l1_set_plain(&c, &table[index], e);
@@ -409,12 +360,10 @@ static __always_inline int store_locked(struct vcpu *v, mfn_t m, unsigned index,
 	return rc;
 }
 
-int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e)
-{
+int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) {
 	int rc;
 
-	if (unlikely(v->table_giveup) && table_giveup_finish(v))
-		return -EAGAIN;
+	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
 	spin_lock(&v->domain->mm_lock);
 	rc = store_locked(v, table, va.a / sizeof(e) % PT_ENTRIES, NULL, e);
 	spin_unlock(&v->domain->mm_lock);
@@ -422,17 +371,14 @@ int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e)
 }
 
 int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
-		     uint64_t *old, uint64_t new_value)
-{
+		     uint64_t *old, uint64_t new_value) {
 	unsigned shift = (va.a & 7) * 8, index = va.a / sizeof(uint64_t) % PT_ENTRIES;
 	uint64_t mask = bytes < 8 ? (1ULL << bytes * 8) - 1 : ~0ULL;
 	struct store s = { mask << shift, shift, op, old, new_value };
 	int rc;
 
-	if (bytes == 0 || (va.a & 7) + bytes > 8)
-		return -EINVAL;
-	if (unlikely(v->table_giveup) && table_giveup_finish(v))
-		return -EAGAIN;
+	if (bytes == 0 || (va.a & 7) + bytes > 8) return -EINVAL;
+	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
 	spin_lock(&v->domain->mm_lock);
 	rc = store_locked(v, table, index, &s, 0);
 	spin_unlock(&v->domain->mm_lock);
@@ -443,14 +389,12 @@ int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, e
  * -----------------------------------------------------------------------------------------------------
  */
 
-int table_giveup_finish(struct vcpu *v)
-{
+int table_giveup_finish(struct vcpu *v) {
 	struct domain *d;
 	mfn_t m;
 	int rc;
 
-	if (likely(!v->table_giveup))
-		return 0;
+	if (likely(!v->table_giveup)) return 0;
 	/* The frame may have come into other hands meanwhile; then there is nothing left to do. */
 	m = mfn(v->table_giveup - 1);
 	if (frame_of(m)->owner >= DOMID_FIRST_RESERVED || domain_find(frame_of(m)->owner, &d)) {
@@ -459,14 +403,12 @@ int table_giveup_finish(struct vcpu *v)
 	}
 	rc = table_put_resume(d, m);
 	domain_put(d);
-	if (!rc)
-		v->table_giveup = 0;
+	if (!rc) v->table_giveup = 0;
 	return rc;
 }
 
 /* With mm_lock: the new root is in before the old one is given up. */
-static int root_exchange(struct vcpu *v, mfn_t *root, mfn_t m, unsigned *left)
-{
+static int root_exchange(struct vcpu *v, mfn_t *root, mfn_t m, unsigned *left) {
 	struct domain *d = v->domain;
 	mfn_t old = *root;
 	int rc = 0;
@@ -474,27 +416,21 @@ static int root_exchange(struct vcpu *v, mfn_t *root, mfn_t m, unsigned *left)
 	if (!mfn_eq(m, old)) {
 		if (!mfn_eq(m, INVALID_MFN))
 			rc = READ_ONCE(d->state) >= DOM_DYING ? -EINVAL : table_ref(d, m, 4, left);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		*root = m;
 	}
-	if (v == current && !mfn_eq(m, INVALID_MFN) && mfn_eq(arch_vcpu_root(v), m))
-		arch_root_load(v);
-	if (mfn_eq(m, old) || mfn_eq(old, INVALID_MFN))
-		return 0;
+	if (v == current && !mfn_eq(m, INVALID_MFN) && mfn_eq(arch_vcpu_root(v), m)) arch_root_load(v);
+	if (mfn_eq(m, old) || mfn_eq(old, INVALID_MFN)) return 0;
 	rc = table_drop(d, old, left);
-	if (rc)
-		v->table_giveup = mfn_x(old) + 1;
+	if (rc) v->table_giveup = mfn_x(old) + 1;
 	return rc;
 }
 
-int vcpu_root_set(struct vcpu *v, mfn_t m, bool user)
-{
+int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) {
 	unsigned work = pt_work(), left = work;
 	int rc = likely(!v->table_giveup) ? 0 : table_giveup_finish(v);
 
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	spin_lock(&v->domain->mm_lock);
 	rc = root_exchange(v, user ? &v->root_user : &v->root_kernel, m, &left);
 	spin_unlock(&v->domain->mm_lock);

@@ -6,80 +6,63 @@
  */
 #include "unit.h"
 
-static int64_t quota(const struct sched_group *g)
-{
+static int64_t quota(const struct sched_group *g) {
 	return (int64_t)(SCHED_CAP_CYCLE * READ_ONCE(g->cap) / 100);
 }
 
-static void release_capped(struct domain *d)
-{
+static void release_capped(struct domain *d) {
 	struct vcpu *v;
 
-	for_each_vcpu (d, v)
-		vcpu_unblock_flag(v, VPF_CAPPED);
+	for_each_vcpu (d, v) vcpu_unblock_flag(v, VPF_CAPPED);
 }
 
-static void refill(void *arg)
-{
+static void refill(void *arg) {
 	struct sched_group *g = arg;
 	int64_t full = quota(g), left;
 
-	if (!full)
-		return;
+	if (!full) return;
 	left = __atomic_add_fetch(&g->budget, full, __ATOMIC_SEQ_CST);
-	if (left > full)
-		__atomic_fetch_sub(&g->budget, left - full, __ATOMIC_SEQ_CST);
-	if (left > 0)
-		release_capped(g->domain);
-	if (left < 2 * full)
-		timer_set(&g->refill, cpu_id(), now_ns() + SCHED_CAP_CYCLE);
+	if (left > full) __atomic_fetch_sub(&g->budget, left - full, __ATOMIC_SEQ_CST);
+	if (left > 0) release_capped(g->domain);
+	if (left < 2 * full) timer_set(&g->refill, cpu_id(), now_ns() + SCHED_CAP_CYCLE);
 }
 
-bool group_charge(struct sched_group *g, uint64_t ns)
-{
+bool group_charge(struct sched_group *g, uint64_t ns) {
 	int64_t left = __atomic_sub_fetch(&g->budget, (int64_t)ns, __ATOMIC_SEQ_CST);
 
-	if (!timer_pending(&g->refill))
-		timer_set(&g->refill, cpu_id(), now_ns() + SCHED_CAP_CYCLE);
+	if (!timer_pending(&g->refill)) timer_set(&g->refill, cpu_id(), now_ns() + SCHED_CAP_CYCLE);
 	return left <= 0;
 }
 
-uint64_t group_slice(const struct sched_group *g)
-{
+uint64_t group_slice(const struct sched_group *g) {
 	int64_t left;
 
-	if (likely(!READ_ONCE(g->cap)))
-		return SCHED_SLICE;
+	if (likely(!READ_ONCE(g->cap))) return SCHED_SLICE;
 	left = READ_ONCE(g->budget);
 	return left < (int64_t)SCHED_GRAN / 4 ? SCHED_GRAN / 4 : MIN((uint64_t)left, SCHED_SLICE);
 }
 
-static void set(struct sched_group *g, unsigned weight, unsigned cap)
-{
+static void set(struct sched_group *g, unsigned weight, unsigned cap) {
 	WRITE_ONCE(g->rate, (SCHED_WEIGHT << 16) / weight);
 	g->weight = (uint16_t)weight;
 	WRITE_ONCE(g->cap, (uint16_t)cap);
 	__atomic_store_n(&g->budget, quota(g), __ATOMIC_SEQ_CST);
 }
 
-static struct sched_group *group_of(const struct domain *d)
-{
+static struct sched_group *group_of(const struct domain *d) {
 	const struct vcpu *v;
 
 	for_each_vcpu (d, v)
-		if (v->sched)
-			return v->sched->group;
+		if (v->sched) return v->sched->group;
 	return NULL;
 }
 
-int group_join(struct sched_unit *u)
-{
+int group_join(struct sched_unit *u) {
 	struct sched_group *g = group_of(u->vcpu->domain);
 
 	if (!g) {
 		g = heap_alloc(sizeof(*g));
-		if (!g)
-			return -ENOMEM;
+		if (!g) return -ENOMEM;
 		g->domain = u->vcpu->domain;
 		timer_init(&g->refill, refill, g);
 		watchdogs_init(g);
@@ -90,19 +73,16 @@ int group_join(struct sched_unit *u)
 	return 0;
 }
 
-void group_leave(struct sched_unit *u)
-{
+void group_leave(struct sched_unit *u) {
 	struct sched_group *g = u->group;
 
-	if (--g->units)
-		return;
+	if (--g->units) return;
 	timer_kill(&g->refill);
 	watchdogs_kill(g);
 	heap_free(g);
 }
 
-int sched_domain_set(struct domain *d, const struct sched_params *p)
-{
+int sched_domain_set(struct domain *d, const struct sched_params *p) {
 	struct sched_group *g;
 	int err = -EINVAL;
 
@@ -117,8 +97,7 @@ int sched_domain_set(struct domain *d, const struct sched_params *p)
 	return err;
 }
 
-void sched_domain_get(struct domain *d, struct sched_params *p)
-{
+void sched_domain_get(struct domain *d, struct sched_params *p) {
 	const struct sched_group *g = group_of(d);
 
 	p->weight = g ? g->weight : SCHED_WEIGHT;

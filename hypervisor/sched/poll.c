@@ -6,28 +6,19 @@
  */
 #include "unit.h"
 
-static uint64_t *mask_word(const struct vcpu *v)
-{
-	return &v->domain->evtchn.poll_mask[v->id / 64];
-}
+static uint64_t *mask_word(const struct vcpu *v) { return &v->domain->evtchn.poll_mask[v->id / 64]; }
 
-void vcpu_poll_end(struct vcpu *v)
-{
+void vcpu_poll_end(struct vcpu *v) {
 	uint64_t bit = 1ULL << v->id % 64;
 
-	if (!(__atomic_fetch_and(mask_word(v), ~bit, __ATOMIC_SEQ_CST) & bit))
-		return;
+	if (!(__atomic_fetch_and(mask_word(v), ~bit, __ATOMIC_SEQ_CST) & bit)) return;
 	timer_stop(&v->poll_timer);
 	vcpu_unblock_flag(v, VPF_POLL);
 }
 
-void vcpu_poll_timeout(void *arg)
-{
-	vcpu_poll_end(arg);
-}
+void vcpu_poll_timeout(void *arg) { vcpu_poll_end(arg); }
 
-void poll_notify(struct domain *d, port_t port)
-{
+void poll_notify(struct domain *d, port_t port) {
 	for (unsigned w = 0; w < ARRAY_SIZE(d->evtchn.poll_mask); w++) {
 		uint64_t mask = READ_ONCE(d->evtchn.poll_mask[w]);
 
@@ -40,16 +31,13 @@ void poll_notify(struct domain *d, port_t port)
 	}
 }
 
-static bool any_pending(struct domain *d, const port_t *ports, unsigned n)
-{
+static bool any_pending(struct domain *d, const port_t *ports, unsigned n) {
 	for (unsigned i = 0; i < n; i++)
-		if (evtchn_port_pending(d, ports[i]))
-			return true;
+		if (evtchn_port_pending(d, ports[i])) return true;
 	return false;
 }
 
-void vcpu_poll(const port_t *ports, unsigned n, uint64_t timeout)
-{
+void vcpu_poll(const port_t *ports, unsigned n, uint64_t timeout) {
 	struct vcpu *v = current;
 
 	v->poll_ports = (uint16_t)n;
@@ -57,10 +45,8 @@ void vcpu_poll(const port_t *ports, unsigned n, uint64_t timeout)
 	__atomic_fetch_or(&v->pause_flags, VPF_POLL, __ATOMIC_SEQ_CST);
 	/* Release: who sees the bit sees which ports and finds the flag to clear. */
 	__atomic_fetch_or(mask_word(v), 1ULL << v->id % 64, __ATOMIC_SEQ_CST);
-	if (timeout)
-		timer_set(&v->poll_timer, cpu_id(), timeout);
-	if (vcpu_event_pending(v) || READ_ONCE(v->pending_traps) ||
-	    any_pending(v->domain, ports, n))
+	if (timeout) timer_set(&v->poll_timer, cpu_id(), timeout);
+	if (vcpu_event_pending(v) || READ_ONCE(v->pending_traps) || any_pending(v->domain, ports, n))
 		vcpu_poll_end(v);
 	else
 		cpu_raise(cpu_id(), CPU_WORK_SCHEDULE);

@@ -25,8 +25,7 @@ cpumask_t sched_idle;
 
 /* -- set-up -- */
 
-static void slice_over(void *arg)
-{
+static void slice_over(void *arg) {
 	struct sched_cpu *q = arg;
 	unsigned cpu = (unsigned)(q - sched_cpus);
 
@@ -36,13 +35,9 @@ static void slice_over(void *arg)
 		timer_set(&q->slice, cpu, READ_ONCE(q->slice_end));
 }
 
-void sched_init(void)
-{
-	sched_idle = 0;
-}
+void sched_init(void) { sched_idle = 0; }
 
-void sched_init_cpu(void)
-{
+void sched_init_cpu(void) {
 	struct sched_cpu *q = &sched_cpus[cpu_id()];
 
 	*q = (struct sched_cpu){ 0 };
@@ -54,22 +49,18 @@ void sched_init_cpu(void)
 }
 
 /* The n-th CPU that is up, counting round. */
-static unsigned nth_cpu(unsigned n)
-{
+static unsigned nth_cpu(unsigned n) {
 	cpumask_t m = cpus_online;
 
-	for (n %= bit_count(m); n; n--)
-		m &= m - 1;
+	for (n %= bit_count(m); n; n--) m &= m - 1;
 	return bit_first(m);
 }
 
-int sched_vcpu_create(struct vcpu *v)
-{
+int sched_vcpu_create(struct vcpu *v) {
 	struct sched_unit *u = heap_alloc(sizeof(*u));
 	int err;
 
-	if (!u)
-		return -ENOMEM;
+	if (!u) return -ENOMEM;
 	u->vcpu = v;
 	u->hard = u->soft = CPUMASK_ALL;
 	list_init(&u->link);
@@ -83,8 +74,7 @@ int sched_vcpu_create(struct vcpu *v)
 	return 0;
 }
 
-void sched_vcpu_destroy(struct vcpu *v)
-{
+void sched_vcpu_destroy(struct vcpu *v) {
 	CHECK(!v->running && !v->sched->queued);
 	group_leave(v->sched);
 	heap_free(v->sched);
@@ -93,18 +83,15 @@ void sched_vcpu_destroy(struct vcpu *v)
 
 /* -- accounting -- */
 
-static int state_of(const struct vcpu *v)
-{
+static int state_of(const struct vcpu *v) {
 	uint32_t flags = READ_ONCE(v->pause_flags);
 
-	if (flags & (VPF_BLOCKED | VPF_POLL))
-		return RUNSTATE_blocked;
+	if (flags & (VPF_BLOCKED | VPF_POLL)) return RUNSTATE_blocked;
 	return flags & VPF_DOWN || READ_ONCE(v->pause_count) ? RUNSTATE_offline : RUNSTATE_runnable;
 }
 
 /* Charge the running vCPU for the time since it was last. Lock held. */
-static void charge(struct sched_cpu *q, uint64_t now)
-{
+static void charge(struct sched_cpu *q, uint64_t now) {
 	struct sched_unit *u = q->curr->sched;
 	uint64_t ns = now > u->since ? now - u->since : 0;
 	uint64_t least;
@@ -114,19 +101,16 @@ static void charge(struct sched_cpu *q, uint64_t now)
 	WRITE_ONCE(q->curr_vtime, u->vtime);
 	WRITE_ONCE(q->curr_since, now);
 	least = u->vtime;
-	if (q->length)
-		least = MIN(least, list_first(&q->queue, struct sched_unit, link)->vtime);
+	if (q->length) least = MIN(least, list_first(&q->queue, struct sched_unit, link)->vtime);
 	q->vnow = MAX(q->vnow, least);
 	if (unlikely(u->group->cap) && group_charge(u->group, ns))
 		__atomic_fetch_or(&u->vcpu->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
 }
 
 /* Make v the running vCPU of the queue's CPU (NULL: none). Lock held. */
-static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now)
-{
+static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now) {
 	q->curr = v;
-	if (!v)
-		return;
+	if (!v) return;
 	WRITE_ONCE(v->running, true);
 	v->sched->since = now;
 	WRITE_ONCE(q->curr_rate, READ_ONCE(v->sched->group->rate));
@@ -136,15 +120,12 @@ static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now)
 }
 
 /* See that the CPU looks again in time, if there is anything to look for. Lock held. */
-static void slice_arm(struct sched_cpu *q, uint64_t now)
-{
+static void slice_arm(struct sched_cpu *q, uint64_t now) {
 	const struct sched_group *g;
 
-	if (!q->curr)
-		return;
+	if (!q->curr) return;
 	g = q->curr->sched->group;
-	if (!q->length && likely(!g->cap))
-		return;
+	if (!q->length && likely(!g->cap)) return;
 	q->slice_end = now + group_slice(g);
 	/* One that is set too early finds that out and sets itself anew. */
 	if (!timer_pending(&q->slice) || q->slice.expires > q->slice_end)
@@ -154,37 +135,30 @@ static void slice_arm(struct sched_cpu *q, uint64_t now)
 /* -- choosing -- */
 
 /* Who runs next; removed from the queue if it was in it. Lock held. */
-static struct vcpu *choose(struct sched_cpu *q, unsigned cpu)
-{
+static struct vcpu *choose(struct sched_cpu *q, unsigned cpu) {
 	struct vcpu *prev = q->curr;
 	struct sched_unit *first;
 	bool stays = prev && vcpu_runnable(prev) && unit_hard(prev->sched) & cpumask_of(cpu);
 
-	if (!q->length)
-		return stays ? prev : NULL;
+	if (!q->length) return stays ? prev : NULL;
 	first = list_first(&q->queue, struct sched_unit, link);
 	if (stays) {
-		if (prev->sched->yields)
-			prev->sched->vtime = MAX(prev->sched->vtime, first->vtime + 1);
-		if (prev->sched->vtime <= first->vtime)
-			return prev;
+		if (prev->sched->yields) prev->sched->vtime = MAX(prev->sched->vtime, first->vtime + 1);
+		if (prev->sched->vtime <= first->vtime) return prev;
 	}
 	queue_remove(q, first);
 	return first->vcpu;
 }
 
 /* Leave prev and take up next on this CPU. No lock held. */
-static void switch_to(struct vcpu *prev, struct vcpu *next, uint64_t now)
-{
-	if (prev)
-		vcpu_periodic_suspend(prev);
+static void switch_to(struct vcpu *prev, struct vcpu *next, uint64_t now) {
+	if (prev) vcpu_periodic_suspend(prev);
 	arch_context_switch(next);
 	if (prev) {
 		__atomic_store_n(&prev->running, false, __ATOMIC_SEQ_CST);
 		vcpu_wake(prev);
 	}
-	if (!next)
-		return;
+	if (!next) return;
 	vcpu_timers_migrate(next, cpu_id());
 	vcpu_time_update(next);
 	vcpu_periodic_resume(next, now);
@@ -192,101 +166,84 @@ static void switch_to(struct vcpu *prev, struct vcpu *next, uint64_t now)
 }
 
 /* One round; false if there is nothing to run. */
-static bool schedule_once(struct cpu *cpu)
-{
+static bool schedule_once(struct cpu *cpu) {
 	struct sched_cpu *q = cpu->sched;
 	uint64_t now = now_ns();
 	struct vcpu *prev, *next;
 
 	spin_lock(&q->lock);
 	prev = q->curr;
-	if (prev)
-		charge(q, now);
+	if (prev) charge(q, now);
 	next = choose(q, cpu->id);
-	if (prev)
-		prev->sched->yields = false;
+	if (prev) prev->sched->yields = false;
 	if (next != prev) {
-		if (prev)
-			runstate_change(prev, state_of(prev), now);
+		if (prev) runstate_change(prev, state_of(prev), now);
 		set_current(q, next, now);
 	}
 	slice_arm(q, now);
 	spin_unlock(&q->lock);
-	if (next != prev)
-		switch_to(prev, next, now);
+	if (next != prev) switch_to(prev, next, now);
 	return next != NULL;
 }
 
-bool schedule_round(struct cpu *cpu)
-{
+bool schedule_round(struct cpu *cpu) {
 	__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
 	while (!schedule_once(cpu)) {
 		/* Set before the look round: who queues a vCPU elsewhere looks at it after. */
 		__atomic_fetch_or(&sched_idle, cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
-		if (!queue_steal(cpu->id))
-			return false;
+		if (!queue_steal(cpu->id)) return false;
 		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
 	}
 	return true;
 }
 
-void schedule(void)
-{
+void schedule(void) {
 	struct cpu *cpu = this_cpu();
 
 	while (!schedule_round(cpu)) {
 		uint32_t mine = CPU_WORK_SCHEDULE | CPU_WORK_TIMER;
 
-		if (!READ_ONCE(cpu->work))
-			arch_idle();
-		if (__atomic_fetch_and(&cpu->work, ~mine, __ATOMIC_ACQUIRE) & CPU_WORK_TIMER)
-			timers_run();
+		if (!READ_ONCE(cpu->work)) arch_idle();
+		if (__atomic_fetch_and(&cpu->work, ~mine, __ATOMIC_ACQUIRE) & CPU_WORK_TIMER) timers_run();
 	}
 }
 
 /* -- waking and stopping -- */
 
-struct sched_cpu *unit_queue_lock(const struct vcpu *v)
-{
+struct sched_cpu *unit_queue_lock(const struct vcpu *v) {
 	for (;;) {
 		unsigned cpu = READ_ONCE(v->processor);
 		struct sched_cpu *q = &sched_cpus[cpu];
 
 		spin_lock(&q->lock);
-		if (likely(v->processor == cpu))
-			return q;
+		if (likely(v->processor == cpu)) return q;
 		spin_unlock(&q->lock);
 	}
 }
 
 /* Not behind by more than the slack, nor far ahead, of the queue it comes to. Lock held. */
-static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack)
-{
+static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack) {
 	uint64_t low = q->vnow > slack ? q->vnow - slack : 0;
 
 	u->vtime = MIN(MAX(u->vtime, low), q->vnow + SCHED_LAG);
 }
 
 /* A CPU that fell idle while its like was sought: have it take the vCPU. */
-static void call_idle(const struct sched_unit *u)
-{
+static void call_idle(const struct sched_unit *u) {
 	cpumask_t idle;
 
 	/* The vCPU is queued before this look; a CPU that falls idle says so, then looks at queues.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	idle = READ_ONCE(sched_idle) & unit_hard(u);
-	if (unlikely(idle))
-		cpu_raise(bit_first(idle), CPU_WORK_SCHEDULE);
+	if (unlikely(idle)) cpu_raise(bit_first(idle), CPU_WORK_SCHEDULE);
 }
 
 /* Queue a runnable vCPU here, and have the CPU look if it should run at once. Lock held. */
-static void queue_here(struct sched_cpu *q, struct sched_unit *u, uint64_t slack, uint64_t now)
-{
+static void queue_here(struct sched_cpu *q, struct sched_unit *u, uint64_t slack, uint64_t now) {
 	unsigned cpu = (unsigned)(q - sched_cpus);
 
-	if (q->curr)
-		charge(q, now);
+	if (q->curr) charge(q, now);
 	vtime_fit(q, u, slack);
 	queue_insert(q, u);
 	if (!q->curr) {
@@ -296,20 +253,16 @@ static void queue_here(struct sched_cpu *q, struct sched_unit *u, uint64_t slack
 	} else if (u->vtime + SCHED_GRAN < q->curr->sched->vtime || !vcpu_runnable(q->curr)) {
 		cpu_raise(cpu, CPU_WORK_SCHEDULE);
 	} else {
-		if (q->length == 1)
-			slice_arm(q, now);
+		if (q->length == 1) slice_arm(q, now);
 		call_idle(u);
 	}
 }
 
-static bool unit_wants_queue(const struct sched_unit *u)
-{
-	return !u->queued && !__atomic_load_n(&u->vcpu->running, __ATOMIC_SEQ_CST) &&
-	       vcpu_runnable(u->vcpu);
+static bool unit_wants_queue(const struct sched_unit *u) {
+	return !u->queued && !__atomic_load_n(&u->vcpu->running, __ATOMIC_SEQ_CST) && vcpu_runnable(u->vcpu);
 }
 
-void vcpu_wake(struct vcpu *v)
-{
+void vcpu_wake(struct vcpu *v) {
 	struct sched_unit *u = v->sched;
 	struct sched_cpu *q = unit_queue_lock(v);
 	uint64_t now, slack = SCHED_SLEEPER;
@@ -337,66 +290,52 @@ void vcpu_wake(struct vcpu *v)
 	spin_unlock(&q->lock);
 }
 
-void unit_reconsider(struct vcpu *v)
-{
+void unit_reconsider(struct vcpu *v) {
 	struct sched_cpu *q = unit_queue_lock(v);
 	struct sched_unit *u = v->sched;
 	bool allowed = vcpu_runnable(v) && unit_hard(u) & cpumask_of(v->processor);
 
-	if (q->curr == v && !allowed)
-		cpu_raise(v->processor, CPU_WORK_SCHEDULE);
+	if (q->curr == v && !allowed) cpu_raise(v->processor, CPU_WORK_SCHEDULE);
 	if (u->queued && !allowed) {
 		queue_remove(q, u);
 		runstate_change(v, state_of(v), now_ns());
 	}
 	spin_unlock(&q->lock);
-	if (vcpu_runnable(v))
-		vcpu_wake(v);
+	if (vcpu_runnable(v)) vcpu_wake(v);
 }
 
-void vcpu_block_flag(struct vcpu *v, uint32_t flag)
-{
+void vcpu_block_flag(struct vcpu *v, uint32_t flag) {
 	__atomic_fetch_or(&v->pause_flags, flag, __ATOMIC_SEQ_CST);
 	unit_reconsider(v);
 }
 
-void vcpu_unblock_flag(struct vcpu *v, uint32_t flag)
-{
-	if (__atomic_fetch_and(&v->pause_flags, ~flag, __ATOMIC_SEQ_CST) & flag)
-		vcpu_wake(v);
+void vcpu_unblock_flag(struct vcpu *v, uint32_t flag) {
+	if (__atomic_fetch_and(&v->pause_flags, ~flag, __ATOMIC_SEQ_CST) & flag) vcpu_wake(v);
 }
 
-void vcpu_pause_nosync(struct vcpu *v)
-{
+void vcpu_pause_nosync(struct vcpu *v) {
 	__atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
 	unit_reconsider(v);
 }
 
-void vcpu_pause(struct vcpu *v)
-{
+void vcpu_pause(struct vcpu *v) {
 	vcpu_pause_nosync(v);
-	if (v == current)
-		return;
-	while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE))
-		arch_spin_wait();
+	if (v == current) return;
+	while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE)) arch_spin_wait();
 	arch_vcpu_sync(v);
 }
 
-void vcpu_unpause(struct vcpu *v)
-{
+void vcpu_unpause(struct vcpu *v) {
 	uint32_t old = __atomic_fetch_sub(&v->pause_count, 1, __ATOMIC_SEQ_CST);
 
 	CHECK(old);
-	if (old == 1)
-		vcpu_wake(v);
+	if (old == 1) vcpu_wake(v);
 }
 
-void vcpu_kick(struct vcpu *v)
-{
+void vcpu_kick(struct vcpu *v) {
 	uint32_t flags = READ_ONCE(v->pause_flags);
 
-	if (flags & VPF_POLL)
-		vcpu_poll_end(v);
+	if (flags & VPF_POLL) vcpu_poll_end(v);
 	if (flags & VPF_BLOCKED)
 		vcpu_unblock_flag(v, VPF_BLOCKED);
 	else if (READ_ONCE(v->running) && v->processor != cpu_id())
@@ -405,16 +344,14 @@ void vcpu_kick(struct vcpu *v)
 
 /* -- what a vCPU asks for itself -- */
 
-static void set_self(uint32_t flag)
-{
+static void set_self(uint32_t flag) {
 	struct cpu *cpu = this_cpu();
 
 	__atomic_fetch_or(&cpu->vcpu->pause_flags, flag, __ATOMIC_SEQ_CST);
 	cpu_raise(cpu->id, CPU_WORK_SCHEDULE);
 }
 
-void vcpu_block(void)
-{
+void vcpu_block(void) {
 	struct cpu *cpu = this_cpu();
 	struct vcpu *v = cpu->vcpu;
 
@@ -425,12 +362,10 @@ void vcpu_block(void)
 		__atomic_fetch_and(&v->pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
 }
 
-void vcpu_yield(void)
-{
+void vcpu_yield(void) {
 	struct cpu *cpu = this_cpu();
 
-	if (!READ_ONCE(cpu->sched->length))
-		return;
+	if (!READ_ONCE(cpu->sched->length)) return;
 	cpu->vcpu->sched->yields = true;
 	cpu_raise(cpu->id, CPU_WORK_SCHEDULE);
 }

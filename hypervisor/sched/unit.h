@@ -64,15 +64,11 @@ struct sched_cpu {
 extern struct sched_cpu sched_cpus[MAX_CPUS];
 extern cpumask_t sched_idle; /* atomic: CPUs that have nothing to run */
 
-static inline cpumask_t unit_hard(const struct sched_unit *u)
-{
+static inline cpumask_t unit_hard(const struct sched_unit *u) {
 	return (u->pinned ? u->pinned : u->hard) & cpus_online;
 }
 
-static inline uint64_t virtual_ns(uint64_t ns, uint32_t rate)
-{
-	return ns * rate >> 16;
-}
+static inline uint64_t virtual_ns(uint64_t ns, uint32_t rate) { return ns * rate >> 16; }
 
 /* sched/group.c */
 int group_join(struct sched_unit *u) __must_check;

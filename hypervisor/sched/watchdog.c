@@ -4,40 +4,30 @@
 
 #include <xen/sched.h>
 
-static void watchdog_bites(void *arg)
-{
+static void watchdog_bites(void *arg) {
 	struct sched_group *g = arg;
 
 	gprintk(g->domain, LOG_WARN, "watchdog ran out\n");
 	domain_shutdown(g->domain, SHUTDOWN_watchdog);
 }
 
-void watchdogs_init(struct sched_group *g)
-{
-	for (unsigned i = 0; i < NR_WATCHDOGS; i++)
-		timer_init(&g->watchdog[i].timer, watchdog_bites, g);
+void watchdogs_init(struct sched_group *g) {
+	for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_init(&g->watchdog[i].timer, watchdog_bites, g);
 }
 
-void watchdogs_kill(struct sched_group *g)
-{
-	for (unsigned i = 0; i < NR_WATCHDOGS; i++)
-		timer_kill(&g->watchdog[i].timer);
+void watchdogs_kill(struct sched_group *g) {
+	for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_kill(&g->watchdog[i].timer);
 }
 
-static int find(const struct sched_group *g, uint32_t id, uint32_t seconds)
-{
-	if (id)
-		return id <= NR_WATCHDOGS && g->watchdog[id - 1].used ? (int)id - 1 : -EINVAL;
-	if (!seconds)
-		return -EINVAL;
+static int find(const struct sched_group *g, uint32_t id, uint32_t seconds) {
+	if (id) return id <= NR_WATCHDOGS && g->watchdog[id - 1].used ? (int)id - 1 : -EINVAL;
+	if (!seconds) return -EINVAL;
 	for (unsigned i = 0; i < NR_WATCHDOGS; i++)
-		if (!g->watchdog[i].used)
-			return (int)i;
+		if (!g->watchdog[i].used) return (int)i;
 	return -ENOSPC;
 }
 
-int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds)
-{
+int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds) {
 	struct sched_group *g = current->sched->group;
 	int i;
 

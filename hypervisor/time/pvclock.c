@@ -16,23 +16,20 @@
 
 /* -- pvclock -- */
 
-static bool same_clock(const struct vcpu_time_info *a, const struct vcpu_time_info *b)
-{
+static bool same_clock(const struct vcpu_time_info *a, const struct vcpu_time_info *b) {
 	return a->tsc_timestamp == b->tsc_timestamp && a->system_time == b->system_time &&
 	       a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift &&
 	       a->flags == b->flags && !(a->version & 1) && a->version;
 }
 
-static void clock_now(struct vcpu_time_info *t)
-{
+static void clock_now(struct vcpu_time_info *t) {
 	memset(t, 0, sizeof(*t));
 	arch_tsc_params(&t->tsc_to_system_mul, &t->tsc_shift, &t->tsc_timestamp, &t->system_time);
 	t->flags = arch_tsc_stable() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
 }
 
 /* The second copy, in the guest's address space: odd version first, even version last. */
-static void second_copy(struct vcpu *v, const struct vcpu_time_info *t)
-{
+static void second_copy(struct vcpu *v, const struct vcpu_time_info *t) {
 	struct vcpu_time_info copy = *t;
 	gvaddr_t at = v->time_area;
 
@@ -45,8 +42,7 @@ static void second_copy(struct vcpu *v, const struct vcpu_time_info *t)
 	(void)!copy_to_guest_kernel(at, &copy.version, sizeof(copy.version));
 }
 
-static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t)
-{
+static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t) {
 	t->version = (READ_ONCE(u->version) | 1) + 1;
 	WRITE_ONCE(u->version, t->version - 1);
 	/* The guest must see the odd version before any new value, and all values before the even
@@ -60,23 +56,19 @@ static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t)
 	__atomic_store_n(&u->version, t->version, __ATOMIC_RELEASE);
 }
 
-void vcpu_time_update(struct vcpu *v)
-{
+void vcpu_time_update(struct vcpu *v) {
 	struct vcpu_info *info = vcpu_info_get(v);
 	struct vcpu_time_info t;
 	bool changed;
 
 	clock_now(&t);
 	changed = !same_clock(&info->time, &t);
-	if (changed)
-		time_write(&info->time, &t);
+	if (changed) time_write(&info->time, &t);
 	vcpu_info_put(v, info);
-	if (unlikely(changed && v->time_area.a && v == current))
-		second_copy(v, &t);
+	if (unlikely(changed && v->time_area.a && v == current)) second_copy(v, &t);
 }
 
-void vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
-{
+void vcpu_time_area_set(struct vcpu *v, gvaddr_t at) {
 	struct vcpu_info *info = vcpu_info_get(v);
 	struct vcpu_time_info t;
 
@@ -84,8 +76,7 @@ void vcpu_time_area_set(struct vcpu *v, gvaddr_t at)
 	time_write(&info->time, &t);
 	vcpu_info_put(v, info);
 	v->time_area = at;
-	if (at.a)
-		(void)!copy_to_guest(at, &t, sizeof(t)); /* else when it is switched in */
+	if (at.a) (void)!copy_to_guest(at, &t, sizeof(t)); /* else when it is switched in */
 }
 
 /* -- wall clock -- */
@@ -104,8 +95,7 @@ struct wallclock {
 	uint32_t version, sec, nsec;
 };
 
-static void wallclock_place(struct domain *d, struct wallclock **w, uint32_t **hi)
-{
+static void wallclock_place(struct domain *d, struct wallclock **w, uint32_t **hi) {
 	char *si = (char *)d->shared_info;
 
 	if (d->pv32) {
@@ -117,14 +107,12 @@ static void wallclock_place(struct domain *d, struct wallclock **w, uint32_t **h
 	}
 }
 
-void domain_wallclock_update(struct domain *d)
-{
+void domain_wallclock_update(struct domain *d) {
 	struct wallclock *w;
 	uint32_t *hi, version;
 	uint64_t sec;
 
-	if (!d->shared_info)
-		return;
+	if (!d->shared_info) return;
 	wallclock_place(d, &w, &hi);
 	spin_lock(&wall_lock);
 	if (!wall.known) {
@@ -142,8 +130,7 @@ void domain_wallclock_update(struct domain *d)
 	spin_unlock(&wall_lock);
 }
 
-void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
-{
+void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time) {
 	uint32_t part = (uint32_t)(system_time % NS_PER_S);
 
 	sec += nsec / NS_PER_S;
@@ -159,7 +146,6 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
 	wall.nsec = nsec - part;
 	spin_unlock(&wall_lock);
 	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next)
-		domain_wallclock_update(d);
+	for (struct domain *d = domain_list; d; d = d->next) domain_wallclock_update(d);
 	domain_list_unlock();
 }

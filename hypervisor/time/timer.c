@@ -27,8 +27,7 @@ struct timer_cpu {
 
 static struct timer_cpu timer_cpus[MAX_CPUS];
 
-void timers_init_cpu(void)
-{
+void timers_init_cpu(void) {
 	struct timer_cpu *q = &timer_cpus[cpu_id()];
 
 	*q = (struct timer_cpu){ .programmed = TIMER_NEVER };
@@ -38,18 +37,14 @@ void timers_init_cpu(void)
 
 /* -- heap -- */
 
-static void put_at(struct timer **link, struct timer *t)
-{
+static void put_at(struct timer **link, struct timer *t) {
 	*link = t;
-	if (t)
-		t->link = link;
+	if (t) t->link = link;
 }
 
 /* One heap of two; both have next == NULL. The result's link is still to be set. */
-static struct timer *meld(struct timer *a, struct timer *b)
-{
-	if (!a || !b)
-		return a ? a : b;
+static struct timer *meld(struct timer *a, struct timer *b) {
+	if (!a || !b) return a ? a : b;
 	if (b->expires < a->expires) {
 		struct timer *t = a;
 
@@ -62,8 +57,7 @@ static struct timer *meld(struct timer *a, struct timer *b)
 }
 
 /* One heap of a list of siblings: in pairs from the left, the results from the right. */
-static struct timer *meld_all(struct timer *list)
-{
+static struct timer *meld_all(struct timer *list) {
 	struct timer *done = NULL, *result = NULL;
 
 	while (list) {
@@ -71,8 +65,7 @@ static struct timer *meld_all(struct timer *list)
 
 		list = b ? b->next : NULL;
 		a->next = NULL;
-		if (b)
-			b->next = NULL;
+		if (b) b->next = NULL;
 		a = meld(a, b);
 		a->next = done;
 		done = a;
@@ -87,52 +80,44 @@ static struct timer *meld_all(struct timer *list)
 	return result;
 }
 
-static void heap_insert(struct timer_cpu *q, struct timer *t)
-{
+static void heap_insert(struct timer_cpu *q, struct timer *t) {
 	t->child = t->next = NULL;
 	put_at(&q->root, meld(q->root, t));
 }
 
-static void heap_delete(struct timer_cpu *q, struct timer *t)
-{
+static void heap_delete(struct timer_cpu *q, struct timer *t) {
 	struct timer *below = meld_all(t->child);
 
 	put_at(t->link, t->next);
 	t->link = NULL;
 	t->child = t->next = NULL;
-	if (below)
-		put_at(&q->root, meld(q->root, below));
+	if (below) put_at(&q->root, meld(q->root, below));
 }
 
 /* -- interface -- */
 
-void timer_init(struct timer *t, void (*fn)(void *), void *arg)
-{
+void timer_init(struct timer *t, void (*fn)(void *), void *arg) {
 	*t = (struct timer){ .fn = fn, .arg = arg };
 }
 
 /* The timer's queue, locked. A timer changes its queue only under the old queue's lock. */
-static struct timer_cpu *queue_lock(const struct timer *t)
-{
+static struct timer_cpu *queue_lock(const struct timer *t) {
 	for (;;) {
 		unsigned cpu = READ_ONCE(t->cpu);
 		struct timer_cpu *q = &timer_cpus[cpu];
 
 		spin_lock(&q->lock);
-		if (likely(t->cpu == cpu))
-			return q;
+		if (likely(t->cpu == cpu)) return q;
 		spin_unlock(&q->lock);
 	}
 }
 
 /* The queue has a new earliest expiry: see that the CPU's hardware knows. Lock held. */
-static void queue_program(struct timer_cpu *q)
-{
+static void queue_program(struct timer_cpu *q) {
 	uint64_t first = q->root ? q->root->expires : TIMER_NEVER;
 	unsigned cpu = (unsigned)(q - timer_cpus);
 
-	if (first >= q->programmed)
-		return;
+	if (first >= q->programmed) return;
 	if (cpu == cpu_id()) {
 		q->programmed = first;
 		arch_timer_program(first);
@@ -141,8 +126,7 @@ static void queue_program(struct timer_cpu *q)
 	}
 }
 
-void timer_migrate(struct timer *t, unsigned cpu)
-{
+void timer_migrate(struct timer *t, unsigned cpu) {
 	struct timer_cpu *to = &timer_cpus[cpu];
 	unsigned from;
 
@@ -153,8 +137,7 @@ void timer_migrate(struct timer *t, unsigned cpu)
 		if (t->cpu == from) {
 			bool armed = t->link != NULL;
 
-			if (armed)
-				heap_delete(q, t);
+			if (armed) heap_delete(q, t);
 			t->cpu = (uint16_t)cpu;
 			if (armed) {
 				heap_insert(to, t);
@@ -165,54 +148,42 @@ void timer_migrate(struct timer *t, unsigned cpu)
 	}
 }
 
-void timer_set(struct timer *t, unsigned cpu, uint64_t expires)
-{
+void timer_set(struct timer *t, unsigned cpu, uint64_t expires) {
 	struct timer_cpu *q;
 
 	timer_migrate(t, cpu);
 	q = queue_lock(t);
-	if (t->link)
-		heap_delete(q, t);
+	if (t->link) heap_delete(q, t);
 	t->expires = expires;
 	heap_insert(q, t);
 	queue_program(q);
 	spin_unlock(&q->lock);
 }
 
-void timer_stop(struct timer *t)
-{
+void timer_stop(struct timer *t) {
 	struct timer_cpu *q;
 
-	if (!READ_ONCE(t->link))
-		return;
+	if (!READ_ONCE(t->link)) return;
 	q = queue_lock(t);
-	if (t->link)
-		heap_delete(q, t);
+	if (t->link) heap_delete(q, t);
 	spin_unlock(&q->lock);
 }
 
-bool timer_pending(const struct timer *t)
-{
-	return READ_ONCE(t->link) != NULL;
-}
+bool timer_pending(const struct timer *t) { return READ_ONCE(t->link) != NULL; }
 
-void timer_kill(struct timer *t)
-{
+void timer_kill(struct timer *t) {
 	for (;;) {
 		struct timer_cpu *q = queue_lock(t);
 		bool runs = q->running == t;
 
-		if (t->link)
-			heap_delete(q, t);
+		if (t->link) heap_delete(q, t);
 		spin_unlock(&q->lock);
-		if (!runs)
-			return;
+		if (!runs) return;
 		arch_spin_wait();
 	}
 }
 
-void timers_run(void)
-{
+void timers_run(void) {
 	struct timer_cpu *q = this_cpu()->timers;
 	struct timer *t;
 

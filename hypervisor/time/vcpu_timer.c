@@ -12,31 +12,24 @@
 
 #define DEFAULT_PERIOD 10000000ULL /* 10 ms, as the PV ABI has it for a new vCPU */
 
-static void singleshot_fired(void *arg)
-{
-	virq_raise_vcpu(arg, VIRQ_TIMER);
-}
+static void singleshot_fired(void *arg) { virq_raise_vcpu(arg, VIRQ_TIMER); }
 
-static void periodic_fired(void *arg)
-{
+static void periodic_fired(void *arg) {
 	struct vcpu *v = arg;
 	uint64_t period = READ_ONCE(v->periodic_period);
 
 	virq_raise_vcpu(v, VIRQ_TIMER);
-	if (period && READ_ONCE(v->running))
-		timer_set(&v->periodic, v->processor, now_ns() + period);
+	if (period && READ_ONCE(v->running)) timer_set(&v->periodic, v->processor, now_ns() + period);
 }
 
-void vcpu_singleshot_set(struct vcpu *v, uint64_t timeout)
-{
+void vcpu_singleshot_set(struct vcpu *v, uint64_t timeout) {
 	if (timeout)
 		timer_set(&v->singleshot, cpu_id(), timeout);
 	else
 		timer_stop(&v->singleshot);
 }
 
-void vcpu_periodic_set(struct vcpu *v, uint64_t period)
-{
+void vcpu_periodic_set(struct vcpu *v, uint64_t period) {
 	uint64_t first = now_ns() + period;
 
 	timer_stop(&v->periodic);
@@ -48,12 +41,10 @@ void vcpu_periodic_set(struct vcpu *v, uint64_t period)
 		WRITE_ONCE(v->periodic.expires, first);
 }
 
-void vcpu_periodic_resume(struct vcpu *v, uint64_t now)
-{
+void vcpu_periodic_resume(struct vcpu *v, uint64_t now) {
 	uint64_t period = v->periodic_period;
 
-	if (likely(!period))
-		return;
+	if (likely(!period)) return;
 	if (v->periodic.expires <= now) {
 		virq_raise_vcpu(v, VIRQ_TIMER);
 		v->periodic.expires = now + period;
@@ -61,14 +52,11 @@ void vcpu_periodic_resume(struct vcpu *v, uint64_t now)
 	timer_set(&v->periodic, cpu_id(), v->periodic.expires);
 }
 
-void vcpu_periodic_suspend(struct vcpu *v)
-{
-	if (unlikely(v->periodic_period))
-		timer_stop(&v->periodic);
+void vcpu_periodic_suspend(struct vcpu *v) {
+	if (unlikely(v->periodic_period)) timer_stop(&v->periodic);
 }
 
-int vcpu_timers_create(struct vcpu *v)
-{
+int vcpu_timers_create(struct vcpu *v) {
 	timer_init(&v->singleshot, singleshot_fired, v);
 	timer_init(&v->periodic, periodic_fired, v);
 	timer_init(&v->poll_timer, vcpu_poll_timeout, v);
@@ -77,14 +65,10 @@ int vcpu_timers_create(struct vcpu *v)
 	return 0;
 }
 
-void vcpu_timers_destroy(struct vcpu *v)
-{
+void vcpu_timers_destroy(struct vcpu *v) {
 	timer_kill(&v->singleshot);
 	timer_kill(&v->periodic);
 	timer_kill(&v->poll_timer);
 }
 
-void vcpu_timers_migrate(struct vcpu *v, unsigned cpu)
-{
-	timer_migrate(&v->singleshot, cpu);
-}
+void vcpu_timers_migrate(struct vcpu *v, unsigned cpu) { timer_migrate(&v->singleshot, cpu); }

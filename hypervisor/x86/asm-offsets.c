@@ -6,8 +6,7 @@
 #define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"(value))
 
 void asm_offsets(void);
-void asm_offsets(void)
-{
+void asm_offsets(void) {
 	DEFINE(SIZEOF_REGS, sizeof(struct regs));
 	DEFINE(REGS_RAX, offsetof(struct regs, rax));
 	DEFINE(REGS_RCX, offsetof(struct regs, rcx));

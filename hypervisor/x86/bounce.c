@@ -18,18 +18,13 @@ struct handler {
 	bool has_error;
 };
 
-static bool has_error_code(unsigned vector)
-{
-	return 0x60227d00u >> vector & 1 && vector < 32;
-}
+static bool has_error_code(unsigned vector) { return 0x60227d00u >> vector & 1 && vector < 32; }
 
 /* rflags and cs as the frame shows them: virtual interrupt flag and I/O privilege, saved mask. */
-static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, uint8_t mask)
-{
+static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, uint8_t mask) {
 	uint64_t flags = r->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL);
 
-	if (!mask)
-		flags |= EFLAGS_IF;
+	if (!mask) flags |= EFLAGS_IF;
 	if (unlikely(v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1))
 		flags |= (uint64_t)v->arch.iopl << 12;
 	return flags;
@@ -38,18 +33,15 @@ static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, u
 /* Store the frame downward from sp. The new stack pointer, or 0 if the guest's stack is not there.
  */
 static inline uint64_t frame_push(uint64_t sp, const struct regs *r, const struct handler *h,
-				  uint32_t error_code, uint64_t cs, uint64_t flags)
-{
+				  uint32_t error_code, uint64_t cs, uint64_t flags) {
 	uint64_t *w = (uint64_t *)((sp & ~15ULL) - (h->has_error ? 64 : 56));
 	uint64_t *high = h->has_error ? w + 3 : w + 2;
 
-	if (unlikely(!uaccess_ok((uint64_t)w)))
-		return 0;
+	if (unlikely(!uaccess_ok((uint64_t)w))) return 0;
 	uaccess_open();
 	uaccess_store(w, r->rcx, fault);
 	uaccess_store(w + 1, r->r11, fault);
-	if (h->has_error)
-		uaccess_store(w + 2, (uint64_t)error_code, fault);
+	if (h->has_error) uaccess_store(w + 2, (uint64_t)error_code, fault);
 	uaccess_store(high, r->rip, fault);
 	uaccess_store(high + 1, cs, fault);
 	uaccess_store(high + 2, flags, fault);
@@ -62,9 +54,8 @@ fault:
 	return 0;
 }
 
-static inline __attribute__((always_inline)) void
-bounce(struct vcpu *v, struct regs *r, const struct handler *h, uint32_t error_code)
-{
+static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct regs *r,
+							 const struct handler *h, uint32_t error_code) {
 	struct vcpu_info *info = this_cpu()->vcpu_info;
 	uint8_t mask = info->evtchn_upcall_mask;
 	uint64_t flags = flags_shown(v, r, mask), cs = (r->cs & 0xffff) | (uint64_t)mask << 32, sp;
@@ -81,8 +72,7 @@ bounce(struct vcpu *v, struct regs *r, const struct handler *h, uint32_t error_c
 		domain_crash(v->domain, "vCPU %u: no stack for a trap at %lx", v->id, r->rip);
 		return;
 	}
-	if (h->mask_events)
-		info->evtchn_upcall_mask = 1;
+	if (h->mask_events) info->evtchn_upcall_mask = 1;
 	r->rip = h->rip;
 	r->cs = FLAT_KERNEL_CS;
 	r->ss = FLAT_KERNEL_SS;
@@ -91,34 +81,30 @@ bounce(struct vcpu *v, struct regs *r, const struct handler *h, uint32_t error_c
 	r->error_code = VEC_SYSCALL;
 }
 
-void guest_trap(struct regs *r, unsigned vector, uint32_t error_code)
-{
+void guest_trap(struct regs *r, unsigned vector, uint32_t error_code) {
 	struct vcpu *v = current;
 	const struct trap_info *t = &v->arch.traps[vector];
 	struct handler h = { t->address, TI_GET_IF(t), has_error_code(vector) };
 
 	if (!t->address) {
-		domain_crash(v->domain, "vCPU %u: trap %u (error %x) at %lx, no handler", v->id,
-			     vector, error_code, r->rip);
+		domain_crash(v->domain, "vCPU %u: trap %u (error %x) at %lx, no handler", v->id, vector,
+			     error_code, r->rip);
 		return;
 	}
 	bounce(v, r, &h, error_code);
 }
 
-void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code)
-{
+void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code) {
 	struct vcpu *v = current;
 
 	v->arch.cr2 = addr;
 	this_cpu()->vcpu_info->arch.cr2 = addr;
 	/* the guest kernel runs in ring 3: its own accesses are not a user's */
-	if (!v->arch.user_mode)
-		error_code &= ~PF_USER;
+	if (!v->arch.user_mode) error_code &= ~PF_USER;
 	guest_trap(r, TRAP_PF, error_code);
 }
 
-static void callback_bounce(struct regs *r, const struct callback *cb, const char *what)
-{
+static void callback_bounce(struct regs *r, const struct callback *cb, const char *what) {
 	struct vcpu *v = current;
 	struct handler h = { cb->rip, cb->mask_events, false };
 
@@ -130,8 +116,7 @@ static void callback_bounce(struct regs *r, const struct callback *cb, const cha
 }
 
 void deliver_event(struct regs *r);
-void deliver_event(struct regs *r)
-{
+void deliver_event(struct regs *r) {
 	struct vcpu *v = current;
 	struct handler h = { v->arch.event.rip, true, false };
 
@@ -144,14 +129,10 @@ void deliver_event(struct regs *r)
 }
 
 void user_syscall_bounce(struct regs *r);
-void user_syscall_bounce(struct regs *r)
-{
-	callback_bounce(r, &current->arch.syscall, "syscall");
-}
+void user_syscall_bounce(struct regs *r) { callback_bounce(r, &current->arch.syscall, "syscall"); }
 
 void user_syscall32_bounce(struct regs *r);
-void user_syscall32_bounce(struct regs *r)
-{
+void user_syscall32_bounce(struct regs *r) {
 	const struct callback *cb = &current->arch.syscall32;
 
 	if (!current->arch.user_mode || !cb->rip)
@@ -161,8 +142,7 @@ void user_syscall32_bounce(struct regs *r)
 }
 
 void user_sysenter_bounce(struct regs *r);
-void user_sysenter_bounce(struct regs *r)
-{
+void user_sysenter_bounce(struct regs *r) {
 	const struct callback *cb = &current->arch.sysenter;
 
 	if (!current->arch.user_mode || !cb->rip)
@@ -171,17 +151,12 @@ void user_sysenter_bounce(struct regs *r)
 		callback_bounce(r, cb, "sysenter");
 }
 
-void guest_iret_failed(struct regs *r)
-{
-	callback_bounce(r, &current->arch.failsafe, "failsafe");
-}
+void guest_iret_failed(struct regs *r) { callback_bounce(r, &current->arch.failsafe, "failsafe"); }
 
-void guest_nmi(struct regs *r)
-{
+void guest_nmi(struct regs *r) {
 	struct vcpu *v = current;
 
-	if (v->arch.nmi_masked || !v->arch.traps[TRAP_NMI].address)
-		return;
+	if (v->arch.nmi_masked || !v->arch.traps[TRAP_NMI].address) return;
 	__atomic_and_fetch(&v->pending_traps, ~VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
 	v->arch.nmi_masked = true;
 	guest_trap(r, TRAP_NMI, 0);
@@ -189,8 +164,7 @@ void guest_nmi(struct regs *r)
 
 /* -- iret: the way back out of a handler -- */
 
-HYPERCALL(do_iret)
-{
+HYPERCALL(do_iret) {
 	struct vcpu *v = current;
 	struct regs *r = guest_regs();
 	struct vcpu_info *info = this_cpu()->vcpu_info;
@@ -202,14 +176,12 @@ HYPERCALL(do_iret)
 	}
 	if ((ctx.cs & 3) == 3) {
 		if (mfn_eq(v->root_user, INVALID_MFN)) {
-			domain_crash(v->domain,
-				     "vCPU %u: iret to user mode without user page tables", v->id);
+			domain_crash(v->domain, "vCPU %u: iret to user mode without user page tables", v->id);
 			return 0;
 		}
 		toggle_guest_mode(v);
 	}
-	if (v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1)
-		v->arch.iopl = ctx.rflags >> 12 & 3;
+	if (v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1) v->arch.iopl = ctx.rflags >> 12 & 3;
 	r->rip = ctx.rip;
 	r->cs = (ctx.cs & 0xffff) | 3;
 	r->rflags = (ctx.rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF | 2;
@@ -226,7 +198,6 @@ HYPERCALL(do_iret)
 	v->arch.nmi_masked = false;
 	/* the virtual interrupt flag; a single store, the exit path looks for events next */
 	info->evtchn_upcall_mask = !(ctx.rflags & EFLAGS_IF);
-	if (v->pending_traps)
-		cpu_raise(cpu_id(), CPU_WORK_TRAP);
+	if (v->pending_traps) cpu_raise(cpu_id(), CPU_WORK_TRAP);
 	return (long)ctx.rax;
 }

@@ -34,36 +34,27 @@ static volatile uint32_t *hpet __initdata;
 
 /* -- reference clocks: 24 bits or more, or the PIT's 16 ---------------------------------------- */
 
-static bool __init hpet_start(uint64_t *hz)
-{
-	if (!acpi.hpet_address)
-		return false;
+static bool __init hpet_start(uint64_t *hz) {
+	if (!acpi.hpet_address) return false;
 	hpet = io_map(maddr(acpi.hpet_address), 1024);
-	if (!hpet || !hpet[HPET_PERIOD] || hpet[HPET_PERIOD] > 100000000u)
-		return false;
+	if (!hpet || !hpet[HPET_PERIOD] || hpet[HPET_PERIOD] > 100000000u) return false;
 	hpet[HPET_CONFIG] |= HPET_ENABLE;
 	*hz = 1000000000000000ULL / hpet[HPET_PERIOD];
 	return true;
 }
 
-static uint32_t __init hpet_read(void)
-{
-	return hpet[HPET_COUNTER];
-}
+static uint32_t __init hpet_read(void) { return hpet[HPET_COUNTER]; }
 
-static bool __init pm_timer_start(uint64_t *hz)
-{
+static bool __init pm_timer_start(uint64_t *hz) {
 	*hz = PM_TIMER_HZ;
 	return acpi.pm_timer != 0;
 }
 
-static uint32_t __init pm_timer_read(void)
-{
+static uint32_t __init pm_timer_read(void) {
 	return inl(acpi.pm_timer) << 8; /* 24 bits for sure: let the difference wrap */
 }
 
-static bool __init pit_start(uint64_t *hz)
-{
+static bool __init pit_start(uint64_t *hz) {
 	outb(PORT_SPEAKER, (inb(PORT_SPEAKER) & ~2) | 1);
 	outb(PORT_PIT_MODE, 0xb0); /* channel 2, both bytes, mode 0 */
 	outb(PORT_PIT_2, 0xff);
@@ -72,8 +63,7 @@ static bool __init pit_start(uint64_t *hz)
 	return true;
 }
 
-static uint32_t __init pit_read(void)
-{
+static uint32_t __init pit_read(void) {
 	uint32_t v;
 
 	outb(PORT_PIT_MODE, 0x80); /* latch channel 2 */
@@ -99,8 +89,7 @@ struct sample {
 };
 
 /* Reference and TSC at one instant: of five tries the one that took least time. */
-static struct sample __init sample_take(const struct reference *r)
-{
+static struct sample __init sample_take(const struct reference *r) {
 	struct sample best = { 0, 0 };
 	uint64_t least = ~0ULL;
 
@@ -118,31 +107,25 @@ static struct sample __init sample_take(const struct reference *r)
 }
 
 /* TSC ticks per second, or 0 if the reference stands still. */
-static uint64_t __init measure(const struct reference *r, uint64_t hz)
-{
+static uint64_t __init measure(const struct reference *r, uint64_t hz) {
 	uint32_t want = (uint32_t)(hz * MEASURE_MS / 1000), ticks = 0;
 	struct sample a = sample_take(r), b;
 
-	for (unsigned i = 0; ticks < want && i < 100000000u; i++)
-		ticks = (r->read() - a.ref) >> r->shift;
+	for (unsigned i = 0; ticks < want && i < 100000000u; i++) ticks = (r->read() - a.ref) >> r->shift;
 	b = sample_take(r);
 	ticks = (b.ref - a.ref) >> r->shift;
-	if (ticks < want)
-		return 0;
+	if (ticks < want) return 0;
 	return mul_div(b.tsc - a.tsc, hz, ticks);
 }
 
-static void __init tsc_calibrate(void)
-{
+static void __init tsc_calibrate(void) {
 	for (unsigned i = 0; i < ARRAY_SIZE(references); i++) {
 		const struct reference *r = &references[i];
 		uint64_t hz;
 
-		if (!r->start(&hz))
-			continue;
+		if (!r->start(&hz)) continue;
 		tsc_hz = measure(r, hz);
-		if (tsc_hz < 1000000)
-			continue;
+		if (tsc_hz < 1000000) continue;
 		printk(LOG_INFO, "clock: TSC at %lu.%03lu MHz by the %s\n", tsc_hz / 1000000,
 		       tsc_hz / 1000 % 1000, r->name);
 		return;
@@ -151,21 +134,17 @@ static void __init tsc_calibrate(void)
 }
 
 /* mul and shift such that 2^31 <= mul < 2^32. */
-static void __init scale_set(void)
-{
+static void __init scale_set(void) {
 	uint64_t hz = tsc_hz;
 
-	for (; hz > 2 * NS_PER_SEC; hz >>= 1)
-		ns_shift--;
-	for (; hz <= NS_PER_SEC; hz <<= 1)
-		ns_shift++;
+	for (; hz > 2 * NS_PER_SEC; hz >>= 1) ns_shift--;
+	for (; hz <= NS_PER_SEC; hz <<= 1) ns_shift++;
 	/* from the unshifted rate, for all its bits */
 	ns_mul = (uint32_t)mul_div(NS_PER_SEC, 1ULL << (32 - ns_shift), tsc_hz);
 	tsc_per_ns = mul_div(tsc_hz, 1ULL << 32, NS_PER_SEC);
 }
 
-static uint64_t scale(uint64_t value, uint64_t fixed_32_32)
-{
+static uint64_t scale(uint64_t value, uint64_t fixed_32_32) {
 	return (uint64_t)((unsigned __int128)value * fixed_32_32 >> 32);
 }
 
@@ -173,49 +152,35 @@ static uint64_t scale(uint64_t value, uint64_t fixed_32_32)
 	1 /* not 0: guests take a record without a time for one that was never filled \
 	   */
 
-uint64_t now_ns(void)
-{
+uint64_t now_ns(void) {
 	uint64_t delta = rdtsc() - tsc_boot;
 
 	delta = ns_shift >= 0 ? delta << ns_shift : delta >> -ns_shift;
 	return scale(delta, ns_mul) + NS_AT_BOOT;
 }
 
-uint64_t arch_tsc(void)
-{
-	return rdtsc();
-}
+uint64_t arch_tsc(void) { return rdtsc(); }
 
-void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp)
-{
+void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp) {
 	*mul = ns_mul;
 	*shift = ns_shift;
 	*tsc_stamp = tsc_boot;
 	*ns_stamp = NS_AT_BOOT;
 }
 
-bool arch_tsc_stable(void)
-{
-	return stable;
-}
+bool arch_tsc_stable(void) { return stable; }
 
-uint32_t tsc_khz(void)
-{
-	return (uint32_t)(tsc_hz / 1000);
-}
+uint32_t tsc_khz(void) { return (uint32_t)(tsc_hz / 1000); }
 
-void clock_delay_us(uint64_t us)
-{
+void clock_delay_us(uint64_t us) {
 	uint64_t end = rdtsc() + scale(us * 1000, tsc_per_ns);
 
-	while (rdtsc() < end)
-		cpu_pause();
+	while (rdtsc() < end) cpu_pause();
 }
 
 /* -- the CPU's timer --------------------------------------------------------------------------- */
 
-static void __init lapic_calibrate(void)
-{
+static void __init lapic_calibrate(void) {
 	uint64_t begin, ns;
 	uint32_t counted;
 
@@ -226,55 +191,46 @@ static void __init lapic_calibrate(void)
 	counted = ~0u - lapic_timer_count();
 	ns = now_ns() - begin;
 	lapic_timer_start(0);
-	if (!counted)
-		panic("the local APIC's timer does not count");
+	if (!counted) panic("the local APIC's timer does not count");
 	lapic_per_ns = ((uint64_t)counted << 32) / ns;
 }
 
-void clock_init_cpu(void)
-{
+void clock_init_cpu(void) {
 	lapic_timer_mode(deadline_mode, false);
 	this_cpu()->timer_deadline = 0;
 }
 
 /* The CPU promises it, or is a hypervisor's, which keeps its guests' counters in step. */
-static bool __init tsc_is_stable(void)
-{
+static bool __init tsc_is_stable(void) {
 	uint32_t ext[4], leaf1[4], power[4] = { 0 };
 
 	cpuid(1, 0, leaf1);
 	cpuid(0x80000000, 0, ext);
-	if (ext[0] >= 0x80000007)
-		cpuid(0x80000007, 0, power);
+	if (ext[0] >= 0x80000007) cpuid(0x80000007, 0, power);
 	return power[3] >> 8 & 1 || leaf1[2] >> 31;
 }
 
-void __init clock_init(void)
-{
+void __init clock_init(void) {
 	stable = tsc_is_stable();
 	tsc_calibrate();
 	scale_set();
 	tsc_boot = rdtsc();
 	deadline_mode = cpu_has.tsc_deadline;
-	if (!deadline_mode)
-		lapic_calibrate();
+	if (!deadline_mode) lapic_calibrate();
 	clock_init_cpu();
 }
 
-static uint32_t oneshot_count(uint64_t deadline)
-{
+static uint32_t oneshot_count(uint64_t deadline) {
 	uint64_t now = now_ns();
 	uint64_t count = deadline > now ? scale(deadline - now, lapic_per_ns) + 1 : 1;
 
 	return (uint32_t)MIN(count, 0xffffffffULL);
 }
 
-void arch_timer_program(uint64_t deadline)
-{
+void arch_timer_program(uint64_t deadline) {
 	struct cpu *c = this_cpu();
 
-	if (deadline == c->timer_deadline)
-		return;
+	if (deadline == c->timer_deadline) return;
 	c->timer_deadline = deadline;
 	if (deadline_mode)
 		wrmsr(MSR_DEADLINE, deadline ? tsc_boot + scale(deadline, tsc_per_ns) + 1 : 0);
@@ -282,15 +238,11 @@ void arch_timer_program(uint64_t deadline)
 		lapic_timer_start(deadline ? oneshot_count(deadline) : 0);
 }
 
-void clock_timer_fired(void)
-{
-	this_cpu()->timer_deadline = 0;
-}
+void clock_timer_fired(void) { this_cpu()->timer_deadline = 0; }
 
 /* -- wall clock at boot ------------------------------------------------------------------------ */
 
-static uint8_t cmos_read(uint8_t reg)
-{
+static uint8_t cmos_read(uint8_t reg) {
 	outb(0x70, reg);
 	return inb(0x71);
 }
@@ -299,21 +251,16 @@ struct cmos_time {
 	uint8_t sec, min, hour, day, month, year;
 };
 
-static void cmos_time_read(struct cmos_time *t)
-{
+static void cmos_time_read(struct cmos_time *t) {
 	for (unsigned i = 0; i < 1000000 && cmos_read(0x0a) & 0x80; i++)
 		cpu_pause(); /* an update is in progress */
 	*t = (struct cmos_time){ cmos_read(0), cmos_read(2), cmos_read(4),
 				 cmos_read(7), cmos_read(8), cmos_read(9) };
 }
 
-static uint8_t from_bcd(uint8_t v)
-{
-	return (uint8_t)((v >> 4) * 10 + (v & 15));
-}
+static uint8_t from_bcd(uint8_t v) { return (uint8_t)((v >> 4) * 10 + (v & 15)); }
 
-static void cmos_convert(struct cmos_time *t)
-{
+static void cmos_convert(struct cmos_time *t) {
 	uint8_t mode = cmos_read(0x0b);
 	bool pm = !(mode & 2) && t->hour & 0x80;
 
@@ -321,32 +268,27 @@ static void cmos_convert(struct cmos_time *t)
 	if (!(mode & 4))
 		*t = (struct cmos_time){ from_bcd(t->sec), from_bcd(t->min),   from_bcd(t->hour),
 					 from_bcd(t->day), from_bcd(t->month), from_bcd(t->year) };
-	if (!(mode & 2))
-		t->hour = (uint8_t)(t->hour % 12 + (pm ? 12 : 0));
+	if (!(mode & 2)) t->hour = (uint8_t)(t->hour % 12 + (pm ? 12 : 0));
 }
 
 /* Days since 1970-01-01 of a civil date (years from 1970). */
-static uint64_t days_from_civil(unsigned year, unsigned month, unsigned day)
-{
+static uint64_t days_from_civil(unsigned year, unsigned month, unsigned day) {
 	/* count from March, so that the leap day is the year's last */
 	unsigned y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
 
 	return 365ULL * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
-uint64_t arch_wallclock_boot(void)
-{
+uint64_t arch_wallclock_boot(void) {
 	struct cmos_time a, b;
 
-	if (acpi.no_cmos_rtc)
-		return 0;
+	if (acpi.no_cmos_rtc) return 0;
 	do {
 		cmos_time_read(&a);
 		cmos_time_read(&b);
 	} while (memcmp(&a, &b, sizeof(a)));
 	cmos_convert(&a);
-	if (a.month < 1 || a.month > 12 || a.day < 1 || a.day > 31)
-		return 0;
+	if (a.month < 1 || a.month > 12 || a.day < 1 || a.day > 31) return 0;
 	return days_from_civil(a.year + (a.year < 70 ? 2000u : 1900u), a.month, a.day) * 86400 +
 	       a.hour * 3600u + a.min * 60u + a.sec;
 }

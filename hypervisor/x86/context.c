@@ -30,43 +30,34 @@ int uaccess_fxrstor(const void *area);
 
 /* -- FPU -- */
 
-static void fpu_save(struct vcpu *v, void *area)
-{
+static void fpu_save(struct vcpu *v, void *area) {
 	__asm__ volatile("clts");
 	if (!cpu_has.xsave) {
 		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 		return;
 	}
-	if (v->arch.xcr0 != cpu_has.xcr0)
-		xcr0_write(cpu_has.xcr0);
+	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(cpu_has.xcr0);
 	__asm__ volatile("xsave64 (%0)"
 			 :
-			 : "r"(area), "a"((uint32_t)cpu_has.xcr0),
-			   "d"((uint32_t)(cpu_has.xcr0 >> 32))
+			 : "r"(area), "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
 			 : "memory");
 }
 
 /* A bad image (a guest's context may hold one) leaves the reset state. */
-static void fpu_load(struct vcpu *v, const void *area)
-{
-	static const uint8_t reset[1024] __aligned(
-		64) = { [0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f };
+static void fpu_load(struct vcpu *v, const void *area) {
+	static const uint8_t reset[1024] __aligned(64) = { [0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f };
 
 	__asm__ volatile("clts");
 	if (cpu_has.xsave) {
-		if (uaccess_xrstor(area, cpu_has.xcr0))
-			CHECK(uaccess_xrstor(reset, cpu_has.xcr0) == 0);
-		if (v->arch.xcr0 != cpu_has.xcr0)
-			xcr0_write(v->arch.xcr0);
+		if (uaccess_xrstor(area, cpu_has.xcr0)) CHECK(uaccess_xrstor(reset, cpu_has.xcr0) == 0);
+		if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(v->arch.xcr0);
 	} else if (uaccess_fxrstor(area)) {
 		CHECK(uaccess_fxrstor(reset) == 0);
 	}
-	if (v->arch.ts)
-		write_cr0(read_cr0() | CR0_TS);
+	if (v->arch.ts) write_cr0(read_cr0() | CR0_TS);
 }
 
-static void fpu_reset(void *area)
-{
+static void fpu_reset(void *area) {
 	uint8_t *p = area;
 
 	memset(p, 0, PAGE_SIZE - FPU_OFFSET);
@@ -78,8 +69,7 @@ static void fpu_reset(void *area)
 
 /* -- debug registers -- */
 
-static void debug_load(const struct vcpu *v)
-{
+static void debug_load(const struct vcpu *v) {
 	if (v->arch.dr[7] & 0xff) {
 		__asm__ volatile("mov %0, %%dr0" : : "r"(v->arch.dr[0]));
 		__asm__ volatile("mov %0, %%dr1" : : "r"(v->arch.dr[1]));
@@ -93,8 +83,7 @@ static void debug_load(const struct vcpu *v)
 
 /* -- segments and bases -- */
 
-static void bases_save(struct vcpu *v)
-{
+static void bases_save(struct vcpu *v) {
 	uint64_t gs = rdmsr(MSR_GS_BASE), kernel_gs = rdmsr(MSR_KERNEL_GS_BASE);
 
 	v->arch.fs_base = rdmsr(MSR_FS_BASE);
@@ -102,18 +91,15 @@ static void bases_save(struct vcpu *v)
 	v->arch.gs_base_kernel = v->arch.user_mode ? kernel_gs : gs;
 }
 
-static void selectors_save(struct vcpu *v)
-{
+static void selectors_save(struct vcpu *v) {
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=r"(v->arch.ds), "=r"(v->arch.es), "=r"(v->arch.fs), "=r"(v->arch.gs));
 }
 
 /* A selector that does not load any more becomes null and the guest's failsafe handler learns of
  * it. */
-static void selectors_load(struct vcpu *v)
-{
-	int bad = load_ds(v->arch.ds) | load_es(v->arch.es) | load_fs(v->arch.fs) |
-		  load_gs(v->arch.gs);
+static void selectors_load(struct vcpu *v) {
+	int bad = load_ds(v->arch.ds) | load_es(v->arch.es) | load_fs(v->arch.fs) | load_gs(v->arch.gs);
 
 	if (bad) {
 		v->arch.bad_selectors = true;
@@ -121,67 +107,52 @@ static void selectors_load(struct vcpu *v)
 	}
 	wrmsr(MSR_FS_BASE, v->arch.fs_base);
 	wrmsr(MSR_GS_BASE, v->arch.user_mode ? v->arch.gs_base_user : v->arch.gs_base_kernel);
-	wrmsr(MSR_KERNEL_GS_BASE,
-	      v->arch.user_mode ? v->arch.gs_base_kernel : v->arch.gs_base_user);
+	wrmsr(MSR_KERNEL_GS_BASE, v->arch.user_mode ? v->arch.gs_base_kernel : v->arch.gs_base_user);
 }
 
 /*
  * GS with a user selector: its base comes from the descriptor and belongs to the mode that is not
  * the present one. The load itself overwrites the active base, so it is put between two swapgs.
  */
-long gs_user_selector_load(uint16_t sel)
-{
+long gs_user_selector_load(uint16_t sel) {
 	__asm__ volatile("swapgs");
 	(void)load_gs(sel);
 	__asm__ volatile("mfence; swapgs" : : : "memory");
 	return 0;
 }
 
-void toggle_guest_mode(struct vcpu *v)
-{
+void toggle_guest_mode(struct vcpu *v) {
 	v->arch.user_mode = !v->arch.user_mode;
 	__asm__ volatile("swapgs");
 	root_switch(mfn_to_maddr(arch_vcpu_root(v)).a);
 }
 
-mfn_t arch_vcpu_root(const struct vcpu *v)
-{
-	return v->arch.user_mode ? v->root_user : v->root_kernel;
-}
+mfn_t arch_vcpu_root(const struct vcpu *v) { return v->arch.user_mode ? v->root_user : v->root_kernel; }
 
-void arch_root_load(struct vcpu *v)
-{
-	root_write(mfn_to_maddr(arch_vcpu_root(v)).a);
-}
+void arch_root_load(struct vcpu *v) { root_write(mfn_to_maddr(arch_vcpu_root(v)).a); }
 
 /* -- switching -- */
 
-static void unload(struct cpu *c)
-{
+static void unload(struct cpu *c) {
 	struct vcpu *v = c->loaded;
 	struct vcpu_state *s;
 
-	if (!v)
-		return;
-	if (read_cr4() != cr4_of(NULL))
-		write_cr4(cr4_of(NULL));
+	if (!v) return;
+	if (read_cr4() != cr4_of(NULL)) write_cr4(cr4_of(NULL));
 	s = frame_map(v->arch.state_mfn);
 	s->regs = *guest_regs();
 	fpu_save(v, s->fpu);
 	frame_unmap(s);
 	selectors_save(v);
 	bases_save(v);
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0"
-			 :
-			 : "r"(0));
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 	window_set(c, WINDOW_VCPU_INFO, INVALID_MFN);
 	c->loaded = NULL;
 	/* release: the state page is whole before another CPU sees the vCPU free */
 	__atomic_store_n(&v->arch.loaded_on, -1, __ATOMIC_RELEASE);
 }
 
-static void load(struct cpu *c, struct vcpu *v)
-{
+static void load(struct cpu *c, struct vcpu *v) {
 	struct domain *d = v->domain;
 	struct vcpu_state *s;
 
@@ -195,77 +166,63 @@ static void load(struct cpu *c, struct vcpu *v)
 	segments_load(v);
 	selectors_load(v);
 	debug_load(v);
-	if (cr4_of(v) != cr4_of(NULL))
-		write_cr4(cr4_of(v));
+	if (cr4_of(v) != cr4_of(NULL)) write_cr4(cr4_of(v));
 	c->loaded = v;
 	v->arch.loaded_on = (int)c->id;
 }
 
-static void info_map(struct cpu *c, struct vcpu *v)
-{
+static void info_map(struct cpu *c, struct vcpu *v) {
 	if (mfn_eq(v->info_mfn, INVALID_MFN))
 		c->vcpu_info = vcpu_info_legacy(v);
 	else
-		c->vcpu_info = (void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) +
-					v->info_offset);
+		c->vcpu_info =
+			(void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) + v->info_offset);
 }
 
-void arch_vcpu_info_moved(struct vcpu *v)
-{
-	if (v == current)
-		info_map(this_cpu(), v);
+void arch_vcpu_info_moved(struct vcpu *v) {
+	if (v == current) info_map(this_cpu(), v);
 }
 
-void arch_context_switch(struct vcpu *next)
-{
+void arch_context_switch(struct vcpu *next) {
 	struct cpu *c = this_cpu();
 	struct vcpu *prev = c->loaded;
 
 	if (next && next != prev) {
-		if (__atomic_load_n(&next->arch.loaded_on, __ATOMIC_ACQUIRE) >= 0)
-			arch_vcpu_sync(next);
+		if (__atomic_load_n(&next->arch.loaded_on, __ATOMIC_ACQUIRE) >= 0) arch_vcpu_sync(next);
 		unload(c);
 		if (prev && prev->domain != next->domain)
-			__atomic_and_fetch(&prev->domain->dirty_cpus, ~cpumask_of(c->id),
-					   __ATOMIC_SEQ_CST);
+			__atomic_and_fetch(&prev->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
 		load(c, next);
 	}
 	c->vcpu = next;
-	if (next)
-		info_map(c, next);
+	if (next) info_map(c, next);
 }
 
 /* On the CPU that keeps v: store it and leave its page tables. In an interrupt from idle, or while
  * choosing a vCPU. */
-static void drop_here(struct vcpu *v)
-{
+static void drop_here(struct vcpu *v) {
 	struct cpu *c = this_cpu();
 
-	if (c->loaded != v || c->vcpu == v)
-		return;
+	if (c->loaded != v || c->vcpu == v) return;
 	unload(c);
 	windows_drop(c);
 	root_write(c->idle_cr3);
 	__atomic_and_fetch(&v->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
 }
 
-void context_serve(void)
-{
+void context_serve(void) {
 	struct vcpu *v = this_cpu()->loaded;
 
-	if (v && __atomic_load_n(&v->arch.wanted, __ATOMIC_ACQUIRE))
-		drop_here(v);
+	if (v && __atomic_load_n(&v->arch.wanted, __ATOMIC_ACQUIRE)) drop_here(v);
 }
 
-void arch_vcpu_sync(struct vcpu *v)
-{
+void arch_vcpu_sync(struct vcpu *v) {
 	int cpu;
 
 	__atomic_store_n(&v->arch.wanted, true, __ATOMIC_SEQ_CST);
 	while ((cpu = __atomic_load_n(&v->arch.loaded_on, __ATOMIC_ACQUIRE)) >= 0) {
 		if (cpu == (int)cpu_id()) {
-			if (current == v)
-				break; /* it runs here: nothing is kept lazily */
+			if (current == v) break; /* it runs here: nothing is kept lazily */
 			drop_here(v);
 		} else {
 			arch_cpu_kick((unsigned)cpu);
@@ -278,30 +235,25 @@ void arch_vcpu_sync(struct vcpu *v)
 	__atomic_store_n(&v->arch.wanted, false, __ATOMIC_SEQ_CST);
 }
 
-void arch_idle(void)
-{
+void arch_idle(void) {
 	context_serve();
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
 /* -- creation and contexts -- */
 
-int arch_vcpu_create(struct vcpu *v)
-{
+int arch_vcpu_create(struct vcpu *v) {
 	struct vcpu_state *s;
 
 	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
 	v->arch.loaded_on = -1;
-	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++)
-		v->arch.gdt_frames[i] = INVALID_MFN;
-	for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frames); i++)
-		v->arch.ldt_frames[i] = INVALID_MFN;
+	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++) v->arch.gdt_frames[i] = INVALID_MFN;
+	for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frames); i++) v->arch.ldt_frames[i] = INVALID_MFN;
 	v->arch.xcr0 = cpu_has.xsave ? cpu_has.xcr0 : 0;
 	v->arch.dr[6] = 0xffff0ff0;
 	v->arch.dr[7] = 0x400;
 	v->arch.traps = heap_alloc(256 * sizeof(struct trap_info));
-	if (!v->arch.traps)
-		return -ENOMEM;
+	if (!v->arch.traps) return -ENOMEM;
 	v->arch.state_mfn = frame_alloc_raw(0, 64);
 	if (mfn_eq(v->arch.state_mfn, INVALID_MFN)) {
 		heap_free(v->arch.traps);
@@ -315,23 +267,19 @@ int arch_vcpu_create(struct vcpu *v)
 	return 0;
 }
 
-void arch_vcpu_destroy(struct vcpu *v)
-{
-	if (!v->arch.traps)
-		return;
+void arch_vcpu_destroy(struct vcpu *v) {
+	if (!v->arch.traps) return;
 	frame_free_raw(v->arch.state_mfn, 0);
 	heap_free(v->arch.traps);
 	v->arch.traps = NULL;
 }
 
-int arch_vcpu_release(struct vcpu *v)
-{
+int arch_vcpu_release(struct vcpu *v) {
 	int rc;
 
 	arch_vcpu_sync(v);
 	segments_release(v);
 	rc = vcpu_root_set(v, INVALID_MFN, true);
-	if (!rc)
-		rc = vcpu_root_set(v, INVALID_MFN, false);
+	if (!rc) rc = vcpu_root_set(v, INVALID_MFN, false);
 	return rc ? rc : table_giveup_finish(v);
 }

@@ -24,13 +24,9 @@ struct pv_cpu_policy {
 
 /* -- sources -- */
 
-void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
-{
-	cpuid(leaf, subleaf, out);
-}
+void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) { cpuid(leaf, subleaf, out); }
 
-void cpuid_pv(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
-{
+void cpuid_pv(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 	static struct domain sample_domain = { .max_vcpus = 1 };
 	static struct vcpu sample = { .domain = &sample_domain };
 
@@ -46,8 +42,7 @@ struct leaf_sink {
 	int err;
 };
 
-static void leaf_emit(struct leaf_sink *s, uint32_t leaf, uint32_t subleaf, const uint32_t r[4])
-{
+static void leaf_emit(struct leaf_sink *s, uint32_t leaf, uint32_t subleaf, const uint32_t r[4]) {
 	struct xen_cpuid_leaf e = { leaf, subleaf, r[0], r[1], r[2], r[3] };
 
 	if (!s->err && s->nr < s->room)
@@ -56,24 +51,17 @@ static void leaf_emit(struct leaf_sink *s, uint32_t leaf, uint32_t subleaf, cons
 }
 
 /* Subleaves that leaf has in a list; 0: it has none. */
-static unsigned subleaves_of(uint32_t leaf)
-{
+static unsigned subleaves_of(uint32_t leaf) {
 	switch (leaf) {
-	case 4:
-		return 6;
-	case 7:
-		return 2;
-	case 0xb:
-		return 2;
-	case 0xd:
-		return 63;
-	default:
-		return 0;
+	case 4: return 6;
+	case 7: return 2;
+	case 0xb: return 2;
+	case 0xd: return 63;
+	default: return 0;
 	}
 }
 
-static void leaf_list(struct leaf_sink *s, cpuid_source *source, uint32_t leaf)
-{
+static void leaf_list(struct leaf_sink *s, cpuid_source *source, uint32_t leaf) {
 	unsigned subs = subleaves_of(leaf);
 	uint32_t r[4];
 
@@ -85,25 +73,21 @@ static void leaf_list(struct leaf_sink *s, cpuid_source *source, uint32_t leaf)
 
 /* Empty subleaves too: a toolstack takes the number of entries for the room that the policy needs
  * when it gives it back. The leaves of hypervisors stand for limits that nobody set. */
-static void policy_list(struct leaf_sink *s, cpuid_source *source)
-{
+static void policy_list(struct leaf_sink *s, cpuid_source *source) {
 	static const uint32_t none[4];
 	uint32_t r[4], last;
 
 	source(0, 0, r);
 	last = MIN(r[0], 0xd);
-	for (uint32_t leaf = 0; leaf <= last; leaf++)
-		leaf_list(s, source, leaf);
+	for (uint32_t leaf = 0; leaf <= last; leaf++) leaf_list(s, source, leaf);
 	leaf_emit(s, 0x40000000, XEN_CPUID_NO_SUBLEAF, none);
 	leaf_emit(s, 0x40000100, XEN_CPUID_NO_SUBLEAF, none);
 	source(EXT_BASE, 0, r);
 	last = MIN(r[0], EXT_BASE + 8);
-	for (uint32_t leaf = EXT_BASE; leaf <= last && r[0] >= EXT_BASE; leaf++)
-		leaf_list(s, source, leaf);
+	for (uint32_t leaf = EXT_BASE; leaf <= last && r[0] >= EXT_BASE; leaf++) leaf_list(s, source, leaf);
 }
 
-static void stored_list(struct leaf_sink *s, const struct pv_cpu_policy *p)
-{
+static void stored_list(struct leaf_sink *s, const struct pv_cpu_policy *p) {
 	for (unsigned i = 0; i < p->nr; i++) {
 		const struct xen_cpuid_leaf *l = &p->leaf[i];
 
@@ -112,23 +96,19 @@ static void stored_list(struct leaf_sink *s, const struct pv_cpu_policy *p)
 }
 
 /* MSRs of a policy: MSR_PLATFORM_INFO (no CPUID faulting) and MSR_ARCH_CAPABILITIES (none). */
-static long msrs_put(gvaddr_t to, uint32_t *nr)
-{
+static long msrs_put(gvaddr_t to, uint32_t *nr) {
 	static const struct xen_msr_entry msrs[MSRS_MAX] = { { .idx = 0xce }, { .idx = 0x10a } };
 
 	if (!to.a) {
 		*nr = MSRS_MAX;
 		return 0;
 	}
-	if (*nr < MSRS_MAX)
-		return -ENOBUFS;
+	if (*nr < MSRS_MAX) return -ENOBUFS;
 	*nr = MSRS_MAX;
 	return copy_to_guest(to, msrs, sizeof(msrs));
 }
 
-static long leaves_put(gvaddr_t to, uint32_t *nr, cpuid_source *source,
-		       const struct pv_cpu_policy *stored)
-{
+static long leaves_put(gvaddr_t to, uint32_t *nr, cpuid_source *source, const struct pv_cpu_policy *stored) {
 	struct leaf_sink s = { .to = to, .room = *nr };
 
 	if (!to.a) {
@@ -143,62 +123,49 @@ static long leaves_put(gvaddr_t to, uint32_t *nr, cpuid_source *source,
 	return s.err ? s.err : s.nr > s.room ? -ENOBUFS : 0;
 }
 
-long cpu_policy_get(struct domain *d, struct xen_domctl *op)
-{
+long cpu_policy_get(struct domain *d, struct xen_domctl *op) {
 	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
 	long ret = leaves_put(guest_ptr(p->leaves.p), &p->nr_leaves, cpuid_pv, d->cpu_policy);
 
 	return ret ? ret : msrs_put(guest_ptr(p->msrs.p), &p->nr_msrs);
 }
 
-static cpuid_source *source_of(uint32_t index)
-{
+static cpuid_source *source_of(uint32_t index) {
 	switch (index) {
 	case XEN_SYSCTL_cpu_policy_raw:
-	case XEN_SYSCTL_cpu_policy_host:
-		return cpuid_host;
+	case XEN_SYSCTL_cpu_policy_host: return cpuid_host;
 	case XEN_SYSCTL_cpu_policy_pv_max:
-	case XEN_SYSCTL_cpu_policy_pv_default:
-		return cpuid_pv;
-	default:
-		return NULL;
+	case XEN_SYSCTL_cpu_policy_pv_default: return cpuid_pv;
+	default: return NULL;
 	}
 }
 
-long cpu_policy_system(struct xen_sysctl *op)
-{
+long cpu_policy_system(struct xen_sysctl *op) {
 	struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
 	cpuid_source *source = source_of(p->index);
 	long ret;
 
-	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default)
-		return -EINVAL;
-	if (!source)
-		return -EOPNOTSUPP;
+	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default) return -EINVAL;
+	if (!source) return -EOPNOTSUPP;
 	ret = leaves_put(guest_ptr(p->leaves.p), &p->nr_leaves, source, NULL);
 	return ret ? ret : msrs_put(guest_ptr(p->msrs.p), &p->nr_msrs);
 }
 
 /* -- setting -- */
 
-static int leaf_check(const struct xen_cpuid_leaf *l)
-{
+static int leaf_check(const struct xen_cpuid_leaf *l) {
 	bool hypervisor = l->leaf >= 0x40000000 && l->leaf < 0x40010000;
-	bool known = l->leaf <= 0x1f || hypervisor ||
-		     (l->leaf >= EXT_BASE && l->leaf <= EXT_BASE + 0x3f);
+	bool known = l->leaf <= 0x1f || hypervisor || (l->leaf >= EXT_BASE && l->leaf <= EXT_BASE + 0x3f);
 
 	return known ? 0 : -ERANGE;
 }
 
-static int leaves_fetch(struct pv_cpu_policy *p, struct xen_domctl_cpu_policy *from)
-{
+static int leaves_fetch(struct pv_cpu_policy *p, struct xen_domctl_cpu_policy *from) {
 	for (unsigned i = 0; i < from->nr_leaves; i++) {
 		struct xen_cpuid_leaf *l = &p->leaf[i];
-		int err = copy_from_guest(l, guest_at(guest_ptr(from->leaves.p), i, sizeof(*l)),
-					  sizeof(*l));
+		int err = copy_from_guest(l, guest_at(guest_ptr(from->leaves.p), i, sizeof(*l)), sizeof(*l));
 
-		if (!err)
-			err = leaf_check(l);
+		if (!err) err = leaf_check(l);
 		if (err) {
 			from->err_leaf = l->leaf;
 			from->err_subleaf = l->subleaf;
@@ -209,39 +176,32 @@ static int leaves_fetch(struct pv_cpu_policy *p, struct xen_domctl_cpu_policy *f
 	return 0;
 }
 
-static int msrs_check(struct xen_domctl_cpu_policy *from)
-{
+static int msrs_check(struct xen_domctl_cpu_policy *from) {
 	struct xen_msr_entry e;
 
 	for (unsigned i = 0; i < from->nr_msrs; i++) {
 		if (copy_from_guest(&e, guest_at(guest_ptr(from->msrs.p), i, sizeof(e)), sizeof(e)))
 			return -EFAULT;
 		from->err_msr = e.idx;
-		if (e.flags || (e.idx != 0xce && e.idx != 0x10a))
-			return -EINVAL;
+		if (e.flags || (e.idx != 0xce && e.idx != 0x10a)) return -EINVAL;
 	}
 	from->err_msr = ~0u;
 	return 0;
 }
 
 /* Until the domain runs for the first time. */
-long cpu_policy_set(struct domain *d, struct xen_domctl *op)
-{
+long cpu_policy_set(struct domain *d, struct xen_domctl *op) {
 	struct xen_domctl_cpu_policy *from = &op->u.cpu_policy;
 	struct pv_cpu_policy *p, *old = d->cpu_policy;
 	int err;
 
-	if (d->state != DOM_CREATING)
-		return -EEXIST;
+	if (d->state != DOM_CREATING) return -EEXIST;
 	from->err_leaf = from->err_subleaf = from->err_msr = ~0u;
-	if (from->nr_leaves > LEAVES_MAX || from->nr_msrs > MSRS_MAX)
-		return -E2BIG;
+	if (from->nr_leaves > LEAVES_MAX || from->nr_msrs > MSRS_MAX) return -E2BIG;
 	p = heap_alloc(sizeof(*p));
-	if (!p)
-		return -ENOMEM;
+	if (!p) return -ENOMEM;
 	err = leaves_fetch(p, from);
-	if (!err)
-		err = msrs_check(from);
+	if (!err) err = msrs_check(from);
 	if (err) {
 		heap_free(p);
 		return err;
@@ -251,15 +211,13 @@ long cpu_policy_set(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
-{
+bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 	const struct pv_cpu_policy *p = d->cpu_policy;
 
 	for (unsigned i = 0; p && i < p->nr; i++) {
 		const struct xen_cpuid_leaf *l = &p->leaf[i];
 
-		if (l->leaf != leaf ||
-		    (l->subleaf != subleaf && l->subleaf != XEN_CPUID_NO_SUBLEAF))
+		if (l->leaf != leaf || (l->subleaf != subleaf && l->subleaf != XEN_CPUID_NO_SUBLEAF))
 			continue;
 		out[0] = l->a;
 		out[1] = l->b;

@@ -15,46 +15,40 @@ enum { A, B, C, D };
 #define BIT(n) (1u << (n))
 
 /* Leaf 1: DTES64 MONITOR DS-CPL VMX SMX EIST TM2 xTPR PDCM PCID DCA x2APIC TSC-deadline OSXSAVE */
-#define LEAF1_C_HIDE                                                                        \
-	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) | \
-	 BIT(15) | BIT(17) | BIT(18) | BIT(21) | BIT(24) | BIT(27))
+#define LEAF1_C_HIDE                                                                                  \
+	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) | BIT(15) | \
+	 BIT(17) | BIT(18) | BIT(21) | BIT(24) | BIT(27))
 /* VME PSE MCE MTRR PGE MCA PSE36 DS ACPI SS TM PBE: machine checks are ring 0's */
-#define LEAF1_D_HIDE                                                                            \
-	(BIT(1) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(22) | \
-	 BIT(27) | BIT(29) | BIT(31))
+#define LEAF1_D_HIDE                                                                                      \
+	(BIT(1) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(22) | BIT(27) | \
+	 BIT(29) | BIT(31))
 /* what is shown of leaf 7 EBX: BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
  * SHA BW VL */
-#define LEAF7_B_SHOW                                                                           \
-	(BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(21) | \
-	 BIT(23) | BIT(24) | BIT(28) | BIT(29) | BIT(30) | BIT(31))
+#define LEAF7_B_SHOW                                                                                     \
+	(BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(21) | BIT(23) | \
+	 BIT(24) | BIT(28) | BIT(29) | BIT(30) | BIT(31))
 /* ECX: VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ CLDEMOTE MOVDIRI MOVDIR64B */
-#define LEAF7_C_SHOW                                                                           \
-	(BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | BIT(25) | \
-	 BIT(27) | BIT(28))
+#define LEAF7_C_SHOW                                                                                     \
+	(BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | BIT(25) | BIT(27) | \
+	 BIT(28))
 /* EDX: 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512-FP16 */
 #define LEAF7_D_SHOW (BIT(2) | BIT(3) | BIT(4) | BIT(8) | BIT(14) | BIT(23))
 #define AVX512_B     (BIT(16) | BIT(17) | BIT(21) | BIT(28) | BIT(30) | BIT(31))
 /* 80000001 ECX: LAHF CMP-LEGACY ABM SSE4A MISALIGNSSE PREFETCH XOP FMA4 TBM */
-#define EXT1_C_SHOW \
-	(BIT(0) | BIT(1) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(16) | BIT(21))
+#define EXT1_C_SHOW (BIT(0) | BIT(1) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(16) | BIT(21))
 /* 80000001 EDX: PSE MTRR PGE PSE36 FFXSR 1GB-pages RDTSCP (TSC_AUX is not switched) */
 #define EXT1_D_HIDE (BIT(3) | BIT(12) | BIT(13) | BIT(17) | BIT(25) | BIT(26) | BIT(27))
 
-static void leaf_zero(uint32_t r[4])
-{
-	memset(r, 0, 4 * sizeof(r[0]));
-}
+static void leaf_zero(uint32_t r[4]) { memset(r, 0, 4 * sizeof(r[0])); }
 
-static bool is_intel(void)
-{
+static bool is_intel(void) {
 	uint32_t r[4];
 
 	cpuid(0, 0, r);
 	return r[B] == 0x756e6547; /* "Genu" */
 }
 
-static void leaf1(const struct vcpu *v, uint32_t r[4])
-{
+static void leaf1(const struct vcpu *v, uint32_t r[4]) {
 	r[B] = (r[B] & 0x0000ffff) | v->id << 24 | MIN(v->domain->max_vcpus, 255u) << 16;
 	r[C] = (r[C] & ~LEAF1_C_HIDE) | BIT(31);
 	if (!cpu_has.xsave)
@@ -62,12 +56,10 @@ static void leaf1(const struct vcpu *v, uint32_t r[4])
 	else
 		r[C] |= BIT(27);
 	r[D] &= ~LEAF1_D_HIDE;
-	if (!is_intel())
-		r[D] &= ~BIT(11); /* sysenter: elsewhere long mode does not have it */
+	if (!is_intel()) r[D] &= ~BIT(11); /* sysenter: elsewhere long mode does not have it */
 }
 
-static void leaf7(uint32_t subleaf, uint32_t r[4])
-{
+static void leaf7(uint32_t subleaf, uint32_t r[4]) {
 	if (subleaf) {
 		leaf_zero(r);
 		return;
@@ -79,21 +71,18 @@ static void leaf7(uint32_t subleaf, uint32_t r[4])
 }
 
 /* Size of the standard-format area for a set of components. */
-static uint32_t xsave_size(uint64_t xcr0)
-{
+static uint32_t xsave_size(uint64_t xcr0) {
 	uint32_t size = 576, r[4];
 
 	for (unsigned i = 2; i < 63; i++) {
-		if (!(xcr0 >> i & 1))
-			continue;
+		if (!(xcr0 >> i & 1)) continue;
 		cpuid(0xd, i, r);
 		size = MAX(size, r[B] + r[A]);
 	}
 	return size;
 }
 
-static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4])
-{
+static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4]) {
 	if (!cpu_has.xsave || (subleaf >= 2 && (subleaf > 62 || !(cpu_has.xcr0 >> subleaf & 1)))) {
 		leaf_zero(r);
 	} else if (subleaf == 0) {
@@ -108,8 +97,7 @@ static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4])
 	}
 }
 
-static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
-{
+static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	uint32_t mul;
 	int8_t shift;
 	uint64_t tsc, ns;
@@ -122,9 +110,7 @@ static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 		r[C] = XEN_CPUID_SIGNATURE_ECX;
 		r[D] = XEN_CPUID_SIGNATURE_EDX;
 		break;
-	case 1:
-		r[A] = 4 << 16 | 17;
-		break;
+	case 1: r[A] = 4 << 16 | 17; break;
 	case 2:
 		r[A] = 1;
 		r[B] = XEN_CPUID_FIRST_LEAF; /* MSR that would fill a hypercall page */
@@ -141,21 +127,14 @@ static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 			r[A] = tsc_khz();
 		}
 		break;
-	case 5:
-		r[B] = v->domain->pv32 ? 0
-				       : cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
-		break;
-	default:
-		break;
+	case 5: r[B] = v->domain->pv32 ? 0 : cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK; break;
+	default: break;
 	}
 }
 
-static void leaf_extended(const struct vcpu *v, uint32_t leaf, uint32_t r[4])
-{
+static void leaf_extended(const struct vcpu *v, uint32_t leaf, uint32_t r[4]) {
 	switch (leaf) {
-	case 0x80000000:
-		r[A] = MIN(r[A], 0x80000008u);
-		break;
+	case 0x80000000: r[A] = MIN(r[A], 0x80000008u); break;
 	case 0x80000001:
 		r[C] &= EXT1_C_SHOW;
 		r[D] &= ~EXT1_D_HIDE;
@@ -170,48 +149,33 @@ static void leaf_extended(const struct vcpu *v, uint32_t leaf, uint32_t r[4])
 		r[B] &= BIT(0) | BIT(2);
 		r[C] = r[D] = 0;
 		break;
-	case 0x80000002 ... 0x80000006:
-		break;
-	default:
-		leaf_zero(r);
+	case 0x80000002 ... 0x80000006: break;
+	default: leaf_zero(r);
 	}
 }
 
-static void leaf_basic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
-{
+static void leaf_basic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	switch (leaf) {
-	case 0:
-		r[A] = MIN(r[A], 0xdu);
-		break;
-	case 1:
-		leaf1(v, r);
-		break;
+	case 0: r[A] = MIN(r[A], 0xdu); break;
+	case 1: leaf1(v, r); break;
 	case 2:
-	case 4:
-		break;
+	case 4: break;
 	case 6:
 		leaf_zero(r);
 		r[A] = BIT(2); /* the timer does not stop */
 		break;
-	case 7:
-		leaf7(subleaf, r);
-		break;
-	case 0xd:
-		leaf_xsave(v, subleaf, r);
-		break;
-	default:
-		leaf_zero(r);
+	case 7: leaf7(subleaf, r); break;
+	case 0xd: leaf_xsave(v, subleaf, r); break;
+	default: leaf_zero(r);
 	}
 }
 
 /* What a toolstack set for the domain takes features away; it gives none. OSXSAVE and the
  * hypervisor bit say how the guest runs. */
-static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
-{
+static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	uint32_t set[4];
 
-	if (!cpu_policy_find(v->domain, leaf, subleaf, set))
-		return;
+	if (!cpu_policy_find(v->domain, leaf, subleaf, set)) return;
 	switch (leaf) {
 	case 1:
 		r[A] = set[A];
@@ -224,16 +188,12 @@ static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 		r[C] &= set[C];
 		r[D] &= set[D];
 		break;
-	case 0x80000002 ... 0x80000004:
-		memcpy(r, set, sizeof(set));
-		break;
-	default:
-		break;
+	case 0x80000002 ... 0x80000004: memcpy(r, set, sizeof(set)); break;
+	default: break;
 	}
 }
 
-void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
-{
+void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	if (leaf - XEN_CPUID_FIRST_LEAF <= XEN_CPUID_MAX_NUM_LEAVES) {
 		leaf_hypervisor(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf, r);
 		return;
@@ -243,6 +203,5 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t
 		leaf_extended(v, leaf, r);
 	else
 		leaf_basic(v, leaf, subleaf, r);
-	if (v->domain->cpu_policy)
-		toolstack_apply(v, leaf, subleaf, r);
+	if (v->domain->cpu_policy) toolstack_apply(v, leaf, subleaf, r);
 }

@@ -26,10 +26,8 @@ struct insn {
 int insn_decode(const uint8_t *bytes, unsigned n, struct insn *out);
 
 /* Operand size in bytes for an opcode whose lowest bit says "not byte". */
-static inline unsigned insn_operand_bytes(const struct insn *i)
-{
-	if (!(i->opcode & 1))
-		return 1;
+static inline unsigned insn_operand_bytes(const struct insn *i) {
+	if (!(i->opcode & 1)) return 1;
 	return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4;
 }
 

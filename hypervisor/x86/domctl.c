@@ -11,12 +11,13 @@
 
 /* Stubs of 32 bytes that make the hypercall of their number (arch-x86/xen-x86_64.h); iret keeps rax
  * on the stack. */
-void hypercall_page_fill(uint8_t *page)
-{
-	static const uint8_t stub[] = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
-					0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
-	static const uint8_t iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret,
-					0,    0,    0,    0x0f, 0x05 };
+void hypercall_page_fill(uint8_t *page) {
+	static const uint8_t stub[] = {
+		0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3
+	};
+	static const uint8_t iret[] = {
+		0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05
+	};
 
 	memset(page, 0xcc, PAGE_SIZE);
 	for (unsigned i = 0; i < PAGE_SIZE / 32; i++) {
@@ -26,14 +27,12 @@ void hypercall_page_fill(uint8_t *page)
 	memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
 }
 
-static long hypercall_init(struct domain *d, struct xen_domctl *op)
-{
+static long hypercall_init(struct domain *d, struct xen_domctl *op) {
 	mfn_t m = mfn(op->u.hypercall_init.gmfn);
 	int err = frame_get_as(m, d, FT_WRITABLE);
 	uint8_t *page;
 
-	if (err)
-		return err == -EPERM ? -EACCES : err;
+	if (err) return err == -EPERM ? -EACCES : err;
 	page = frame_map(m);
 	hypercall_page_fill(page);
 	frame_unmap(page);
@@ -43,14 +42,12 @@ static long hypercall_init(struct domain *d, struct xen_domctl *op)
 
 /* -- callbacks that vcpu_guest_context has no room for -- */
 
-static long get_ext_context(struct domain *d, struct xen_domctl *op)
-{
+static long get_ext_context(struct domain *d, struct xen_domctl *op) {
 	struct xen_domctl_ext_vcpucontext *c = &op->u.ext_vcpucontext;
 	struct vcpu *v;
 	int err = domctl_vcpu(d, c->vcpu, &v);
 
-	if (err)
-		return err;
+	if (err) return err;
 	*c = (struct xen_domctl_ext_vcpucontext){
 		.vcpu = c->vcpu,
 		.size = sizeof(*c),
@@ -64,14 +61,12 @@ static long get_ext_context(struct domain *d, struct xen_domctl *op)
 	return 0;
 }
 
-static long set_ext_context(struct domain *d, struct xen_domctl *op)
-{
+static long set_ext_context(struct domain *d, struct xen_domctl *op) {
 	const struct xen_domctl_ext_vcpucontext *c = &op->u.ext_vcpucontext;
 	struct vcpu *v;
 	int err = domctl_vcpu(d, c->vcpu, &v);
 
-	if (err)
-		return err;
+	if (err) return err;
 	if (c->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
 	    !is_canonical(c->syscall32_callback_eip) || !is_canonical(c->sysenter_callback_eip) ||
 	    is_hv_address(c->syscall32_callback_eip) || is_hv_address(c->sysenter_callback_eip))
@@ -90,27 +85,23 @@ static long set_ext_context(struct domain *d, struct xen_domctl *op)
 /* -- extended processor state -- */
 
 /* Bytes of the state's standard format with all components of ring 0's XCR0. */
-static uint32_t xstate_bytes(void)
-{
+static uint32_t xstate_bytes(void) {
 	uint32_t r[4], size = XSAVE_LEGACY + XSAVE_HEADER;
 
 	for (unsigned i = 2; i < 63; i++) {
-		if (!(cpu_has.xcr0 >> i & 1))
-			continue;
+		if (!(cpu_has.xcr0 >> i & 1)) continue;
 		cpuid(0xd, i, r);
 		size = MAX(size, r[0] + r[1]);
 	}
 	return MIN(size, PAGE_SIZE - FPU_OFFSET);
 }
 
-static int extstate_copy_out(struct vcpu *v, gvaddr_t to, uint32_t bytes)
-{
+static int extstate_copy_out(struct vcpu *v, gvaddr_t to, uint32_t bytes) {
 	uint64_t head[2] = { v->arch.xcr0, v->arch.xcr0 };
 	uint8_t *page;
 	int err;
 
-	if (copy_to_guest(to, head, sizeof(head)))
-		return -EFAULT;
+	if (copy_to_guest(to, head, sizeof(head))) return -EFAULT;
 	vcpu_pause(v);
 	arch_vcpu_sync(v);
 	page = frame_map(v->arch.state_mfn);
@@ -120,16 +111,14 @@ static int extstate_copy_out(struct vcpu *v, gvaddr_t to, uint32_t bytes)
 	return err;
 }
 
-static long get_extstate(struct domain *d, struct xen_domctl *op)
-{
+static long get_extstate(struct domain *d, struct xen_domctl *op) {
 	struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
 	uint32_t bytes = xstate_bytes();
 	uint64_t size = EXTSTATE_HEAD + bytes;
 	struct vcpu *v;
 	int err = domctl_vcpu(d, x->vcpu, &v);
 
-	if (err)
-		return err;
+	if (err) return err;
 	if (!cpu_has.xsave) {
 		x->size = x->xfeature_mask = 0;
 		return 0;
@@ -139,41 +128,33 @@ static long get_extstate(struct domain *d, struct xen_domctl *op)
 		x->xfeature_mask = cpu_has.xcr0;
 		return 0;
 	}
-	if (x->size != size || x->xfeature_mask != cpu_has.xcr0)
-		return -EINVAL;
+	if (x->size != size || x->xfeature_mask != cpu_has.xcr0) return -EINVAL;
 	return extstate_copy_out(v, guest_ptr(x->buffer.p), bytes);
 }
 
 /* The header of a standard-format image: components within XCR0, nothing else set. */
-static bool xsave_header_ok(const uint64_t *header, uint64_t xcr0)
-{
+static bool xsave_header_ok(const uint64_t *header, uint64_t xcr0) {
 	for (unsigned i = 1; i < XSAVE_HEADER / sizeof(*header); i++)
-		if (header[i])
-			return false;
+		if (header[i]) return false;
 	return !(header[0] & ~xcr0);
 }
 
-static bool xcr0_ok(uint64_t xcr0)
-{
+static bool xcr0_ok(uint64_t xcr0) {
 	return xcr0 & 1 && !(xcr0 & ~cpu_has.xcr0) && (!(xcr0 & 4) || xcr0 & 2);
 }
 
-static long set_extstate(struct domain *d, struct xen_domctl *op)
-{
+static long set_extstate(struct domain *d, struct xen_domctl *op) {
 	const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
 	uint64_t bytes = x->size - EXTSTATE_HEAD, *image;
 	uint8_t *page;
 	struct vcpu *v;
 	long ret = domctl_vcpu(d, x->vcpu, &v);
 
-	if (ret)
-		return ret;
-	if (x->size < EXTSTATE_HEAD + XSAVE_LEGACY + XSAVE_HEADER ||
-	    x->size > EXTSTATE_HEAD + xstate_bytes())
+	if (ret) return ret;
+	if (x->size < EXTSTATE_HEAD + XSAVE_LEGACY + XSAVE_HEADER || x->size > EXTSTATE_HEAD + xstate_bytes())
 		return -EINVAL;
 	image = heap_alloc(x->size);
-	if (!image)
-		return -ENOMEM;
+	if (!image) return -ENOMEM;
 	ret = copy_from_guest(image, guest_ptr(x->buffer.p), x->size);
 	if (!ret && (!xcr0_ok(image[0]) || image[1] & ~cpu_has.xcr0 ||
 		     !xsave_header_ok(image + 2 + XSAVE_LEGACY / sizeof(*image), image[1])))
@@ -193,8 +174,7 @@ static long set_extstate(struct domain *d, struct xen_domctl *op)
 
 /* -- MSRs: a vCPU keeps none beyond its context -- */
 
-static long get_msrs(struct domain *d, struct xen_domctl *op)
-{
+static long get_msrs(struct domain *d, struct xen_domctl *op) {
 	struct vcpu *v;
 	int err = domctl_vcpu(d, op->u.vcpu_msrs.vcpu, &v);
 
@@ -202,38 +182,25 @@ static long get_msrs(struct domain *d, struct xen_domctl *op)
 	return err;
 }
 
-static long set_msrs(struct domain *d, struct xen_domctl *op)
-{
+static long set_msrs(struct domain *d, struct xen_domctl *op) {
 	struct vcpu *v;
 	int err = domctl_vcpu(d, op->u.vcpu_msrs.vcpu, &v);
 
-	if (err)
-		return err;
+	if (err) return err;
 	return op->u.vcpu_msrs.msr_count ? -EINVAL : 0;
 }
 
-long arch_domctl(struct domain *d, struct xen_domctl *op)
-{
+long arch_domctl(struct domain *d, struct xen_domctl *op) {
 	switch (op->cmd) {
-	case XEN_DOMCTL_hypercall_init:
-		return hypercall_init(d, op);
-	case XEN_DOMCTL_get_ext_vcpucontext:
-		return get_ext_context(d, op);
-	case XEN_DOMCTL_set_ext_vcpucontext:
-		return set_ext_context(d, op);
-	case XEN_DOMCTL_getvcpuextstate:
-		return get_extstate(d, op);
-	case XEN_DOMCTL_setvcpuextstate:
-		return set_extstate(d, op);
-	case XEN_DOMCTL_get_vcpu_msrs:
-		return get_msrs(d, op);
-	case XEN_DOMCTL_set_vcpu_msrs:
-		return set_msrs(d, op);
-	case XEN_DOMCTL_get_cpu_policy:
-		return cpu_policy_get(d, op);
-	case XEN_DOMCTL_set_cpu_policy:
-		return cpu_policy_set(d, op);
-	default:
-		return -ENOSYS;
+	case XEN_DOMCTL_hypercall_init: return hypercall_init(d, op);
+	case XEN_DOMCTL_get_ext_vcpucontext: return get_ext_context(d, op);
+	case XEN_DOMCTL_set_ext_vcpucontext: return set_ext_context(d, op);
+	case XEN_DOMCTL_getvcpuextstate: return get_extstate(d, op);
+	case XEN_DOMCTL_setvcpuextstate: return set_extstate(d, op);
+	case XEN_DOMCTL_get_vcpu_msrs: return get_msrs(d, op);
+	case XEN_DOMCTL_set_vcpu_msrs: return set_msrs(d, op);
+	case XEN_DOMCTL_get_cpu_policy: return cpu_policy_get(d, op);
+	case XEN_DOMCTL_set_cpu_policy: return cpu_policy_set(d, op);
+	default: return -ENOSYS;
 	}
 }

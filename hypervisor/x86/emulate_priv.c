@@ -13,42 +13,33 @@
 /* -- ports -- */
 
 /* The bitmap lies in the kernel's address space, which is not the present one in user mode. */
-static int iobitmap_read(const struct vcpu *v, unsigned at, uint16_t *bits, size_t n)
-{
+static int iobitmap_read(const struct vcpu *v, unsigned at, uint16_t *bits, size_t n) {
 	int rc;
 
-	if (v->arch.user_mode)
-		root_write(mfn_to_maddr(v->root_kernel).a);
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_kernel).a);
 	rc = copy_from_guest(bits, gvaddr(v->arch.iobitmap.a + at), n);
-	if (v->arch.user_mode)
-		root_write(mfn_to_maddr(v->root_user).a);
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_user).a);
 	return rc;
 }
 
-static bool iobitmap_allows(const struct vcpu *v, unsigned port, unsigned bytes)
-{
+static bool iobitmap_allows(const struct vcpu *v, unsigned port, unsigned bytes) {
 	uint16_t bits = 0;
 
-	if (!v->arch.iobitmap_limit || port + bytes > v->arch.iobitmap_limit)
-		return false;
-	if (iobitmap_read(v, port / 8, &bits, port / 8 + 1 < 8192 ? 2 : 1))
-		return false;
+	if (!v->arch.iobitmap_limit || port + bytes > v->arch.iobitmap_limit) return false;
+	if (iobitmap_read(v, port / 8, &bits, port / 8 + 1 < 8192 ? 2 : 1)) return false;
 	return !(bits >> port % 8 & ((1u << bytes) - 1));
 }
 
 /* The guest's own permission; ring 0's is applied to the access itself. */
-static bool guest_permits(const struct vcpu *v, unsigned port, unsigned bytes)
-{
+static bool guest_permits(const struct vcpu *v, unsigned port, unsigned bytes) {
 	return v->arch.iopl >= (guest_in_kernel(v) ? 1 : 3) || iobitmap_allows(v, port, bytes);
 }
 
-static bool port_once(struct regs *r, const struct insn *i, unsigned port)
-{
+static bool port_once(struct regs *r, const struct insn *i, unsigned port) {
 	unsigned bytes = MIN(insn_operand_bytes(i), 4u);
 	struct vcpu *v = current;
 
-	if (!guest_permits(v, port, bytes))
-		return false;
+	if (!guest_permits(v, port, bytes)) return false;
 	if (i->opcode & 2)
 		guest_port_write(v->domain, port, bytes, (uint32_t)gpr_read(r, i, 0, bytes));
 	else
@@ -57,8 +48,7 @@ static bool port_once(struct regs *r, const struct insn *i, unsigned port)
 }
 
 /* One element of ins or outs. 0, -EPERM (#GP), -EFAULT (the fault was delivered). */
-static int string_element(struct regs *r, const struct insn *i, unsigned bytes)
-{
+static int string_element(struct regs *r, const struct insn *i, unsigned bytes) {
 	bool out = i->opcode & 2;
 	uint64_t *at = out ? &r->rsi : &r->rdi;
 	uint64_t va = *at + (i->segment == 0x64 && out ? current->arch.fs_base : 0);
@@ -66,85 +56,62 @@ static int string_element(struct regs *r, const struct insn *i, unsigned bytes)
 	uint32_t value = 0;
 	int rc;
 
-	if (!guest_permits(current, port, bytes))
-		return -EPERM;
-	if (!out)
-		value = guest_port_read(current->domain, port, bytes);
-	rc = out ? copy_from_guest(&value, gvaddr(va), bytes)
-		 : copy_to_guest(gvaddr(va), &value, bytes);
+	if (!guest_permits(current, port, bytes)) return -EPERM;
+	if (!out) value = guest_port_read(current->domain, port, bytes);
+	rc = out ? copy_from_guest(&value, gvaddr(va), bytes) : copy_to_guest(gvaddr(va), &value, bytes);
 	if (rc) {
 		guest_page_fault(r, va, (out ? 0 : PF_WRITE) | PF_USER);
 		return -EFAULT;
 	}
-	if (out)
-		guest_port_write(current->domain, port, bytes, value);
+	if (out) guest_port_write(current->domain, port, bytes, value);
 	*at += r->rflags & EFLAGS_DF ? -(uint64_t)bytes : bytes;
 	return 0;
 }
 
 /* Up to 64 elements, then the guest runs the rest of the instruction again. */
-static bool port_string(struct regs *r, const struct insn *i)
-{
+static bool port_string(struct regs *r, const struct insn *i) {
 	unsigned bytes = MIN(insn_operand_bytes(i), 4u);
 	int rc = 0;
 
 	if (!i->rep) {
 		rc = string_element(r, i, bytes);
-		if (!rc)
-			r->rip += i->length;
+		if (!rc) r->rip += i->length;
 		return rc != -EPERM;
 	}
 	for (unsigned k = 0; k < 64 && r->rcx && !rc; k++) {
 		rc = string_element(r, i, bytes);
-		if (!rc)
-			r->rcx--;
+		if (!rc) r->rcx--;
 	}
-	if (!rc && !r->rcx)
-		r->rip += i->length;
+	if (!rc && !r->rcx) r->rip += i->length;
 	return rc != -EPERM;
 }
 
 /* -- control and debug registers -- */
 
-static uint64_t cr0_view(const struct vcpu *v)
-{
-	return 0x80050033UL | (v->arch.ts ? CR0_TS : 0);
-}
+static uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.ts ? CR0_TS : 0); }
 
 /* What a guest may have in CR4, and what it always has. */
 #define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_OSXSAVE)
 #define CR4_ALWAYS (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
-static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out)
-{
+static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out) {
 	switch (cr) {
-	case 0:
-		*out = cr0_view(v);
-		return true;
-	case 2:
-		*out = v->arch.cr2;
-		return true;
-	case 3:
-		*out = mfn_to_maddr(v->root_kernel).a;
-		return true;
-	case 4:
-		*out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS;
-		return true;
-	default:
-		return false;
+	case 0: *out = cr0_view(v); return true;
+	case 2: *out = v->arch.cr2; return true;
+	case 3: *out = mfn_to_maddr(v->root_kernel).a; return true;
+	case 4: *out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS; return true;
+	default: return false;
 	}
 }
 
 enum outcome { DONE, REFUSED, AGAIN };
 
-static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value)
-{
+static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value) {
 	int rc;
 
 	switch (cr) {
 	case 0:
-		if ((value ^ cr0_view(v)) & ~(uint64_t)CR0_TS)
-			return REFUSED;
+		if ((value ^ cr0_view(v)) & ~(uint64_t)CR0_TS) return REFUSED;
 		do_fpu_taskswitch(value & CR0_TS, 0, 0, 0, 0, 0);
 		return DONE;
 	case 2:
@@ -158,58 +125,48 @@ static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value)
 		v->arch.cr4 = value & CR4_GUEST;
 		write_cr4(cr4_of(v));
 		return DONE;
-	default:
-		return REFUSED;
+	default: return REFUSED;
 	}
 }
 
 /* -- group 7: invlpg, xsetbv -- */
 
-static bool xsetbv(struct vcpu *v, const struct regs *r)
-{
+static bool xsetbv(struct vcpu *v, const struct regs *r) {
 	uint64_t value = r->rdx << 32 | (uint32_t)r->rax;
 
 	/* x87 always; AVX needs SSE; the three AVX-512 parts come together and need AVX; only what
 	 * ring 0 saves */
 	if (!cpu_has.xsave || r->rcx || !(value & 1) || (value & ~cpu_has.xcr0) ||
-	    ((value & 4) && !(value & 2)) ||
-	    ((value & 0xe0) && ((value & 0xe0) != 0xe0 || !(value & 4))))
+	    ((value & 4) && !(value & 2)) || ((value & 0xe0) && ((value & 0xe0) != 0xe0 || !(value & 4))))
 		return false;
 	v->arch.xcr0 = value;
 	xcr0_write(value);
 	return true;
 }
 
-static enum outcome group7(struct vcpu *v, struct regs *r, const struct insn *i)
-{
+static enum outcome group7(struct vcpu *v, struct regs *r, const struct insn *i) {
 	if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1) {
-		if (v->arch.cr4 & CR4_OSXSAVE)
-			return xsetbv(v, r) ? DONE : REFUSED;
+		if (v->arch.cr4 & CR4_OSXSAVE) return xsetbv(v, r) ? DONE : REFUSED;
 		guest_trap(r, TRAP_UD, 0);
 		return AGAIN;
 	}
-	if (i->mod == 3 || (i->reg & 7) != 7)
-		return REFUSED;
+	if (i->mod == 3 || (i->reg & 7) != 7) return REFUSED;
 	/* invlpg: the operand's address is not worth computing, only old kernels do this */
 	arch_root_load(v);
 	return DONE;
 }
 
-static bool msr_access(struct vcpu *v, struct regs *r, bool write)
-{
+static bool msr_access(struct vcpu *v, struct regs *r, bool write) {
 	uint64_t value = r->rdx << 32 | (uint32_t)r->rax;
 
-	if (write)
-		return guest_wrmsr(v, (uint32_t)r->rcx, value) == 0;
-	if (guest_rdmsr(v, (uint32_t)r->rcx, &value))
-		return false;
+	if (write) return guest_wrmsr(v, (uint32_t)r->rcx, value) == 0;
+	if (guest_rdmsr(v, (uint32_t)r->rcx, &value)) return false;
 	r->rax = (uint32_t)value;
 	r->rdx = value >> 32;
 	return true;
 }
 
-static void cpuid_emulate(struct vcpu *v, struct regs *r)
-{
+static void cpuid_emulate(struct vcpu *v, struct regs *r) {
 	uint32_t out[4];
 
 	guest_cpuid(v, (uint32_t)r->rax, (uint32_t)r->rcx, out);
@@ -219,126 +176,91 @@ static void cpuid_emulate(struct vcpu *v, struct regs *r)
 	r->rdx = out[3];
 }
 
-static void tsc_emulate(struct regs *r)
-{
+static void tsc_emulate(struct regs *r) {
 	uint64_t t = rdtsc();
 
 	r->rax = (uint32_t)t;
 	r->rdx = t >> 32;
 }
 
-static bool events_mask(bool mask)
-{
+static bool events_mask(bool mask) {
 	this_cpu()->vcpu_info->evtchn_upcall_mask = mask;
 	return true;
 }
 
-static enum outcome mov_cr(struct vcpu *v, struct regs *r, const struct insn *i)
-{
+static enum outcome mov_cr(struct vcpu *v, struct regs *r, const struct insn *i) {
 	uint64_t value;
 
-	if (i->opcode == 0x0f22)
-		return cr_write(v, i->reg, *gpr(r, i->rm));
-	if (!cr_read(v, i->reg, &value))
-		return REFUSED;
+	if (i->opcode == 0x0f22) return cr_write(v, i->reg, *gpr(r, i->rm));
+	if (!cr_read(v, i->reg, &value)) return REFUSED;
 	*gpr(r, i->rm) = value;
 	return DONE;
 }
 
-static enum outcome mov_dr(struct vcpu *v, struct regs *r, const struct insn *i)
-{
+static enum outcome mov_dr(struct vcpu *v, struct regs *r, const struct insn *i) {
 	unsigned n = i->reg == 4 ? 6 : i->reg == 5 ? 7 : i->reg;
 
-	if (i->reg >= 8)
-		return REFUSED;
-	if (i->opcode == 0x0f23)
-		return debugreg_set(v, n, *gpr(r, i->rm)) ? REFUSED : DONE;
+	if (i->reg >= 8) return REFUSED;
+	if (i->opcode == 0x0f23) return debugreg_set(v, n, *gpr(r, i->rm)) ? REFUSED : DONE;
 	*gpr(r, i->rm) = v->arch.dr[n];
 	return DONE;
 }
 
 /* Everything but ports; guest kernel only. */
-static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const struct insn *i)
-{
+static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const struct insn *i) {
 	bool ok = true;
 
 	switch (i->opcode) {
 	case 0x0f20:
-	case 0x0f22:
-		return mov_cr(v, r, i);
+	case 0x0f22: return mov_cr(v, r, i);
 	case 0x0f21:
-	case 0x0f23:
-		return mov_dr(v, r, i);
-	case 0x0f01:
-		return group7(v, r, i);
-	case 0x0f06:
-		do_fpu_taskswitch(0, 0, 0, 0, 0, 0);
-		break;
+	case 0x0f23: return mov_dr(v, r, i);
+	case 0x0f01: return group7(v, r, i);
+	case 0x0f06: do_fpu_taskswitch(0, 0, 0, 0, 0, 0); break;
 	case 0x0f08:
 	case 0x0f09:
-		if (v->domain->privileged)
-			arch_cache_flush(CPUMASK_ALL);
+		if (v->domain->privileged) arch_cache_flush(CPUMASK_ALL);
 		break;
 	case 0x0f30:
-	case 0x0f32:
-		ok = msr_access(v, r, i->opcode == 0x0f30);
-		break;
-	case 0x0f31:
-		tsc_emulate(r);
-		break;
-	case 0x0fa2:
-		cpuid_emulate(v, r);
-		break;
+	case 0x0f32: ok = msr_access(v, r, i->opcode == 0x0f30); break;
+	case 0x0f31: tsc_emulate(r); break;
+	case 0x0fa2: cpuid_emulate(v, r); break;
 	case 0xf4:
 		r->rip += i->length;
 		(void)events_mask(false);
 		vcpu_block();
 		return AGAIN; /* rip has moved already */
 	case 0xfa:
-	case 0xfb:
-		ok = v->arch.iopl >= 1 && events_mask(i->opcode == 0xfa);
-		break;
-	default:
-		ok = false;
+	case 0xfb: ok = v->arch.iopl >= 1 && events_mask(i->opcode == 0xfa); break;
+	default: ok = false;
 	}
 	return ok ? DONE : REFUSED;
 }
 
-bool emulate_privileged(struct regs *r)
-{
+bool emulate_privileged(struct regs *r) {
 	struct vcpu *v = current;
 	enum outcome o = REFUSED;
 	struct insn i;
 
-	if (insn_fetch(r, &i))
-		return false;
+	if (insn_fetch(r, &i)) return false;
 	switch (i.opcode) {
-	case 0x6c ... 0x6f:
-		return port_string(r, &i);
-	case 0xe4 ... 0xe7:
-		o = port_once(r, &i, (uint8_t)i.imm) ? DONE : REFUSED;
-		break;
-	case 0xec ... 0xef:
-		o = port_once(r, &i, (uint16_t)r->rdx) ? DONE : REFUSED;
-		break;
+	case 0x6c ... 0x6f: return port_string(r, &i);
+	case 0xe4 ... 0xe7: o = port_once(r, &i, (uint8_t)i.imm) ? DONE : REFUSED; break;
+	case 0xec ... 0xef: o = port_once(r, &i, (uint16_t)r->rdx) ? DONE : REFUSED; break;
 	default:
-		if (guest_in_kernel(v))
-			o = kernel_instruction(v, r, &i);
+		if (guest_in_kernel(v)) o = kernel_instruction(v, r, &i);
 	}
-	if (o == DONE)
-		r->rip += i.length;
+	if (o == DONE) r->rip += i.length;
 	return o != REFUSED;
 }
 
 /* ud2a; .ascii "xen"; cpuid: the ABI's way to ask for the emulated cpuid from any mode
  * (arch-x86/xen.h). */
-bool emulate_forced(struct regs *r)
-{
+bool emulate_forced(struct regs *r) {
 	static const uint8_t prefix[7] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
 	uint8_t bytes[sizeof(prefix)];
 
-	if (copy_from_guest(bytes, gvaddr(r->rip), sizeof(bytes)) ||
-	    memcmp(bytes, prefix, sizeof(prefix)))
+	if (copy_from_guest(bytes, gvaddr(r->rip), sizeof(bytes)) || memcmp(bytes, prefix, sizeof(prefix)))
 		return false;
 	cpuid_emulate(current, r);
 	r->rip += sizeof(prefix);

@@ -10,36 +10,27 @@
 #include "store.h"
 
 /* mov of a register to a whole entry, the commonest store. */
-static bool is_entry_mov(const struct insn *i)
-{
-	return i->opcode == 0x89 && i->rex & 8 && i->mod != 3;
-}
+static bool is_entry_mov(const struct insn *i) { return i->opcode == 0x89 && i->rex & 8 && i->mod != 3; }
 
-static bool entry_mov(struct vcpu *v, mfn_t table, struct regs *r, const struct insn *i,
-		      uint64_t cr2)
-{
+static bool entry_mov(struct vcpu *v, mfn_t table, struct regs *r, const struct insn *i, uint64_t cr2) {
 	int rc = pt_store_entry(v, table, gvaddr(cr2), *gpr(r, i->reg));
 
-	if (!rc)
-		r->rip += i->length;
+	if (!rc) r->rip += i->length;
 	return !rc || rc == -EAGAIN;
 }
 
-bool emulate_pt_store(struct regs *r, uint64_t cr2)
-{
+bool emulate_pt_store(struct regs *r, uint64_t cr2) {
 	struct vcpu *v = current;
 	struct store s;
 	uint64_t found, entry;
 	mfn_t table;
 	int rc;
 
-	if (!pt_store_target(v, gvaddr(cr2), &table, &entry) || insn_fetch(r, &s.insn))
-		return false;
+	if (!pt_store_target(v, gvaddr(cr2), &table, &entry) || insn_fetch(r, &s.insn)) return false;
 	if (likely(is_entry_mov(&s.insn) && cr2 % sizeof(entry) == 0))
 		return entry_mov(v, table, r, &s.insn, cr2);
 	s = (struct store){ .insn = s.insn };
-	if (store_is_string(&s.insn) ? r->rdi != cr2 : !s.insn.has_modrm || s.insn.mod == 3)
-		return false;
+	if (store_is_string(&s.insn) ? r->rdi != cr2 : !s.insn.has_modrm || s.insn.mod == 3) return false;
 	s.bytes = store_bytes(&s.insn);
 	s.old = entry >> cr2 % 8 * 8 & width_mask(s.bytes);
 	if (cr2 % s.bytes ||
@@ -47,12 +38,11 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2)
 	    !store_compute(&s, r))
 		return false;
 	found = s.old;
-	rc = pt_store_emulate(v, table, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG,
-			      &found, s.new_value);
+	rc = pt_store_emulate(v, table, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG, &found,
+			      s.new_value);
 	if (rc == -EAGAIN || rc == -ERESTART || (!rc && !s.plain && found != s.old))
 		return true; /* not done: the guest runs the instruction again */
-	if (rc)
-		return false;
+	if (rc) return false;
 	store_finish(&s, r);
 	return true;
 }

@@ -7,34 +7,23 @@
 #include "emulate.h"
 #include "pci_config.h"
 
-static bool is_pci_address(unsigned port, unsigned bytes)
-{
-	return port == 0xcf8 && bytes == 4;
-}
+static bool is_pci_address(unsigned port, unsigned bytes) { return port == 0xcf8 && bytes == 4; }
 
-static bool is_pci_data(unsigned port, unsigned bytes)
-{
-	return port >= 0xcfc && port + bytes <= 0xd00;
-}
+static bool is_pci_data(unsigned port, unsigned bytes) { return port >= 0xcfc && port + bytes <= 0xd00; }
 
-uint32_t guest_port_read(struct domain *d, unsigned port, unsigned bytes)
-{
-	if (is_pci_address(port, bytes))
-		return d->pci_address;
+uint32_t guest_port_read(struct domain *d, unsigned port, unsigned bytes) {
+	if (is_pci_address(port, bytes)) return d->pci_address;
 	if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
 		return pci_data_read(d->pci_address, port, bytes);
-	if (port + bytes > 0x10000 || is_pci_data(port, bytes) || !ioport_allowed(d, port, bytes))
-		return ~0u;
+	if (port + bytes > 0x10000 || is_pci_data(port, bytes) || !ioport_allowed(d, port, bytes)) return ~0u;
 	return port_read(port, bytes);
 }
 
-void guest_port_write(struct domain *d, unsigned port, unsigned bytes, uint32_t value)
-{
+void guest_port_write(struct domain *d, unsigned port, unsigned bytes, uint32_t value) {
 	if (is_pci_address(port, bytes))
 		d->pci_address = value;
 	else if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
 		pci_data_write(d->pci_address, port, bytes, value);
-	else if (port + bytes <= 0x10000 && !is_pci_data(port, bytes) &&
-		 ioport_allowed(d, port, bytes))
+	else if (port + bytes <= 0x10000 && !is_pci_data(port, bytes) && ioport_allowed(d, port, bytes))
 		port_write(port, bytes, value);
 }

@@ -24,35 +24,29 @@ static struct ioapic {
 static unsigned ioapic_count __ro_after_init, gsi_count __ro_after_init;
 static struct spinlock lock = SPINLOCK_INIT(RANK_LEAF);
 
-static uint32_t reg_read(const struct ioapic *a, unsigned reg)
-{
+static uint32_t reg_read(const struct ioapic *a, unsigned reg) {
 	a->registers[0] = reg;
 	return a->registers[4];
 }
 
-static void reg_write(const struct ioapic *a, unsigned reg, uint32_t v)
-{
+static void reg_write(const struct ioapic *a, unsigned reg, uint32_t v) {
 	a->registers[0] = reg;
 	a->registers[4] = v;
 }
 
-static const struct ioapic *ioapic_of(unsigned gsi)
-{
+static const struct ioapic *ioapic_of(unsigned gsi) {
 	for (unsigned i = 0; i < ioapic_count; i++)
-		if (gsi - ioapics[i].gsi_base < ioapics[i].pins)
-			return &ioapics[i];
+		if (gsi - ioapics[i].gsi_base < ioapics[i].pins) return &ioapics[i];
 	return NULL;
 }
 
-static void __init ioapic_add(const struct acpi_ioapic *e)
-{
+static void __init ioapic_add(const struct acpi_ioapic *e) {
 	struct ioapic *a = &ioapics[ioapic_count++];
 
 	a->address = e->address;
 	a->gsi_base = e->gsi_base;
 	a->registers = io_map(maddr(e->address), PAGE_SIZE);
-	if (!a->registers)
-		panic("no memory to map an IO-APIC");
+	if (!a->registers) panic("no memory to map an IO-APIC");
 	a->pins = (reg_read(a, REG_VERSION) >> 16 & 0xff) + 1;
 	gsi_count = MAX(gsi_count, a->gsi_base + a->pins);
 	for (unsigned i = 0; i < a->pins; i++) {
@@ -61,36 +55,29 @@ static void __init ioapic_add(const struct acpi_ioapic *e)
 	}
 }
 
-void __init ioapic_init(void)
-{
-	for (unsigned i = 0; i < acpi.ioapics; i++)
-		ioapic_add(&acpi.ioapic[i]);
+void __init ioapic_init(void) {
+	for (unsigned i = 0; i < acpi.ioapics; i++) ioapic_add(&acpi.ioapic[i]);
 }
 
-void arch_gsi_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu)
-{
+void arch_gsi_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu) {
 	const struct ioapic *a = ioapic_of(gsi);
 	unsigned reg;
 
-	if (!a)
-		return;
+	if (!a) return;
 	reg = REG_ENTRY + 2 * (gsi - a->gsi_base);
 	spin_lock(&lock);
 	reg_write(a, reg,
-		  ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) |
-			  vector);
+		  ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
 	reg_write(a, reg + 1, cpu_of(cpu)->apic_id << 24);
 	spin_unlock(&lock);
 }
 
-void arch_gsi_mask(unsigned gsi, bool masked)
-{
+void arch_gsi_mask(unsigned gsi, bool masked) {
 	const struct ioapic *a = ioapic_of(gsi);
 	unsigned reg;
 	uint32_t v;
 
-	if (!a)
-		return;
+	if (!a) return;
 	reg = REG_ENTRY + 2 * (gsi - a->gsi_base);
 	spin_lock(&lock);
 	v = reg_read(a, reg) & ~ENTRY_MASKED;
@@ -98,11 +85,9 @@ void arch_gsi_mask(unsigned gsi, bool masked)
 	spin_unlock(&lock);
 }
 
-int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value)
-{
+int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value) {
 	for (unsigned i = 0; i < ioapic_count; i++) {
-		if (ioapics[i].address != address || reg > 0xff)
-			continue;
+		if (ioapics[i].address != address || reg > 0xff) continue;
 		spin_lock(&lock);
 		*value = reg_read(&ioapics[i], reg);
 		spin_unlock(&lock);
@@ -111,19 +96,12 @@ int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value)
 	return -EINVAL;
 }
 
-unsigned arch_gsi_count(void)
-{
-	return gsi_count;
-}
+unsigned arch_gsi_count(void) { return gsi_count; }
 
-void arch_irq_ack(void)
-{
-	lapic_eoi();
-}
+void arch_irq_ack(void) { lapic_eoi(); }
 
 /* Intel SDM 10.11: physical destination, fixed delivery, edge. */
-void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data)
-{
+void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data) {
 	*address = 0xfee00000u | (cpu_of(cpu)->apic_id & 0xff) << 12;
 	*data = vector;
 }

@@ -6,21 +6,17 @@
 #include "irq.h"
 #include "x86.h"
 
-static void timer_interrupt(void)
-{
+static void timer_interrupt(void) {
 	lapic_eoi();
 	clock_timer_fired();
 	timers_run();
 	console_notify();
 }
 
-void interrupt(struct regs *r, unsigned vector)
-{
+void interrupt(struct regs *r, unsigned vector) {
 	(void)r;
 	switch (vector) {
-	case VEC_TIMER:
-		timer_interrupt();
-		break;
+	case VEC_TIMER: timer_interrupt(); break;
 	case VEC_FLUSH:
 		lapic_eoi();
 		tlb_serve();
@@ -29,11 +25,8 @@ void interrupt(struct regs *r, unsigned vector)
 		lapic_eoi();
 		context_serve();
 		break;
-	case VEC_SPURIOUS: /* the APIC expects no EOI for it */
-		break;
-	case VEC_LAPIC_ERROR:
-		lapic_eoi();
-		break;
+	case VEC_SPURIOUS: /* the APIC expects no EOI for it */ break;
+	case VEC_LAPIC_ERROR: lapic_eoi(); break;
 	default:
 		if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST)
 			irq_interrupt((uint8_t)vector);

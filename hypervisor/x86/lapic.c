@@ -40,29 +40,24 @@
 static volatile uint32_t *registers __ro_after_init;
 static bool x2apic __ro_after_init;
 
-static uint32_t reg_read(unsigned reg)
-{
+static uint32_t reg_read(unsigned reg) {
 	return x2apic ? (uint32_t)rdmsr(MSR_X2APIC(reg)) : registers[reg / 4];
 }
 
-static void reg_write(unsigned reg, uint32_t v)
-{
+static void reg_write(unsigned reg, uint32_t v) {
 	if (x2apic)
 		wrmsr(MSR_X2APIC(reg), v);
 	else
 		registers[reg / 4] = v;
 }
 
-void __init lapic_init(uint64_t address)
-{
+void __init lapic_init(uint64_t address) {
 	x2apic = rdmsr(MSR_APIC_BASE) & BASE_X2APIC;
 	registers = io_map(maddr(address), PAGE_SIZE);
-	if (!registers)
-		panic("no memory to map the local APIC");
+	if (!registers) panic("no memory to map the local APIC");
 }
 
-void lapic_init_cpu(void)
-{
+void lapic_init_cpu(void) {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
 
 	wrmsr(MSR_APIC_BASE, base | BASE_ENABLE | (x2apic ? BASE_X2APIC : 0));
@@ -80,77 +75,46 @@ void lapic_init_cpu(void)
 	lapic_eoi();
 }
 
-bool lapic_present(void)
-{
-	return registers != NULL;
-}
+bool lapic_present(void) { return registers != NULL; }
 
-uint32_t lapic_id(void)
-{
-	return x2apic ? reg_read(REG_ID) : reg_read(REG_ID) >> 24;
-}
+uint32_t lapic_id(void) { return x2apic ? reg_read(REG_ID) : reg_read(REG_ID) >> 24; }
 
-void lapic_eoi(void)
-{
-	reg_write(REG_EOI, 0);
-}
+void lapic_eoi(void) { reg_write(REG_EOI, 0); }
 
-static void icr_write(uint32_t apic_id, uint32_t command)
-{
+static void icr_write(uint32_t apic_id, uint32_t command) {
 	if (x2apic) {
 		/* an MSR write does not wait for stores before it, the memory-mapped one does */
 		__asm__ volatile("mfence; lfence" : : : "memory");
 		wrmsr(MSR_X2APIC(REG_ICR), (uint64_t)apic_id << 32 | command);
 		return;
 	}
-	while (registers[REG_ICR / 4] & ICR_BUSY)
-		cpu_pause();
+	while (registers[REG_ICR / 4] & ICR_BUSY) cpu_pause();
 	registers[REG_ICR_HIGH / 4] = apic_id << 24;
 	registers[REG_ICR / 4] = command;
 }
 
-void lapic_send_ipi(cpumask_t cpus, unsigned vector)
-{
+void lapic_send_ipi(cpumask_t cpus, unsigned vector) {
 	unsigned c;
 
-	for_each_cpu (c, cpus)
-		icr_write(cpu_of(c)->apic_id, vector | ICR_ASSERT);
+	for_each_cpu (c, cpus) icr_write(cpu_of(c)->apic_id, vector | ICR_ASSERT);
 }
 
-void lapic_send_init(uint32_t apic_id)
-{
-	icr_write(apic_id, ICR_INIT | ICR_ASSERT);
-}
+void lapic_send_init(uint32_t apic_id) { icr_write(apic_id, ICR_INIT | ICR_ASSERT); }
 
-void lapic_send_startup(uint32_t apic_id, unsigned page)
-{
+void lapic_send_startup(uint32_t apic_id, unsigned page) {
 	icr_write(apic_id, ICR_STARTUP | ICR_ASSERT | page);
 }
 
-void lapic_stop_others(void)
-{
-	icr_write(0, ICR_OTHERS | ICR_INIT | ICR_ASSERT);
-}
+void lapic_stop_others(void) { icr_write(0, ICR_OTHERS | ICR_INIT | ICR_ASSERT); }
 
-void arch_cpu_kick(unsigned cpu)
-{
-	icr_write(cpu_of(cpu)->apic_id, VEC_KICK | ICR_ASSERT);
-}
+void arch_cpu_kick(unsigned cpu) { icr_write(cpu_of(cpu)->apic_id, VEC_KICK | ICR_ASSERT); }
 
-void lapic_timer_mode(bool tsc_deadline, bool masked)
-{
-	reg_write(REG_TIMER,
-		  VEC_TIMER | (tsc_deadline ? TIMER_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
+void lapic_timer_mode(bool tsc_deadline, bool masked) {
+	reg_write(REG_TIMER, VEC_TIMER | (tsc_deadline ? TIMER_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
 	/* the mode must be set before the deadline MSR counts (SDM 10.5.4.1) */
 	__asm__ volatile("mfence" : : : "memory");
 }
 
-void lapic_timer_start(uint32_t count)
-{
-	reg_write(REG_INITIAL, count);
-}
+void lapic_timer_start(uint32_t count) { reg_write(REG_INITIAL, count); }
 
-uint32_t lapic_timer_count(void)
-{
-	return reg_read(REG_CURRENT);
-}
+uint32_t lapic_timer_count(void) { return reg_read(REG_CURRENT); }

@@ -10,29 +10,21 @@
 
 #define PM1_SLEEP_ENABLE (1u << 13)
 
-static void __noreturn halt(void)
-{
-	for (;;)
-		__asm__ volatile("cli; hlt");
+static void __noreturn halt(void) {
+	for (;;) __asm__ volatile("cli; hlt");
 }
 
-static void reset_by_acpi(void)
-{
-	if (!acpi.reset_supported)
-		return;
-	if (acpi.reset.is_port)
-		outb((uint16_t)acpi.reset.address, acpi.reset_value);
+static void reset_by_acpi(void) {
+	if (!acpi.reset_supported) return;
+	if (acpi.reset.is_port) outb((uint16_t)acpi.reset.address, acpi.reset_value);
 }
 
-static void reset_by_keyboard_controller(void)
-{
-	for (unsigned i = 0; i < 10000 && inb(0x64) & 2; i++)
-		cpu_pause();
+static void reset_by_keyboard_controller(void) {
+	for (unsigned i = 0; i < 10000 && inb(0x64) & 2; i++) cpu_pause();
 	outb(0x64, 0xfe);
 }
 
-static void reset_by_chipset(void)
-{
+static void reset_by_chipset(void) {
 	uint8_t v = inb(0xcf9) & ~6;
 
 	outb(0xcf9, v | 2);
@@ -40,8 +32,7 @@ static void reset_by_chipset(void)
 	outb(0xcf9, v | 6);
 }
 
-static void __noreturn reset_by_triple_fault(void)
-{
+static void __noreturn reset_by_triple_fault(void) {
 	struct {
 		uint16_t limit;
 		uint64_t base;
@@ -51,10 +42,8 @@ static void __noreturn reset_by_triple_fault(void)
 	halt();
 }
 
-static void __noreturn reset(void)
-{
-	static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard_controller,
-					      reset_by_chipset };
+static void __noreturn reset(void) {
+	static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard_controller, reset_by_chipset };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
 		ways[i]();
@@ -63,42 +52,30 @@ static void __noreturn reset(void)
 	reset_by_triple_fault();
 }
 
-void arch_machine_stop(enum machine_action action)
-{
+void arch_machine_stop(enum machine_action action) {
 	static bool stopping;
 
 	/* a second one, from a fault on the way down, only halts */
-	if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST))
-		halt();
-	if (lapic_present())
-		lapic_stop_others();
-	if (action == MACHINE_REBOOT && !options.noreboot)
-		reset();
+	if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST)) halt();
+	if (lapic_present()) lapic_stop_others();
+	if (action == MACHINE_REBOOT && !options.noreboot) reset();
 	printk(LOG_INFO, "halted\n");
 	halt();
 }
 
-int machine_sleep(uint16_t pm1a_control, uint16_t pm1b_control)
-{
-	if (!acpi.pm1a_control)
-		return -ENODEV;
+int machine_sleep(uint16_t pm1a_control, uint16_t pm1b_control) {
+	if (!acpi.pm1a_control) return -ENODEV;
 	outw(acpi.pm1a_control, (uint16_t)(pm1a_control & ~PM1_SLEEP_ENABLE));
-	if (acpi.pm1b_control)
-		outw(acpi.pm1b_control, (uint16_t)(pm1b_control & ~PM1_SLEEP_ENABLE));
+	if (acpi.pm1b_control) outw(acpi.pm1b_control, (uint16_t)(pm1b_control & ~PM1_SLEEP_ENABLE));
 	outw(acpi.pm1a_control, (uint16_t)(pm1a_control | PM1_SLEEP_ENABLE));
-	if (acpi.pm1b_control)
-		outw(acpi.pm1b_control, (uint16_t)(pm1b_control | PM1_SLEEP_ENABLE));
+	if (acpi.pm1b_control) outw(acpi.pm1b_control, (uint16_t)(pm1b_control | PM1_SLEEP_ENABLE));
 	clock_delay_us(200000); /* the power goes within this */
 	return -EIO;
 }
 
-void arch_vcpu_iopl_set(struct vcpu *v, unsigned iopl)
-{
-	v->arch.iopl = (uint8_t)iopl;
-}
+void arch_vcpu_iopl_set(struct vcpu *v, unsigned iopl) { v->arch.iopl = (uint8_t)iopl; }
 
-void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports)
-{
+void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports) {
 	v->arch.iobitmap = bitmap;
 	v->arch.iobitmap_limit = ports;
 }
@@ -107,18 +84,15 @@ void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports)
 #define MSR_MTRR_BASE 0x200 /* base and mask of range n at 0x200 + 2n */
 #define MTRR_VALID    (1u << 11)
 
-int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type)
-{
+int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type) {
 	uint64_t cap, base, mask, width = (1ULL << cpu_has.phys_bits) - 1;
 
 	if (rdmsr_safe(MSR_MTRR_CAP, &cap) || reg >= (cap & 0xff) ||
-	    rdmsr_safe(MSR_MTRR_BASE + 2 * reg, &base) ||
-	    rdmsr_safe(MSR_MTRR_BASE + 2 * reg + 1, &mask))
+	    rdmsr_safe(MSR_MTRR_BASE + 2 * reg, &base) || rdmsr_safe(MSR_MTRR_BASE + 2 * reg + 1, &mask))
 		return -EINVAL;
 	*first = mfn(0);
 	*n = *type = 0;
-	if (!(mask & MTRR_VALID))
-		return 0;
+	if (!(mask & MTRR_VALID)) return 0;
 	*first = maddr_to_mfn(maddr(base & width & PAGE_MASK));
 	*n = (~mask & width & PAGE_MASK) + PAGE_SIZE;
 	*n >>= PAGE_SHIFT;

@@ -16,40 +16,27 @@
 #define MSR_MMCFG_BASE    0xc0010058
 #define MSR_DE_CFG        0xc0011029
 
-static int base_write(uint64_t *copy, uint32_t msr, uint64_t value)
-{
-	if (!is_canonical(value))
-		return -EPERM;
+static int base_write(uint64_t *copy, uint32_t msr, uint64_t value) {
+	if (!is_canonical(value)) return -EPERM;
 	*copy = value;
 	wrmsr(msr, value);
 	return 0;
 }
 
 /* What dom0 may read of the real machine; -EPERM where the machine has no such MSR. */
-static int machine_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	if (!v->domain->privileged)
-		return -EPERM;
+static int machine_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value) {
+	if (!v->domain->privileged) return -EPERM;
 	return rdmsr_safe(msr, value) ? -EPERM : 0;
 }
 
-int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
+int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) {
 	switch (msr) {
 	case MSR_FS_BASE:
 	case MSR_GS_BASE: /* kernel mode: the active base is the kernel's */
-	case MSR_KERNEL_GS_BASE:
-		*value = rdmsr(msr);
-		return 0;
-	case MSR_EFER:
-		*value = EFER_SCE | EFER_LME | EFER_LMA | (cpu_has.nx ? EFER_NXE : 0);
-		return 0;
-	case MSR_PAT:
-		*value = PAT_XEN;
-		return 0;
-	case MSR_TSC:
-		*value = rdtsc();
-		return 0;
+	case MSR_KERNEL_GS_BASE: *value = rdmsr(msr); return 0;
+	case MSR_EFER: *value = EFER_SCE | EFER_LME | EFER_LMA | (cpu_has.nx ? EFER_NXE : 0); return 0;
+	case MSR_PAT: *value = PAT_XEN; return 0;
+	case MSR_TSC: *value = rdtsc(); return 0;
 	case MSR_UCODE: /* the revision, 0 where there is none */
 		*value = 0;
 		(void)!rdmsr_safe(msr, value);
@@ -60,25 +47,18 @@ int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_HWCR:
 	case MSR_NB_CFG:
 	case MSR_MMCFG_BASE:
-	case MSR_DE_CFG:
-		return machine_rdmsr(v, msr, value);
-	default:
-		gprintk(v->domain, LOG_DEBUG, "rdmsr %x refused\n", msr);
-		return -EPERM;
+	case MSR_DE_CFG: return machine_rdmsr(v, msr, value);
+	default: gprintk(v->domain, LOG_DEBUG, "rdmsr %x refused\n", msr); return -EPERM;
 	}
 }
 
-int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
-{
+int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) {
 	uint64_t now;
 
 	switch (msr) {
-	case MSR_FS_BASE:
-		return base_write(&v->arch.fs_base, msr, value);
-	case MSR_GS_BASE:
-		return base_write(&v->arch.gs_base_kernel, msr, value);
-	case MSR_KERNEL_GS_BASE:
-		return base_write(&v->arch.gs_base_user, msr, value);
+	case MSR_FS_BASE: return base_write(&v->arch.fs_base, msr, value);
+	case MSR_GS_BASE: return base_write(&v->arch.gs_base_kernel, msr, value);
+	case MSR_KERNEL_GS_BASE: return base_write(&v->arch.gs_base_user, msr, value);
 	case MSR_STAR:
 	case MSR_LSTAR:
 	case MSR_CSTAR:
@@ -87,8 +67,7 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 	case MSR_SYSENTER_ESP:
 	case MSR_SYSENTER_EIP:
 	case MSR_UCODE:
-	case MSR_TSC_AUX:
-		return 0;
+	case MSR_TSC_AUX: return 0;
 	case MSR_EFER:
 	case MSR_PAT:
 	case MSR_APIC_BASE:
@@ -98,8 +77,6 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 	case MSR_DE_CFG:
 		/* may be written back as it was read */
 		return guest_rdmsr(v, msr, &now) || now != value ? -EPERM : 0;
-	default:
-		gprintk(v->domain, LOG_DEBUG, "wrmsr %x refused\n", msr);
-		return -EPERM;
+	default: gprintk(v->domain, LOG_DEBUG, "wrmsr %x refused\n", msr); return -EPERM;
 	}
 }

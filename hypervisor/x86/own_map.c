@@ -24,25 +24,15 @@ uint64_t *m2p_table;
 static struct spinlock lock = SPINLOCK_INIT(RANK_OWNMAP);
 static uint64_t io_next;
 
-static uint64_t *l1e_of(uint64_t va)
-{
-	return (uint64_t *)(SELF_L1 + ((va >> 12 & 0xfffffffffUL) << 3));
-}
+static uint64_t *l1e_of(uint64_t va) { return (uint64_t *)(SELF_L1 + ((va >> 12 & 0xfffffffffUL) << 3)); }
 
-static uint64_t *l2e_of(uint64_t va)
-{
-	return (uint64_t *)(SELF_L2 + ((va >> 21 & 0x7ffffffUL) << 3));
-}
+static uint64_t *l2e_of(uint64_t va) { return (uint64_t *)(SELF_L2 + ((va >> 21 & 0x7ffffffUL) << 3)); }
 
-static uint64_t *l3e_of(uint64_t va)
-{
-	return (uint64_t *)(SELF_L3 + ((va >> 30 & 0x3ffffUL) << 3));
-}
+static uint64_t *l3e_of(uint64_t va) { return (uint64_t *)(SELF_L3 + ((va >> 30 & 0x3ffffUL) << 3)); }
 
 /* The topmost missing table entry on the way to va, or NULL; *table is where the new table will be
  * seen. */
-static uint64_t *missing_level(uint64_t va, uint64_t **table)
-{
+static uint64_t *missing_level(uint64_t va, uint64_t **table) {
 	if (!(*l3e_of(va) & PTE_P)) {
 		*table = (uint64_t *)((uint64_t)l2e_of(va) & PAGE_MASK);
 		return l3e_of(va);
@@ -55,27 +45,21 @@ static uint64_t *missing_level(uint64_t va, uint64_t **table)
 }
 
 /* The M2P's read-only view is the guests' to read: its upper levels need the user bit. */
-static uint64_t table_flags(uint64_t va)
-{
+static uint64_t table_flags(uint64_t va) {
 	return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS;
 }
 
-static mfn_t table_page(void)
-{
-	return boot_pages_live() ? boot_page_alloc() : frame_alloc_raw(0, 64);
-}
+static mfn_t table_page(void) { return boot_pages_live() ? boot_page_alloc() : frame_alloc_raw(0, 64); }
 
 /* Make the tables for va exist. Allocates outside the lock; a page that a race made needless goes
  * back. */
-static int tables_ensure(uint64_t va)
-{
+static int tables_ensure(uint64_t va) {
 	uint64_t *entry, *table;
 	mfn_t page;
 
 	while (missing_level(va, &table)) {
 		page = table_page();
-		if (mfn_eq(page, INVALID_MFN))
-			return -ENOMEM;
+		if (mfn_eq(page, INVALID_MFN)) return -ENOMEM;
 		spin_lock(&lock);
 		entry = missing_level(va, &table);
 		if (entry) {
@@ -85,50 +69,37 @@ static int tables_ensure(uint64_t va)
 			page = INVALID_MFN;
 		}
 		spin_unlock(&lock);
-		if (!mfn_eq(page, INVALID_MFN))
-			frame_free_raw(page, 0);
+		if (!mfn_eq(page, INVALID_MFN)) frame_free_raw(page, 0);
 	}
 	return 0;
 }
 
-int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags)
-{
+int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) {
 	for (unsigned long i = 0; i < n; i++, va += PAGE_SIZE) {
-		if (tables_ensure(va))
-			return -ENOMEM;
+		if (tables_ensure(va)) return -ENOMEM;
 		WRITE_ONCE(*l1e_of(va), mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
 		invlpg(va);
 	}
 	return 0;
 }
 
-void hv_unmap(uint64_t va, unsigned long n)
-{
+void hv_unmap(uint64_t va, unsigned long n) {
 	for (; n--; va += PAGE_SIZE) {
-		if (missing_level(va, &(uint64_t *){ NULL }))
-			continue;
+		if (missing_level(va, &(uint64_t *){ NULL })) continue;
 		WRITE_ONCE(*l1e_of(va), 0);
 		invlpg(va);
 	}
 }
 
-uint64_t *hv_l1_of(uint64_t va)
-{
-	return (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK);
-}
+uint64_t *hv_l1_of(uint64_t va) { return (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK); }
 
-int own_map(mfn_t first, unsigned long n)
-{
+int own_map(mfn_t first, unsigned long n) {
 	return hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G);
 }
 
-void own_unmap(mfn_t first, unsigned long n)
-{
-	hv_unmap((uint64_t)own_va(first), n);
-}
+void own_unmap(mfn_t first, unsigned long n) { hv_unmap((uint64_t)own_va(first), n); }
 
-void *io_map(maddr_t at, size_t size)
-{
+void *io_map(maddr_t at, size_t size) {
 	uint64_t offset = at.a & ~PAGE_MASK;
 	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
@@ -139,38 +110,32 @@ void *io_map(maddr_t at, size_t size)
 	return (void *)(va + offset);
 }
 
-const void *firmware_map(maddr_t at, size_t size)
-{
+const void *firmware_map(maddr_t at, size_t size) {
 	uint64_t offset = at.a & ~PAGE_MASK;
 	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
 
-	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE ||
-	    hv_map(va, maddr_to_mfn(at), n, PTE_NX | PTE_G))
+	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE || hv_map(va, maddr_to_mfn(at), n, PTE_NX | PTE_G))
 		return NULL;
 	return (const void *)(va + offset);
 }
 
-mfn_t arch_m2p_frame(unsigned long i)
-{
+mfn_t arch_m2p_frame(unsigned long i) {
 	return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR));
 }
 
-void arch_root_install(struct domain *d, void *l4)
-{
+void arch_root_install(struct domain *d, void *l4) {
 	(void)d;
 	memcpy((uint64_t *)l4 + HV_SLOT_FIRST, hv_root + HV_SLOT_FIRST,
 	       (HV_SLOT_END - HV_SLOT_FIRST) * sizeof(uint64_t));
 }
 
 /* Fill the sixteen slots of the root, so that they never change again. */
-static void __init slots_fill(void)
-{
+static void __init slots_fill(void) {
 	for (unsigned s = HV_SLOT_FIRST; s < HV_SLOT_END; s++) {
 		mfn_t page;
 
-		if (hv_root[s] & PTE_P)
-			continue;
+		if (hv_root[s] & PTE_P) continue;
 		page = boot_page_alloc();
 		hv_root[s] = mfn_to_maddr(page).a | table_flags((uint64_t)s << 39 | ~0UL << 48);
 		memset((uint64_t *)((uint64_t)l3e_of((uint64_t)s << 39) & PAGE_MASK), 0, PAGE_SIZE);
@@ -181,21 +146,18 @@ static void __init slots_fill(void)
  * Back a table of `bytes` at va with fresh memory, filled with `fill`, in pieces of 2 MiB that are
  * each consecutive; a second, read-only view at ro if not 0.
  */
-static void __init table_back(uint64_t va, uint64_t bytes, int fill, uint64_t ro)
-{
+static void __init table_back(uint64_t va, uint64_t bytes, int fill, uint64_t ro) {
 	for (uint64_t at = 0; at < bytes; at += 1UL << 21) {
 		unsigned long n = DIV_ROUND_UP(MIN(bytes - at, 1UL << 21), PAGE_SIZE);
 		mfn_t first = boot_pages_alloc(n);
 
 		CHECK(hv_map(va + at, first, n, PTE_RW | PTE_NX | PTE_G) == 0);
 		memset((void *)(va + at), fill, n << PAGE_SHIFT);
-		if (ro)
-			CHECK(hv_map(ro + at, first, n, PTE_US | PTE_NX | PTE_G) == 0);
+		if (ro) CHECK(hv_map(ro + at, first, n, PTE_US | PTE_NX | PTE_G) == 0);
 	}
 }
 
-void __init own_map_init(uint64_t nr_frames)
-{
+void __init own_map_init(uint64_t nr_frames) {
 	hv_root = boot_l4;
 	io_next = IO_BASE;
 	slots_fill();
@@ -208,17 +170,14 @@ void __init own_map_init(uint64_t nr_frames)
 }
 
 /* The image's pages get the rights their contents need: W^X from here on. */
-static void __init image_range(const char *from, const char *to, uint64_t flags)
-{
+static void __init image_range(const char *from, const char *to, uint64_t flags) {
 	mfn_t first = mfn(((uint64_t)from - IMAGE_BASE) >> PAGE_SHIFT);
 
-	CHECK(hv_map((uint64_t)from, first, (unsigned long)(to - from) >> PAGE_SHIFT,
-		     flags | PTE_G) == 0);
+	CHECK(hv_map((uint64_t)from, first, (unsigned long)(to - from) >> PAGE_SHIFT, flags | PTE_G) == 0);
 }
 
 /* Split the 2 MiB pages that the image was booted on, keeping their contents mapped. */
-static void __init image_split(void)
-{
+static void __init image_split(void) {
 	for (uint64_t va = IMAGE_BASE; va < IMAGE_BASE + (16UL << 20); va += 1UL << 21) {
 		mfn_t page = boot_page_alloc();
 		uint64_t *l2e = l2e_of(va), *table;
@@ -233,8 +192,7 @@ static void __init image_split(void)
 	write_cr3(read_cr3());
 }
 
-void __init image_protect(void)
-{
+void __init image_protect(void) {
 	image_split();
 	image_range(_image_start, _text_end, 0);
 	image_range(_text_end, _rodata_end, PTE_NX | PTE_RW); /* read-only once booted */
@@ -248,8 +206,7 @@ void __init image_protect(void)
 
 /* Boot is over: constants turn read-only, boot code, data and the identity map go; their frames are
  * given to the allocator. */
-void image_seal(void)
-{
+void image_seal(void) {
 	mfn_t first = mfn(((uint64_t)_init_start - IMAGE_BASE) >> PAGE_SHIFT);
 	unsigned long n = (unsigned long)(_init_end - _init_start) >> PAGE_SHIFT;
 

@@ -17,66 +17,54 @@ extern const struct symbol symbol_table[];
 extern const uint32_t symbol_count;
 extern const char symbol_names[];
 
-bool arch_symbol(uint32_t n, uint64_t *address, const char **name)
-{
-	if (n >= symbol_count)
-		return false;
+bool arch_symbol(uint32_t n, uint64_t *address, const char **name) {
+	if (n >= symbol_count) return false;
 	*address = (uint64_t)_image_start + symbol_table[n].offset;
 	*name = symbol_names + symbol_table[n].name;
 	return true;
 }
 
-static bool is_text(uint64_t a)
-{
+static bool is_text(uint64_t a) {
 	return (a >= (uint64_t)_image_start && a < (uint64_t)_text_end) ||
 	       (a >= (uint64_t)_init_start && a < (uint64_t)_init_text_end);
 }
 
-static void print_symbol(uint64_t a)
-{
+static void print_symbol(uint64_t a) {
 	uint64_t offset = a - (uint64_t)_image_start;
 	const struct symbol *best = NULL;
 
 	for (uint32_t i = 0; i < symbol_count && symbol_table[i].offset <= offset; i++)
 		best = &symbol_table[i];
 	if (best)
-		printk(LOG_ERR, "    %016lx %s+0x%lx\n", a, symbol_names + best->name,
-		       offset - best->offset);
+		printk(LOG_ERR, "    %016lx %s+0x%lx\n", a, symbol_names + best->name, offset - best->offset);
 	else
 		printk(LOG_ERR, "    %016lx\n", a);
 }
 
-static void backtrace(uint64_t sp)
-{
+static void backtrace(uint64_t sp) {
 	uint64_t end = ROUND_UP(sp + 1, PAGE_SIZE);
 	unsigned shown = 0;
 
 	printk(LOG_ERR, "backtrace (return addresses on the stack):\n");
 	for (sp = ROUND_DOWN(sp, 8UL); sp < end && shown < 24; sp += 8) {
-		if (!is_text(*(uint64_t *)sp))
-			continue;
+		if (!is_text(*(uint64_t *)sp)) continue;
 		print_symbol(*(uint64_t *)sp);
 		shown++;
 	}
 }
 
-void regs_dump(const struct regs *r)
-{
+void regs_dump(const struct regs *r) {
 	printk(LOG_ERR, "rip %04x:%016lx rsp %04x:%016lx rflags %08lx\n", (unsigned)r->cs, r->rip,
 	       (unsigned)r->ss, r->rsp, r->rflags);
-	printk(LOG_ERR, "rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx,
-	       r->rdx);
-	printk(LOG_ERR, "rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp,
-	       r->r8);
-	printk(LOG_ERR, "r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11,
-	       r->r12);
+	printk(LOG_ERR, "rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+	printk(LOG_ERR, "rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
+	printk(LOG_ERR, "r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
 	printk(LOG_ERR, "r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
-	printk(LOG_ERR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %08lx\n", read_cr0(), read_cr2(),
-	       read_cr3(), read_cr4());
+	printk(LOG_ERR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %08lx\n", read_cr0(), read_cr2(), read_cr3(),
+	       read_cr4());
 }
 
-static void current_dump(void)
-{
+static void current_dump(void) {
 	struct vcpu *v = current;
 
 	if (!v) {
@@ -88,8 +76,7 @@ static void current_dump(void)
 	regs_dump(guest_regs());
 }
 
-void fatal_trap(struct regs *r)
-{
+void fatal_trap(struct regs *r) {
 	static const char *const names[] = { "divide error",
 					     "debug",
 					     "NMI",
@@ -115,15 +102,13 @@ void fatal_trap(struct regs *r)
 	printk(LOG_ERR, "\nTenon: fatal %s in ring 0 (vector %u, error %x)\n",
 	       r->vector < ARRAY_SIZE(names) ? names[r->vector] : "trap", r->vector, r->error_code);
 	regs_dump(r);
-	if (is_text(r->rip))
-		print_symbol(r->rip);
+	if (is_text(r->rip)) print_symbol(r->rip);
 	backtrace(r->rsp);
 	current_dump();
 	arch_machine_stop(MACHINE_REBOOT);
 }
 
-void arch_panic(const char *text)
-{
+void arch_panic(const char *text) {
 	uint64_t sp;
 
 	__asm__ volatile("cli; mov %%rsp, %0" : "=r"(sp));
@@ -136,8 +121,7 @@ void arch_panic(const char *text)
 	arch_machine_stop(MACHINE_REBOOT);
 }
 
-void panic(const char *fmt, ...)
-{
+void panic(const char *fmt, ...) {
 	static char text[256];
 	va_list ap;
 
@@ -150,7 +134,4 @@ void panic(const char *fmt, ...)
 /* -fstack-protector: a function's frame was overwritten. */
 uint64_t __stack_chk_guard = 0x9d3c5a1be7f20d46ULL;
 void __stack_chk_fail(void) __noreturn;
-void __stack_chk_fail(void)
-{
-	panic("stack frame overwritten");
-}
+void __stack_chk_fail(void) { panic("stack frame overwritten"); }

@@ -19,30 +19,21 @@ static struct idt_gate {
 	uint32_t offset_hi, zero;
 } idt[256] __aligned(16) __ro_after_init;
 
-static uint64_t block_va(unsigned id)
-{
-	return PERCPU_BASE + ((uint64_t)id << PERCPU_SHIFT);
-}
+static uint64_t block_va(unsigned id) { return PERCPU_BASE + ((uint64_t)id << PERCPU_SHIFT); }
 
-struct cpu *cpu_of(unsigned id)
-{
+struct cpu *cpu_of(unsigned id) {
 	return (struct cpu *)(block_va(id) + PERCPU_STRUCT);
 }
 
-static bool is_guard(uint64_t offset)
-{
-	return offset < PERCPU_STACK_LOW && (offset >> PAGE_SHIFT) % 2 == 1;
-}
+static bool is_guard(uint64_t offset) { return offset < PERCPU_STACK_LOW && (offset >> PAGE_SHIFT) % 2 == 1; }
 
 /* The stub: store rsp where struct regs has it, take the main stack, go to the common entry. */
-static void stub_write(uint8_t *at, uint64_t va, const char *entry)
-{
+static void stub_write(uint8_t *at, uint64_t va, const char *entry) {
 	uint64_t block = va & ~(PERCPU_SIZE - 1);
 	int32_t rsp_slot = (int32_t)(block + PERCPU_STACK_TOP - 16 - (va + 7));
 	int32_t rsp_value = (int32_t)(block + PERCPU_STACK_TOP - 16 - (va + 14));
 	int32_t jump = (int32_t)((uint64_t)entry - (va + 19));
-	static const uint8_t code[19] = { 0x48, 0x89, 0x25, 0, 0, 0, 0,   0x48,
-					  0x8d, 0x25, 0,    0, 0, 0, 0xe9 };
+	static const uint8_t code[19] = { 0x48, 0x89, 0x25, 0, 0, 0, 0, 0x48, 0x8d, 0x25, 0, 0, 0, 0, 0xe9 };
 
 	memcpy(at, code, sizeof(code));
 	memcpy(at + 3, &rsp_slot, 4);
@@ -52,26 +43,22 @@ static void stub_write(uint8_t *at, uint64_t va, const char *entry)
 
 #define STUB32_OFFSET 64
 
-static int stubs_create(unsigned id)
-{
+static int stubs_create(unsigned id) {
 	uint64_t va = block_va(id) + PERCPU_STUB;
 	uint8_t *page = heap_pages_alloc(0);
 
-	if (!page)
-		return -ENOMEM;
+	if (!page) return -ENOMEM;
 	memset(page, 0xcc, PAGE_SIZE);
 	stub_write(page, va, syscall_entry);
 	stub_write(page + STUB32_OFFSET, va + STUB32_OFFSET, syscall32_entry);
 	return hv_map(va, own_mfn(page), 1, PTE_G);
 }
 
-static int block_map(unsigned id)
-{
+static int block_map(unsigned id) {
 	for (uint64_t off = PAGE_SIZE; off < PERCPU_SIZE; off += PAGE_SIZE) {
 		void *page;
 
-		if (is_guard(off))
-			continue;
+		if (is_guard(off)) continue;
 		page = heap_pages_alloc(0);
 		if (!page || hv_map(block_va(id) + off, own_mfn(page), 1, PTE_RW | PTE_NX | PTE_G))
 			return -ENOMEM;
@@ -80,13 +67,11 @@ static int block_map(unsigned id)
 }
 
 /* Ring 0's GDT page and this CPU's window page. */
-static int tables_create(struct cpu *c)
-{
+static int tables_create(struct cpu *c) {
 	uint64_t window = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT);
 	void *gdt = heap_pages_alloc(0);
 
-	if (!gdt)
-		return -ENOMEM;
+	if (!gdt) return -ENOMEM;
 	c->gdt = gdt;
 	if (hv_map(window + ((WINDOW_GDT + 14UL) << PAGE_SHIFT), own_mfn(gdt), 1, PTE_RW | PTE_NX))
 		return -ENOMEM;
@@ -97,15 +82,12 @@ static int tables_create(struct cpu *c)
 }
 
 /* CPU 0 boots on a block in the image; it only lacks what needs memory. */
-struct cpu *cpu_block_create(unsigned id)
-{
+struct cpu *cpu_block_create(unsigned id) {
 	struct cpu *c = cpu_of(id);
 
-	if (id && block_map(id))
-		return NULL;
+	if (id && block_map(id)) return NULL;
 	c->id = id;
-	if (stubs_create(id) || tables_create(c))
-		return NULL;
+	if (stubs_create(id) || tables_create(c)) return NULL;
 	c->tss.rsp[0] = block_va(id) + PERCPU_STACK_TOP;
 	c->tss.ist[0] = block_va(id) + PERCPU_NMI_TOP;
 	c->tss.ist[1] = block_va(id) + PERCPU_DF_TOP;
@@ -116,8 +98,7 @@ struct cpu *cpu_block_create(unsigned id)
 	return c;
 }
 
-static void __init gate_set(unsigned vector, unsigned dpl, unsigned ist)
-{
+static void __init gate_set(unsigned vector, unsigned dpl, unsigned ist) {
 	uint64_t entry = (uint64_t)trap_stubs + vector * 16UL;
 
 	idt[vector] = (struct idt_gate){ (uint16_t)entry,
@@ -129,10 +110,8 @@ static void __init gate_set(unsigned vector, unsigned dpl, unsigned ist)
 					 0 };
 }
 
-void __init idt_init(void)
-{
-	for (unsigned v = 0; v < 256; v++)
-		gate_set(v, 0, 0);
+void __init idt_init(void) {
+	for (unsigned v = 0; v < 256; v++) gate_set(v, 0, 0);
 	gate_set(TRAP_NMI, 0, 1);
 	gate_set(TRAP_DF, 0, 2);
 	gate_set(TRAP_MC, 0, 3);
@@ -142,10 +121,8 @@ void __init idt_init(void)
 	gate_set(VEC_INT80, 3, 0);
 }
 
-static void descriptor_tables_load(struct cpu *c)
-{
-	uint64_t gdt = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) +
-		       ((uint64_t)WINDOW_GDT << PAGE_SHIFT);
+static void descriptor_tables_load(struct cpu *c) {
+	uint64_t gdt = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_GDT << PAGE_SHIFT);
 	struct {
 		uint16_t limit;
 		uint64_t base;
@@ -163,8 +140,7 @@ static void descriptor_tables_load(struct cpu *c)
 }
 
 /* CR4 while v runs (NULL: ring 0's own): the guest has a say in TSD. */
-uint64_t cr4_of(const struct vcpu *v)
-{
+uint64_t cr4_of(const struct vcpu *v) {
 	uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_MCE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	cr4 |= cpu_has.smep ? CR4_SMEP : 0;
@@ -173,16 +149,13 @@ uint64_t cr4_of(const struct vcpu *v)
 	return v ? cr4 | (v->arch.cr4 & CR4_TSD) : cr4;
 }
 
-static void control_registers_load(void)
-{
+static void control_registers_load(void) {
 	write_cr4(cr4_of(NULL));
 	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
-	if (cpu_has.xsave)
-		xcr0_write(cpu_has.xcr0);
+	if (cpu_has.xsave) xcr0_write(cpu_has.xcr0);
 }
 
-static void syscall_msrs_load(struct cpu *c)
-{
+static void syscall_msrs_load(struct cpu *c) {
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_STAR, (uint64_t)(FLAT_RING3_CS32) << 48 | (uint64_t)SEL_HV_CS << 32);
 	wrmsr(MSR_LSTAR, block_va(c->id) + PERCPU_STUB);
@@ -195,8 +168,7 @@ static void syscall_msrs_load(struct cpu *c)
 	wrmsr(MSR_PAT, PAT_XEN);
 }
 
-void cpu_block_load(struct cpu *c)
-{
+void cpu_block_load(struct cpu *c) {
 	control_registers_load();
 	descriptor_tables_load(c);
 	syscall_msrs_load(c);
@@ -205,8 +177,7 @@ void cpu_block_load(struct cpu *c)
 	__atomic_or_fetch(&cpus_online, cpumask_of(c->id), __ATOMIC_SEQ_CST);
 }
 
-void __init cpu_features_read(void)
-{
+void __init cpu_features_read(void) {
 	uint32_t r[4], max;
 
 	cpuid(0, 0, r);
@@ -237,13 +208,10 @@ void __init cpu_features_read(void)
 }
 
 /* Where there is no SMAP, stac and clac do not exist either: make them nops. */
-void __init smap_patch(void)
-{
+void __init smap_patch(void) {
 	extern const uint64_t _patch_start[], _patch_end[];
 	static const uint8_t nop3[3] = { 0x0f, 0x1f, 0x00 };
 
-	if (cpu_has.smap)
-		return;
-	for (const uint64_t *p = _patch_start; p < _patch_end; p++)
-		memcpy((void *)*p, nop3, 3);
+	if (cpu_has.smap) return;
+	for (const uint64_t *p = _patch_start; p < _patch_end; p++) memcpy((void *)*p, nop3, 3);
 }

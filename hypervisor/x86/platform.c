@@ -20,36 +20,26 @@ static uint8_t keyboard_flags __ro_after_init;
 #define EBDA_SEGMENT   0x40e
 #define EBDA_SIZE      1024u
 
-static const void __init *table_view(uint64_t at, size_t size)
-{
-	return firmware_map(maddr(at), size);
-}
+static const void __init *table_view(uint64_t at, size_t size) { return firmware_map(maddr(at), size); }
 
-static uint64_t __init rsdp_in(uint64_t at, size_t size)
-{
+static uint64_t __init rsdp_in(uint64_t at, size_t size) {
 	const uint8_t *area = firmware_map(maddr(at), size);
 	long off = area ? acpi_rsdp_find(area, size) : -1;
 
 	return off < 0 ? 0 : at + (uint64_t)off;
 }
 
-static uint64_t __init rsdp_search(const uint8_t *bda)
-{
+static uint64_t __init rsdp_search(const uint8_t *bda) {
 	uint64_t ebda = bda ? (uint64_t)(bda[EBDA_SEGMENT] | bda[EBDA_SEGMENT + 1] << 8) << 4 : 0;
 	uint64_t found = 0;
 
-	if (ebda >= 0x1000 && ebda + EBDA_SIZE <= BIOS_AREA_END)
-		found = rsdp_in(ebda, EBDA_SIZE);
+	if (ebda >= 0x1000 && ebda + EBDA_SIZE <= BIOS_AREA_END) found = rsdp_in(ebda, EBDA_SIZE);
 	return found ? found : rsdp_in(BIOS_AREA, BIOS_AREA_END - BIOS_AREA);
 }
 
-uint8_t arch_keyboard_flags(void)
-{
-	return keyboard_flags;
-}
+uint8_t arch_keyboard_flags(void) { return keyboard_flags; }
 
-static void __init acpi_init(void)
-{
+static void __init acpi_init(void) {
 	const uint8_t *bda = firmware_map(maddr(0), PAGE_SIZE);
 	bool ok = boot_info.rsdp && acpi_parse(boot_info.rsdp, table_view, &acpi);
 
@@ -62,47 +52,38 @@ static void __init acpi_init(void)
 	if (!ok)
 		panic("no usable ACPI tables (RSDP, MADT): the machine's CPUs and interrupts are "
 		      "unknown");
-	printk(LOG_INFO, "ACPI: %u CPUs, %u IO-APICs, %u interrupt overrides, %u MMCFG ranges\n",
-	       acpi.cpus, acpi.ioapics, acpi.overrides, acpi.mcfgs);
+	printk(LOG_INFO, "ACPI: %u CPUs, %u IO-APICs, %u interrupt overrides, %u MMCFG ranges\n", acpi.cpus,
+	       acpi.ioapics, acpi.overrides, acpi.mcfgs);
 }
 
 /* The legacy PICs: moved away from the exceptions' vectors and masked for good. */
-static void __init pic_disable(void)
-{
+static void __init pic_disable(void) {
 	static const uint8_t init[][4] = { { 0x11, 0x20, 4, 1 }, { 0x11, 0x28, 2, 1 } };
 
 	for (unsigned i = 0; i < 2; i++) {
 		uint16_t port = i ? 0xa0 : 0x20;
 
 		outb(port, init[i][0]);
-		for (unsigned w = 1; w < 4; w++)
-			outb((uint16_t)(port + 1), init[i][w]);
+		for (unsigned w = 1; w < 4; w++) outb((uint16_t)(port + 1), init[i][w]);
 		outb((uint16_t)(port + 1), 0xff);
 	}
 }
 
 /* What dom0 cannot have: interrupt controllers and the console line. */
-static void __init resources_reserve(void)
-{
-	static const struct {
-		uint16_t first, count;
-	} ports[] = { { 0x20, 2 }, { 0xa0, 2 } };
+static void __init resources_reserve(void) {
+	static const struct { uint16_t first, count; } ports[] = { { 0x20, 2 }, { 0xa0, 2 } };
 
-	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
-		ioport_reserve(ports[i].first, ports[i].count);
-	if (uart_present())
-		ioport_reserve(COM1_BASE, COM1_PORTS);
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++) ioport_reserve(ports[i].first, ports[i].count);
+	if (uart_present()) ioport_reserve(COM1_BASE, COM1_PORTS);
 	iomem_reserve(maddr_to_mfn(maddr(acpi.lapic_address)), 1);
 	for (unsigned i = 0; i < acpi.ioapics; i++)
 		iomem_reserve(maddr_to_mfn(maddr(acpi.ioapic[i].address)), 1);
 }
 
-static void __init console_irq_init(void)
-{
+static void __init console_irq_init(void) {
 	struct acpi_override o = acpi_isa_irq(&acpi, COM1_IRQ);
 
-	if (!uart_present())
-		return;
+	if (!uart_present()) return;
 	if (irq_own_gsi(o.gsi, o.level, o.active_low)) {
 		printk(LOG_WARN, "console: no interrupt for COM1, input does not work\n");
 		return;
@@ -110,8 +91,7 @@ static void __init console_irq_init(void)
 	uart_interrupts_on();
 }
 
-void __init platform_init(void)
-{
+void __init platform_init(void) {
 	struct cpu *c = this_cpu();
 
 	acpi_init();

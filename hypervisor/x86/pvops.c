@@ -7,13 +7,9 @@
 #include <xen/callback.h>
 #include <xen/nmi.h>
 
-static bool code_address_ok(uint64_t va)
-{
-	return is_canonical(va) && !is_hv_address(va);
-}
+static bool code_address_ok(uint64_t va) { return is_canonical(va) && !is_hv_address(va); }
 
-HYPERCALL(do_set_trap_table)
-{
+HYPERCALL(do_set_trap_table) {
 	struct trap_info *traps = current->arch.traps;
 	struct trap_info t;
 
@@ -25,71 +21,47 @@ HYPERCALL(do_set_trap_table)
 	 */
 	for (uint64_t i = 0;; i++) {
 		if (hypercall_preempt())
-			return hypercall_restart(__HYPERVISOR_set_trap_table, 1,
-						 a1 + i * sizeof(t));
-		if (copy_from_guest(&t, guest_at(gvaddr(a1), i, sizeof(t)), sizeof(t)))
-			return -EFAULT;
-		if (!t.address)
-			return 0;
-		if (!code_address_ok(t.address))
-			return -EINVAL;
+			return hypercall_restart(__HYPERVISOR_set_trap_table, 1, a1 + i * sizeof(t));
+		if (copy_from_guest(&t, guest_at(gvaddr(a1), i, sizeof(t)), sizeof(t))) return -EFAULT;
+		if (!t.address) return 0;
+		if (!code_address_ok(t.address)) return -EINVAL;
 		traps[t.vector] = t;
 	}
 }
 
-HYPERCALL(do_stack_switch)
-{
+HYPERCALL(do_stack_switch) {
 	current->arch.kernel_ss = a1;
 	current->arch.kernel_sp = a2;
 	return 0;
 }
 
-HYPERCALL(do_set_callbacks)
-{
+HYPERCALL(do_set_callbacks) {
 	struct arch_vcpu *v = &current->arch;
 
-	if (!code_address_ok(a1) || !code_address_ok(a2) || !code_address_ok(a3))
-		return -EINVAL;
+	if (!code_address_ok(a1) || !code_address_ok(a2) || !code_address_ok(a3)) return -EINVAL;
 	v->event = (struct callback){ .rip = a1 };
 	v->failsafe = (struct callback){ .rip = a2 };
 	v->syscall = (struct callback){ .rip = a3 };
 	return 0;
 }
 
-static long callback_register(const struct callback_register *reg)
-{
+static long callback_register(const struct callback_register *reg) {
 	struct arch_vcpu *v = &current->arch;
-	struct callback cb = { .rip = reg->address,
-			       .mask_events = reg->flags & CALLBACKF_mask_events };
+	struct callback cb = { .rip = reg->address, .mask_events = reg->flags & CALLBACKF_mask_events };
 
-	if (!code_address_ok(reg->address))
-		return -EINVAL;
+	if (!code_address_ok(reg->address)) return -EINVAL;
 	switch (reg->type) {
-	case CALLBACKTYPE_event:
-		v->event = cb;
-		return 0;
-	case CALLBACKTYPE_failsafe:
-		v->failsafe = cb;
-		return 0;
-	case CALLBACKTYPE_syscall:
-		v->syscall = cb;
-		return 0;
-	case CALLBACKTYPE_syscall32:
-		v->syscall32 = cb;
-		return 0;
-	case CALLBACKTYPE_sysenter:
-		v->sysenter = cb;
-		return 0;
-	case CALLBACKTYPE_nmi:
-		v->traps[TRAP_NMI].address = reg->address;
-		return 0;
-	default:
-		return -ENOSYS;
+	case CALLBACKTYPE_event: v->event = cb; return 0;
+	case CALLBACKTYPE_failsafe: v->failsafe = cb; return 0;
+	case CALLBACKTYPE_syscall: v->syscall = cb; return 0;
+	case CALLBACKTYPE_syscall32: v->syscall32 = cb; return 0;
+	case CALLBACKTYPE_sysenter: v->sysenter = cb; return 0;
+	case CALLBACKTYPE_nmi: v->traps[TRAP_NMI].address = reg->address; return 0;
+	default: return -ENOSYS;
 	}
 }
 
-static long callback_unregister(uint16_t type)
-{
+static long callback_unregister(uint16_t type) {
 	if (type == CALLBACKTYPE_nmi) {
 		current->arch.traps[TRAP_NMI].address = 0;
 		return 0;
@@ -97,46 +69,35 @@ static long callback_unregister(uint16_t type)
 	return type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
 }
 
-HYPERCALL(do_callback_op)
-{
+HYPERCALL(do_callback_op) {
 	struct callback_register reg;
 	struct callback_unregister unreg;
 
 	switch ((unsigned)a1) {
 	case CALLBACKOP_register:
-		return copy_from_guest(&reg, gvaddr(a2), sizeof(reg)) ? -EFAULT
-								      : callback_register(&reg);
+		return copy_from_guest(&reg, gvaddr(a2), sizeof(reg)) ? -EFAULT : callback_register(&reg);
 	case CALLBACKOP_unregister:
-		return copy_from_guest(&unreg, gvaddr(a2), sizeof(unreg))
-			       ? -EFAULT
-			       : callback_unregister(unreg.type);
-	default:
-		return -ENOSYS;
+		return copy_from_guest(&unreg, gvaddr(a2), sizeof(unreg)) ? -EFAULT
+									  : callback_unregister(unreg.type);
+	default: return -ENOSYS;
 	}
 }
 
-HYPERCALL(do_nmi_op)
-{
+HYPERCALL(do_nmi_op) {
 	struct xennmi_callback cb;
 
 	switch ((unsigned)a1) {
 	case XENNMI_register_callback:
-		if (copy_from_guest(&cb, gvaddr(a2), sizeof(cb)))
-			return -EFAULT;
-		if (!code_address_ok(cb.handler_address))
-			return -EINVAL;
+		if (copy_from_guest(&cb, gvaddr(a2), sizeof(cb))) return -EFAULT;
+		if (!code_address_ok(cb.handler_address)) return -EINVAL;
 		current->arch.traps[TRAP_NMI].address = cb.handler_address;
 		return 0;
-	case XENNMI_unregister_callback:
-		current->arch.traps[TRAP_NMI].address = 0;
-		return 0;
-	default:
-		return -ENOSYS;
+	case XENNMI_unregister_callback: current->arch.traps[TRAP_NMI].address = 0; return 0;
+	default: return -ENOSYS;
 	}
 }
 
-HYPERCALL(do_fpu_taskswitch)
-{
+HYPERCALL(do_fpu_taskswitch) {
 	current->arch.ts = (unsigned)a1;
 	if ((unsigned)a1)
 		write_cr0(read_cr0() | CR0_TS);
@@ -145,13 +106,11 @@ HYPERCALL(do_fpu_taskswitch)
 	return 0;
 }
 
-HYPERCALL(do_set_segment_base)
-{
+HYPERCALL(do_set_segment_base) {
 	struct arch_vcpu *v = &current->arch;
 	unsigned which = (unsigned)a1;
 
-	if (which <= SEGBASE_GS_KERNEL && !is_canonical(a2))
-		return -EINVAL;
+	if (which <= SEGBASE_GS_KERNEL && !is_canonical(a2)) return -EINVAL;
 	switch (which) {
 	case SEGBASE_FS:
 		v->fs_base = a2;
@@ -165,51 +124,38 @@ HYPERCALL(do_set_segment_base)
 		v->gs_base_kernel = a2;
 		wrmsr(MSR_GS_BASE, a2);
 		return 0;
-	case SEGBASE_GS_USER_SEL:
-		return gs_user_selector_load((uint16_t)a2);
-	default:
-		return -EINVAL;
+	case SEGBASE_GS_USER_SEL: return gs_user_selector_load((uint16_t)a2);
+	default: return -EINVAL;
 	}
 }
 
 /* -- debug registers -- */
 
 /* One of DR7's four breakpoints: type 0 execute, 1 write, 2 I/O, 3 access. */
-static unsigned breakpoint_type(uint64_t dr7, unsigned i)
-{
-	return dr7 >> (16 + i * 4) & 3;
-}
+static unsigned breakpoint_type(uint64_t dr7, unsigned i) { return dr7 >> (16 + i * 4) & 3; }
 
 /* Breakpoints on ring 0's addresses, I/O breakpoints and general detect are not for guests (XSA-12,
  * XSA-444). */
-static int dr7_check(const struct arch_vcpu *v, uint64_t *dr7)
-{
+static int dr7_check(const struct arch_vcpu *v, uint64_t *dr7) {
 	*dr7 = (*dr7 & ~0xfc00ULL) | 0x400;
-	if (*dr7 >> 32)
-		return -EINVAL;
+	if (*dr7 >> 32) return -EINVAL;
 	for (unsigned i = 0; i < 4; i++) {
-		if (!(*dr7 >> (i * 2) & 3))
-			continue;
-		if (breakpoint_type(*dr7, i) == 2 || !is_canonical(v->dr[i]) ||
-		    is_hv_address(v->dr[i]))
+		if (!(*dr7 >> (i * 2) & 3)) continue;
+		if (breakpoint_type(*dr7, i) == 2 || !is_canonical(v->dr[i]) || is_hv_address(v->dr[i]))
 			return -EINVAL;
 	}
 	return 0;
 }
 
-static void debug_reload(const struct vcpu *v)
-{
-	if (v != current)
-		return;
+static void debug_reload(const struct vcpu *v) {
+	if (v != current) return;
 	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
 			 :
-			 : "r"(v->arch.dr[0]), "r"(v->arch.dr[1]), "r"(v->arch.dr[2]),
-			   "r"(v->arch.dr[3]));
+			 : "r"(v->arch.dr[0]), "r"(v->arch.dr[1]), "r"(v->arch.dr[2]), "r"(v->arch.dr[3]));
 	__asm__ volatile("mov %0, %%dr7" : : "r"(v->arch.dr[7]));
 }
 
-int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value)
-{
+int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
 	int rc;
 
 	switch (reg) {
@@ -217,63 +163,47 @@ int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value)
 	case 1:
 	case 2:
 	case 3:
-		if (!code_address_ok(value))
-			return -EPERM;
+		if (!code_address_ok(value)) return -EPERM;
 		v->arch.dr[reg] = value;
 		break;
 	case 4:
-	case 6:
-		v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0;
-		return 0;
+	case 6: v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0; return 0;
 	case 5:
 	case 7:
 		rc = dr7_check(&v->arch, &value);
-		if (rc)
-			return rc;
+		if (rc) return rc;
 		v->arch.dr[7] = value;
 		break;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 	debug_reload(v);
 	return 0;
 }
 
-HYPERCALL(do_set_debugreg)
-{
-	return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL;
-}
+HYPERCALL(do_set_debugreg) { return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL; }
 
-HYPERCALL(do_get_debugreg)
-{
+HYPERCALL(do_get_debugreg) {
 	unsigned reg = (unsigned)a1;
 
-	if (reg >= 8)
-		return -EINVAL;
+	if (reg >= 8) return -EINVAL;
 	reg = reg == 4 ? 6 : reg == 5 ? 7 : reg;
 	return (long)current->arch.dr[index_nospec(reg, 8)];
 }
 
-HYPERCALL(do_vm_assist)
-{
+HYPERCALL(do_vm_assist) {
 	struct domain *d = current->domain;
 	unsigned type = (unsigned)a2;
-	uint64_t known =
-		1ULL << VMASST_TYPE_4gb_segments | 1ULL << VMASST_TYPE_4gb_segments_notify |
-		1ULL << VMASST_TYPE_writable_pagetables | 1ULL << VMASST_TYPE_pae_extended_cr3 |
-		1ULL << VMASST_TYPE_architectural_iopl | 1ULL << VMASST_TYPE_runstate_update_flag |
-		1ULL << VMASST_TYPE_m2p_strict;
+	uint64_t known = 1ULL << VMASST_TYPE_4gb_segments | 1ULL << VMASST_TYPE_4gb_segments_notify |
+			 1ULL << VMASST_TYPE_writable_pagetables | 1ULL << VMASST_TYPE_pae_extended_cr3 |
+			 1ULL << VMASST_TYPE_architectural_iopl | 1ULL << VMASST_TYPE_runstate_update_flag |
+			 1ULL << VMASST_TYPE_m2p_strict;
 
-	if (type >= 64 || !(known >> type & 1))
-		return -EINVAL;
+	if (type >= 64 || !(known >> type & 1)) return -EINVAL;
 	switch ((unsigned)a1) {
-	case VMASST_CMD_enable:
-		__atomic_or_fetch(&d->vm_assist, 1ULL << type, __ATOMIC_SEQ_CST);
-		return 0;
+	case VMASST_CMD_enable: __atomic_or_fetch(&d->vm_assist, 1ULL << type, __ATOMIC_SEQ_CST); return 0;
 	case VMASST_CMD_disable:
 		__atomic_and_fetch(&d->vm_assist, ~(1ULL << type), __ATOMIC_SEQ_CST);
 		return 0;
-	default:
-		return -ENOSYS;
+	default: return -ENOSYS;
 	}
 }

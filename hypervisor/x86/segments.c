@@ -22,8 +22,7 @@
  * guests. */
 #define ENTRY(sel) (((sel)-GDT_RESERVED_FIRST) / 8)
 
-static void gdt_user_entries(struct cpu *c, bool pv32)
-{
+static void gdt_user_entries(struct cpu *c, bool pv32) {
 	c->gdt[ENTRY(0xe018)] = 0x00cfbb000000ffffULL;        /* ring 1 code, 32-bit */
 	c->gdt[ENTRY(0xe020)] = pv32 ? 0x00cfb3000000ffffULL  /* ring 1 data */
 				     : 0x00cffb000000ffffULL; /* ring 3 code, 32-bit */
@@ -33,8 +32,7 @@ static void gdt_user_entries(struct cpu *c, bool pv32)
 				     : 0x00affb000000ffffULL; /* ring 3 code, 64-bit */
 }
 
-static void system_entry(struct cpu *c, unsigned sel, uint64_t base, uint32_t limit, unsigned type)
-{
+static void system_entry(struct cpu *c, unsigned sel, uint64_t base, uint32_t limit, unsigned type) {
 	uint64_t *e = &c->gdt[ENTRY(sel)];
 
 	e[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | (uint64_t)type << 40 | DESC_P |
@@ -42,22 +40,18 @@ static void system_entry(struct cpu *c, unsigned sel, uint64_t base, uint32_t li
 	e[1] = base >> 32;
 }
 
-void gdt_fill(struct cpu *c)
-{
+void gdt_fill(struct cpu *c) {
 	c->gdt[ENTRY(SEL_HV_CS)] = 0x00af9b000000ffffULL;
 	c->gdt[ENTRY(SEL_HV_DS)] = 0x00cf93000000ffffULL;
 	gdt_user_entries(c, false);
 	system_entry(c, SEL_TSS, (uint64_t)&c->tss, sizeof(c->tss) - 1, 9);
 }
 
-static uint64_t ldt_view(const struct cpu *c)
-{
-	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) +
-	       ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
+static uint64_t ldt_view(const struct cpu *c) {
+	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
 }
 
-static void ldt_register_load(struct cpu *c, const struct vcpu *v)
-{
+static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
 	if (!v->arch.ldt_entries) {
 		__asm__ volatile("lldt %w0" : : "r"(0));
 		return;
@@ -70,17 +64,14 @@ static void ldt_register_load(struct cpu *c, const struct vcpu *v)
  * as such. */
 static mfn_t empty_gdt_page __ro_after_init;
 
-void segments_init(void)
-{
+void segments_init(void) {
 	void *page = heap_pages_alloc(0);
 
-	if (!page)
-		panic("no memory for a page of descriptors");
+	if (!page) panic("no memory for a page of descriptors");
 	empty_gdt_page = own_mfn(page);
 }
 
-void segments_load(struct vcpu *v)
-{
+void segments_load(struct vcpu *v) {
 	struct cpu *c = this_cpu();
 
 	gdt_user_entries(c, v->domain->pv32);
@@ -88,19 +79,15 @@ void segments_load(struct vcpu *v)
 		window_set(c, WINDOW_GDT + i,
 			   mfn_eq(v->arch.gdt_frames[i], INVALID_MFN) ? empty_gdt_page
 								      : v->arch.gdt_frames[i]);
-	for (unsigned i = 0; i < 16; i++)
-		window_set(c, WINDOW_LDT + i, v->arch.ldt_frames[i]);
+	for (unsigned i = 0; i < 16; i++) window_set(c, WINDOW_LDT + i, v->arch.ldt_frames[i]);
 	ldt_register_load(c, v);
 }
 
-bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)
-{
+bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) {
 	uint64_t lowest = d->pv32 ? 1 : 3;
 
-	if (!(*desc & DESC_P))
-		return true; /* loading it faults */
-	if (!(*desc & DESC_S))
-		return false; /* gates and system segments lead into ring 0 */
+	if (!(*desc & DESC_P)) return true;  /* loading it faults */
+	if (!(*desc & DESC_S)) return false; /* gates and system segments lead into ring 0 */
 	if ((*desc & (DESC_CODE | DESC_CONFORM)) == (DESC_CODE | DESC_CONFORM))
 		return false; /* conforming code would run in the caller's ring */
 	if ((*desc >> DESC_DPL_POS & 3) < lowest)
@@ -110,47 +97,37 @@ bool arch_descriptor_fix(const struct domain *d, uint64_t *desc)
 
 /* -- LDT -- */
 
-static void ldt_drop(struct vcpu *v)
-{
+static void ldt_drop(struct vcpu *v) {
 	for (unsigned i = 0; i < 16; i++) {
-		if (mfn_eq(v->arch.ldt_frames[i], INVALID_MFN))
-			continue;
-		if (v == current)
-			window_set(this_cpu(), WINDOW_LDT + i, INVALID_MFN);
+		if (mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) continue;
+		if (v == current) window_set(this_cpu(), WINDOW_LDT + i, INVALID_MFN);
 		frame_put_as(v->arch.ldt_frames[i]);
 		v->arch.ldt_frames[i] = INVALID_MFN;
 	}
 }
 
-int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries)
-{
-	if (entries > 8192 || base.a % PAGE_SIZE ||
-	    (entries && !guest_range_ok(base.a, entries * 8UL)))
+int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) {
+	if (entries > 8192 || base.a % PAGE_SIZE || (entries && !guest_range_ok(base.a, entries * 8UL)))
 		return -EINVAL;
-	if (!entries && !v->arch.ldt_entries)
-		return 0;
+	if (!entries && !v->arch.ldt_entries) return 0;
 	ldt_drop(v);
 	v->arch.ldt_base = base;
 	v->arch.ldt_entries = entries;
-	if (v == current)
-		ldt_register_load(this_cpu(), v);
+	if (v == current) ldt_register_load(this_cpu(), v);
 	return 0;
 }
 
-bool ldt_fault_in(struct vcpu *v, uint64_t offset)
-{
+bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 	unsigned i = (unsigned)(offset >> PAGE_SHIFT);
 	struct guest_walk walk;
 	mfn_t m;
 
-	if (offset >= v->arch.ldt_entries * 8UL || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN))
-		return false;
+	if (offset >= v->arch.ldt_entries * 8UL || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) return false;
 	if (guest_walk(v, gvaddr(v->arch.ldt_base.a + ((uint64_t)i << PAGE_SHIFT)), &walk) ||
 	    !(walk.l1e & PTE_P))
 		return false;
 	m = maddr_to_mfn(maddr(walk.l1e & PTE_ADDR));
-	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC))
-		return false;
+	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
 	v->arch.ldt_frames[i] = m;
 	window_set(this_cpu(), WINDOW_LDT + i, m);
 	return true;
@@ -158,81 +135,64 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset)
 
 /* -- GDT -- */
 
-int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries)
-{
+int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
 	unsigned n = (entries + 511) / 512, i;
 	int rc = 0;
 
 	for (i = 0; i < n; i++) {
-		rc = mfn_valid(mfn(frames[i])) ? frame_get_as(mfn(frames[i]), d, FT_SEGDESC)
-					       : -EINVAL;
-		if (rc)
-			break;
+		rc = mfn_valid(mfn(frames[i])) ? frame_get_as(mfn(frames[i]), d, FT_SEGDESC) : -EINVAL;
+		if (rc) break;
 	}
-	if (i == n)
-		return 0;
-	while (i--)
-		frame_put_as(mfn(frames[i]));
+	if (i == n) return 0;
+	while (i--) frame_put_as(mfn(frames[i]));
 	return -EINVAL;
 }
 
-void gdt_drop(struct vcpu *v)
-{
+void gdt_drop(struct vcpu *v) {
 	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++) {
-		if (mfn_eq(v->arch.gdt_frames[i], INVALID_MFN))
-			continue;
+		if (mfn_eq(v->arch.gdt_frames[i], INVALID_MFN)) continue;
 		frame_put_as(v->arch.gdt_frames[i]);
 		v->arch.gdt_frames[i] = INVALID_MFN;
 	}
 	v->arch.gdt_entries = 0;
 }
 
-void gdt_install(struct vcpu *v, const uint64_t *frames, unsigned entries)
-{
-	for (unsigned i = 0; i < (entries + 511) / 512; i++)
-		v->arch.gdt_frames[i] = mfn(frames[i]);
+void gdt_install(struct vcpu *v, const uint64_t *frames, unsigned entries) {
+	for (unsigned i = 0; i < (entries + 511) / 512; i++) v->arch.gdt_frames[i] = mfn(frames[i]);
 	v->arch.gdt_entries = entries;
 }
 
-void segments_release(struct vcpu *v)
-{
+void segments_release(struct vcpu *v) {
 	ldt_drop(v);
 	v->arch.ldt_entries = 0;
 	gdt_drop(v);
 }
 
-HYPERCALL(do_set_gdt)
-{
+HYPERCALL(do_set_gdt) {
 	unsigned entries = (unsigned)a2;
 	uint64_t frames[GDT_GUEST_FRAMES];
 	struct vcpu *v = current;
 	int rc;
 
-	if (entries > GDT_GUEST_FRAMES * 512)
-		return -EINVAL;
-	if (copy_from_guest(frames, gvaddr(a1), (entries + 511) / 512 * sizeof(uint64_t)))
-		return -EFAULT;
+	if (entries > GDT_GUEST_FRAMES * 512) return -EINVAL;
+	if (copy_from_guest(frames, gvaddr(a1), (entries + 511) / 512 * sizeof(uint64_t))) return -EFAULT;
 	rc = gdt_take(v->domain, frames, entries);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	gdt_drop(v);
 	gdt_install(v, frames, entries);
 	segments_load(v);
 	return 0;
 }
 
-HYPERCALL(do_update_descriptor)
-{
+HYPERCALL(do_update_descriptor) {
 	mfn_t m = maddr_to_mfn(maddr(a1));
 	struct domain *d = current->domain;
 	uint64_t desc = a2, *page;
 
-	if (a1 % 8 || !mfn_valid(m) || !arch_descriptor_fix(d, &desc))
-		return -EINVAL;
+	if (a1 % 8 || !mfn_valid(m) || !arch_descriptor_fix(d, &desc)) return -EINVAL;
 	/* a page that is no descriptor table may be written as ordinary memory; a page table may
 	 * not */
-	if (frame_get_as(m, d, FT_SEGDESC) && frame_get_as(m, d, FT_WRITABLE))
-		return -EINVAL;
+	if (frame_get_as(m, d, FT_SEGDESC) && frame_get_as(m, d, FT_WRITABLE)) return -EINVAL;
 	page = frame_map(m);
 	WRITE_ONCE(page[a1 % PAGE_SIZE / 8], desc);
 	frame_unmap(page);

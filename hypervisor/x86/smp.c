@@ -19,8 +19,7 @@ void ap_start(void) __noreturn;
 static bool ap_idles; /* set by the CPU just started, last */
 
 /* First code of ours on another CPU, on its block's stack. */
-void ap_start(void)
-{
+void ap_start(void) {
 	struct cpu *c = this_cpu();
 
 	lapic_init_cpu();
@@ -34,44 +33,37 @@ void ap_start(void)
 }
 
 /* A word of the trampoline's copy. */
-static void __init patch(const uint64_t *word, uint64_t value)
-{
+static void __init patch(const uint64_t *word, uint64_t value) {
 	*(uint64_t *)(TRAMPOLINE + ((const char *)word - trampoline)) = value;
 }
 
-static bool __init wait_idle(unsigned ms)
-{
+static bool __init wait_idle(unsigned ms) {
 	for (unsigned i = 0; i < ms * 10; i++) {
-		if (__atomic_load_n(&ap_idles, __ATOMIC_ACQUIRE))
-			return true;
+		if (__atomic_load_n(&ap_idles, __ATOMIC_ACQUIRE)) return true;
 		clock_delay_us(100);
 	}
 	return false;
 }
 
-static bool __init ap_bring_up(struct cpu *c)
-{
+static bool __init ap_bring_up(struct cpu *c) {
 	ap_idles = false;
 	patch(&trampoline_stack, ((uint64_t)c & ~(PERCPU_SIZE - 1)) + PERCPU_STACK_TOP);
 	lapic_send_init(c->apic_id);
 	clock_delay_us(10000);
 	lapic_send_startup(c->apic_id, TRAMPOLINE >> PAGE_SHIFT);
-	if (wait_idle(1))
-		return true;
+	if (wait_idle(1)) return true;
 	lapic_send_startup(c->apic_id, TRAMPOLINE >> PAGE_SHIFT);
 	return wait_idle(1000);
 }
 
-static void __init trampoline_place(void)
-{
+static void __init trampoline_place(void) {
 	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
 	patch(&trampoline_cr3, (uint64_t)hv_root - IMAGE_BASE);
 	patch(&trampoline_efer, EFER_LME | (cpu_has.nx ? EFER_NXE : 0));
 	patch(&trampoline_entry, (uint64_t)ap_start);
 }
 
-static bool __init ap_add(unsigned id, unsigned index)
-{
+static bool __init ap_add(unsigned id, unsigned index) {
 	struct cpu *c = cpu_block_create(id);
 
 	if (!c) {
@@ -80,15 +72,13 @@ static bool __init ap_add(unsigned id, unsigned index)
 	}
 	c->apic_id = acpi.cpu[index].apic_id;
 	c->acpi_id = acpi.cpu[index].acpi_id;
-	if (ap_bring_up(c))
-		return true;
+	if (ap_bring_up(c)) return true;
 	lapic_send_init(c->apic_id);
 	printk(LOG_WARN, "the CPU with APIC id %u does not start\n", c->apic_id);
 	return false;
 }
 
-void __init smp_start(void)
-{
+void __init smp_start(void) {
 	unsigned limit = options.maxcpus ? MIN(options.maxcpus, (unsigned)MAX_CPUS) : MAX_CPUS;
 	unsigned id = 1;
 
@@ -102,8 +92,7 @@ void __init smp_start(void)
 	printk(LOG_INFO, "%u of %u CPUs up\n", id, acpi.cpus);
 }
 
-void arch_cpu_identity(unsigned cpu, uint32_t *apic_id, uint32_t *acpi_id)
-{
+void arch_cpu_identity(unsigned cpu, uint32_t *apic_id, uint32_t *acpi_id) {
 	*apic_id = cpu_of(cpu)->apic_id;
 	*acpi_id = cpu_of(cpu)->acpi_id;
 }

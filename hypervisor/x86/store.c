@@ -17,14 +17,12 @@
 
 enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
 
-static uint32_t result_flags(uint64_t v, unsigned bytes)
-{
+static uint32_t result_flags(uint64_t v, unsigned bytes) {
 	return (v ? 0 : FLAG_ZF) | (v >> (bytes * 8 - 1) & 1 ? FLAG_SF : 0) |
 	       (bit_count(v & 0xff) % 2 ? 0 : FLAG_PF);
 }
 
-static void alu_apply(struct store *s, enum alu op, uint64_t b)
-{
+static void alu_apply(struct store *s, enum alu op, uint64_t b) {
 	uint64_t m = width_mask(s->bytes), a = s->old & m, sign = 1ULL << (s->bytes * 8 - 1), v;
 
 	b &= m;
@@ -51,15 +49,13 @@ static void alu_apply(struct store *s, enum alu op, uint64_t b)
 		s->flags = 0;
 		break;
 	}
-	if (op == ALU_ADD || op == ALU_SUB)
-		s->flags |= (a ^ b ^ v) & 0x10 ? FLAG_AF : 0;
+	if (op == ALU_ADD || op == ALU_SUB) s->flags |= (a ^ b ^ v) & 0x10 ? FLAG_AF : 0;
 	s->flags |= result_flags(v, s->bytes);
 	s->new_value = v;
 }
 
 /* bts, btr, btc: the bit's old value goes to CF, the others stay. kind: 5, 6, 7 as in group 8. */
-static void bit_apply(struct store *s, unsigned kind, uint64_t bit)
-{
+static void bit_apply(struct store *s, unsigned kind, uint64_t bit) {
 	uint64_t b = 1ULL << (bit % (s->bytes * 8));
 
 	s->flags_mask = FLAG_CF;
@@ -67,16 +63,14 @@ static void bit_apply(struct store *s, unsigned kind, uint64_t bit)
 	s->new_value = kind == 5 ? s->old | b : kind == 6 ? s->old & ~b : s->old ^ b;
 }
 
-static void increment_apply(struct store *s, bool down)
-{
+static void increment_apply(struct store *s, bool down) {
 	alu_apply(s, down ? ALU_SUB : ALU_ADD, 1);
 	s->flags_mask &= ~FLAG_CF;
 }
 
 /* The accumulator against memory: equal stores the register, else loads the accumulator and stores
  * what was there. */
-static void cmpxchg_apply(struct store *s, struct regs *r)
-{
+static void cmpxchg_apply(struct store *s, struct regs *r) {
 	uint64_t found = s->old, acc = gpr_read(r, &s->insn, 0, s->bytes);
 	struct store cmp = *s;
 
@@ -87,70 +81,55 @@ static void cmpxchg_apply(struct store *s, struct regs *r)
 	s->new_value = acc == found ? gpr_read(r, &s->insn, s->insn.reg, s->bytes) : found;
 }
 
-static bool cmpxchg8b_apply(struct store *s, struct regs *r)
-{
+static bool cmpxchg8b_apply(struct store *s, struct regs *r) {
 	uint64_t expected = r->rdx << 32 | (uint32_t)r->rax;
 
-	if ((s->insn.reg & 7) != 1 || s->insn.rex & 8)
-		return false;
+	if ((s->insn.reg & 7) != 1 || s->insn.rex & 8) return false;
 	s->flags_mask = FLAG_ZF;
 	s->flags = s->old == expected ? FLAG_ZF : 0;
 	s->new_value = s->old == expected ? r->rcx << 32 | (uint32_t)r->rbx : s->old;
 	return true;
 }
 
-static bool group1_apply(struct store *s)
-{
+static bool group1_apply(struct store *s) {
 	enum alu op = s->insn.reg & 7;
 
-	if (op == ALU_ADC || op == ALU_SBB || op == ALU_CMP)
-		return false;
+	if (op == ALU_ADC || op == ALU_SBB || op == ALU_CMP) return false;
 	alu_apply(s, op, (uint64_t)s->insn.imm);
 	return true;
 }
 
-unsigned store_bytes(const struct insn *i)
-{
+unsigned store_bytes(const struct insn *i) {
 	switch (i->opcode) {
 	case 0x80:
-	case 0xc6:
-		return 1;
+	case 0xc6: return 1;
 	case 0x0fba: /* no width bit in these */
 	case 0x0fab:
 	case 0x0fb3:
 	case 0x0fbb:
 	case 0x0fc3:
-	case 0x83:
-		return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4;
-	case 0x0fc7:
-		return 8;
-	default:
-		return insn_operand_bytes(i);
+	case 0x83: return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4;
+	case 0x0fc7: return 8;
+	default: return insn_operand_bytes(i);
 	}
 }
 
 /* One element of movs or stos; what movs stores was fetched already. */
-static bool string_compute(struct store *s, const struct regs *r)
-{
+static bool string_compute(struct store *s, const struct regs *r) {
 	s->plain = true;
-	if (!store_is_copy(&s->insn))
-		s->new_value = r->rax & width_mask(s->bytes);
+	if (!store_is_copy(&s->insn)) s->new_value = r->rax & width_mask(s->bytes);
 	return !s->insn.segment && !s->insn.addr32;
 }
 
-static void string_finish(const struct store *s, struct regs *r)
-{
+static void string_finish(const struct store *s, struct regs *r) {
 	uint64_t step = r->rflags & FLAG_DF ? -(uint64_t)s->bytes : s->bytes;
 
 	r->rdi += step;
-	if (store_is_copy(&s->insn))
-		r->rsi += step;
-	if (s->insn.rep && --r->rcx)
-		r->rip -= s->insn.length; /* more elements: the guest goes on with it */
+	if (store_is_copy(&s->insn)) r->rsi += step;
+	if (s->insn.rep && --r->rcx) r->rip -= s->insn.length; /* more elements: the guest goes on with it */
 }
 
-bool store_compute(struct store *s, struct regs *r)
-{
+bool store_compute(struct store *s, struct regs *r) {
 	const struct insn *i = &s->insn;
 	uint64_t reg = gpr_read(r, i, i->reg, s->bytes);
 
@@ -158,8 +137,7 @@ bool store_compute(struct store *s, struct regs *r)
 	case 0xa4:
 	case 0xa5:
 	case 0xaa:
-	case 0xab:
-		return string_compute(s, r);
+	case 0xab: return string_compute(s, r);
 	case 0x88:
 	case 0x89:
 	case 0x0fc3:
@@ -182,29 +160,20 @@ bool store_compute(struct store *s, struct regs *r)
 		alu_apply(s, ALU_ADD, reg);
 		return true;
 	case 0x0fb0:
-	case 0x0fb1:
-		cmpxchg_apply(s, r);
-		return true;
-	case 0x0fc7:
-		return cmpxchg8b_apply(s, r);
+	case 0x0fb1: cmpxchg_apply(s, r); return true;
+	case 0x0fc7: return cmpxchg8b_apply(s, r);
 	case 0x0fab:
 	case 0x0fb3:
-	case 0x0fbb:
-		bit_apply(s, (i->opcode - 0x0fab) / 8 + 5, reg);
-		return true;
+	case 0x0fbb: bit_apply(s, (i->opcode - 0x0fab) / 8 + 5, reg); return true;
 	case 0x0fba:
-		if ((i->reg & 7) < 5)
-			return false;
+		if ((i->reg & 7) < 5) return false;
 		bit_apply(s, i->reg & 7, (uint64_t)i->imm);
 		return true;
 	case 0x80:
 	case 0x81:
-	case 0x83:
-		return group1_apply(s);
+	case 0x83: return group1_apply(s);
 	case 0xfe:
-	case 0xff:
-		increment_apply(s, (i->reg & 7) == 1);
-		return (i->reg & 7) < 2;
+	case 0xff: increment_apply(s, (i->reg & 7) == 1); return (i->reg & 7) < 2;
 	case 0x00:
 	case 0x01:
 	case 0x08:
@@ -214,24 +183,17 @@ bool store_compute(struct store *s, struct regs *r)
 	case 0x28:
 	case 0x29:
 	case 0x30:
-	case 0x31:
-		alu_apply(s, (enum alu)(i->opcode >> 3), reg);
-		return true;
-	default:
-		return false;
+	case 0x31: alu_apply(s, (enum alu)(i->opcode >> 3), reg); return true;
+	default: return false;
 	}
 }
 
-void store_finish(struct store *s, struct regs *r)
-{
+void store_finish(struct store *s, struct regs *r) {
 	const struct insn *i = &s->insn;
 
-	if (store_is_string(i))
-		string_finish(s, r);
-	if (s->writes_reg)
-		gpr_write(r, i, i->reg, s->bytes, s->old);
-	if ((i->opcode & ~1) == 0x0fb0 && !(s->flags & FLAG_ZF))
-		gpr_write(r, i, 0, s->bytes, s->old);
+	if (store_is_string(i)) string_finish(s, r);
+	if (s->writes_reg) gpr_write(r, i, i->reg, s->bytes, s->old);
+	if ((i->opcode & ~1) == 0x0fb0 && !(s->flags & FLAG_ZF)) gpr_write(r, i, 0, s->bytes, s->old);
 	if (i->opcode == 0x0fc7 && !(s->flags & FLAG_ZF)) {
 		r->rax = (uint32_t)s->old;
 		r->rdx = s->old >> 32;

@@ -15,18 +15,11 @@ struct store {
 	bool plain;      /* mov: no need for the old value */
 };
 
-static inline uint64_t width_mask(unsigned bytes)
-{
-	return bytes == 8 ? ~0ULL : (1ULL << (bytes * 8)) - 1;
-}
+static inline uint64_t width_mask(unsigned bytes) { return bytes == 8 ? ~0ULL : (1ULL << (bytes * 8)) - 1; }
 
 /* movs and stos store to (rdi); movs stores what is at (rsi). */
-static inline bool store_is_copy(const struct insn *i)
-{
-	return i->opcode == 0xa4 || i->opcode == 0xa5;
-}
-static inline bool store_is_string(const struct insn *i)
-{
+static inline bool store_is_copy(const struct insn *i) { return i->opcode == 0xa4 || i->opcode == 0xa5; }
+static inline bool store_is_string(const struct insn *i) {
 	return store_is_copy(i) || i->opcode == 0xaa || i->opcode == 0xab;
 }
 

@@ -11,35 +11,28 @@ static const struct {
 	uint32_t leaf, subleaf;
 	uint8_t reg; /* 0..3: EAX..EDX */
 } feature_word[] = {
-	{ 1, 0, 3 },          { 1, 0, 2 },          { 0x80000001, 0, 3 }, { 0x80000001, 0, 2 },
-	{ 0xd, 1, 0 },        { 7, 0, 1 },          { 7, 0, 2 },          { 0x80000007, 0, 3 },
-	{ 0x80000008, 0, 1 }, { 7, 0, 3 },          { 7, 1, 0 },          { 0x80000021, 0, 0 },
-	{ 7, 1, 1 },          { 7, 2, 3 },          { 7, 1, 2 },          { 7, 1, 3 },
-	{ 0x50000000, 0, 0 }, { 0x50000000, 0, 0 }, { 0x80000021, 0, 2 },
+	{ 1, 0, 3 }, { 1, 0, 2 },          { 0x80000001, 0, 3 }, { 0x80000001, 0, 2 }, { 0xd, 1, 0 },
+	{ 7, 0, 1 }, { 7, 0, 2 },          { 0x80000007, 0, 3 }, { 0x80000008, 0, 1 }, { 7, 0, 3 },
+	{ 7, 1, 0 }, { 0x80000021, 0, 0 }, { 7, 1, 1 },          { 7, 2, 3 },          { 7, 1, 2 },
+	{ 7, 1, 3 }, { 0x50000000, 0, 0 }, { 0x50000000, 0, 0 }, { 0x80000021, 0, 2 },
 };
 
-static uint32_t feature_word_read(cpuid_source *source, unsigned i)
-{
+static uint32_t feature_word_read(cpuid_source *source, unsigned i) {
 	uint32_t base = feature_word[i].leaf & 0xf0000000, r[4];
 
 	source(base, 0, r);
-	if (r[0] < feature_word[i].leaf || base == 0x50000000)
-		return 0;
+	if (r[0] < feature_word[i].leaf || base == 0x50000000) return 0;
 	source(feature_word[i].leaf, feature_word[i].subleaf, r);
 	return r[feature_word[i].reg];
 }
 
-static long get_featureset(struct xen_sysctl *op)
-{
+static long get_featureset(struct xen_sysctl *op) {
 	struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
-	bool pv = f->index == XEN_SYSCTL_cpu_featureset_pv ||
-		  f->index == XEN_SYSCTL_cpu_featureset_pv_max;
+	bool pv = f->index == XEN_SYSCTL_cpu_featureset_pv || f->index == XEN_SYSCTL_cpu_featureset_pv_max;
 	unsigned all = ARRAY_SIZE(feature_word), n = MIN(f->nr_features, all);
 
-	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max)
-		return -EINVAL;
-	if (!pv && f->index > XEN_SYSCTL_cpu_featureset_host)
-		return -EOPNOTSUPP;
+	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max) return -EINVAL;
+	if (!pv && f->index > XEN_SYSCTL_cpu_featureset_host) return -EOPNOTSUPP;
 	if (!f->features.p) {
 		f->nr_features = all;
 		return 0;
@@ -56,8 +49,7 @@ static long get_featureset(struct xen_sysctl *op)
 }
 
 /* The TSC's rate from the parameters that turn it into nanoseconds. */
-static uint32_t cpu_khz(void)
-{
+static uint32_t cpu_khz(void) {
 	uint64_t tsc, ns, khz;
 	uint32_t mul;
 	int8_t shift;
@@ -67,29 +59,20 @@ static uint32_t cpu_khz(void)
 	return (uint32_t)(shift >= 0 ? khz >> shift : khz << -shift);
 }
 
-static long physinfo(struct xen_sysctl *op)
-{
+static long physinfo(struct xen_sysctl *op) {
 	struct xen_sysctl_physinfo *p = &op->u.physinfo;
 
 	p->cpu_khz = cpu_khz();
-	for (unsigned i = 0; i < ARRAY_SIZE(p->hw_cap); i++)
-		p->hw_cap[i] = feature_word_read(cpuid_host, i);
+	for (unsigned i = 0; i < ARRAY_SIZE(p->hw_cap); i++) p->hw_cap[i] = feature_word_read(cpuid_host, i);
 	return 0;
 }
 
-long arch_sysctl(struct xen_sysctl *op)
-{
+long arch_sysctl(struct xen_sysctl *op) {
 	switch (op->cmd) {
-	case XEN_SYSCTL_physinfo:
-		return physinfo(op);
-	case XEN_SYSCTL_get_cpu_levelling_caps:
-		op->u.cpu_levelling_caps.caps = 0;
-		return 0;
-	case XEN_SYSCTL_get_cpu_featureset:
-		return get_featureset(op);
-	case XEN_SYSCTL_get_cpu_policy:
-		return cpu_policy_system(op);
-	default:
-		return -ENOSYS;
+	case XEN_SYSCTL_physinfo: return physinfo(op);
+	case XEN_SYSCTL_get_cpu_levelling_caps: op->u.cpu_levelling_caps.caps = 0; return 0;
+	case XEN_SYSCTL_get_cpu_featureset: return get_featureset(op);
+	case XEN_SYSCTL_get_cpu_policy: return cpu_policy_system(op);
+	default: return -ENOSYS;
 	}
 }

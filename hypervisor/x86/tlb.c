@@ -18,13 +18,9 @@ static uint64_t flush_va;       /* flush_lock */
 #define FLUSH_OWN   (~0ULL - 1)
 #define FLUSH_CACHE (~0ULL - 2)
 
-static void stamp(struct cpu *c)
-{
-	c->tlb_time = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
-}
+static void stamp(struct cpu *c) { c->tlb_time = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST); }
 
-void root_write(uint64_t cr3)
-{
+void root_write(uint64_t cr3) {
 	struct cpu *c = this_cpu();
 
 	stamp(c);
@@ -32,8 +28,7 @@ void root_write(uint64_t cr3)
 	write_cr3(cr3);
 }
 
-static void flush_here(uint64_t va)
-{
+static void flush_here(uint64_t va) {
 	uint64_t cr4;
 
 	if (va == TLB_FLUSH_ALL) {
@@ -50,56 +45,41 @@ static void flush_here(uint64_t va)
 	}
 }
 
-void tlb_serve(void)
-{
+void tlb_serve(void) {
 	cpumask_t me = cpumask_of(cpu_id());
 
-	if (!(__atomic_load_n(&flush_pending, __ATOMIC_ACQUIRE) & me))
-		return;
+	if (!(__atomic_load_n(&flush_pending, __ATOMIC_ACQUIRE) & me)) return;
 	flush_here(flush_va);
 	/* release: the flush is done before the requester goes on */
 	__atomic_and_fetch(&flush_pending, ~me, __ATOMIC_RELEASE);
 }
 
-static void flush_on(cpumask_t cpus, uint64_t va)
-{
+static void flush_on(cpumask_t cpus, uint64_t va) {
 	cpumask_t me = cpumask_of(cpu_id());
 
 	cpus &= cpus_online;
-	if (cpus & me)
-		flush_here(va);
+	if (cpus & me) flush_here(va);
 	cpus &= ~me;
-	if (!cpus)
-		return;
-	while (!spin_trylock(&flush_lock))
-		arch_spin_wait();
+	if (!cpus) return;
+	while (!spin_trylock(&flush_lock)) arch_spin_wait();
 	flush_va = va;
 	__atomic_store_n(&flush_pending, cpus, __ATOMIC_RELEASE);
 	lapic_send_ipi(cpus, VEC_FLUSH);
-	while (__atomic_load_n(&flush_pending, __ATOMIC_ACQUIRE))
-		arch_spin_wait();
+	while (__atomic_load_n(&flush_pending, __ATOMIC_ACQUIRE)) arch_spin_wait();
 	spin_unlock(&flush_lock);
 }
 
-void arch_tlb_flush(cpumask_t cpus, uint64_t va)
-{
+void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
 	if (va != TLB_FLUSH_ALL && (!is_canonical(va) || is_hv_address(va)))
 		return; /* no guest translation can be there */
 	flush_on(cpus, va);
 }
 
-void arch_tlb_flush_own(void)
-{
-	flush_on(CPUMASK_ALL, FLUSH_OWN);
-}
+void arch_tlb_flush_own(void) { flush_on(CPUMASK_ALL, FLUSH_OWN); }
 
-void arch_cache_flush(cpumask_t cpus)
-{
-	flush_on(cpus, FLUSH_CACHE);
-}
+void arch_cache_flush(cpumask_t cpus) { flush_on(cpus, FLUSH_CACHE); }
 
-void arch_spin_wait(void)
-{
+void arch_spin_wait(void) {
 	cpu_pause();
 	tlb_serve();
 }

@@ -13,70 +13,58 @@ void trap_from_guest(struct regs *r);
 void trap_from_ring0(struct regs *r);
 void exit_work_do(struct regs *r);
 
-static void page_fault(struct regs *r, uint32_t error_code)
-{
+static void page_fault(struct regs *r, uint32_t error_code) {
 	uint64_t cr2 = read_cr2();
 	struct cpu *c = this_cpu();
-	uint64_t ldt = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) +
-		       ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
+	uint64_t ldt = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
 	struct vcpu *v = c->vcpu;
 
 	if (unlikely(cr2 - ldt < 16 * PAGE_SIZE)) {
-		if (ldt_fault_in(v, cr2 - ldt))
-			return;
+		if (ldt_fault_in(v, cr2 - ldt)) return;
 		cr2 = v->arch.ldt_base.a + (cr2 - ldt);
 	}
-	if ((error_code & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_FETCH)) ==
-		    (PF_PRESENT | PF_WRITE) &&
+	if ((error_code & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_FETCH)) == (PF_PRESENT | PF_WRITE) &&
 	    guest_in_kernel(v) && emulate_pt_store(r, cr2))
 		return;
 	guest_page_fault(r, cr2, error_code);
 }
 
 /* May the present mode call this gate? The guest kernel counts as level 1, its users as level 3. */
-static bool gate_open(const struct trap_info *t)
-{
+static bool gate_open(const struct trap_info *t) {
 	return TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3);
 }
 
 /* #GP with the IDT bit: the guest executed int n, whose gate ring 0 keeps to itself. */
-static bool software_interrupt(struct regs *r, uint32_t error_code)
-{
+static bool software_interrupt(struct regs *r, uint32_t error_code) {
 	struct vcpu *v = current;
 	unsigned vector = error_code >> 3 & 0xff;
 	const struct trap_info *t = &v->arch.traps[vector];
 
-	if ((error_code & 7) != 2 || !t->address || !gate_open(t))
-		return false;
+	if ((error_code & 7) != 2 || !t->address || !gate_open(t)) return false;
 	r->rip += 2;
 	guest_trap(r, vector, 0);
 	return true;
 }
 
-static void general_protection(struct regs *r, uint32_t error_code)
-{
+static void general_protection(struct regs *r, uint32_t error_code) {
 	if (error_code & 2) {
-		if (software_interrupt(r, error_code))
-			return;
+		if (software_interrupt(r, error_code)) return;
 	} else if (!error_code && emulate_privileged(r)) {
 		return;
 	}
 	guest_trap(r, TRAP_GP, error_code);
 }
 
-static void device_not_available(struct regs *r)
-{
+static void device_not_available(struct regs *r) {
 	struct vcpu *v = current;
 
 	__asm__ volatile("clts");
-	if (!v->arch.ts)
-		return;
+	if (!v->arch.ts) return;
 	v->arch.ts = false;
 	guest_trap(r, TRAP_NM, 0);
 }
 
-static void debug_exception(struct regs *r)
-{
+static void debug_exception(struct regs *r) {
 	uint64_t dr6;
 
 	__asm__ volatile("mov %%dr6, %0" : "=r"(dr6));
@@ -87,8 +75,7 @@ static void debug_exception(struct regs *r)
 
 /* int 0x80 has a gate of its own; if the guest's table does not let this mode use it, it is a #GP
  * as for any other. */
-static void int80(struct regs *r)
-{
+static void int80(struct regs *r) {
 	const struct trap_info *t = &current->arch.traps[VEC_INT80];
 
 	if (t->address && gate_open(t)) {
@@ -100,8 +87,7 @@ static void int80(struct regs *r)
 }
 
 /* int3 and into have ring-3 gates as well. */
-static void breakpoint(struct regs *r, unsigned vector)
-{
+static void breakpoint(struct regs *r, unsigned vector) {
 	const struct trap_info *t = &current->arch.traps[vector];
 
 	if (t->address && !gate_open(t)) {
@@ -112,42 +98,25 @@ static void breakpoint(struct regs *r, unsigned vector)
 	guest_trap(r, vector, 0);
 }
 
-void trap_from_guest(struct regs *r)
-{
+void trap_from_guest(struct regs *r) {
 	unsigned vector = r->vector;
 	uint32_t error_code = r->error_code;
 
 	r->error_code = 0; /* not a frame that sysret may leave */
 	switch (vector) {
-	case TRAP_PF:
-		page_fault(r, error_code);
-		break;
-	case TRAP_GP:
-		general_protection(r, error_code);
-		break;
+	case TRAP_PF: page_fault(r, error_code); break;
+	case TRAP_GP: general_protection(r, error_code); break;
 	case TRAP_UD:
-		if (!emulate_forced(r))
-			guest_trap(r, TRAP_UD, 0);
+		if (!emulate_forced(r)) guest_trap(r, TRAP_UD, 0);
 		break;
-	case TRAP_NM:
-		device_not_available(r);
-		break;
-	case TRAP_DB:
-		debug_exception(r);
-		break;
-	case TRAP_NMI:
-		printk(LOG_WARN, "NMI on CPU %u\n", cpu_id());
-		break;
+	case TRAP_NM: device_not_available(r); break;
+	case TRAP_DB: debug_exception(r); break;
+	case TRAP_NMI: printk(LOG_WARN, "NMI on CPU %u\n", cpu_id()); break;
 	case TRAP_BP:
-	case TRAP_OF:
-		breakpoint(r, vector);
-		break;
+	case TRAP_OF: breakpoint(r, vector); break;
 	case TRAP_DF:
-	case TRAP_MC:
-		fatal_trap(r);
-	case VEC_INT80:
-		int80(r);
-		break;
+	case TRAP_MC: fatal_trap(r);
+	case VEC_INT80: int80(r); break;
 	default:
 		if (vector < 0x20)
 			guest_trap(r, vector, error_code);
@@ -160,13 +129,11 @@ struct extable_entry {
 	uint64_t from, to;
 };
 
-static bool fixup(struct regs *r)
-{
+static bool fixup(struct regs *r) {
 	extern const struct extable_entry _extable_start[], _extable_end[];
 
 	for (const struct extable_entry *e = _extable_start; e < _extable_end; e++) {
-		if (e->from != r->rip)
-			continue;
+		if (e->from != r->rip) continue;
 		r->rip = e->to;
 		return true;
 	}
@@ -175,66 +142,53 @@ static bool fixup(struct regs *r)
 
 /* A guest's LDT page that is not in view yet can also be touched by ring 0's own selector loads and
  * iret. */
-static bool ring0_ldt_fault(void)
-{
+static bool ring0_ldt_fault(void) {
 	uint64_t offset = read_cr2() - (WINDOW_BASE + ((uint64_t)cpu_id() << WINDOW_SHIFT) +
 					((uint64_t)WINDOW_LDT << PAGE_SHIFT));
 
 	return offset < 16 * PAGE_SIZE && current && ldt_fault_in(current, offset);
 }
 
-void trap_from_ring0(struct regs *r)
-{
+void trap_from_ring0(struct regs *r) {
 	switch (r->vector) {
 	case TRAP_PF:
-		if (ring0_ldt_fault())
-			return;
+		if (ring0_ldt_fault()) return;
 		break;
 	case TRAP_DB: /* a guest's breakpoint on memory that ring 0 reads for it */
 		__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
 		return;
-	case TRAP_NMI:
-		return;
+	case TRAP_NMI: return;
 	case TRAP_DF:
-	case TRAP_MC:
-		fatal_trap(r);
+	case TRAP_MC: fatal_trap(r);
 	default:
 		if (r->vector >= 0x20) {
 			interrupt(r, r->vector);
 			return;
 		}
 	}
-	if (!fixup(r))
-		fatal_trap(r);
+	if (!fixup(r)) fatal_trap(r);
 }
 
 void hypercall_reissue(struct regs *r);
 
 /* cpu->work is not empty: do it all before the guest goes on. */
-void exit_work_do(struct regs *r)
-{
+void exit_work_do(struct regs *r) {
 	struct cpu *c = this_cpu();
 	uint32_t work = __atomic_exchange_n(&c->work, 0, __ATOMIC_ACQUIRE);
 
-	if (work & CPU_WORK_RESTART)
-		hypercall_reissue(r);
-	if (work & CPU_WORK_TIMER)
-		timers_run();
-	if (work & CPU_WORK_SCHEDULE)
-		schedule();
+	if (work & CPU_WORK_RESTART) hypercall_reissue(r);
+	if (work & CPU_WORK_TIMER) timers_run();
+	if (work & CPU_WORK_SCHEDULE) schedule();
 	if (c->vcpu && unlikely(c->vcpu->arch.bad_selectors)) {
 		c->vcpu->arch.bad_selectors = false;
 		guest_iret_failed(r);
 	}
-	if (c->vcpu && READ_ONCE(c->vcpu->pending_traps) & VCPU_TRAP_NMI)
-		guest_nmi(r);
+	if (c->vcpu && READ_ONCE(c->vcpu->pending_traps) & VCPU_TRAP_NMI) guest_nmi(r);
 }
 
-void cpu_raise(unsigned cpu, uint32_t work)
-{
+void cpu_raise(unsigned cpu, uint32_t work) {
 	struct cpu *c = cpu_of(cpu);
 	uint32_t old = __atomic_fetch_or(&c->work, work, __ATOMIC_SEQ_CST);
 
-	if (c != this_cpu() && (old & work) != work)
-		arch_cpu_kick(cpu);
+	if (c != this_cpu() && (old & work) != work) arch_cpu_kick(cpu);
 }

@@ -5,23 +5,19 @@
 
 int uaccess_copy(void *dst, const void *src, size_t n);
 
-bool guest_range_ok(uint64_t va, size_t n)
-{
+bool guest_range_ok(uint64_t va, size_t n) {
 	uint64_t end = va + n;
 
 	/* below the hole, or above ring 0's slots; a range across either border ends in the other
 	 * half and fails */
-	if (va < (1UL << 47))
-		return n <= (1UL << 47) && end <= (1UL << 47);
+	if (va < (1UL << 47)) return n <= (1UL << 47) && end <= (1UL << 47);
 	return va >= HV_END && (end > va || end == 0 || n == 0);
 }
 
-int(copy_from_guest)(void *dst, gvaddr_t src, size_t n)
-{
+int(copy_from_guest)(void *dst, gvaddr_t src, size_t n) {
 	return guest_range_ok(src.a, n) ? uaccess_copy(dst, (const void *)src.a, n) : -EFAULT;
 }
 
-int(copy_to_guest)(gvaddr_t dst, const void *src, size_t n)
-{
+int(copy_to_guest)(gvaddr_t dst, const void *src, size_t n) {
 	return guest_range_ok(dst.a, n) ? uaccess_copy((void *)dst.a, src, n) : -EFAULT;
 }

@@ -34,37 +34,31 @@ struct line_settings {
 };
 
 static bool present;
-static unsigned
-	room; /* bytes that may be sent before the line status is read again (console lock) */
+static unsigned room; /* bytes that may be sent before the line status is read again (console lock) */
 
 /* "8n1": data bits 5-8, parity n, o, e, m or s, stop bits 1 or 2. */
-static bool frame_parse(const char *s, uint8_t *lcr)
-{
+static bool frame_parse(const char *s, uint8_t *lcr) {
 	static const char parities[] = "noems";
 	const char *p = s[0] ? strchr(parities, s[1]) : NULL;
 	unsigned parity;
 
-	if (s[0] < '5' || s[0] > '8' || !p || !s[1] || s[2] < '1' || s[2] > '2' || s[3])
-		return false;
+	if (s[0] < '5' || s[0] > '8' || !p || !s[1] || s[2] < '1' || s[2] > '2' || s[3]) return false;
 	parity = (unsigned)(p - parities);
 	*lcr = (uint8_t)((s[0] - '5') | (s[2] - '1') << 2 | (parity ? parity * 2 - 1 : 0) << 3);
 	return true;
 }
 
-static bool settings_parse(const char *s, struct line_settings *out)
-{
+static bool settings_parse(const char *s, struct line_settings *out) {
 	uint64_t baud;
 
 	*out = (struct line_settings){ CLOCK_HZ, 0x03 };
-	if (parse_u64(s, &s, &baud) || !baud || baud > CLOCK_HZ || CLOCK_HZ % baud)
-		return false;
+	if (parse_u64(s, &s, &baud) || !baud || baud > CLOCK_HZ || CLOCK_HZ % baud) return false;
 	out->baud = (uint32_t)baud;
 	/* further fields (Xen's I/O base and IRQ) are not ours to choose */
 	return !*s || (*s == ',' && frame_parse(s + 1, &out->lcr));
 }
 
-bool uart_init(const char *settings)
-{
+bool uart_init(const char *settings) {
 	struct line_settings line;
 	unsigned divisor;
 
@@ -73,8 +67,7 @@ bool uart_init(const char *settings)
 		return false;
 	}
 	outb(COM1_BASE + SCR, 0x5a);
-	if (inb(COM1_BASE + SCR) != 0x5a)
-		return false;
+	if (inb(COM1_BASE + SCR) != 0x5a) return false;
 	divisor = CLOCK_HZ / line.baud;
 	outb(COM1_BASE + IER, 0);
 	outb(COM1_BASE + LCR, line.lcr | LCR_DLAB);
@@ -87,35 +80,25 @@ bool uart_init(const char *settings)
 	return true;
 }
 
-bool uart_present(void)
-{
-	return present;
-}
+bool uart_present(void) { return present; }
 
-void uart_interrupts_on(void)
-{
-	outb(COM1_BASE + IER, IER_RX);
-}
+void uart_interrupts_on(void) { outb(COM1_BASE + IER, IER_RX); }
 
-void uart_putc(char c)
-{
-	if (!present)
-		return;
+void uart_putc(char c) {
+	if (!present) return;
 	/* a line that does not move in 100 ms or so is given up for this byte */
 	for (unsigned i = 0; !room && i < 100000; i++)
 		if (inb(COM1_BASE + LSR) & LSR_THRE)
 			room = FIFO_SIZE;
 		else
 			cpu_pause();
-	if (!room)
-		return;
+	if (!room) return;
 	room--;
 	outb(COM1_BASE + RHR, (uint8_t)c);
 }
 
 /* Three times CTRL-a hands the keyboard from dom0 to ring 0's debug keys, and back. */
-static void receive(char c)
-{
+static void receive(char c) {
 	static bool to_debug_keys;
 	static unsigned switches; /* seen in a row, not passed on yet */
 
@@ -125,19 +108,16 @@ static void receive(char c)
 		printk(LOG_INFO, "input goes to %s (CTRL-a three times switches)\n",
 		       to_debug_keys ? "the debug keys, h for help" : "dom0");
 	}
-	if (c == SWITCH_KEY)
-		return;
+	if (c == SWITCH_KEY) return;
 	for (; switches; switches--)
-		if (!to_debug_keys)
-			console_input(SWITCH_KEY);
+		if (!to_debug_keys) console_input(SWITCH_KEY);
 	if (to_debug_keys)
 		debug_key(c);
 	else
 		console_input(c);
 }
 
-void uart_interrupt(void)
-{
+void uart_interrupt(void) {
 	(void)inb(COM1_BASE + IIR);
 	for (unsigned i = 0; i < 64 && (inb(COM1_BASE + LSR) & LSR_DATA); i++)
 		receive((char)inb(COM1_BASE + RHR));

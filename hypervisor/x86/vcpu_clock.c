@@ -2,13 +2,11 @@
 /* What guests' clocks and runstate need of the machine. */
 #include "x86.h"
 
-int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
-{
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) {
 	struct vcpu *v = current;
 	int rc;
 
-	if (!v->arch.user_mode)
-		return copy_to_guest(dst, src, n);
+	if (!v->arch.user_mode) return copy_to_guest(dst, src, n);
 	v->arch.user_mode = false;
 	arch_root_load(v);
 	rc = copy_to_guest(dst, src, n);
@@ -17,7 +15,4 @@ int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n)
 	return rc;
 }
 
-uint64_t arch_cpu_physid(unsigned cpu)
-{
-	return (uint64_t)cpu_of(cpu)->acpi_id << 32 | cpu_of(cpu)->apic_id;
-}
+uint64_t arch_cpu_physid(unsigned cpu) { return (uint64_t)cpu_of(cpu)->acpi_id << 32 | cpu_of(cpu)->apic_id; }

@@ -14,55 +14,44 @@ struct roots {
 	mfn_t kernel, user;
 };
 
-static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, struct roots *out)
-{
-	mfn_t kernel = maddr_to_mfn(maddr(ctx->ctrlreg[3])),
-	      user = maddr_to_mfn(maddr(ctx->ctrlreg[1]));
+static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, struct roots *out) {
+	mfn_t kernel = maddr_to_mfn(maddr(ctx->ctrlreg[3])), user = maddr_to_mfn(maddr(ctx->ctrlreg[1]));
 	int rc;
 
-	if (!mfn_valid(kernel) || (ctx->ctrlreg[1] && !mfn_valid(user)))
-		return -EINVAL;
+	if (!mfn_valid(kernel) || (ctx->ctrlreg[1] && !mfn_valid(user))) return -EINVAL;
 	rc = table_get(v->domain, kernel, 4);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	*out = (struct roots){ kernel, INVALID_MFN };
-	if (!ctx->ctrlreg[1])
-		return 0;
+	if (!ctx->ctrlreg[1]) return 0;
 	rc = table_get(v->domain, user, 4);
 	if (rc) {
 		/* the kernel root was valid before or stays so by this very reference: dropping it
 		 * may be preempted */
 		int put = table_put(v->domain, kernel);
 
-		while (put == -ERESTART)
-			put = table_put_resume(v->domain, kernel);
+		while (put == -ERESTART) put = table_put_resume(v->domain, kernel);
 		return rc;
 	}
 	out->user = user;
 	return 0;
 }
 
-static bool addresses_ok(const struct vcpu_guest_context *ctx)
-{
+static bool addresses_ok(const struct vcpu_guest_context *ctx) {
 	const uint64_t *a[] = { &ctx->event_callback_eip,   &ctx->failsafe_callback_eip,
 				&ctx->syscall_callback_eip, &ctx->fs_base,
 				&ctx->gs_base_kernel,       &ctx->gs_base_user };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
-		if (!is_canonical(*a[i]) || (i < 3 && is_hv_address(*a[i])))
-			return false;
+		if (!is_canonical(*a[i]) || (i < 3 && is_hv_address(*a[i]))) return false;
 	for (unsigned i = 0; i < 256; i++)
-		if (!is_canonical(ctx->trap_ctxt[i].address) ||
-		    is_hv_address(ctx->trap_ctxt[i].address))
+		if (!is_canonical(ctx->trap_ctxt[i].address) || is_hv_address(ctx->trap_ctxt[i].address))
 			return false;
-	if (!is_canonical(ctx->user_regs.rip) || is_hv_address(ctx->user_regs.rip))
-		return false;
+	if (!is_canonical(ctx->user_regs.rip) || is_hv_address(ctx->user_regs.rip)) return false;
 	return ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
 	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 
-static void regs_set(struct regs *r, const struct vcpu_guest_context *ctx)
-{
+static void regs_set(struct regs *r, const struct vcpu_guest_context *ctx) {
 	const struct cpu_user_regs *u = &ctx->user_regs;
 
 	*r = (struct regs){ .r15 = u->r15,
@@ -84,13 +73,11 @@ static void regs_set(struct regs *r, const struct vcpu_guest_context *ctx)
 			    .cs = u->cs | 3,
 			    .rsp = u->rsp,
 			    .ss = u->ss | 3,
-			    .rflags =
-				    (u->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) |
-				    EFLAGS_IF | 2 };
+			    .rflags = (u->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) |
+				      EFLAGS_IF | 2 };
 }
 
-static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
-{
+static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 	void *page = frame_map(v->arch.state_mfn);
 
 	regs_set(page, ctx);
@@ -102,16 +89,14 @@ static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	frame_unmap(page);
 }
 
-static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
-{
+static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 	struct arch_vcpu *a = &v->arch;
 
 	a->user_mode = !(ctx->flags & VGCF_in_kernel);
 	memcpy(a->traps, ctx->trap_ctxt, sizeof(ctx->trap_ctxt));
 	a->event = (struct callback){ .rip = ctx->event_callback_eip };
-	a->failsafe =
-		(struct callback){ .rip = ctx->failsafe_callback_eip,
-				   .mask_events = ctx->flags & VGCF_failsafe_disables_events };
+	a->failsafe = (struct callback){ .rip = ctx->failsafe_callback_eip,
+					 .mask_events = ctx->flags & VGCF_failsafe_disables_events };
 	a->syscall = (struct callback){ .rip = ctx->syscall_callback_eip,
 					.mask_events = ctx->flags & VGCF_syscall_disables_events };
 	a->iopl = ctx->user_regs.rflags >> 12 & 3; /* virtual: see emulate_priv.c */
@@ -134,20 +119,17 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	 * it was */
 	for (unsigned i = 0; i < 8; i++)
 		if (debugreg_set(v, i, ctx->debugreg[i]))
-			gprintk(v->domain, LOG_WARN, "vCPU %u: DR%u=%lx of its context refused\n",
-				v->id, i, ctx->debugreg[i]);
+			gprintk(v->domain, LOG_WARN, "vCPU %u: DR%u=%lx of its context refused\n", v->id, i,
+				ctx->debugreg[i]);
 }
 
-int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)
-{
+int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 	struct roots roots;
 	int rc;
 
-	if (!addresses_ok(ctx))
-		return -EINVAL;
+	if (!addresses_ok(ctx)) return -EINVAL;
 	rc = gdt_take(v->domain, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
-	if (rc)
-		return rc;
+	if (rc) return rc;
 	rc = roots_take(v, ctx, &roots);
 	if (rc) {
 		for (unsigned i = 0; i < (ctx->gdt_ents + 511) / 512; i++)
@@ -168,8 +150,7 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	return 0;
 }
 
-static void regs_get(struct cpu_user_regs *u, const struct regs *r)
-{
+static void regs_get(struct cpu_user_regs *u, const struct regs *r) {
 	*u = (struct cpu_user_regs){ .r15 = r->r15,
 				     .r14 = r->r14,
 				     .r13 = r->r13,
@@ -192,8 +173,7 @@ static void regs_get(struct cpu_user_regs *u, const struct regs *r)
 				     .ss = (uint16_t)r->ss };
 }
 
-void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx)
-{
+void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	const struct arch_vcpu *a = &v->arch;
 	const void *page;
 
@@ -212,8 +192,7 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx)
 	ctx->user_regs.fs = a->fs;
 	ctx->user_regs.gs = a->gs;
 	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
-	if (!a->user_mode)
-		ctx->user_regs.cs &= (uint16_t)~3;
+	if (!a->user_mode) ctx->user_regs.cs &= (uint16_t)~3;
 	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));
 	ctx->ldt_base = a->ldt_base.a;
 	ctx->ldt_ents = a->ldt_entries;

@@ -10,30 +10,25 @@
 
 #define NO_FRAME (~0ULL)
 
-static uint64_t window_va(const struct cpu *c, unsigned i)
-{
+static uint64_t window_va(const struct cpu *c, unsigned i) {
 	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)i << PAGE_SHIFT);
 }
 
-static void *window_fill(struct cpu *c, unsigned i, mfn_t m)
-{
+static void *window_fill(struct cpu *c, unsigned i, mfn_t m) {
 	uint64_t va = window_va(c, i);
 
 	c->window[i] = (struct window){ .mfn = mfn_x(m), .users = 1 };
-	c->window_ptes[WINDOW_FRAMES + i] =
-		mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
+	c->window_ptes[WINDOW_FRAMES + i] = mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
 	invlpg(va);
 	return (void *)va;
 }
 
 /* The frame is not at its first place: it may be in use at a later one; else take the next place
  * without users. */
-static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m)
-{
+static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m) {
 	unsigned spare = WINDOW_FRAME_NR;
 
-	if (!c->window[first].users)
-		return window_fill(c, first, m);
+	if (!c->window[first].users) return window_fill(c, first, m);
 	for (unsigned k = 1; k < WINDOW_FRAME_NR; k++) {
 		unsigned i = (first + k) % WINDOW_FRAME_NR;
 
@@ -41,43 +36,35 @@ static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m)
 			c->window[i].users++;
 			return (void *)window_va(c, i);
 		}
-		if (spare == WINDOW_FRAME_NR && !c->window[i].users)
-			spare = i;
+		if (spare == WINDOW_FRAME_NR && !c->window[i].users) spare = i;
 	}
 	CHECK(spare < WINDOW_FRAME_NR);
 	return window_fill(c, spare, m);
 }
 
-void *frame_map_slow(mfn_t m)
-{
+void *frame_map_slow(mfn_t m) {
 	ASSERT(mfn_valid(m));
 	return window_search(this_cpu(), mfn_x(m) % WINDOW_FRAME_NR, m);
 }
 
-void windows_init(struct cpu *c)
-{
+void windows_init(struct cpu *c) {
 	c->window_base = (uint8_t *)window_va(c, 0);
-	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++)
-		c->window[i] = (struct window){ .mfn = NO_FRAME };
+	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++) c->window[i] = (struct window){ .mfn = NO_FRAME };
 }
 
-void windows_drop(struct cpu *c)
-{
+void windows_drop(struct cpu *c) {
 	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++) {
-		if (c->window[i].mfn == NO_FRAME)
-			continue;
+		if (c->window[i].mfn == NO_FRAME) continue;
 		ASSERT(c->window[i].users == 0);
 		c->window[i].mfn = NO_FRAME;
 		c->window_ptes[WINDOW_FRAMES + i] = 0;
 	}
 }
 
-void *window_set(struct cpu *c, unsigned index, mfn_t m)
-{
+void *window_set(struct cpu *c, unsigned index, mfn_t m) {
 	uint64_t va = window_va(c, index);
-	uint64_t pte = mfn_eq(m, INVALID_MFN)
-			       ? 0
-			       : mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
+	uint64_t pte =
+		mfn_eq(m, INVALID_MFN) ? 0 : mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
 
 	if (c->window_ptes[index] != pte) {
 		c->window_ptes[index] = pte;

@@ -12,14 +12,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(x)               \
-	do {                     \
-		if (!(x))        \
-			abort(); \
+#define REQUIRE(x)                 \
+	do {                       \
+		if (!(x)) abort(); \
 	} while (0)
 
-static void check_length(const uint8_t *data, unsigned n, const struct insn *i)
-{
+static void check_length(const uint8_t *data, unsigned n, const struct insn *i) {
 	uint8_t longer[INSN_MAX + 4];
 	struct insn again;
 
@@ -28,40 +26,34 @@ static void check_length(const uint8_t *data, unsigned n, const struct insn *i)
 	memcpy(longer, data, i->length);
 	REQUIRE(insn_decode(longer, sizeof(longer), &again) == 0);
 	REQUIRE(again.length == i->length && again.opcode == i->opcode && again.imm == i->imm);
-	for (unsigned k = 0; k < i->length; k++)
-		REQUIRE(insn_decode(longer, k, &again) != 0);
+	for (unsigned k = 0; k < i->length; k++) REQUIRE(insn_decode(longer, k, &again) != 0);
 }
 
-static void check_store(const struct insn *i, uint64_t old)
-{
+static void check_store(const struct insn *i, uint64_t old) {
 	struct store s = { .insn = *i, .old = old };
 	struct regs r = { .rax = old, .rcx = 3, .rdx = old >> 32, .rip = 0x1000, .rflags = 0x202 };
 
 	s.bytes = store_bytes(i);
 	REQUIRE(s.bytes == 1 || s.bytes == 2 || s.bytes == 4 || s.bytes == 8);
 	s.old &= width_mask(s.bytes);
-	if (!store_compute(&s, &r))
-		return;
+	if (!store_compute(&s, &r)) return;
 	REQUIRE((s.new_value & ~width_mask(s.bytes)) == 0);
 	store_finish(&s, &r);
 	REQUIRE(r.rip == 0x1000u + i->length || (store_is_string(i) && i->rep && r.rip == 0x1000));
 	REQUIRE((r.rflags & ~0x8d5ULL) == 0x202);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	unsigned n = (unsigned)MIN(size, (size_t)INSN_MAX);
 	uint8_t *exact = malloc(n ? n : 1);
 	uint64_t old = 0;
 	struct insn i;
 
 	memcpy(exact, data, n);
-	if (size > INSN_MAX)
-		memcpy(&old, data + INSN_MAX, MIN(size - INSN_MAX, sizeof(old)));
+	if (size > INSN_MAX) memcpy(&old, data + INSN_MAX, MIN(size - INSN_MAX, sizeof(old)));
 	if (!insn_decode(exact, n, &i)) {
 		check_length(exact, n, &i);
-		if (store_is_string(&i) || (i.has_modrm && i.mod != 3))
-			check_store(&i, old);
+		if (store_is_string(&i) || (i.has_modrm && i.mod != 3)) check_store(&i, old);
 	}
 	free(exact);
 	return 0;

@@ -6,20 +6,15 @@
 #include <kit/shared.h>
 #include "tap.h"
 
-static unsigned long pfn_of(unsigned long va)
-{
-	return (va - KIT_VIRT_BASE) >> PAGE_SHIFT;
-}
+static unsigned long pfn_of(unsigned long va) { return (va - KIT_VIRT_BASE) >> PAGE_SHIFT; }
 
-static void test_start_info(void)
-{
+static void test_start_info(void) {
 	const struct start_info *si = kit_start_info;
 	char text[8] = "";
 
 	ok(strncmp(si->magic, "xen-3.0-x86_64", 14) == 0, "start_info begins with xen-3.0-x86_64");
 	kit_printf("# = magic: '%s'\n", si->magic);
-	is(si->nr_pages, (long)si->nr_pages,
-	   "nr_pages"); /* logged: what dom0_mem leaves to the guest */
+	is(si->nr_pages, (long)si->nr_pages, "nr_pages"); /* logged: what dom0_mem leaves to the guest */
 	ok(si->nr_pages > 10000 && si->nr_pages <= 16384, "nr_pages is near what dom0_mem says");
 	is_hex(si->flags & (SIF_PRIVILEGED | SIF_INITDOMAIN), SIF_PRIVILEGED | SIF_INITDOMAIN,
 	       "flags tell dom0");
@@ -30,17 +25,14 @@ static void test_start_info(void)
 	ok(strncmp((const char *)si->cmd_line, "alpha beta=2 gamma", 18) == 0,
 	   "the command line is the module's");
 	kit_printf("# = command line: '%s'\n", (const char *)si->cmd_line);
-	ok(kit_option("beta", text, sizeof(text)) && strcmp(text, "2") == 0,
-	   "options can be found in it");
+	ok(kit_option("beta", text, sizeof(text)) && strcmp(text, "2") == 0, "options can be found in it");
 	ok(si->nr_pt_frames >= 4, "there are page tables");
 	kit_printf("# = console: info_off %u info_size %u\n", si->console.dom0.info_off,
 		   si->console.dom0.info_size);
-	is_hex(si->shared_info & (PAGE_SIZE - 1), 0,
-	       "shared_info is given by a page's machine address");
+	is_hex(si->shared_info & (PAGE_SIZE - 1), 0, "shared_info is given by a page's machine address");
 }
 
-static void test_layout(void)
-{
+static void test_layout(void) {
 	const struct start_info *si = kit_start_info;
 
 	ok(si->mfn_list > (unsigned long)kit_image_start, "the list of frames is behind the image");
@@ -49,12 +41,10 @@ static void test_layout(void)
 	is(si->nr_p2m_frames, 0, "the list has no frames of its own");
 	is(si->mod_len, 1074, "the ramdisk has its length");
 	ok(si->mod_start >= KIT_VIRT_BASE && si->mod_start < si->pt_base, "and its address");
-	ok(si->mod_start && memcmp((void *)si->mod_start, "MIT License", 11) == 0,
-	   "and its content");
+	ok(si->mod_start && memcmp((void *)si->mod_start, "MIT License", 11) == 0, "and its content");
 }
 
-static void test_p2m(void)
-{
+static void test_p2m(void) {
 	const unsigned long *list = (void *)kit_start_info->mfn_list;
 	unsigned long bad = 0;
 
@@ -63,14 +53,12 @@ static void test_p2m(void)
 	is(bad, 0, "both translations agree for every frame");
 }
 
-static const uint64_t *table_at(uint64_t entry)
-{
+static const uint64_t *table_at(uint64_t entry) {
 	return (void *)(KIT_VIRT_BASE + (kit_pfn((entry & PTE_ADDR) >> PAGE_SHIFT) << PAGE_SHIFT));
 }
 
 /* The level-1 entry of an address in the boot mapping; 0 when there is none. */
-static uint64_t l1e_of(unsigned long va)
-{
+static uint64_t l1e_of(unsigned long va) {
 	const uint64_t *l4 = (void *)kit_start_info->pt_base;
 	uint64_t l3e = l4[511] & PTE_P ? table_at(l4[511])[510] : 0;
 	uint64_t l2e = l3e & PTE_P ? table_at(l3e)[va >> 21 & 511] : 0;
@@ -78,13 +66,11 @@ static uint64_t l1e_of(unsigned long va)
 	return l2e & PTE_P ? table_at(l2e)[va >> 12 & 511] : 0;
 }
 
-static void test_boot_tables(void)
-{
+static void test_boot_tables(void) {
 	const struct start_info *si = kit_start_info;
 	unsigned long end = si->pt_base + si->nr_pt_frames * PAGE_SIZE, writable = 0, wrong = 0, va;
 
-	for (va = si->pt_base; va < end; va += PAGE_SIZE)
-		writable += (l1e_of(va) & PTE_RW) != 0;
+	for (va = si->pt_base; va < end; va += PAGE_SIZE) writable += (l1e_of(va) & PTE_RW) != 0;
 	is(writable, 0, "all page tables are mapped read-only");
 	for (va = KIT_VIRT_BASE; l1e_of(va) & PTE_P; va += PAGE_SIZE)
 		wrong += (l1e_of(va) & PTE_ADDR) >> PAGE_SHIFT != kit_mfn(pfn_of(va));
@@ -96,13 +82,11 @@ static void test_boot_tables(void)
 	ok(l1e_of((unsigned long)kit_image_start) & PTE_RW, "even the text is writable");
 }
 
-static void test_shared_info(void)
-{
+static void test_shared_info(void) {
 	unsigned long clear = 0;
 
 	kit_shared_init();
-	for (unsigned int i = 0; i < 64; i++)
-		clear += kit_shared_info->evtchn_mask[i] == 0;
+	for (unsigned int i = 0; i < 64; i++) clear += kit_shared_info->evtchn_mask[i] == 0;
 	value("words of the event mask that are zero", clear);
 	is(kit_vcpu_infos[0]->evtchn_upcall_mask, 1, "vCPU 0 starts with events masked");
 	is(kit_shared_info->evtchn_pending[0], 0, "nothing is pending");
@@ -112,18 +96,15 @@ static void test_shared_info(void)
 	is(kit_vcpu_infos[1]->evtchn_upcall_mask, 1, "the slot of a vCPU that is not there");
 }
 
-static void test_bss(void)
-{
+static void test_bss(void) {
 	static char zero[3 * PAGE_SIZE];
 	unsigned long bad = 0;
 
-	for (unsigned int i = 0; i < sizeof(zero); i++)
-		bad += zero[i] != 0;
+	for (unsigned int i = 0; i < sizeof(zero); i++) bad += zero[i] != 0;
 	is(bad, 0, "bss is zero");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	test_bss();
 	test_start_info();
 	test_layout();

@@ -7,8 +7,7 @@
 
 #define DR7_L0 1UL
 
-static void test_taskswitch(void)
-{
+static void test_taskswitch(void) {
 	uint64_t cr0;
 
 	is(hv_fpu_taskswitch(1), 0, "fpu_taskswitch sets the flag");
@@ -29,20 +28,17 @@ static void test_taskswitch(void)
 	not_trapped("an x87 instruction works");
 }
 
-static void test_fpu_state(void)
-{
+static void test_fpu_state(void) {
 	uint64_t in = 0x0123456789abcdef, out = 0;
 	uint16_t cw = 0;
 
 	asm volatile("movq %0, %%xmm5" ::"r"(in));
-	for (unsigned int i = 0; i < 100; i++)
-		hv_sched_op(SCHEDOP_yield, NULL);
+	for (unsigned int i = 0; i < 100; i++) hv_sched_op(SCHEDOP_yield, NULL);
 	asm volatile("movq %%xmm5, %0" : "=r"(out));
 	is_hex(out, in, "a vector register survives hypercalls");
 	asm volatile("fninit; fnstcw %0" : "=m"(cw));
 	is_hex(cw, 0x37f, "the x87 control word is the usual");
-	TRAP_TRY("fninit; movw $0x37b, -8(%%rsp); fldcw -8(%%rsp); fldz; fld1; fdivp; fwait", ::
-			 : "memory");
+	TRAP_TRY("fninit; movw $0x37b, -8(%%rsp); fldcw -8(%%rsp); fldz; fld1; fdivp; fwait", ::: "memory");
 	trapped(VEC_MF, 0, "#MF: unmasked x87 division by zero");
 	asm volatile("fninit");
 	TRAP_TRY("movl $0x1d80, -8(%%rsp); ldmxcsr -8(%%rsp); xorps %%xmm0, %%xmm0; movl $1, "
@@ -56,14 +52,12 @@ static void test_fpu_state(void)
 	asm volatile("movl $0x1f80, -8(%%rsp); ldmxcsr -8(%%rsp)" ::: "memory");
 }
 
-static void test_debugreg_calls(void)
-{
+static void test_debugreg_calls(void) {
 	is(hv_set_debugreg(0, 0x400000), 0, "a breakpoint address");
 	is_hex(hv_get_debugreg(0), 0x400000, "is read back");
 	is(hv_set_debugreg(0, HYPERVISOR_VIRT_START), KIT_ERRNO(EPERM),
 	   "an address of the hypervisor is refused");
-	is(hv_set_debugreg(3, 0x800000000000UL), KIT_ERRNO(EPERM),
-	   "a non-canonical address is refused");
+	is(hv_set_debugreg(3, 0x800000000000UL), KIT_ERRNO(EPERM), "a non-canonical address is refused");
 	value("set_debugreg 4", hv_set_debugreg(4, 0));
 	value("get_debugreg 4", hv_get_debugreg(4));
 	value("get_debugreg 5", hv_get_debugreg(5));
@@ -85,8 +79,7 @@ static void test_debugreg_calls(void)
 
 static volatile uint64_t watched;
 
-static void test_breakpoints(void)
-{
+static void test_breakpoints(void) {
 	hv_set_debugreg(6, 0);
 	is(hv_set_debugreg(0, (unsigned long)&watched), 0, "a watched address");
 	is(hv_set_debugreg(7, DR7_L0 | 1UL << 16 | 3UL << 18), 0, "for writes of 8 bytes");
@@ -100,8 +93,7 @@ static void test_breakpoints(void)
 	hv_set_debugreg(0, 0);
 }
 
-static void test_user_breakpoint(void)
-{
+static void test_user_breakpoint(void) {
 	const struct trap_record *t;
 
 	user_setup();
@@ -115,8 +107,7 @@ static void test_user_breakpoint(void)
 	hv_set_debugreg(7, 0);
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();

@@ -7,30 +7,26 @@
 static volatile unsigned int seen[KIT_PORTS];
 static volatile unsigned int last_port;
 
-static void count(unsigned int port)
-{
+static void count(unsigned int port) {
 	seen[port]++;
 	last_port = port;
 }
 
-static long status(unsigned int port, struct evtchn_status *st)
-{
+static long status(unsigned int port, struct evtchn_status *st) {
 	memset(st, 0, sizeof(*st));
 	st->dom = DOMID_SELF;
 	st->port = port;
 	return hv_event_channel_op(EVTCHNOP_status, st);
 }
 
-static void status_is(unsigned int port, unsigned int want, const char *name)
-{
+static void status_is(unsigned int port, unsigned int want, const char *name) {
 	struct evtchn_status st;
 
 	is(status(port, &st), 0, name);
 	is(st.status, want, name);
 }
 
-static void test_ipi(void)
-{
+static void test_ipi(void) {
 	long port = kit_event_bind_ipi(0);
 
 	ok(port > 0, "an IPI port is bound");
@@ -61,17 +57,14 @@ static void test_ipi(void)
 	kit_event_close(port);
 }
 
-static void test_virq(void)
-{
+static void test_virq(void) {
 	struct evtchn_status st;
 	long port = kit_event_bind_virq(VIRQ_DEBUG, 0), console;
 
 	ok(port > 0, "a virtual interrupt is bound");
 	is(kit_event_bind_virq(VIRQ_DEBUG, 0), KIT_ERRNO(EEXIST), "it is not bound twice");
-	is(kit_event_bind_virq(NR_VIRQS, 0), KIT_ERRNO(EINVAL),
-	   "an unknown virtual interrupt is refused");
-	is(kit_event_bind_virq(VIRQ_TIMER, 40), KIT_ERRNO(ENOENT),
-	   "a vCPU that does not exist is refused");
+	is(kit_event_bind_virq(NR_VIRQS, 0), KIT_ERRNO(EINVAL), "an unknown virtual interrupt is refused");
+	is(kit_event_bind_virq(VIRQ_TIMER, 40), KIT_ERRNO(ENOENT), "a vCPU that does not exist is refused");
 	is(status(port, &st), 0, "its status");
 	is(st.status, EVTCHNSTAT_virq, "is virq");
 	is(st.u.virq, VIRQ_DEBUG, "with its number");
@@ -88,13 +81,11 @@ static void test_virq(void)
 		port = kit_event_bind_virq(virq, 0);
 		kit_snprintf(name, sizeof(name), "bind_virq %u on vCPU 0", virq);
 		value(name, port > 0 ? 0 : port);
-		if (port > 0)
-			kit_event_close(port);
+		if (port > 0) kit_event_close(port);
 	}
 }
 
-static void test_interdomain(void)
-{
+static void test_interdomain(void) {
 	long a = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF), b;
 	struct evtchn_status st;
 
@@ -117,10 +108,8 @@ static void test_interdomain(void)
 	is(seen[a], 1, "arrives at the other");
 	is(kit_event_send(a), 0, "and back");
 	is(seen[b], 1, "as well");
-	is(kit_event_bind_interdomain(DOMID_SELF, a), KIT_ERRNO(EINVAL),
-	   "a bound port is not bound again");
-	is(kit_event_bind_interdomain(DOMID_SELF, 4000), KIT_ERRNO(EINVAL),
-	   "nor one that is not in use");
+	is(kit_event_bind_interdomain(DOMID_SELF, a), KIT_ERRNO(EINVAL), "a bound port is not bound again");
+	is(kit_event_bind_interdomain(DOMID_SELF, 4000), KIT_ERRNO(EINVAL), "nor one that is not in use");
 	is(kit_event_bind_interdomain(1234, 1), KIT_ERRNO(ESRCH), "nor one of no domain");
 	is(kit_event_close(a), 0, "one end is closed");
 	status_is(b, EVTCHNSTAT_unbound, "the other is unbound");
@@ -130,22 +119,18 @@ static void test_interdomain(void)
 	ok(a > 0, "an unbound port for a domain to come");
 	is(kit_event_bind_interdomain(DOMID_SELF, a), KIT_ERRNO(EINVAL), "is not for oneself");
 	kit_event_close(a);
-	is(kit_event_alloc_unbound(1234, 0), KIT_ERRNO(ESRCH),
-	   "a port of a domain that does not exist");
+	is(kit_event_alloc_unbound(1234, 0), KIT_ERRNO(ESRCH), "a port of a domain that does not exist");
 }
 
-static long bind_vcpu(unsigned int port, unsigned int vcpu)
-{
+static long bind_vcpu(unsigned int port, unsigned int vcpu) {
 	struct evtchn_bind_vcpu bind = { .port = port, .vcpu = vcpu };
 
 	return hv_event_channel_op(EVTCHNOP_bind_vcpu, &bind);
 }
 
-static void test_bind_vcpu(void)
-{
+static void test_bind_vcpu(void) {
 	long port = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF), ipi = kit_event_bind_ipi(0);
-	long virq = kit_event_bind_virq(VIRQ_TIMER, 0),
-	     global = kit_event_bind_virq(VIRQ_CONSOLE, 0);
+	long virq = kit_event_bind_virq(VIRQ_TIMER, 0), global = kit_event_bind_virq(VIRQ_CONSOLE, 0);
 
 	is(bind_vcpu(port, 0), 0, "an unbound port changes its vCPU");
 	is(bind_vcpu(port, 40), KIT_ERRNO(ENOENT), "not to one that does not exist");
@@ -160,8 +145,7 @@ static void test_bind_vcpu(void)
 	kit_event_close(global);
 }
 
-static void test_refused(void)
-{
+static void test_refused(void) {
 	struct evtchn_unmask unmask = { .port = 100000 };
 	struct evtchn_status st;
 	struct evtchn_bind_pirq pirq = { .pirq = 5000 };
@@ -171,8 +155,7 @@ static void test_refused(void)
 	is(kit_event_close(100000), KIT_ERRNO(EINVAL), "close beyond the ports");
 	is(kit_event_close(0), KIT_ERRNO(EINVAL), "close of port 0");
 	is(kit_event_send(0), KIT_ERRNO(EINVAL), "send to port 0");
-	is(hv_event_channel_op(EVTCHNOP_unmask, &unmask), KIT_ERRNO(EINVAL),
-	   "unmask beyond the ports");
+	is(hv_event_channel_op(EVTCHNOP_unmask, &unmask), KIT_ERRNO(EINVAL), "unmask beyond the ports");
 	is(status(100000, &st), KIT_ERRNO(EINVAL), "status beyond the ports");
 	is(hv_event_channel_op(99, &st), KIT_ERRNO(ENOSYS), "an unknown operation");
 	is(hv_event_channel_op(EVTCHNOP_send, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
@@ -184,16 +167,14 @@ static void test_refused(void)
 	is(hv_event_channel_op(EVTCHNOP_status, &st), KIT_ERRNO(ESRCH), "status in no domain");
 }
 
-static long poll(evtchn_port_t *ports, unsigned int n, uint64_t deadline)
-{
+static long poll(evtchn_port_t *ports, unsigned int n, uint64_t deadline) {
 	struct sched_poll p = { .nr_ports = n, .timeout = deadline };
 
 	set_xen_guest_handle(p.ports, ports);
 	return hv_sched_op(SCHEDOP_poll, &p);
 }
 
-static void test_poll(void)
-{
+static void test_poll(void) {
 	long port = kit_event_bind_ipi(0);
 	evtchn_port_t ports[200] = { port };
 
@@ -212,8 +193,7 @@ static void test_poll(void)
 	kit_event_close(port);
 }
 
-static void test_block(void)
-{
+static void test_block(void) {
 	long port = kit_event_bind_ipi(0);
 
 	kit_event_handle(port, count);
@@ -229,16 +209,14 @@ static void test_block(void)
 }
 
 /* Several ports pending at once: all are delivered, and a port bound high has its selector bit. */
-static void test_many(void)
-{
+static void test_many(void) {
 	static long ports[300];
 	unsigned int good = 0;
 
 	kit_events_off();
 	for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++) {
 		ports[i] = kit_event_bind_ipi(0);
-		if (ports[i] <= 0)
-			break;
+		if (ports[i] <= 0) break;
 		seen[ports[i]] = 0;
 		kit_event_handle(ports[i], count);
 		kit_event_send(ports[i]);
@@ -246,24 +224,20 @@ static void test_many(void)
 	}
 	is(good, ARRAY_SIZE(ports), "300 ports are bound");
 	kit_events_on();
-	for (unsigned int i = 0; i < good; i++)
-		good -= seen[ports[i]] != 1;
+	for (unsigned int i = 0; i < good; i++) good -= seen[ports[i]] != 1;
 	is(good, ARRAY_SIZE(ports), "and each event arrives once");
-	for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++)
-		kit_event_close(ports[i]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ports); i++) kit_event_close(ports[i]);
 }
 
 /* How many ports there are: the 2-level format ends at 4096, and dom0 may use them all. */
-static void test_limit(void)
-{
+static void test_limit(void) {
 	long port, last = 0;
 	unsigned int bound = 0;
 
 	while ((port = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF)) > 0) {
 		last = port;
 		bound++;
-		if (bound > 5000)
-			break;
+		if (bound > 5000) break;
 	}
 	is(port, KIT_ERRNO(ENOSPC), "ports run out");
 	is(last, KIT_PORTS - 1, "at the last one");
@@ -272,8 +246,7 @@ static void test_limit(void)
 	is(kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF), last, "and given again");
 }
 
-static void test_reset(void)
-{
+static void test_reset(void) {
 	struct evtchn_reset reset = { .dom = DOMID_SELF };
 	struct evtchn_status st;
 
@@ -283,8 +256,7 @@ static void test_reset(void)
 	ok(kit_event_bind_ipi(0) > 0, "ports can be bound again");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_events_init();

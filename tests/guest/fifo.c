@@ -7,8 +7,7 @@
 
 static unsigned int order[64], queues[64], arrived;
 
-static void note(unsigned int port, unsigned int queue)
-{
+static void note(unsigned int port, unsigned int queue) {
 	if (arrived < ARRAY_SIZE(order)) {
 		order[arrived] = port;
 		queues[arrived] = queue;
@@ -16,40 +15,31 @@ static void note(unsigned int port, unsigned int queue)
 	arrived++;
 }
 
-static long init_control(unsigned long gfn, unsigned int offset, unsigned int vcpu)
-{
+static long init_control(unsigned long gfn, unsigned int offset, unsigned int vcpu) {
 	struct evtchn_init_control init = { .control_gfn = gfn, .offset = offset, .vcpu = vcpu };
 	long rc = hv_event_channel_op(EVTCHNOP_init_control, &init);
 
-	if (!rc)
-		is(init.link_bits, EVTCHN_FIFO_LINK_BITS,
-		   "init_control tells the number of link bits");
+	if (!rc) is(init.link_bits, EVTCHN_FIFO_LINK_BITS, "init_control tells the number of link bits");
 	return rc;
 }
 
-static void test_before(void)
-{
+static void test_before(void) {
 	struct evtchn_expand_array expand = { .array_gfn = kit_mfn(kit_page_alloc()) };
 	long port = kit_event_bind_ipi(0);
 
 	value("set_priority in the 2-level format", kit_fifo_priority(port, 3));
-	value("expand_array in the 2-level format",
-	      hv_event_channel_op(EVTCHNOP_expand_array, &expand));
-	is(init_control(kit_mfn(kit_page_alloc()), 0, 40), KIT_ERRNO(ENOENT),
-	   "init_control of no vCPU");
-	is(init_control(kit_mfn(kit_page_alloc()), 4, 0), KIT_ERRNO(EINVAL),
-	   "init_control at an odd offset");
+	value("expand_array in the 2-level format", hv_event_channel_op(EVTCHNOP_expand_array, &expand));
+	is(init_control(kit_mfn(kit_page_alloc()), 0, 40), KIT_ERRNO(ENOENT), "init_control of no vCPU");
+	is(init_control(kit_mfn(kit_page_alloc()), 4, 0), KIT_ERRNO(EINVAL), "init_control at an odd offset");
 	is(init_control(kit_mfn(kit_page_alloc()), 4096 - 8, 0), KIT_ERRNO(EINVAL),
 	   "init_control over the end of a page");
 	is(init_control(0xfffffff, 0, 0), KIT_ERRNO(EINVAL), "init_control beyond memory");
-	is(init_control(kit_mfn(kit_root_pfn), 0, 0), KIT_ERRNO(EINVAL),
-	   "init_control in a page table");
+	is(init_control(kit_mfn(kit_root_pfn), 0, 0), KIT_ERRNO(EINVAL), "init_control in a page table");
 	kit_event_close(port);
 }
 
 /* A port that is pending in the 2-level format when the domain switches is pending afterwards. */
-static void test_switch(void)
-{
+static void test_switch(void) {
 	long port = kit_event_bind_ipi(0);
 
 	kit_events_off();
@@ -65,8 +55,7 @@ static void test_switch(void)
 	kit_event_close(port);
 }
 
-static void test_send(void)
-{
+static void test_send(void) {
 	long port = kit_event_bind_ipi(0);
 
 	arrived = 0;
@@ -90,8 +79,7 @@ static void test_send(void)
 	kit_event_close(port);
 }
 
-static void test_order(void)
-{
+static void test_order(void) {
 	long ports[8];
 
 	arrived = 0;
@@ -100,8 +88,7 @@ static void test_order(void)
 		ports[i] = kit_event_bind_ipi(0);
 		kit_fifo_unmask(ports[i]);
 	}
-	for (unsigned int i = 0; i < 8; i++)
-		kit_event_send(ports[(i * 5) % 8]);
+	for (unsigned int i = 0; i < 8; i++) kit_event_send(ports[(i * 5) % 8]);
 	kit_events_on();
 	is(arrived, 8, "eight events arrive");
 	for (unsigned int i = 0; i < 8; i++) {
@@ -111,20 +98,16 @@ static void test_order(void)
 		}
 	}
 	ok(true, "in the order in which they were sent");
-	for (unsigned int i = 0; i < 8; i++)
-		kit_event_close(ports[i]);
+	for (unsigned int i = 0; i < 8; i++) kit_event_close(ports[i]);
 }
 
-static void test_priority(void)
-{
-	long low = kit_event_bind_ipi(0), high = kit_event_bind_ipi(0),
-	     normal = kit_event_bind_ipi(0);
+static void test_priority(void) {
+	long low = kit_event_bind_ipi(0), high = kit_event_bind_ipi(0), normal = kit_event_bind_ipi(0);
 
 	arrived = 0;
 	is(kit_fifo_priority(low, EVTCHN_FIFO_PRIORITY_MIN), 0, "lowest priority");
 	is(kit_fifo_priority(high, EVTCHN_FIFO_PRIORITY_MAX), 0, "highest priority");
-	is(kit_fifo_priority(high, 16), KIT_ERRNO(EINVAL),
-	   "a priority beyond the lowest is refused");
+	is(kit_fifo_priority(high, 16), KIT_ERRNO(EINVAL), "a priority beyond the lowest is refused");
 	is(kit_fifo_priority(100000, 1), KIT_ERRNO(EINVAL), "the priority of no port");
 	value("set_priority of a closed port", kit_fifo_priority(900, 1));
 	kit_fifo_unmask(low);
@@ -143,12 +126,10 @@ static void test_priority(void)
 	kit_event_close(normal);
 }
 
-static void test_growth(void)
-{
+static void test_growth(void) {
 	long port = 0;
 
-	while (port < 1023)
-		port = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF);
+	while (port < 1023) port = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF);
 	is(port, 1023, "ports up to the end of the array");
 	port = kit_event_bind_ipi(0);
 	is(port, 1024, "a port beyond the array is bound");
@@ -163,20 +144,17 @@ static void test_growth(void)
 	is(order[0], 1024, "by its number");
 }
 
-static void test_bad_array(void)
-{
+static void test_bad_array(void) {
 	struct evtchn_expand_array expand = { .array_gfn = 0xfffffff };
 
-	is(hv_event_channel_op(EVTCHNOP_expand_array, &expand), KIT_ERRNO(EINVAL),
-	   "an array beyond memory");
+	is(hv_event_channel_op(EVTCHNOP_expand_array, &expand), KIT_ERRNO(EINVAL), "an array beyond memory");
 	expand.array_gfn = kit_mfn(kit_root_pfn);
 	is(hv_event_channel_op(EVTCHNOP_expand_array, &expand), KIT_ERRNO(EINVAL),
 	   "an array in a page table");
 }
 
 /* A guest that spoils its own words harms itself only. */
-static void test_spoiled(void)
-{
+static void test_spoiled(void) {
 	long a = kit_event_bind_ipi(0), b = kit_event_bind_ipi(0);
 
 	kit_events_off();
@@ -192,8 +170,7 @@ static void test_spoiled(void)
 	is(kit_event_close(b), 0, "spoiled ports are closed");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_events_init();

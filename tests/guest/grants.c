@@ -13,15 +13,13 @@ static char window[2][PAGE_SIZE] __attribute__((aligned(4096)));
 static volatile struct grant_entry_v1 *table = (void *)table_page;
 static unsigned long page_a, page_b;
 
-static long query(struct gnttab_query_size *q, unsigned int dom)
-{
+static long query(struct gnttab_query_size *q, unsigned int dom) {
 	memset(q, 0, sizeof(*q));
 	q->dom = dom;
 	return hv_grant_table_op(GNTTABOP_query_size, q, 1);
 }
 
-static void test_setup(void)
-{
+static void test_setup(void) {
 	struct gnttab_query_size q;
 	struct gnttab_set_version version = { .version = 1 };
 	struct gnttab_get_version got = { .dom = DOMID_SELF };
@@ -39,8 +37,7 @@ static void test_setup(void)
 	is(hv_grant_table_op(GNTTABOP_get_version, &got, 1), 0, "get_version");
 	is(got.version, 1, "tells it too");
 	version.version = 3;
-	is(hv_grant_table_op(GNTTABOP_set_version, &version, 1), KIT_ERRNO(EINVAL),
-	   "set_version 3");
+	is(hv_grant_table_op(GNTTABOP_set_version, &version, 1), KIT_ERRNO(EINVAL), "set_version 3");
 	set_xen_guest_handle(setup.frame_list, frames);
 	is(hv_grant_table_op(GNTTABOP_setup_table, &setup, 1), 0, "setup_table");
 	is(setup.status, GNTST_okay, "succeeds");
@@ -48,8 +45,7 @@ static void test_setup(void)
 	is(hv_update_va_mapping(table_page, frames[0] << PAGE_SHIFT | PTE_DATA, UVMF_INVLPG), 0,
 	   "which can be mapped");
 	is_hex(table[REF].flags, 0, "its entries are empty");
-	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, frames[0], NULL), KIT_ERRNO(EINVAL),
-	   "it cannot be a page table");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, frames[0], NULL), KIT_ERRNO(EINVAL), "it cannot be a page table");
 	setup.nr_frames = 8;
 	hv_grant_table_op(GNTTABOP_setup_table, &setup, 1);
 	is(setup.status, GNTST_okay, "the table grows");
@@ -59,8 +55,7 @@ static void test_setup(void)
 	value("setup_table of too many frames: status", setup.status);
 	setup.nr_frames = 1;
 	set_xen_guest_handle(setup.frame_list, (void *)HYPERVISOR_VIRT_START);
-	value("setup_table into the hypervisor's range",
-	      hv_grant_table_op(GNTTABOP_setup_table, &setup, 1));
+	value("setup_table into the hypervisor's range", hv_grant_table_op(GNTTABOP_setup_table, &setup, 1));
 	value("its status", setup.status);
 	setup.dom = 1234;
 	set_xen_guest_handle(setup.frame_list, frames);
@@ -68,35 +63,30 @@ static void test_setup(void)
 	is(setup.status, GNTST_bad_domain, "setup_table of no domain");
 }
 
-static void grant(unsigned int ref, unsigned long pfn, unsigned int flags)
-{
+static void grant(unsigned int ref, unsigned long pfn, unsigned int flags) {
 	table[ref].domid = 0;
 	table[ref].frame = kit_mfn(pfn);
 	barrier(); /* the flags make the entry valid */
 	table[ref].flags = flags;
 }
 
-static struct gnttab_map_grant_ref map(unsigned int ref, void *va, unsigned int flags)
-{
+static struct gnttab_map_grant_ref map(unsigned int ref, void *va, unsigned int flags) {
 	struct gnttab_map_grant_ref m = {
 		.host_addr = (unsigned long)va, .flags = flags, .ref = ref, .dom = 0
 	};
 	long rc = hv_grant_table_op(GNTTABOP_map_grant_ref, &m, 1);
 
-	if (rc)
-		m.status = -1000;
+	if (rc) m.status = -1000;
 	return m;
 }
 
-static int unmap(unsigned int handle, void *va)
-{
+static int unmap(unsigned int handle, void *va) {
 	struct gnttab_unmap_grant_ref u = { .host_addr = (unsigned long)va, .handle = handle };
 
 	return hv_grant_table_op(GNTTABOP_unmap_grant_ref, &u, 1) ? -1000 : u.status;
 }
 
-static void test_map(void)
-{
+static void test_map(void) {
 	struct gnttab_map_grant_ref m, second;
 
 	grant(REF, page_a, GTF_permit_access);
@@ -122,15 +112,13 @@ static void test_map(void)
 	is(unmap(second.handle, window[1]), GNTST_bad_handle, "a handle is good once");
 	TRAP_TRY("movb (%0), %%cl", ::"r"(window[0]) : "rcx", "memory");
 	trapped(VEC_PF, 0, "nothing is mapped there now");
-	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(page_a), NULL), 0,
-	   "the frame can be a page table now");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(page_a), NULL), 0, "the frame can be a page table now");
 	kit_mmuext(MMUEXT_UNPIN_TABLE, kit_mfn(page_a), NULL);
 	kit_page_protect(page_a, PTE_DATA);
 	*(uint64_t *)kit_page(page_a) = 0xaaaa;
 }
 
-static void test_map_refused(void)
-{
+static void test_map_refused(void) {
 	struct gnttab_map_grant_ref m;
 
 	grant(REF + 1, page_a, 0);
@@ -145,10 +133,8 @@ static void test_map_refused(void)
 	is(map(REF + 1, window[0], GNTMAP_host_map | GNTMAP_readonly).status, GNTST_general_error,
 	   "an entry for another domain");
 	grant(REF + 1, page_a, GTF_permit_access);
-	is(map(1000000, window[0], GNTMAP_host_map).status, GNTST_bad_gntref,
-	   "a reference beyond the table");
-	is(map(REF + 1, NOWHERE, GNTMAP_host_map).status, GNTST_general_error,
-	   "an address without tables");
+	is(map(1000000, window[0], GNTMAP_host_map).status, GNTST_bad_gntref, "a reference beyond the table");
+	is(map(REF + 1, NOWHERE, GNTMAP_host_map).status, GNTST_general_error, "an address without tables");
 	is(map(REF + 1, (void *)HYPERVISOR_VIRT_START, GNTMAP_host_map).status, GNTST_general_error,
 	   "an address of the hypervisor's");
 	value("map with no flags: status", map(REF + 1, window[0], 0).status);
@@ -161,20 +147,17 @@ static void test_map_refused(void)
 	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_general_error,
 	   "a writable mapping of a page table");
 	table[REF + 2].frame = 0xfffffff;
-	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_bad_page,
-	   "a frame beyond memory");
+	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_bad_page, "a frame beyond memory");
 	is(unmap(99999, window[0]), GNTST_bad_handle, "unmap of no handle");
-	is(hv_grant_table_op(GNTTABOP_map_grant_ref, NOWHERE, 1), KIT_ERRNO(EFAULT),
-	   "an unmapped request");
-	is(hv_grant_table_op(GNTTABOP_map_grant_ref, (void *)HYPERVISOR_VIRT_START, 1),
-	   KIT_ERRNO(EFAULT), "a request in the hypervisor's range");
+	is(hv_grant_table_op(GNTTABOP_map_grant_ref, NOWHERE, 1), KIT_ERRNO(EFAULT), "an unmapped request");
+	is(hv_grant_table_op(GNTTABOP_map_grant_ref, (void *)HYPERVISOR_VIRT_START, 1), KIT_ERRNO(EFAULT),
+	   "a request in the hypervisor's range");
 	is(hv_grant_table_op(GNTTABOP_map_grant_ref, &m, 0), 0, "no request");
 	is_hex(table[REF + 1].flags, GTF_permit_access, "refused maps leave the entry as it was");
 }
 
 /* Unmapping checks that the address still maps the frame. */
-static void test_unmap_elsewhere(void)
-{
+static void test_unmap_elsewhere(void) {
 	struct gnttab_map_grant_ref m = map(REF, window[0], GNTMAP_host_map);
 
 	is(unmap(m.handle, window[1]), GNTST_general_error, "unmap at another address is refused");
@@ -184,8 +167,7 @@ static void test_unmap_elsewhere(void)
 }
 
 /* A mapping by the machine address of a page-table entry, as user processes of dom0 get them. */
-static void test_contains_pte(void)
-{
+static void test_contains_pte(void) {
 	struct gnttab_map_grant_ref m = {
 		.flags = GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_application_map, .ref = REF
 	};
@@ -206,8 +188,7 @@ static void test_contains_pte(void)
 	is(m.status, GNTST_general_error, "an entry in no table is refused");
 }
 
-static struct gnttab_copy copy_request(unsigned int ref, unsigned long to, unsigned int len)
-{
+static struct gnttab_copy copy_request(unsigned int ref, unsigned long to, unsigned int len) {
 	struct gnttab_copy c = { .flags = GNTCOPY_source_gref, .len = len };
 
 	c.source.u.ref = ref;
@@ -217,13 +198,9 @@ static struct gnttab_copy copy_request(unsigned int ref, unsigned long to, unsig
 	return c;
 }
 
-static int copy(struct gnttab_copy *c)
-{
-	return hv_grant_table_op(GNTTABOP_copy, c, 1) ? -1000 : c->status;
-}
+static int copy(struct gnttab_copy *c) { return hv_grant_table_op(GNTTABOP_copy, c, 1) ? -1000 : c->status; }
 
-static void test_copy(void)
-{
+static void test_copy(void) {
 	struct gnttab_copy c = copy_request(REF, page_b, 8);
 
 	grant(REF, page_a, GTF_permit_access);
@@ -257,8 +234,7 @@ static void test_copy(void)
 	is_hex(*(uint64_t *)kit_page(page_a), 0xbbbb, "arrives");
 	table[REF].flags = GTF_permit_access | GTF_readonly;
 	is(copy(&c), GNTST_general_error, "a copy to a read-only grant");
-	is_hex(table[REF].flags, GTF_permit_access | GTF_readonly,
-	       "the entry is not in use afterwards");
+	is_hex(table[REF].flags, GTF_permit_access | GTF_readonly, "the entry is not in use afterwards");
 	c.flags = 0;
 	c.dest.u.gmfn = kit_mfn(page_a);
 	*(uint64_t *)kit_page(page_b) = 0xcccc;
@@ -266,8 +242,7 @@ static void test_copy(void)
 	is_hex(*(uint64_t *)kit_page(page_a), 0xcccc, "arrives");
 }
 
-static void test_others(void)
-{
+static void test_others(void) {
 	struct gnttab_transfer transfer = { .mfn = kit_mfn(page_b), .domid = 1234, .ref = 1 };
 	struct gnttab_unmap_and_replace replace = { .handle = 99999 };
 	struct gnttab_swap_grant_ref swap = { .ref_a = REF + 8, .ref_b = REF + 9 };
@@ -278,8 +253,7 @@ static void test_others(void)
 
 	value("transfer to no domain", hv_grant_table_op(GNTTABOP_transfer, &transfer, 1));
 	value("its status", transfer.status);
-	value("unmap_and_replace of no handle",
-	      hv_grant_table_op(GNTTABOP_unmap_and_replace, &replace, 1));
+	value("unmap_and_replace of no handle", hv_grant_table_op(GNTTABOP_unmap_and_replace, &replace, 1));
 	value("its status", replace.status);
 	value("swap_grant_ref", hv_grant_table_op(GNTTABOP_swap_grant_ref, &swap, 1));
 	value("its status", swap.status);
@@ -287,15 +261,13 @@ static void test_others(void)
 	value("dump_table of no domain", hv_grant_table_op(GNTTABOP_dump_table, &dump, 1));
 	value("its status", dump.status);
 	set_xen_guest_handle(status.frame_list, list);
-	value("get_status_frames with version 1",
-	      hv_grant_table_op(GNTTABOP_get_status_frames, &status, 1));
+	value("get_status_frames with version 1", hv_grant_table_op(GNTTABOP_get_status_frames, &status, 1));
 	value("its status", status.status);
 	is(hv_grant_table_op(99, &status, 1), KIT_ERRNO(ENOSYS), "an unknown operation");
 	ok(true, "rare operations were tried");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();

@@ -29,18 +29,11 @@ static struct attacker {
 
 static uint64_t *strange; /* a page that is mapped read-only */
 
-static struct attacker *self(void)
-{
-	return &attackers[kit_vcpu_id()];
-}
+static struct attacker *self(void) { return &attackers[kit_vcpu_id()]; }
 
-static uint64_t *arguments(void)
-{
-	return self()->args;
-}
+static uint64_t *arguments(void) { return self()->args; }
 
-static uint64_t rnd(void)
-{
+static uint64_t rnd(void) {
 	uint64_t *state = &self()->state;
 
 	*state ^= *state << 13;
@@ -49,118 +42,80 @@ static uint64_t rnd(void)
 	return *state;
 }
 
-static unsigned int below(unsigned int n)
-{
-	return rnd() % n;
-}
+static unsigned int below(unsigned int n) { return rnd() % n; }
 
 /* A frame number: of the sandbox mostly, or one that is nobody's or somebody else's. */
-static uint64_t any_mfn(void)
-{
+static uint64_t any_mfn(void) {
 	switch (below(8)) {
-	case 0:
-		return 0xfffffff;
-	case 1:
-		return below(0x10000);
-	case 2:
-		return rnd();
-	case 3:
-		return (((uint64_t *)kit_page(kit_root_pfn))[256 + below(16)] & PTE_ADDR) >>
-		       PAGE_SHIFT;
-	default:
-		return kit_mfn(sandbox[below(SANDBOX)]);
+	case 0: return 0xfffffff;
+	case 1: return below(0x10000);
+	case 2: return rnd();
+	case 3: return (((uint64_t *)kit_page(kit_root_pfn))[256 + below(16)] & PTE_ADDR) >> PAGE_SHIFT;
+	default: return kit_mfn(sandbox[below(SANDBOX)]);
 	}
 }
 
 /* Not one of the guest's own frames outside the sandbox, which it may spoil by right. */
-static bool is_own(uint64_t mfn)
-{
+static bool is_own(uint64_t mfn) {
 	unsigned long pfn = mfn <= last_mfn ? kit_pfn(mfn) : ~0UL;
 
-	if (pfn >= kit_start_info->nr_pages || kit_mfn(pfn) != mfn)
-		return false;
+	if (pfn >= kit_start_info->nr_pages || kit_mfn(pfn) != mfn) return false;
 	for (unsigned int i = 0; i < SANDBOX; i++) {
-		if (sandbox[i] == pfn)
-			return false;
+		if (sandbox[i] == pfn) return false;
 	}
 	return true;
 }
 
-static uint64_t sandbox_mfn(void)
-{
+static uint64_t sandbox_mfn(void) {
 	uint64_t mfn;
 
-	do
-		mfn = any_mfn() & 0xfffffffffUL;
+	do mfn = any_mfn() & 0xfffffffffUL;
 	while (is_own(mfn));
 	return mfn;
 }
 
-static uint64_t any_pte(void)
-{
+static uint64_t any_pte(void) {
 	uint64_t flags = rnd() & 0xfff;
 
-	if (below(16) == 0)
-		flags |= rnd() & 0xfff0000000000000UL;
+	if (below(16) == 0) flags |= rnd() & 0xfff0000000000000UL;
 	return sandbox_mfn() << PAGE_SHIFT | flags;
 }
 
-static uint64_t any_value(void)
-{
+static uint64_t any_value(void) {
 	switch (below(10)) {
-	case 0:
-		return 0;
-	case 1:
-		return ~0UL;
-	case 2:
-		return DOMID_SELF + below(16);
-	case 3:
-		return 1UL << below(64);
-	case 4:
-		return rnd();
-	case 5:
-		return sandbox_mfn();
-	case 6:
-		return any_pte();
-	default:
-		return below(64);
+	case 0: return 0;
+	case 1: return ~0UL;
+	case 2: return DOMID_SELF + below(16);
+	case 3: return 1UL << below(64);
+	case 4: return rnd();
+	case 5: return sandbox_mfn();
+	case 6: return any_pte();
+	default: return below(64);
 	}
 }
 
-static void *any_pointer(void)
-{
+static void *any_pointer(void) {
 	uint64_t *args = arguments();
 
 	switch (below(12)) {
-	case 0:
-		return NULL;
-	case 1:
-		return (void *)(HYPERVISOR_VIRT_START + (rnd() & 0x7ffffffffffUL));
-	case 2:
-		return (void *)(NON_CANON + below(100));
-	case 3:
-		return (char *)args + PAGE_SIZE - below(64);
-	case 4:
-		return strange;
-	case 5:
-		return (void *)0x7000000000UL;
-	case 6:
-		return (void *)(HYPERVISOR_VIRT_START - below(64));
-	default:
-		return args;
+	case 0: return NULL;
+	case 1: return (void *)(HYPERVISOR_VIRT_START + (rnd() & 0x7ffffffffffUL));
+	case 2: return (void *)(NON_CANON + below(100));
+	case 3: return (char *)args + PAGE_SIZE - below(64);
+	case 4: return strange;
+	case 5: return (void *)0x7000000000UL;
+	case 6: return (void *)(HYPERVISOR_VIRT_START - below(64));
+	default: return args;
 	}
 }
 
-static void fill_args(void)
-{
+static void fill_args(void) {
 	uint64_t *args = arguments();
 
-	for (unsigned int i = 0; i < 64; i++)
-		args[i] = any_value();
+	for (unsigned int i = 0; i < 64; i++) args[i] = any_value();
 }
 
-static unsigned int small_count(void)
-{
+static unsigned int small_count(void) {
 	return below(10) ? below(6) : below(8) ? below(5000) : (unsigned int)rnd();
 }
 
@@ -170,8 +125,7 @@ struct call {
 	uint64_t a[5];
 };
 
-static void make_mmu_update(struct call *c)
-{
+static void make_mmu_update(struct call *c) {
 	uint64_t *args = arguments();
 
 	for (unsigned int i = 0; i < 6; i++) {
@@ -184,12 +138,10 @@ static void make_mmu_update(struct call *c)
 	c->a[3] = below(4) ? DOMID_SELF : any_value();
 }
 
-static void make_mmuext(struct call *c)
-{
+static void make_mmuext(struct call *c) {
 	uint64_t *args = arguments();
-	static const unsigned char commands[] = { 0,  1,  2,  3,  0,  1,  2,  3,  4,
-						  4,  4,  6,  7,  8,  9,  10, 11, 12,
-						  14, 15, 16, 17, 18, 19, 20, 21, 99 };
+	static const unsigned char commands[] = { 0, 1,  2,  3,  0,  1,  2,  3,  4,  4,  4,  6,  7, 8,
+						  9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 99 };
 
 	for (unsigned int i = 0; i < 6; i++) {
 		args[3 * i] = commands[below(sizeof(commands))];
@@ -202,23 +154,18 @@ static void make_mmuext(struct call *c)
 	c->a[3] = below(4) ? DOMID_SELF : any_value();
 }
 
-static void make_va_mapping(struct call *c)
-{
-	c->nr = below(4) ? __HYPERVISOR_update_va_mapping
-			 : __HYPERVISOR_update_va_mapping_otherdomain;
-	c->a[0] = below(4) ? WINDOW + (rnd() & 0x1fffff)
-			   : HYPERVISOR_VIRT_START + (rnd() & 0x7ffffffffffUL);
+static void make_va_mapping(struct call *c) {
+	c->nr = below(4) ? __HYPERVISOR_update_va_mapping : __HYPERVISOR_update_va_mapping_otherdomain;
+	c->a[0] = below(4) ? WINDOW + (rnd() & 0x1fffff) : HYPERVISOR_VIRT_START + (rnd() & 0x7ffffffffffUL);
 	c->a[1] = any_pte();
 	c->a[2] = below(4) ? below(8) : (uint64_t)any_pointer() | below(8);
 	c->a[3] = any_value();
 }
 
-static void make_memory_op(struct call *c)
-{
+static void make_memory_op(struct call *c) {
 	uint64_t *args = arguments();
 	struct xen_memory_reservation *r = (void *)args;
-	static const unsigned char commands[] = { 0, 1, 1,  1,  2,  3,  4,  5,
-						  6, 9, 10, 11, 12, 14, 25, 99 };
+	static const unsigned char commands[] = { 0, 1, 1, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 14, 25, 99 };
 
 	c->nr = __HYPERVISOR_memory_op;
 	c->a[0] = commands[below(sizeof(commands))] | (below(20) ? 0 : (rnd() & 0xffffffc0));
@@ -228,12 +175,10 @@ static void make_memory_op(struct call *c)
 	r->extent_order = below(8) ? below(3) : (unsigned int)rnd();
 	r->domid = below(8) ? DOMID_SELF : any_value();
 	for (unsigned int i = 0; i < 32; i++)
-		args[32 + i] =
-			c->a[0] == XENMEM_populate_physmap ? 0x100000 + below(1000) : sandbox_mfn();
+		args[32 + i] = c->a[0] == XENMEM_populate_physmap ? 0x100000 + below(1000) : sandbox_mfn();
 }
 
-static void make_event(struct call *c)
-{
+static void make_event(struct call *c) {
 	uint64_t *args = arguments();
 
 	c->nr = __HYPERVISOR_event_channel_op;
@@ -244,29 +189,24 @@ static void make_event(struct call *c)
 	c->a[1] = (uint64_t)any_pointer();
 }
 
-static void make_grant(struct call *c)
-{
+static void make_grant(struct call *c) {
 	uint64_t *args = arguments();
 
 	c->nr = __HYPERVISOR_grant_table_op;
 	c->a[0] = below(14);
 	for (unsigned int i = 0; i < 24; i++)
-		args[i] = below(3)   ? below(40)
-			  : below(2) ? WINDOW + below(512) * PAGE_SIZE
-				     : any_value();
+		args[i] = below(3) ? below(40) : below(2) ? WINDOW + below(512) * PAGE_SIZE : any_value();
 	c->a[1] = (uint64_t)any_pointer();
 	c->a[2] = c->a[1] == (uint64_t)args ? below(4) : small_count();
 }
 
-static void make_version(struct call *c)
-{
+static void make_version(struct call *c) {
 	c->nr = __HYPERVISOR_xen_version;
 	c->a[0] = below(12);
 	c->a[1] = (uint64_t)any_pointer();
 }
 
-static void make_vcpu(struct call *c)
-{
+static void make_vcpu(struct call *c) {
 	static const unsigned char commands[] = { 0, 1, 3, 4, 5, 6, 8, 9, 11, 12, 13, 99 };
 
 	c->nr = __HYPERVISOR_vcpu_op;
@@ -275,8 +215,7 @@ static void make_vcpu(struct call *c)
 	c->a[2] = (uint64_t)any_pointer();
 }
 
-static void make_segments(struct call *c)
-{
+static void make_segments(struct call *c) {
 	switch (below(3)) {
 	case 0:
 		c->nr = __HYPERVISOR_set_gdt;
@@ -296,8 +235,7 @@ static void make_segments(struct call *c)
 }
 
 /* Calls with arguments that are wrong by construction: versions, commands, lengths. */
-static void make_malformed(struct call *c)
-{
+static void make_malformed(struct call *c) {
 	uint64_t *args = arguments();
 	static const unsigned char numbers[] = { 7,  11, 16, 19, 27, 31, 34, 35, 36, 38,
 						 39, 40, 41, 43, 44, 47, 48, 50, 55 };
@@ -305,55 +243,45 @@ static void make_malformed(struct call *c)
 	c->nr = below(4) ? numbers[below(sizeof(numbers))] : (unsigned int)rnd() | 0x80;
 	args[0] = 0xdeadbeefdeadbeefUL; /* no interface version, no command */
 	c->a[0] = below(3) ? (uint64_t)any_pointer() : below(2) ? 1000 + below(1000) : rnd();
-	for (unsigned int i = 1; i < 5; i++)
-		c->a[i] = any_value();
+	for (unsigned int i = 1; i < 5; i++) c->a[i] = any_value();
 }
 
-static void make_console(struct call *c)
-{
+static void make_console(struct call *c) {
 	c->nr = __HYPERVISOR_console_io;
 	c->a[0] = below(4);
 	c->a[1] = 1 + rnd();
 	c->a[2] = 0x7000000000UL + below(100);
 }
 
-static void make_small(struct call *c)
-{
-	static const unsigned char numbers[] = {
-		__HYPERVISOR_stack_switch,  __HYPERVISOR_fpu_taskswitch, __HYPERVISOR_get_debugreg,
-		__HYPERVISOR_vm_assist,     __HYPERVISOR_set_timer_op,   __HYPERVISOR_set_debugreg,
-		__HYPERVISOR_set_trap_table
-	};
+static void make_small(struct call *c) {
+	static const unsigned char numbers[] = { __HYPERVISOR_stack_switch,  __HYPERVISOR_fpu_taskswitch,
+						 __HYPERVISOR_get_debugreg,  __HYPERVISOR_vm_assist,
+						 __HYPERVISOR_set_timer_op,  __HYPERVISOR_set_debugreg,
+						 __HYPERVISOR_set_trap_table };
 
 	c->nr = numbers[below(sizeof(numbers))];
-	for (unsigned int i = 0; i < 5; i++)
-		c->a[i] = any_value();
-	if (c->nr == __HYPERVISOR_set_debugreg)
-		c->a[0] = below(7); /* not the control register */
+	for (unsigned int i = 0; i < 5; i++) c->a[i] = any_value();
+	if (c->nr == __HYPERVISOR_set_debugreg) c->a[0] = below(7); /* not the control register */
 	if (c->nr == __HYPERVISOR_set_trap_table)
-		c->a[0] = HYPERVISOR_VIRT_START +
-			  (rnd() & 0x7fffffff8UL); /* never a table of the guest's */
+		c->a[0] = HYPERVISOR_VIRT_START + (rnd() & 0x7fffffff8UL); /* never a table of the guest's */
 }
 
 typedef void maker(struct call *c);
 
 static maker *const makers[] = {
-	make_mmu_update, make_mmu_update, make_mmu_update, make_mmuext,    make_mmuext,
-	make_mmuext,     make_va_mapping, make_va_mapping, make_memory_op, make_event,
-	make_grant,      make_version,    make_vcpu,       make_segments,  make_malformed,
-	make_malformed,  make_console,    make_small,
+	make_mmu_update, make_mmu_update, make_mmu_update, make_mmuext,    make_mmuext,  make_mmuext,
+	make_va_mapping, make_va_mapping, make_memory_op,  make_event,     make_grant,   make_version,
+	make_vcpu,       make_segments,   make_malformed,  make_malformed, make_console, make_small,
 };
 
-static void make(struct call *c)
-{
+static void make(struct call *c) {
 	memset(c, 0, sizeof(*c));
 	fill_args();
 	makers[below(ARRAY_SIZE(makers))](c);
 }
 
 /* Several requests at once; their arguments are those of the last. */
-static void do_multicall(void)
-{
+static void do_multicall(void) {
 	uint64_t *args = arguments();
 	struct multicall_entry entries[8];
 	unsigned int n = below(ARRAY_SIZE(entries));
@@ -361,12 +289,10 @@ static void do_multicall(void)
 	for (unsigned int i = 0; i < n; i++) {
 		struct call c;
 
-		do
-			make(&c);
+		do make(&c);
 		while (c.nr == __HYPERVISOR_memory_op || c.nr == __HYPERVISOR_mmu_update ||
-		       c.nr == __HYPERVISOR_update_descriptor ||
-		       c.nr == __HYPERVISOR_event_channel_op || c.nr == __HYPERVISOR_mmuext_op ||
-		       c.nr == __HYPERVISOR_grant_table_op);
+		       c.nr == __HYPERVISOR_update_descriptor || c.nr == __HYPERVISOR_event_channel_op ||
+		       c.nr == __HYPERVISOR_mmuext_op || c.nr == __HYPERVISOR_grant_table_op);
 		entries[i].op = c.nr;
 		memcpy(entries[i].args, c.a, sizeof(c.a));
 	}
@@ -376,42 +302,35 @@ static void do_multicall(void)
 
 static bool verbose; /* option verbose=1: print each call before it is made */
 
-static void print_call(const struct call *c)
-{
+static void print_call(const struct call *c) {
 	uint64_t *args = arguments();
 
-	kit_printf("# %lu: %u(%lx, %lx, %lx, %lx)\n", self()->calls, c->nr, c->a[0], c->a[1],
-		   c->a[2], c->a[3]);
+	kit_printf("# %lu: %u(%lx, %lx, %lx, %lx)\n", self()->calls, c->nr, c->a[0], c->a[1], c->a[2],
+		   c->a[3]);
 	if (c->a[0] == (uint64_t)args && c->a[1] < 8) {
-		for (unsigned int i = 0; i < 3 * c->a[1]; i++)
-			kit_printf("#   %lx\n", args[i]);
+		for (unsigned int i = 0; i < 3 * c->a[1]; i++) kit_printf("#   %lx\n", args[i]);
 	}
 }
 
-static void one_call(void)
-{
+static void one_call(void) {
 	struct call c;
 
 	if (below(32) == 0) {
 		do_multicall();
 	} else {
 		make(&c);
-		if (verbose)
-			print_call(&c);
-		if (hypercall(c.nr, c.a[0], c.a[1], c.a[2], c.a[3], c.a[4]) >= 0)
-			self()->accepted++;
+		if (verbose) print_call(&c);
+		if (hypercall(c.nr, c.a[0], c.a[1], c.a[2], c.a[3], c.a[4]) >= 0) self()->accepted++;
 	}
 	self()->calls++;
 }
 
-static void ignore(struct trap_frame *f)
-{
+static void ignore(struct trap_frame *f) {
 	(void)f;
 	hv_set_debugreg(7, 0);
 }
 
-static void setup_canaries(void)
-{
+static void setup_canaries(void) {
 	for (unsigned int i = 0; i < CANARIES; i++) {
 		canary[i] = kit_page_alloc();
 		for (unsigned int w = 0; w < 512; w++)
@@ -419,8 +338,7 @@ static void setup_canaries(void)
 	}
 }
 
-static void setup_attacker(unsigned int vcpu)
-{
+static void setup_attacker(unsigned int vcpu) {
 	char *va = (char *)(WINDOW + 0x40000000UL + vcpu * 4 * PAGE_SIZE);
 	char text[24];
 
@@ -428,23 +346,20 @@ static void setup_attacker(unsigned int vcpu)
 	attackers[vcpu].args = (uint64_t *)va;
 	attackers[vcpu].state = 0x5eed5eed5eedUL + vcpu;
 	if (kit_option("seed", text, sizeof(text))) {
-		for (const char *p = text; *p; p++)
-			attackers[vcpu].state = attackers[vcpu].state * 31 + *p;
+		for (const char *p = text; *p; p++) attackers[vcpu].state = attackers[vcpu].state * 31 + *p;
 	}
 }
 
-static void setup(void)
-{
+static void setup(void) {
 	last_mfn = hv_memory_op(XENMEM_maximum_ram_page, NULL);
 	setup_canaries();
 	for (unsigned int i = 0; i < SANDBOX; i++) {
 		sandbox[i] = kit_page_alloc();
 		if (i >= 8)
-			hv_update_va_mapping(kit_page(sandbox[i]),
-					     i & 1 ? 0 : kit_pte(sandbox[i], PTE_RO), UVMF_INVLPG);
+			hv_update_va_mapping(kit_page(sandbox[i]), i & 1 ? 0 : kit_pte(sandbox[i], PTE_RO),
+					     UVMF_INVLPG);
 	}
-	for (unsigned int v = 0; v < KIT_SMP_MAX; v++)
-		setup_attacker(v);
+	for (unsigned int v = 0; v < KIT_SMP_MAX; v++) setup_attacker(v);
 	strange = (void *)(WINDOW + 0x40000000UL + 2 * PAGE_SIZE);
 	kit_map(strange, kit_pte(kit_page_alloc(), PTE_RO));
 	kit_map((void *)WINDOW, 0);
@@ -453,37 +368,31 @@ static void setup(void)
 	kit_handlers[VEC_NM] = ignore;
 }
 
-static unsigned long option_number(const char *key, unsigned long value)
-{
+static unsigned long option_number(const char *key, unsigned long value) {
 	char text[24];
 
 	if (kit_option(key, text, sizeof(text))) {
 		value = 0;
-		for (const char *p = text; *p >= '0' && *p <= '9'; p++)
-			value = value * 10 + (*p - '0');
+		for (const char *p = text; *p >= '0' && *p <= '9'; p++) value = value * 10 + (*p - '0');
 	}
 	return value;
 }
 
-static void check_memory(void)
-{
+static void check_memory(void) {
 	unsigned long bad = 0, lost = 0, nr = kit_start_info->nr_pages;
 
 	for (unsigned int i = 0; i < CANARIES; i++) {
 		for (unsigned int w = 0; w < 512; w++)
-			bad += ((uint64_t *)kit_page(canary[i]))[w] !=
-			       canary[i] * 0x100000001UL + w;
+			bad += ((uint64_t *)kit_page(canary[i]))[w] != canary[i] * 0x100000001UL + w;
 	}
 	is(bad, 0, "memory outside the sandbox is unchanged");
 	for (unsigned long pfn = 0; pfn < nr; pfn++) {
-		if (is_own(kit_mfn(pfn)))
-			lost++;
+		if (is_own(kit_mfn(pfn))) lost++;
 	}
 	is(lost, nr - SANDBOX, "both translations of frames outside the sandbox agree");
 }
 
-static void check_tables(void)
-{
+static void check_tables(void) {
 	unsigned long table = kit_page_alloc();
 
 	kit_page_protect(table, PTE_RO);
@@ -497,20 +406,14 @@ static void check_tables(void)
 
 static volatile unsigned int events;
 
-static void on_event(unsigned int port)
-{
+static void on_event(unsigned int port) {
 	(void)port;
 	events++;
 }
 
-static void check_services(long version)
-{
+static void check_services(long version) {
 	struct evtchn_reset reset = { .dom = DOMID_SELF };
-	struct probe_regs in = { .rax = __HYPERVISOR_xen_version,
-				 .rbx = 1,
-				 .r12 = 2,
-				 .r15 = 3,
-				 .rflags = 2 },
+	struct probe_regs in = { .rax = __HYPERVISOR_xen_version, .rbx = 1, .r12 = 2, .r15 = 3, .rflags = 2 },
 			  out;
 	uint64_t before = kit_time();
 	long port;
@@ -531,26 +434,21 @@ static void check_services(long version)
 	trapped(VEC_UD, 0, "traps arrive");
 }
 
-static void attack(void)
-{
-	for (unsigned long i = 0; i < count; i++)
-		one_call();
+static void attack(void) {
+	for (unsigned long i = 0; i < count; i++) one_call();
 }
 
 /* All vCPUs that the domain has take part. */
-static unsigned int start_others(void)
-{
+static unsigned int start_others(void) {
 	unsigned int vcpus = 1;
 
-	while (vcpus < KIT_SMP_MAX && kit_vcpu_is_up(vcpus) == 0 &&
-	       kit_vcpu_start(vcpus, attack) == 0)
+	while (vcpus < KIT_SMP_MAX && kit_vcpu_is_up(vcpus) == 0 && kit_vcpu_start(vcpus, attack) == 0)
 		vcpus++;
 	return vcpus;
 }
 
 /* Random numbers can take a vCPU's timer, not its life: it ends by itself. */
-static void wait_for_others(unsigned int vcpus)
-{
+static void wait_for_others(unsigned int vcpus) {
 	unsigned int finished = 1;
 
 	for (unsigned int v = 1; v < vcpus; v++) {
@@ -562,8 +460,7 @@ static void wait_for_others(unsigned int vcpus)
 	is(finished, vcpus, "all vCPUs have finished");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	long version = hv_xen_version(XENVER_version, NULL);
 	unsigned int vcpus;
 

@@ -8,17 +8,14 @@
 #define UNMAPPED ((void *)0x7000000000UL)
 #define IN_HV    ((void *)HYPERVISOR_VIRT_START)
 
-static void fill(struct probe_regs *r)
-{
+static void fill(struct probe_regs *r) {
 	uint64_t *words = (uint64_t *)r;
 
-	for (unsigned int i = 0; i < sizeof(*r) / 8; i++)
-		words[i] = 0xfedcba9876543210UL * (2 * i + 1);
+	for (unsigned int i = 0; i < sizeof(*r) / 8; i++) words[i] = 0xfedcba9876543210UL * (2 * i + 1);
 	r->rflags = 0x8d5;
 }
 
-static void test_registers(void)
-{
+static void test_registers(void) {
 	struct probe_regs in, out;
 
 	fill(&in);
@@ -47,8 +44,7 @@ static void test_registers(void)
 	   "keeps all registers");
 }
 
-static void test_high_half(void)
-{
+static void test_high_half(void) {
 	struct probe_regs in, out;
 
 	fill(&in);
@@ -60,8 +56,7 @@ static void test_high_half(void)
 	in.rax = __HYPERVISOR_xen_version;
 	in.rdi = 0xabcd00000000UL | XENVER_version;
 	probe_syscall(&in, &out);
-	kit_printf("# = a command with bits above 31: %ld\n",
-		   (long)out.rax > 0 ? 1 : (long)out.rax);
+	kit_printf("# = a command with bits above 31: %ld\n", (long)out.rax > 0 ? 1 : (long)out.rax);
 	ok(true, "upper halves were tried");
 }
 
@@ -69,8 +64,7 @@ static void test_high_half(void)
 
 /* Arguments that are an int in the interface: compilers leave anything in the upper half of the
  * register. */
-static void test_int_arguments(void)
-{
+static void test_int_arguments(void) {
 	static struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
 	static struct evtchn_status status = { .dom = DOMID_SELF };
 	static struct physdev_set_iopl iopl;
@@ -85,25 +79,22 @@ static void test_int_arguments(void)
 		uint64_t a1, a2, a3, a4;
 	} calls[] = {
 		{ "xen_version", __HYPERVISOR_xen_version, JUNK | XENVER_pagesize, 0, 0, 0 },
-		{ "console_io", __HYPERVISOR_console_io, JUNK | CONSOLEIO_write, JUNK,
-		  (uint64_t) "", 0 },
+		{ "console_io", __HYPERVISOR_console_io, JUNK | CONSOLEIO_write, JUNK, (uint64_t) "", 0 },
 		{ "mmuext_op", __HYPERVISOR_mmuext_op, (uint64_t)&flush, JUNK | 1, (uint64_t)&done,
 		  JUNK | DOMID_SELF },
 		{ "mmu_update", __HYPERVISOR_mmu_update, (uint64_t)&flush, JUNK, (uint64_t)&done,
 		  JUNK | DOMID_SELF },
 		{ "multicall", __HYPERVISOR_multicall, (uint64_t)&entry, JUNK | 1, 0, 0 },
 		{ "sched_op", __HYPERVISOR_sched_op, JUNK | SCHEDOP_yield, 0, 0, 0 },
-		{ "vcpu_op", __HYPERVISOR_vcpu_op, JUNK | VCPUOP_get_runstate_info, JUNK,
-		  (uint64_t)&runstate, 0 },
+		{ "vcpu_op", __HYPERVISOR_vcpu_op, JUNK | VCPUOP_get_runstate_info, JUNK, (uint64_t)&runstate,
+		  0 },
 		{ "event_channel_op", __HYPERVISOR_event_channel_op, JUNK | EVTCHNOP_status,
 		  (uint64_t)&status, 0, 0 },
-		{ "physdev_op", __HYPERVISOR_physdev_op, JUNK | PHYSDEVOP_set_iopl, (uint64_t)&iopl,
-		  0, 0 },
-		{ "grant_table_op", __HYPERVISOR_grant_table_op, JUNK | GNTTABOP_query_size,
-		  (uint64_t)&query, JUNK | 1, 0 },
+		{ "physdev_op", __HYPERVISOR_physdev_op, JUNK | PHYSDEVOP_set_iopl, (uint64_t)&iopl, 0, 0 },
+		{ "grant_table_op", __HYPERVISOR_grant_table_op, JUNK | GNTTABOP_query_size, (uint64_t)&query,
+		  JUNK | 1, 0 },
 		{ "vm_assist", __HYPERVISOR_vm_assist, JUNK | VMASST_CMD_enable, JUNK | 2, 0, 0 },
-		{ "callback_op", __HYPERVISOR_callback_op, JUNK | CALLBACKOP_register,
-		  (uint64_t)&cb, 0, 0 },
+		{ "callback_op", __HYPERVISOR_callback_op, JUNK | CALLBACKOP_register, (uint64_t)&cb, 0, 0 },
 		{ "set_debugreg", __HYPERVISOR_set_debugreg, JUNK, 0, 0, 0 },
 		{ "get_debugreg", __HYPERVISOR_get_debugreg, JUNK | 7, 0, 0, 0 },
 		{ "set_segment_base", __HYPERVISOR_set_segment_base, JUNK | SEGBASE_FS, 0, 0, 0 },
@@ -112,20 +103,17 @@ static void test_int_arguments(void)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
-		long rc =
-			hypercall4(calls[i].nr, calls[i].a1, calls[i].a2, calls[i].a3, calls[i].a4);
+		long rc = hypercall4(calls[i].nr, calls[i].a1, calls[i].a2, calls[i].a3, calls[i].a4);
 		char name[64];
 
-		kit_snprintf(name, sizeof(name), "%s takes its int arguments as 32 bits",
-			     calls[i].name);
+		kit_snprintf(name, sizeof(name), "%s takes its int arguments as 32 bits", calls[i].name);
 		value(name, rc);
 		ok(rc >= 0 || calls[i].nr == __HYPERVISOR_callback_op, name);
 	}
 	hv_fpu_taskswitch(0);
 }
 
-static void test_unknown(void)
-{
+static void test_unknown(void) {
 	static const unsigned int none[] = { 11, 27, 38,  39,  43,  44,   45,         46,
 					     47, 50, 51,  52,  53,  54,   55,         56,
 					     63, 64, 100, 255, 256, 1000, 0x7fffffff, 0xffffffff };
@@ -139,8 +127,7 @@ static void test_unknown(void)
 }
 
 /* Calls that cannot do anything, whatever the hypervisor makes of them. */
-static void test_verdicts(void)
-{
+static void test_verdicts(void) {
 	static const struct {
 		unsigned int nr;
 		unsigned long a1, a2, a3;
@@ -151,8 +138,7 @@ static void test_verdicts(void)
 		{ __HYPERVISOR_platform_op, 0x7000000000UL, 0, 0, "platform_op of nothing" },
 		{ __HYPERVISOR_event_channel_op_compat, 0x7000000000UL, 0, 0,
 		  "event_channel_op_compat of nothing" },
-		{ __HYPERVISOR_physdev_op_compat, 0x7000000000UL, 0, 0,
-		  "physdev_op_compat of nothing" },
+		{ __HYPERVISOR_physdev_op_compat, 0x7000000000UL, 0, 0, "physdev_op_compat of nothing" },
 		{ __HYPERVISOR_nmi_op, 99, 0, 0, "nmi_op 99" },
 		{ __HYPERVISOR_hvm_op, 99, 0, 0, "hvm_op 99" },
 		{ __HYPERVISOR_hvm_op, 0, 0x7000000000UL, 0, "hvm_op set_param" },
@@ -184,13 +170,11 @@ static void test_verdicts(void)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++)
-		value(calls[i].name,
-		      hypercall3(calls[i].nr, calls[i].a1, calls[i].a2, calls[i].a3));
+		value(calls[i].name, hypercall3(calls[i].nr, calls[i].a1, calls[i].a2, calls[i].a3));
 	ok(true, "verdicts were logged");
 }
 
-static void test_multicall(void)
-{
+static void test_multicall(void) {
 	static struct multicall_entry calls[32];
 	long version = hv_xen_version(XENVER_version, NULL);
 	unsigned int good = 0;
@@ -218,20 +202,17 @@ static void test_multicall(void)
 }
 
 /* Results must not be written to read-only memory, and the entries before the bad one are done. */
-static void test_multicall_readonly(void)
-{
+static void test_multicall_readonly(void) {
 	struct multicall_entry *in_m2p = IN_HV;
 
-	is(hv_multicall(in_m2p, 2), KIT_ERRNO(EFAULT),
-	   "a multicall in read-only memory of the hypervisor");
+	is(hv_multicall(in_m2p, 2), KIT_ERRNO(EFAULT), "a multicall in read-only memory of the hypervisor");
 	ok(machine_to_phys_mapping[kit_start_info->shared_info >> PAGE_SHIFT] != 0x7777,
 	   "nothing is written there");
 }
 
 /* iret as an entry of a multicall ends it: the rest must not run on behalf of what was returned to.
  */
-static void test_multicall_iret(void)
-{
+static void test_multicall_iret(void) {
 	static struct multicall_entry calls[3];
 
 	for (unsigned int i = 0; i < 3; i++) {
@@ -245,16 +226,14 @@ static void test_multicall_iret(void)
 		     "$0x1234\n\t"
 		     "movq %0, %%rdi; movl $3, %%esi; movl %1, %%eax; syscall; ud2\n1:"
 		     :
-		     : "r"(calls), "i"(__HYPERVISOR_multicall), "i"(FLAT_KERNEL_CS & ~3),
-		       "i"(FLAT_KERNEL_SS)
+		     : "r"(calls), "i"(__HYPERVISOR_multicall), "i"(FLAT_KERNEL_CS & ~3), "i"(FLAT_KERNEL_SS)
 		     : "rax", "rbx", "rcx", "r11", "rdi", "rsi", "memory");
 	is(calls[0].result > 0x7777, 1, "an entry before iret is done");
 	is(calls[2].result, 0x7777, "an entry behind it is not");
 	kit_vcpu_info()->evtchn_upcall_mask = 1;
 }
 
-static void test_vm_assist(void)
-{
+static void test_vm_assist(void) {
 	static const unsigned int types[] = { 0, 1, 2, 3, 4, 5, 6, 31, 32, 33, 63, 64, 1000 };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {
@@ -265,19 +244,15 @@ static void test_vm_assist(void)
 		kit_snprintf(name, sizeof(name), "vm_assist disable %u", types[i]);
 		value(name, hv_vm_assist(VMASST_CMD_disable, types[i]));
 	}
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0,
-	   "writable_pagetables");
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0,
-	   "runstate_update_flag");
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0,
-	   "architectural_iopl");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0, "writable_pagetables");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0, "runstate_update_flag");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0, "architectural_iopl");
 	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_m2p_strict), 0, "m2p_strict");
 	is(hv_vm_assist(VMASST_CMD_enable, 1000), KIT_ERRNO(EINVAL), "an unknown type");
 	is(hv_vm_assist(7, 0), KIT_ERRNO(ENOSYS), "an unknown command");
 }
 
-static void test_version(void)
-{
+static void test_version(void) {
 	static union {
 		char extra[16], changeset[64];
 		char caps[1024], commandline[1024];
@@ -312,21 +287,16 @@ static void test_version(void)
 		value(name, u.features.submap >> bit & 1);
 	}
 	u.features.submap_idx = 7;
-	is(hv_xen_version(XENVER_get_features, &u), KIT_ERRNO(EINVAL),
-	   "a submap that does not exist");
-	is(hv_xen_version(XENVER_extraversion, UNMAPPED), KIT_ERRNO(EFAULT),
-	   "extraversion to nowhere");
+	is(hv_xen_version(XENVER_get_features, &u), KIT_ERRNO(EINVAL), "a submap that does not exist");
+	is(hv_xen_version(XENVER_extraversion, UNMAPPED), KIT_ERRNO(EFAULT), "extraversion to nowhere");
 	is(hv_xen_version(XENVER_capabilities, IN_HV), KIT_ERRNO(EFAULT),
 	   "capabilities into the hypervisor's range");
-	is(hv_xen_version(XENVER_compile_info, UNMAPPED), KIT_ERRNO(EFAULT),
-	   "compile_info to nowhere");
-	is(hv_xen_version(XENVER_get_features, UNMAPPED), KIT_ERRNO(EFAULT),
-	   "get_features of nowhere");
+	is(hv_xen_version(XENVER_compile_info, UNMAPPED), KIT_ERRNO(EFAULT), "compile_info to nowhere");
+	is(hv_xen_version(XENVER_get_features, UNMAPPED), KIT_ERRNO(EFAULT), "get_features of nowhere");
 }
 
 /* Nothing of the hypervisor's stack behind short texts. */
-static void test_padding(void)
-{
+static void test_padding(void) {
 	static struct xen_compile_info info;
 	bool clean = true;
 
@@ -339,28 +309,22 @@ static void test_padding(void)
 	ok(clean, "compile_info is zero behind its texts");
 }
 
-static void test_console(void)
-{
+static void test_console(void) {
 	static const char text[] = "# a line by console_io\n";
 
 	is(hv_console_io(CONSOLEIO_write, sizeof(text) - 1, text), 0, "console_io write");
 	is(hv_console_io(CONSOLEIO_write, 0, text), 0, "of no bytes");
 	is(hv_console_io(CONSOLEIO_write, 5, UNMAPPED), KIT_ERRNO(EFAULT), "of nothing");
-	is(hv_console_io(CONSOLEIO_write, 5, IN_HV), KIT_ERRNO(EFAULT),
-	   "of the hypervisor's memory");
-	value("console_io write of a negative length",
-	      hv_console_io(CONSOLEIO_write, 0x80000000U, UNMAPPED));
-	value("console_io write of 4 GiB - 1",
-	      hv_console_io(CONSOLEIO_write, 0xffffffffU, UNMAPPED));
+	is(hv_console_io(CONSOLEIO_write, 5, IN_HV), KIT_ERRNO(EFAULT), "of the hypervisor's memory");
+	value("console_io write of a negative length", hv_console_io(CONSOLEIO_write, 0x80000000U, UNMAPPED));
+	value("console_io write of 4 GiB - 1", hv_console_io(CONSOLEIO_write, 0xffffffffU, UNMAPPED));
 	is(hv_console_io(CONSOLEIO_read, 0, (void *)text), 0, "read of no bytes");
 	value("console_io read with nothing to read", hv_console_io(CONSOLEIO_read, 8, UNMAPPED));
-	value("console_io read of a negative length",
-	      hv_console_io(CONSOLEIO_read, 0x80000000U, UNMAPPED));
+	value("console_io read of a negative length", hv_console_io(CONSOLEIO_read, 0x80000000U, UNMAPPED));
 	is(hv_console_io(9, 0, NULL), KIT_ERRNO(ENOSYS), "an unknown command");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	test_registers();

@@ -10,25 +10,20 @@
 
 static xen_pfn_t list[64];
 
-static struct xen_memory_reservation request(unsigned int count, unsigned int order)
-{
-	struct xen_memory_reservation r = { .nr_extents = count,
-					    .extent_order = order,
-					    .domid = DOMID_SELF };
+static struct xen_memory_reservation request(unsigned int count, unsigned int order) {
+	struct xen_memory_reservation r = { .nr_extents = count, .extent_order = order, .domid = DOMID_SELF };
 
 	set_xen_guest_handle(r.extent_start, list);
 	return r;
 }
 
-static long current(void)
-{
+static long current(void) {
 	domid_t self = DOMID_SELF;
 
 	return hv_memory_op(XENMEM_current_reservation, &self);
 }
 
-static void test_queries(void)
-{
+static void test_queries(void) {
 	domid_t self = DOMID_SELF, none = 1234;
 
 	is(current(), kit_start_info->nr_pages, "current_reservation is what the guest has");
@@ -38,20 +33,15 @@ static void test_queries(void)
 	is(hv_memory_op(XENMEM_maximum_gpfn, &self), kit_start_info->nr_pages - 1,
 	   "maximum_gpfn is what the guest has written into shared_info");
 	ok(hv_memory_op(XENMEM_maximum_ram_page, NULL) > 0x8000, "maximum_ram_page");
-	is(hv_memory_op(XENMEM_current_reservation, &none), KIT_ERRNO(ESRCH),
-	   "the reservation of no domain");
+	is(hv_memory_op(XENMEM_current_reservation, &none), KIT_ERRNO(ESRCH), "the reservation of no domain");
 	is(hv_memory_op(XENMEM_current_reservation, (void *)NOWHERE), KIT_ERRNO(EFAULT),
 	   "an unmapped argument");
 	is(hv_memory_op(99, NULL), KIT_ERRNO(ENOSYS), "an unknown operation");
 }
 
-static void unmap(unsigned long pfn)
-{
-	hv_update_va_mapping(kit_page(pfn), 0, UVMF_INVLPG);
-}
+static void unmap(unsigned long pfn) { hv_update_va_mapping(kit_page(pfn), 0, UVMF_INVLPG); }
 
-static void test_decrease(void)
-{
+static void test_decrease(void) {
 	struct xen_memory_reservation r;
 	unsigned long pfns[8], mfns[8];
 	long before = current();
@@ -67,8 +57,7 @@ static void test_decrease(void)
 	ok(kit_pfn(mfns[0]) != pfns[0], "their machine-to-physical entries are invalid");
 	is(hv_update_va_mapping(kit_page(pfns[0]), (mfns[0] << PAGE_SHIFT) | PTE_DATA, UVMF_INVLPG),
 	   KIT_ERRNO(EBUSY), "they cannot be mapped any more");
-	for (unsigned int i = 0; i < 8; i++)
-		list[i] = pfns[i];
+	for (unsigned int i = 0; i < 8; i++) list[i] = pfns[i];
 	r = request(8, 0);
 	is(hv_memory_op(XENMEM_populate_physmap, &r), 8, "eight frames come back");
 	is(current(), before, "the domain has as many as before");
@@ -82,8 +71,7 @@ static void test_decrease(void)
 }
 
 /* Frames that are in use are given back only in name. */
-static void test_decrease_in_use(void)
-{
+static void test_decrease_in_use(void) {
 	struct xen_memory_reservation r = request(1, 0);
 	unsigned long table = kit_table_alloc(), mapped = kit_page_alloc();
 	long before = current();
@@ -109,8 +97,7 @@ static void test_decrease_in_use(void)
 	value("frames less after the mapping is gone", before - current());
 }
 
-static void test_increase(void)
-{
+static void test_increase(void) {
 	struct xen_memory_reservation r = request(2, 0);
 	long before = current(), rc;
 
@@ -136,8 +123,7 @@ static void test_increase(void)
 	value("populate on a node that does not exist", hv_memory_op(XENMEM_populate_physmap, &r));
 }
 
-static void test_exchange(void)
-{
+static void test_exchange(void) {
 	struct xen_memory_exchange x = { 0 };
 	static xen_pfn_t in[8], out[8];
 	unsigned long pfns[8];
@@ -164,15 +150,13 @@ static void test_exchange(void)
 	is(kit_pfn(out[0] + 7), pfns[0] + 7, "and the last");
 	x.nr_exchanged = 0;
 	x.out.nr_extents = 2;
-	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL),
-	   "sizes that do not fit are refused");
+	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL), "sizes that do not fit are refused");
 	x.out.nr_extents = 1;
 	x.out.domid = 1234;
 	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL), "two domains are refused");
 	x.out.domid = DOMID_SELF;
 	x.nr_exchanged = 9;
-	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL),
-	   "a count beyond the list is refused");
+	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL), "a count beyond the list is refused");
 	x.nr_exchanged = 0;
 	set_xen_guest_handle(x.out.extent_start, (xen_pfn_t *)HYPERVISOR_VIRT_START);
 	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EFAULT),
@@ -180,8 +164,7 @@ static void test_exchange(void)
 	set_xen_guest_handle(x.out.extent_start, out);
 	x.in.extent_order = 40;
 	value("exchange of extents of order 40", hv_memory_op(XENMEM_exchange, &x));
-	is(hv_memory_op(XENMEM_exchange, (void *)NOWHERE), KIT_ERRNO(EFAULT),
-	   "an unmapped argument");
+	is(hv_memory_op(XENMEM_exchange, (void *)NOWHERE), KIT_ERRNO(EFAULT), "an unmapped argument");
 }
 
 /* e820 entries are 20 bytes. */
@@ -190,8 +173,7 @@ struct __attribute__((packed)) e820 {
 	uint32_t type;
 };
 
-static void test_maps(void)
-{
+static void test_maps(void) {
 	static struct e820 entries[128];
 	struct xen_memory_map map = { .nr_entries = 128 };
 	uint64_t ram = 0;
@@ -199,20 +181,17 @@ static void test_maps(void)
 	set_xen_guest_handle(map.buffer, entries);
 	is(hv_memory_op(XENMEM_machine_memory_map, &map), 0, "the machine's memory map");
 	ok(map.nr_entries > 2 && map.nr_entries <= 128, "has entries");
-	for (unsigned int i = 0; i < map.nr_entries; i++)
-		ram += entries[i].type == 1 ? entries[i].size : 0;
+	for (unsigned int i = 0; i < map.nr_entries; i++) ram += entries[i].type == 1 ? entries[i].size : 0;
 	ok(ram > 200 << 20 && ram < 300 << 20, "with the machine's memory");
 	map.nr_entries = 1;
-	value("machine_memory_map into too small a buffer",
-	      hv_memory_op(XENMEM_machine_memory_map, &map));
+	value("machine_memory_map into too small a buffer", hv_memory_op(XENMEM_machine_memory_map, &map));
 	map.nr_entries = 128;
 	value("memory_map of dom0", hv_memory_op(XENMEM_memory_map, &map));
 	set_xen_guest_handle(map.buffer, (void *)NOWHERE);
 	is(hv_memory_op(XENMEM_machine_memory_map, &map), KIT_ERRNO(EFAULT), "a map to nowhere");
 }
 
-static void test_machphys(void)
-{
+static void test_machphys(void) {
 	struct xen_machphys_mapping m = { 0 };
 	static xen_pfn_t extents[4];
 	struct xen_machphys_mfn_list l = { .max_extents = 4 };
@@ -231,15 +210,13 @@ static void test_machphys(void)
 	u.val = extents[0] << PAGE_SHIFT | PTE_RO;
 	is(hv_mmu_update(&u, 1, NULL, DOMID_XEN), 0, "dom0 may map them read-only");
 	kit_mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, NULL);
-	same(WINDOW[kit_mfn(0) % 512], machine_to_phys_mapping[kit_mfn(0) % 512],
-	     "they show the table");
+	same(WINDOW[kit_mfn(0) % 512], machine_to_phys_mapping[kit_mfn(0) % 512], "they show the table");
 	u.val |= PTE_RW;
 	is(hv_mmu_update(&u, 1, NULL, DOMID_XEN), KIT_ERRNO(EBUSY), "not writable");
 	value("machphys_compat_mfn_list", hv_memory_op(XENMEM_machphys_compat_mfn_list, &l));
 }
 
-static void test_others(void)
-{
+static void test_others(void) {
 	static const struct {
 		unsigned int op;
 		const char *name;
@@ -263,27 +240,22 @@ static void test_others(void)
 	ok(true, "operations for other kinds of guests were tried");
 }
 
-static void test_resource(void)
-{
+static void test_resource(void) {
 	static xen_pfn_t frames[4];
-	struct xen_mem_acquire_resource r = { .domid = DOMID_SELF,
-					      .type = XENMEM_resource_grant_table };
+	struct xen_mem_acquire_resource r = { .domid = DOMID_SELF, .type = XENMEM_resource_grant_table };
 
-	value("acquire_resource: number of grant frames",
-	      hv_memory_op(XENMEM_acquire_resource, &r));
+	value("acquire_resource: number of grant frames", hv_memory_op(XENMEM_acquire_resource, &r));
 	r.nr_frames = 1;
 	set_xen_guest_handle(r.frame_list, frames);
 	value("acquire_resource of oneself", hv_memory_op(XENMEM_acquire_resource, &r));
 	r.domid = 1234;
-	is(hv_memory_op(XENMEM_acquire_resource, &r), KIT_ERRNO(ESRCH),
-	   "acquire_resource of no domain");
+	is(hv_memory_op(XENMEM_acquire_resource, &r), KIT_ERRNO(ESRCH), "acquire_resource of no domain");
 	r.domid = DOMID_SELF;
 	r.type = 77;
 	value("acquire_resource of an unknown type", hv_memory_op(XENMEM_acquire_resource, &r));
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();

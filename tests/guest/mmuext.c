@@ -10,8 +10,7 @@
 
 static unsigned long page_a, page_b;
 
-static void setup(void)
-{
+static void setup(void) {
 	page_a = kit_page_alloc();
 	page_b = kit_page_alloc();
 	*(uint64_t *)kit_page(page_a) = 0xaaaa;
@@ -20,8 +19,7 @@ static void setup(void)
 }
 
 /* Moves WINDOW to the other frame without a flush, then flushes by `cmd` and looks. */
-static void check_flush(unsigned int cmd, unsigned long address, const void *mask, const char *name)
-{
+static void check_flush(unsigned int cmd, unsigned long address, const void *mask, const char *name) {
 	static bool b_is_next = true;
 	char what[80];
 
@@ -33,8 +31,7 @@ static void check_flush(unsigned int cmd, unsigned long address, const void *mas
 	b_is_next = !b_is_next;
 }
 
-static void test_flushes(void)
-{
+static void test_flushes(void) {
 	static const uint64_t all = ~0UL, none;
 
 	check_flush(MMUEXT_TLB_FLUSH_LOCAL, 0, NULL, "TLB_FLUSH_LOCAL");
@@ -56,8 +53,7 @@ static void test_flushes(void)
 	is(kit_mmuext(MMUEXT_FLUSH_CACHE_GLOBAL, 0, NULL), 0, "FLUSH_CACHE_GLOBAL");
 }
 
-static void test_clear_copy(void)
-{
+static void test_clear_copy(void) {
 	struct mmuext_op op = { .cmd = MMUEXT_COPY_PAGE };
 	unsigned long table = kit_table_alloc();
 
@@ -68,8 +64,7 @@ static void test_clear_copy(void)
 	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), 0, "COPY_PAGE");
 	is_hex(*(uint64_t *)kit_page(page_b), 0xaaaa, "the frame is copied");
 	kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(table), NULL);
-	is(kit_mmuext(MMUEXT_CLEAR_PAGE, kit_mfn(table), NULL), KIT_ERRNO(EINVAL),
-	   "CLEAR_PAGE of a table");
+	is(kit_mmuext(MMUEXT_CLEAR_PAGE, kit_mfn(table), NULL), KIT_ERRNO(EINVAL), "CLEAR_PAGE of a table");
 	op.arg1.mfn = kit_mfn(table);
 	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL), "COPY_PAGE to a table");
 	op.arg1.mfn = kit_mfn(page_b);
@@ -77,55 +72,45 @@ static void test_clear_copy(void)
 	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), 0, "COPY_PAGE from a table");
 	is_hex(*(uint64_t *)kit_page(page_b), 0, "gives its content");
 	op.arg2.src_mfn = 0xfffffff;
-	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL),
-	   "COPY_PAGE from beyond memory");
-	is(kit_mmuext(MMUEXT_CLEAR_PAGE, 0xfffffff, NULL), KIT_ERRNO(EINVAL),
-	   "CLEAR_PAGE beyond memory");
+	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL), "COPY_PAGE from beyond memory");
+	is(kit_mmuext(MMUEXT_CLEAR_PAGE, 0xfffffff, NULL), KIT_ERRNO(EINVAL), "CLEAR_PAGE beyond memory");
 	is(kit_mmuext(MMUEXT_CLEAR_PAGE, kit_start_info->shared_info >> PAGE_SHIFT, NULL), 0,
 	   "CLEAR_PAGE of shared_info");
 	kit_mmuext(MMUEXT_UNPIN_TABLE, kit_mfn(table), NULL);
 	kit_table_free(table);
 }
 
-static void test_ldt(void)
-{
+static void test_ldt(void) {
 	struct mmuext_op op = { .cmd = MMUEXT_SET_LDT };
 
 	op.arg1.linear_addr = (unsigned long)kit_page(page_a);
 	op.arg2.nr_ents = 8;
 	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), 0, "SET_LDT");
 	op.arg2.nr_ents = 8193;
-	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL),
-	   "SET_LDT with too many entries");
+	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL), "SET_LDT with too many entries");
 	op.arg2.nr_ents = 8;
 	op.arg1.linear_addr += 8;
-	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL),
-	   "SET_LDT with an odd address");
+	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL), "SET_LDT with an odd address");
 	op.arg1.linear_addr = HYPERVISOR_VIRT_START;
-	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL),
-	   "SET_LDT in the hypervisor's range");
+	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), KIT_ERRNO(EINVAL), "SET_LDT in the hypervisor's range");
 	op.arg1.linear_addr = 0;
 	op.arg2.nr_ents = 0;
 	is(hv_mmuext_op(&op, 1, NULL, DOMID_SELF), 0, "SET_LDT with none");
 }
 
-static void test_unknown(void)
-{
+static void test_unknown(void) {
 	for (unsigned int cmd = 14; cmd < 24; cmd++) {
 		char name[40];
 
-		if (cmd >= 15 && cmd <= 18)
-			continue;
+		if (cmd >= 15 && cmd <= 18) continue;
 		kit_snprintf(name, sizeof(name), "mmuext command %u", cmd);
 		value(name, kit_mmuext(cmd, kit_mfn(page_a), NULL));
 	}
 	is(kit_mmuext(99, 0, NULL), KIT_ERRNO(ENOSYS), "an unknown command");
-	is(kit_mmuext(MMUEXT_MARK_SUPER, kit_mfn(page_a), NULL), KIT_ERRNO(EOPNOTSUPP),
-	   "MARK_SUPER");
+	is(kit_mmuext(MMUEXT_MARK_SUPER, kit_mfn(page_a), NULL), KIT_ERRNO(EOPNOTSUPP), "MARK_SUPER");
 }
 
-static void test_lists(void)
-{
+static void test_lists(void) {
 	struct mmuext_op ops[3] = {
 		{ .cmd = MMUEXT_TLB_FLUSH_LOCAL },
 		{ .cmd = 99 },
@@ -143,8 +128,7 @@ static void test_lists(void)
 	is(hv_mmuext_op((void *)HYPERVISOR_VIRT_START, 1, &count, DOMID_SELF), KIT_ERRNO(EFAULT),
 	   "a list in the hypervisor's range");
 	is(hv_mmuext_op(ops, 1, NULL, 1234), KIT_ERRNO(ESRCH), "a domain that does not exist");
-	is(hv_mmuext_op(ops, 1, NULL, 0), KIT_ERRNO(ESRCH),
-	   "oneself by number is no foreign domain");
+	is(hv_mmuext_op(ops, 1, NULL, 0), KIT_ERRNO(ESRCH), "oneself by number is no foreign domain");
 	value("mmuext_op on DOMID_IO", hv_mmuext_op(ops, 1, NULL, DOMID_IO));
 	value("mmuext_op on DOMID_XEN", hv_mmuext_op(ops, 1, NULL, DOMID_XEN));
 	ops[0].cmd = MMUEXT_NEW_BASEPTR;
@@ -152,8 +136,7 @@ static void test_lists(void)
 	is(hv_mmuext_op(ops, 1, NULL, DOMID_XEN), KIT_ERRNO(EPERM), "a root on behalf of another");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();

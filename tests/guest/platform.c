@@ -13,22 +13,19 @@
 static volatile unsigned int interrupts;
 static long rtc_pirq;
 
-static uint8_t cmos_read(uint8_t reg)
-{
+static uint8_t cmos_read(uint8_t reg) {
 	uint8_t v;
 
 	asm volatile("outb %1, $0x70; inb $0x71, %0" : "=a"(v) : "a"(reg));
 	return v;
 }
 
-static void cmos_write(uint8_t reg, uint8_t v)
-{
+static void cmos_write(uint8_t reg, uint8_t v) {
 	asm volatile("outb %0, $0x70" ::"a"(reg));
 	asm volatile("outb %0, $0x71" ::"a"(v));
 }
 
-static void on_rtc(unsigned int port)
-{
+static void on_rtc(unsigned int port) {
 	struct physdev_eoi eoi = { .irq = rtc_pirq };
 
 	(void)port;
@@ -37,8 +34,7 @@ static void on_rtc(unsigned int port)
 	hv_physdev_op(PHYSDEVOP_eoi, &eoi);
 }
 
-static long map_gsi(int gsi)
-{
+static long map_gsi(int gsi) {
 	struct physdev_map_pirq map = {
 		.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = gsi, .pirq = gsi
 	};
@@ -48,8 +44,7 @@ static long map_gsi(int gsi)
 }
 
 /* The real-time clock ticks at 1024 Hz on line 8, which dom0 owns. */
-static void test_interrupt(void)
-{
+static void test_interrupt(void) {
 	struct physdev_setup_gsi setup = { .gsi = RTC_IRQ };
 	struct evtchn_bind_pirq bind = { 0 };
 	struct physdev_irq_status_query query;
@@ -70,8 +65,7 @@ static void test_interrupt(void)
 	cmos_write(0x0b, cmos_read(0x0b) | 0x40);
 	cmos_read(0x0c);
 	end = kit_time() + 2000000000UL;
-	while (interrupts < 10 && kit_time() < end)
-		asm volatile("pause");
+	while (interrupts < 10 && kit_time() < end) asm volatile("pause");
 	cmos_write(0x0b, cmos_read(0x0b) & ~0x40);
 	ok(interrupts >= 10, "interrupts arrive");
 	is(kit_event_close(bind.port), 0, "the port is closed");
@@ -80,11 +74,8 @@ static void test_interrupt(void)
 	value("unmap_pirq again", hv_physdev_op(PHYSDEVOP_unmap_pirq, &un));
 }
 
-static void test_pirq_refused(void)
-{
-	struct physdev_map_pirq map = {
-		.domid = 1234, .type = MAP_PIRQ_TYPE_GSI, .index = 9, .pirq = 9
-	};
+static void test_pirq_refused(void) {
+	struct physdev_map_pirq map = { .domid = 1234, .type = MAP_PIRQ_TYPE_GSI, .index = 9, .pirq = 9 };
 	struct physdev_get_free_pirq free = { .type = MAP_PIRQ_TYPE_MSI };
 	struct physdev_eoi eoi = { .irq = 100000 };
 	struct physdev_irq_status_query query = { .irq = 100000 };
@@ -98,25 +89,20 @@ static void test_pirq_refused(void)
 	is(hv_physdev_op(PHYSDEVOP_get_free_pirq, &free), 0, "a free number");
 	ok(free.pirq >= 16, "is not one of the old lines");
 	is(hv_physdev_op(PHYSDEVOP_eoi, &eoi), KIT_ERRNO(EINVAL), "end of interrupt for no line");
-	is(hv_physdev_op(PHYSDEVOP_irq_status_query, &query), KIT_ERRNO(EINVAL),
-	   "status of no line");
+	is(hv_physdev_op(PHYSDEVOP_irq_status_query, &query), KIT_ERRNO(EINVAL), "status of no line");
 	is(hv_physdev_op(99, &query), KIT_ERRNO(ENOSYS), "an unknown operation");
 }
 
-static void test_ioapic(void)
-{
+static void test_ioapic(void) {
 	struct physdev_apic apic = { .apic_physbase = 0xfec00000, .reg = 1 };
 
-	is(hv_physdev_op(PHYSDEVOP_apic_read, &apic), 0,
-	   "the interrupt controller's version is read");
+	is(hv_physdev_op(PHYSDEVOP_apic_read, &apic), 0, "the interrupt controller's version is read");
 	is_hex(apic.value >> 16 & 0xff, 23, "it has 24 lines");
 	apic.apic_physbase = 0x12345000;
-	is(hv_physdev_op(PHYSDEVOP_apic_read, &apic), KIT_ERRNO(EINVAL),
-	   "a controller that does not exist");
+	is(hv_physdev_op(PHYSDEVOP_apic_read, &apic), KIT_ERRNO(EINVAL), "a controller that does not exist");
 }
 
-static void test_iobitmap(void)
-{
+static void test_iobitmap(void) {
 	static uint8_t bitmap[8192];
 	struct physdev_set_iobitmap op = { .nr_ports = 65536 };
 	struct physdev_set_iopl iopl = { .iopl = 0 };
@@ -130,8 +116,7 @@ static void test_iobitmap(void)
 	bitmap[0x80 / 8] |= 1;
 	is(user_run(user_in, 0, 0)->vector, VEC_GP, "the bitmap is looked at each time");
 	op.nr_ports = 65537;
-	is(hv_physdev_op(PHYSDEVOP_set_iobitmap, &op), KIT_ERRNO(EINVAL),
-	   "too many ports are refused");
+	is(hv_physdev_op(PHYSDEVOP_set_iobitmap, &op), KIT_ERRNO(EINVAL), "too many ports are refused");
 	op.nr_ports = 0;
 	is(hv_physdev_op(PHYSDEVOP_set_iobitmap, &op), 0, "none");
 	iopl.iopl = 3;
@@ -142,8 +127,7 @@ static void test_iobitmap(void)
 	is(user_run(user_in, 0, 0)->vector, VEC_GP, "without it no port");
 }
 
-static void test_pci(void)
-{
+static void test_pci(void) {
 	struct physdev_pci_device_add add = { .bus = 0, .devfn = 0 };
 	struct physdev_pci_device dev = { .bus = 0, .devfn = 0 };
 	struct physdev_pci_mmcfg_reserved mmcfg = { .address = 0xb0000000,
@@ -159,14 +143,12 @@ static void test_pci(void)
 
 static struct xen_platform_op op;
 
-static long platform(unsigned int cmd)
-{
+static long platform(unsigned int cmd) {
 	op.cmd = cmd;
 	return hv_platform_op(&op);
 }
 
-static void test_time(void)
-{
+static void test_time(void) {
 	uint32_t version = kit_shared_info->wc_version;
 
 	memset(&op, 0, sizeof(op));
@@ -181,8 +163,7 @@ static void test_time(void)
 	is(platform(XENPF_settime64), KIT_ERRNO(EINVAL), "a field that must be zero");
 }
 
-static void test_cpuinfo(void)
-{
+static void test_cpuinfo(void) {
 	memset(&op, 0, sizeof(op));
 	is(platform(XENPF_get_cpuinfo), 0, "the first processor");
 	is(op.u.pcpu_info.flags & XEN_PCPU_FLAGS_ONLINE, XEN_PCPU_FLAGS_ONLINE, "is on line");
@@ -193,8 +174,7 @@ static void test_cpuinfo(void)
 	is(op.u.pcpu_info.flags, XEN_PCPU_FLAGS_INVALID, "is told so");
 }
 
-static void test_firmware(void)
-{
+static void test_firmware(void) {
 	memset(&op, 0, sizeof(op));
 	op.u.firmware_info.type = XEN_FW_DISK_INFO;
 	value("firmware_info: no disk", platform(XENPF_firmware_info));
@@ -208,8 +188,7 @@ static void test_firmware(void)
 	is(platform(XENPF_firmware_info), KIT_ERRNO(EINVAL), "firmware_info: unknown");
 }
 
-static void test_platform_refused(void)
-{
+static void test_platform_refused(void) {
 	static const unsigned int commands[] = { 39, 48, 52, 53, 58, 59, 61, 63, 99 };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -226,12 +205,10 @@ static void test_platform_refused(void)
 	   "another version of the interface is refused");
 	is(hypercall1(__HYPERVISOR_platform_op, NOWHERE), KIT_ERRNO(EFAULT), "an unmapped request");
 	op.u.enter_acpi_sleep.sleep_state = 99;
-	is(platform(XENPF_enter_acpi_sleep), KIT_ERRNO(EINVAL),
-	   "a sleep state that does not exist");
+	is(platform(XENPF_enter_acpi_sleep), KIT_ERRNO(EINVAL), "a sleep state that does not exist");
 }
 
-static void test_sched(void)
-{
+static void test_sched(void) {
 	struct sched_watchdog dog = { .id = 0, .timeout = 30 };
 	struct sched_remote_shutdown remote = { .domain_id = 1234, .reason = SHUTDOWN_crash };
 	struct sched_pin_override pin = { .pcpu = 0 };
@@ -244,8 +221,7 @@ static void test_sched(void)
 	is(hv_sched_op(SCHEDOP_watchdog, &dog), 0, "and stopped");
 	dog.id = 77;
 	is(hv_sched_op(SCHEDOP_watchdog, &dog), KIT_ERRNO(EINVAL), "no watchdog");
-	is(hv_sched_op(SCHEDOP_remote_shutdown, &remote), KIT_ERRNO(ESRCH),
-	   "a shutdown of no domain");
+	is(hv_sched_op(SCHEDOP_remote_shutdown, &remote), KIT_ERRNO(ESRCH), "a shutdown of no domain");
 	is(hv_sched_op(SCHEDOP_pin_override, &pin), 0, "the vCPU is pinned");
 	pin.pcpu = 77;
 	is(hv_sched_op(SCHEDOP_pin_override, &pin), KIT_ERRNO(EINVAL),
@@ -255,8 +231,7 @@ static void test_sched(void)
 	is(hv_sched_op(SCHEDOP_shutdown, NOWHERE), KIT_ERRNO(EFAULT), "an unmapped shutdown");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	struct physdev_set_iopl iopl = { .iopl = 1 };
 
 	kit_shared_init();

@@ -5,8 +5,7 @@
 #include <kit/shared.h>
 #include "tap.h"
 
-void guest_main(void)
-{
+void guest_main(void) {
 	struct physdev_pci_device_add add = { .bus = 0, .devfn = 0 };
 	struct physdev_pci_device dev = { .bus = 0, .devfn = 0 };
 

@@ -19,21 +19,18 @@
 #define MSR_MTRRCAP     0xfe
 #define MSR_SPEC_CTRL   0x48
 
-static uint64_t rdmsr(uint32_t msr)
-{
+static uint64_t rdmsr(uint32_t msr) {
 	uint32_t low = 0, high = 0;
 
 	TRAP_TRY("rdmsr", : "=a"(low), "=d"(high) : "c"(msr) : "memory");
 	return (uint64_t)high << 32 | low;
 }
 
-static void wrmsr(uint32_t msr, uint64_t v)
-{
+static void wrmsr(uint32_t msr, uint64_t v) {
 	TRAP_TRY("wrmsr", ::"a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(msr) : "memory");
 }
 
-static void test_control_registers(void)
-{
+static void test_control_registers(void) {
 	uint64_t cr = 0;
 
 	TRAP_TRY("movq %%cr0, %0", : "=r"(cr)::"memory");
@@ -72,16 +69,14 @@ static void test_control_registers(void)
 	value("mov to cr0 without PG: trap", (int)kit_trap_record.vector);
 }
 
-static uint64_t read_cr0(void)
-{
+static uint64_t read_cr0(void) {
 	uint64_t cr;
 
 	asm volatile("movq %%cr0, %0" : "=r"(cr)::"memory");
 	return cr;
 }
 
-static void test_task_switched(void)
-{
+static void test_task_switched(void) {
 	uint64_t cr;
 
 	TRAP_TRY("movq %0, %%cr0", ::"r"(0x8005003bUL) : "memory");
@@ -105,26 +100,18 @@ static void test_task_switched(void)
 	asm volatile("clts" ::: "memory");
 }
 
-static uint64_t read_dr(unsigned int n)
-{
+static uint64_t read_dr(unsigned int n) {
 	uint64_t v = 0;
 
 	switch (n) {
-	case 0:
-		TRAP_TRY("movq %%dr0, %0", : "=r"(v)::"memory");
-		break;
-	case 6:
-		TRAP_TRY("movq %%dr6, %0", : "=r"(v)::"memory");
-		break;
-	case 7:
-		TRAP_TRY("movq %%dr7, %0", : "=r"(v)::"memory");
-		break;
+	case 0: TRAP_TRY("movq %%dr0, %0", : "=r"(v)::"memory"); break;
+	case 6: TRAP_TRY("movq %%dr6, %0", : "=r"(v)::"memory"); break;
+	case 7: TRAP_TRY("movq %%dr7, %0", : "=r"(v)::"memory"); break;
 	}
 	return v;
 }
 
-static void test_debug_registers(void)
-{
+static void test_debug_registers(void) {
 	is_hex(read_dr(0), 0, "dr0");
 	not_trapped("mov from dr0");
 	is_hex(read_dr(6), 0xffff0ff0, "dr6");
@@ -139,15 +126,13 @@ static void test_debug_registers(void)
 	asm volatile("movq %0, %%dr0" ::"r"(0UL) : "memory");
 }
 
-static long set_iopl(unsigned int level)
-{
+static long set_iopl(unsigned int level) {
 	struct physdev_set_iopl op = { .iopl = level };
 
 	return hv_physdev_op(PHYSDEVOP_set_iopl, &op);
 }
 
-static void test_interrupt_flag(void)
-{
+static void test_interrupt_flag(void) {
 	uint64_t flags;
 
 	kit_events_on();
@@ -166,23 +151,20 @@ static void test_interrupt_flag(void)
 	set_iopl(0);
 	asm volatile("pushfq; popq %0" : "=r"(flags));
 	is_hex(flags & 0x3200, 0x200, "the real flags: interrupts on, no I/O privilege");
-	asm volatile("pushfq; andl $~0x200, (%%rsp); popfq; pushfq; popq %0"
-		     : "=r"(flags)::"memory", "cc");
+	asm volatile("pushfq; andl $~0x200, (%%rsp); popfq; pushfq; popq %0" : "=r"(flags)::"memory", "cc");
 	is_hex(flags & 0x200, 0x200, "popf does not change the interrupt flag");
 	is(kit_vcpu_info()->evtchn_upcall_mask, 0, "nor the event mask");
 }
 
 static volatile unsigned int ticks;
 
-static void on_timer(unsigned int port)
-{
+static void on_timer(unsigned int port) {
 	(void)port;
 	ticks++;
 }
 
 /* Kernels halt by sched_op. The instruction is refused, or waits for an event. */
-static void test_hlt(void)
-{
+static void test_hlt(void) {
 	long port = kit_event_bind_virq(VIRQ_TIMER, 0);
 
 	hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
@@ -196,20 +178,16 @@ static void test_hlt(void)
 	kit_events_on();
 }
 
-static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4], bool forced)
-{
+static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4], bool forced) {
 	if (forced)
 		TRAP_TRY(".byte 0x0f,0x0b,0x78,0x65,0x6e; cpuid",
 			 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
 			 : "a"(leaf), "c"(sub));
 	else
-		TRAP_TRY("cpuid",
-			 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
-			 : "a"(leaf), "c"(sub));
+		TRAP_TRY("cpuid", : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 }
 
-static void test_cpuid(void)
-{
+static void test_cpuid(void) {
 	uint32_t r[4];
 
 	cpuid(0x40000000, 0, r, true);
@@ -262,8 +240,7 @@ static void test_cpuid(void)
 	not_trapped("plain cpuid");
 }
 
-static void test_msrs(void)
-{
+static void test_msrs(void) {
 	uint64_t v;
 
 	is_hex(rdmsr(MSR_PAT), 0x050100070406, "PAT is the interface's fixed one");
@@ -357,22 +334,19 @@ static const struct {
 	{ 0x40000000, "hypervisor 0" },
 };
 
-static void test_msr_list(void)
-{
+static void test_msr_list(void) {
 	for (unsigned int i = 0; i < ARRAY_SIZE(listed); i++) {
 		uint64_t v = rdmsr(listed[i].msr);
 
 		if (kit_trap_record.vector == TRAP_NONE)
 			kit_printf("# = rdmsr %s: %lx\n", listed[i].name, v);
 		else
-			kit_printf("# = rdmsr %s: trap %u\n", listed[i].name,
-				   kit_trap_record.vector);
+			kit_printf("# = rdmsr %s: trap %u\n", listed[i].name, kit_trap_record.vector);
 	}
 	ok(true, "the list of model-specific registers was read");
 }
 
-static void test_ports(void)
-{
+static void test_ports(void) {
 	uint8_t byte = 0;
 	uint32_t word = 0;
 
@@ -391,17 +365,15 @@ static void test_ports(void)
 	not_trapped("PCI configuration by ports");
 	is_hex(word, 0x29c08086, "gives the host bridge");
 	TRAP_TRY("movw $0x20, %%dx; inb %%dx, %%al", : "=a"(byte)::"rdx", "memory");
-	kit_printf("# = in from the interrupt controller: trap %d, %x\n",
-		   (int)kit_trap_record.vector, byte);
+	kit_printf("# = in from the interrupt controller: trap %d, %x\n", (int)kit_trap_record.vector, byte);
 	TRAP_TRY("movw $0x3f8, %%dx; inb %%dx, %%al", : "=a"(byte)::"rdx", "memory");
-	kit_printf("# = in from the hypervisor's serial port: trap %d, %x\n",
-		   (int)kit_trap_record.vector, byte);
+	kit_printf("# = in from the hypervisor's serial port: trap %d, %x\n", (int)kit_trap_record.vector,
+		   byte);
 	TRAP_TRY("movw $0x61, %%dx; inb %%dx, %%al", : "=a"(byte)::"rdx", "memory");
 	not_trapped("in from port 0x61");
 }
 
-static void test_string_ports(void)
-{
+static void test_string_ports(void) {
 	uint8_t buf[4] = { 1, 2, 3, 4 };
 	void *to = buf;
 	unsigned long n = 3;
@@ -425,8 +397,7 @@ static void test_string_ports(void)
 	trapped(VEC_PF, 0, "rep outs from nothing");
 }
 
-static void test_xsetbv(void)
-{
+static void test_xsetbv(void) {
 	uint64_t xcr = 0, cr4;
 	uint32_t low = 0, high = 0;
 
@@ -454,8 +425,7 @@ static void test_xsetbv(void)
 	asm volatile("xsetbv" ::"a"(low), "d"(high), "c"(0));
 }
 
-static void test_refused(void)
-{
+static void test_refused(void) {
 	static uint64_t table[2];
 	uint64_t base = 0;
 
@@ -497,8 +467,7 @@ static void test_refused(void)
 	kit_printf("# = rdfsbase: trap %d\n", (int)kit_trap_record.vector);
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_events_init();

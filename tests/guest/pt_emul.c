@@ -10,18 +10,13 @@
 static unsigned long page_a, page_b;
 static volatile uint64_t *entry; /* the L1 entry of WINDOW in the direct map */
 
-static volatile uint64_t *view(uint64_t maddr)
-{
+static volatile uint64_t *view(uint64_t maddr) {
 	return (void *)((char *)kit_page(kit_pfn(maddr >> PAGE_SHIFT)) + (maddr & (PAGE_SIZE - 1)));
 }
 
-static void flush(void)
-{
-	kit_mmuext(MMUEXT_INVLPG_LOCAL, (unsigned long)WINDOW, NULL);
-}
+static void flush(void) { kit_mmuext(MMUEXT_INVLPG_LOCAL, (unsigned long)WINDOW, NULL); }
 
-static void setup(void)
-{
+static void setup(void) {
 	page_a = kit_page_alloc();
 	page_b = kit_page_alloc();
 	*(uint64_t *)kit_page(page_a) = 0xaaaa;
@@ -30,32 +25,25 @@ static void setup(void)
 	entry = view(kit_l1e_maddr(WINDOW));
 }
 
-static void reset(void)
-{
+static void reset(void) {
 	kit_mmu_update(kit_l1e_maddr(WINDOW), kit_pte(page_a, PTE_DATA));
 	flush();
 }
 
 /* The entry is `pte`, apart from the global bit, which is the hypervisor's business. */
-static void entry_is(uint64_t pte, const char *name)
-{
-	same(*entry & ~PTE_G, pte, name);
-}
+static void entry_is(uint64_t pte, const char *name) { same(*entry & ~PTE_G, pte, name); }
 
 /* The assist exists for old kernels' sake; stores are emulated with and without it. */
-static void test_assist(void)
-{
+static void test_assist(void) {
 	is(hv_vm_assist(VMASST_CMD_disable, VMASST_TYPE_writable_pagetables), 0,
 	   "the assist is switched off");
 	TRAP_TRY("movq %0, (%1)", ::"r"(kit_pte(page_b, PTE_DATA)), "r"(entry) : "memory");
 	not_trapped("mov to an L1 entry without the assist");
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0,
-	   "the assist is switched on");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0, "the assist is switched on");
 	reset();
 }
 
-static void test_mov(void)
-{
+static void test_mov(void) {
 	TRAP_TRY("movq %0, (%1)", ::"r"(kit_pte(page_b, PTE_DATA)), "r"(entry) : "memory");
 	not_trapped("mov to an L1 entry");
 	entry_is(kit_pte(page_b, PTE_DATA), "mov: the entry");
@@ -84,13 +72,11 @@ static void test_mov(void)
 }
 
 /* Stores what is there already, so that a hypervisor that does it does no harm. */
-static void try_store_again(volatile uint64_t *where)
-{
+static void try_store_again(volatile uint64_t *where) {
 	TRAP_TRY("movq %0, (%1)", ::"r"(*where), "r"(where) : "memory");
 }
 
-static void test_refused(void)
-{
+static void test_refused(void) {
 	TRAP_TRY("movq %0, (%1)", ::"r"(kit_pte(kit_root_pfn, PTE_DATA)), "r"(entry) : "memory");
 	trapped(VEC_PF, 3, "mov of a writable mapping of the root faults");
 	is_hex(kit_trap_record.cr2, (uint64_t)entry, "with the entry's address");
@@ -108,8 +94,7 @@ static void test_refused(void)
 	entry_is(kit_pte(page_a, PTE_DATA), "and changes nothing");
 }
 
-static void test_xchg(void)
-{
+static void test_xchg(void) {
 	uint64_t old = kit_pte(page_b, PTE_DATA);
 
 	TRAP_TRY("xchgq %0, (%1)", : "+r"(old) : "r"(entry) : "memory");
@@ -123,8 +108,7 @@ static void test_xchg(void)
 	reset();
 }
 
-static void test_bits(void)
-{
+static void test_bits(void) {
 	uint64_t good = kit_pte(page_a, PTE_DATA);
 
 	TRAP_TRY("lock btrq $6, (%0)", ::"r"(entry) : "memory", "cc");
@@ -164,8 +148,7 @@ static void test_bits(void)
 }
 
 /* lock or that would make a read-only mapping of a table writable. */
-static void test_bits_refused(void)
-{
+static void test_bits_refused(void) {
 	uint64_t table = kit_pte(kit_root_pfn, PTE_RO);
 
 	kit_mmu_update(kit_l1e_maddr(WINDOW), table);
@@ -177,8 +160,7 @@ static void test_bits_refused(void)
 	reset();
 }
 
-static bool cmpxchg(uint64_t expect, uint64_t want, uint64_t *seen)
-{
+static bool cmpxchg(uint64_t expect, uint64_t want, uint64_t *seen) {
 	unsigned char equal = 0;
 	uint64_t rax = expect;
 
@@ -190,12 +172,10 @@ static bool cmpxchg(uint64_t expect, uint64_t want, uint64_t *seen)
 	return equal;
 }
 
-static void test_cmpxchg(void)
-{
+static void test_cmpxchg(void) {
 	uint64_t good = *entry, seen;
 
-	ok(cmpxchg(good, kit_pte(page_b, PTE_DATA), &seen),
-	   "lock cmpxchg with the right old value");
+	ok(cmpxchg(good, kit_pte(page_b, PTE_DATA), &seen), "lock cmpxchg with the right old value");
 	not_trapped("lock cmpxchg");
 	entry_is(kit_pte(page_b, PTE_DATA), "lock cmpxchg: the entry");
 	ok(!cmpxchg(good ^ 0x800, good, &seen), "lock cmpxchg with a wrong old value");
@@ -208,8 +188,7 @@ static void test_cmpxchg(void)
 	reset();
 }
 
-static void test_cmpxchg8b(void)
-{
+static void test_cmpxchg8b(void) {
 	uint64_t old = *entry, want = kit_pte(page_b, PTE_DATA);
 	uint32_t low = old, high = old >> 32;
 
@@ -222,8 +201,7 @@ static void test_cmpxchg8b(void)
 	reset();
 }
 
-static void test_cmpxchg16b(void)
-{
+static void test_cmpxchg16b(void) {
 	volatile uint64_t *pair = (void *)((unsigned long)entry & ~15UL);
 	uint64_t low = pair[0], high = pair[1];
 
@@ -235,8 +213,7 @@ static void test_cmpxchg16b(void)
 	reset();
 }
 
-static void test_string_stores(void)
-{
+static void test_string_stores(void) {
 	static uint64_t source[2];
 	volatile uint64_t *to = entry;
 	uint64_t *from = source;
@@ -254,15 +231,14 @@ static void test_string_stores(void)
 }
 
 /* Addressing: the emulation must find operands like the processor. */
-static void test_addressing(void)
-{
+static void test_addressing(void) {
 	TRAP_TRY("movq %0, -0x70(%1,%2,8)", ::"r"(kit_pte(page_b, PTE_DATA)),
 		 "r"((char *)entry - 8 * 6 + 0x70), "r"(6UL)
 		 : "memory");
 	not_trapped("base, index, scale and displacement");
 	entry_is(kit_pte(page_b, PTE_DATA), "go to the entry");
-	TRAP_TRY("movq %0, %%r13; movq %1, %%r12; movq %%r13, (%%r12)",
-		 ::"r"(kit_pte(page_a, PTE_DATA)), "r"(entry)
+	TRAP_TRY("movq %0, %%r13; movq %1, %%r12; movq %%r13, (%%r12)", ::"r"(kit_pte(page_a, PTE_DATA)),
+		 "r"(entry)
 		 : "r12", "r13", "memory");
 	not_trapped("high registers");
 	entry_is(kit_pte(page_a, PTE_DATA), "go to the entry");
@@ -271,8 +247,7 @@ static void test_addressing(void)
 	   "an absolute address faults as itself");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();

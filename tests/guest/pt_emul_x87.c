@@ -6,8 +6,7 @@
 #include <kit/shared.h>
 #include "tap.h"
 
-void guest_main(void)
-{
+void guest_main(void) {
 	unsigned long table;
 	volatile uint64_t *entry;
 

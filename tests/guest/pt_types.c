@@ -7,19 +7,14 @@
 
 #define WINDOW ((volatile uint64_t *)0xffffc00000000000UL)
 
-static long pin(unsigned int level, unsigned long pfn)
-{
+static long pin(unsigned int level, unsigned long pfn) {
 	return kit_mmuext(MMUEXT_PIN_L1_TABLE + level - 1, kit_mfn(pfn), NULL);
 }
 
-static long unpin(unsigned long pfn)
-{
-	return kit_mmuext(MMUEXT_UNPIN_TABLE, kit_mfn(pfn), NULL);
-}
+static long unpin(unsigned long pfn) { return kit_mmuext(MMUEXT_UNPIN_TABLE, kit_mfn(pfn), NULL); }
 
 /* Fills a future table (an ordinary frame that is made read-only afterwards). */
-static unsigned long table_with(unsigned int slot, uint64_t entry)
-{
+static unsigned long table_with(unsigned int slot, uint64_t entry) {
 	unsigned long pfn = kit_page_alloc();
 
 	((uint64_t *)kit_page(pfn))[slot] = entry;
@@ -27,25 +22,21 @@ static unsigned long table_with(unsigned int slot, uint64_t entry)
 	return pfn;
 }
 
-static uint64_t entry_of(unsigned long pfn, unsigned int slot)
-{
+static uint64_t entry_of(unsigned long pfn, unsigned int slot) {
 	return ((uint64_t)kit_mfn(pfn) << PAGE_SHIFT) + slot * 8;
 }
 
-static void test_pin_l1(void)
-{
+static void test_pin_l1(void) {
 	unsigned long data = kit_page_alloc(), l1 = kit_page_alloc();
 	uint64_t *entries = kit_page(l1);
 
-	for (unsigned int i = 0; i < 512; i += 3)
-		entries[i] = kit_pte(data, PTE_DATA);
+	for (unsigned int i = 0; i < 512; i += 3) entries[i] = kit_pte(data, PTE_DATA);
 	is(pin(1, l1), KIT_ERRNO(EINVAL), "a frame with a writable mapping is not pinned");
 	is(kit_page_protect(l1, PTE_RO), 0, "the writable mapping goes");
 	is(pin(1, l1), 0, "then it is pinned");
 	is(pin(1, l1), KIT_ERRNO(EINVAL), "a second pin is refused");
 	is(pin(2, l1), KIT_ERRNO(EINVAL), "as is a pin at another level");
-	is(kit_page_protect(l1, PTE_DATA), KIT_ERRNO(EBUSY),
-	   "a pinned table gets no writable mapping");
+	is(kit_page_protect(l1, PTE_DATA), KIT_ERRNO(EBUSY), "a pinned table gets no writable mapping");
 	is(kit_page_protect(data, PTE_RO), 0, "what it maps can be made read-only elsewhere");
 	is(pin(1, data), KIT_ERRNO(EINVAL), "but not be a table, since the table maps it writable");
 	is(unpin(l1), 0, "the table is unpinned");
@@ -54,20 +45,17 @@ static void test_pin_l1(void)
 	is(unpin(data), 0, "and be unpinned");
 	kit_page_protect(data, PTE_DATA);
 	is(kit_page_protect(l1, PTE_DATA), 0, "the former table is writable again");
-	same(entries[3], kit_pte(data, PTE_DATA) | (entries[3] & PTE_G),
-	     "and still holds its entries");
+	same(entries[3], kit_pte(data, PTE_DATA) | (entries[3] & PTE_G), "and still holds its entries");
 	kit_page_free(l1);
 	kit_page_free(data);
 }
 
-static void test_bad_tables(void)
-{
+static void test_bad_tables(void) {
 	unsigned long l1 = kit_page_alloc(), l2;
 
 	((uint64_t *)kit_page(l1))[511] = kit_pte(kit_root_pfn, PTE_DATA);
 	kit_page_protect(l1, PTE_RO);
-	is(pin(1, l1), KIT_ERRNO(EBUSY),
-	   "an L1 whose last entry maps the root writable is refused");
+	is(pin(1, l1), KIT_ERRNO(EBUSY), "an L1 whose last entry maps the root writable is refused");
 	is(kit_page_protect(l1, PTE_DATA), 0, "and stays an ordinary frame");
 	((uint64_t *)kit_page(l1))[511] = kit_pte(kit_root_pfn, PTE_RO);
 	((uint64_t *)kit_page(l1))[0] = kit_pte(l1, PTE_DATA);
@@ -90,14 +78,12 @@ static void test_bad_tables(void)
 	kit_table_free(l1);
 }
 
-static void test_references(void)
-{
+static void test_references(void) {
 	unsigned long l1 = table_with(0, 0), l2 = table_with(3, kit_pte(l1, PTE_TABLE));
 
 	is(pin(2, l2), 0, "an L2 is pinned and takes its L1 along");
 	is(kit_page_protect(l1, PTE_DATA), KIT_ERRNO(EBUSY), "the L1 is a table by that");
-	is(kit_mmu_update(entry_of(l2, 4), kit_pte(l1, PTE_TABLE)), 0,
-	   "the L1 is hooked in a second time");
+	is(kit_mmu_update(entry_of(l2, 4), kit_pte(l1, PTE_TABLE)), 0, "the L1 is hooked in a second time");
 	is(pin(1, l1), 0, "and pinned");
 	is(kit_mmu_update(entry_of(l2, 3), 0), 0, "one reference goes");
 	is(kit_page_protect(l1, PTE_DATA), KIT_ERRNO(EBUSY), "it is still a table");
@@ -114,8 +100,7 @@ static void test_references(void)
 	kit_page_free(l2);
 }
 
-static void test_wrong_level(void)
-{
+static void test_wrong_level(void) {
 	unsigned long l1 = table_with(0, 0), l2;
 
 	is(pin(3, l1), 0, "an empty table can be anything: an L3");
@@ -138,31 +123,26 @@ static void test_wrong_level(void)
 }
 
 /* A copy of the root in use, without the hypervisor's slots and with `slot` set. */
-static unsigned long copy_root(unsigned int slot, uint64_t entry)
-{
+static unsigned long copy_root(unsigned int slot, uint64_t entry) {
 	unsigned long pfn = kit_page_alloc();
 	uint64_t *to = kit_page(pfn), *from = kit_page(kit_root_pfn);
 
-	for (unsigned int i = 0; i < 512; i++)
-		to[i] = i >= 256 && i < 272 ? 0 : from[i];
-	if (slot)
-		to[slot] = entry;
+	for (unsigned int i = 0; i < 512; i++) to[i] = i >= 256 && i < 272 ? 0 : from[i];
+	if (slot) to[slot] = entry;
 	kit_page_protect(pfn, PTE_RO);
 	return pfn;
 }
 
-static void test_roots(void)
-{
+static void test_roots(void) {
 	unsigned long data = kit_page_alloc(), root, old = kit_root_pfn;
 
 	kit_map(WINDOW, kit_pte(data, PTE_DATA));
 	root = copy_root(0, 0);
 	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_mfn(data), NULL), KIT_ERRNO(EINVAL),
 	   "a writable frame is no root");
-	is(kit_mmuext(MMUEXT_NEW_BASEPTR, 0xfffffff, NULL), KIT_ERRNO(EINVAL),
-	   "nor is one beyond memory");
-	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_entry_maddr(WINDOW, 3) >> PAGE_SHIFT, NULL),
-	   KIT_ERRNO(EINVAL), "nor an L3");
+	is(kit_mmuext(MMUEXT_NEW_BASEPTR, 0xfffffff, NULL), KIT_ERRNO(EINVAL), "nor is one beyond memory");
+	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_entry_maddr(WINDOW, 3) >> PAGE_SHIFT, NULL), KIT_ERRNO(EINVAL),
+	   "nor an L3");
 	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_mfn(root), NULL), 0,
 	   "a copy of the root is loaded, not pinned");
 	*WINDOW = 0x5005;
@@ -189,8 +169,7 @@ static void test_roots(void)
 #define LINEAR_SLOT 280UL
 #define LINEAR      (0xffff000000000000UL | LINEAR_SLOT << 39)
 
-static void test_linear(void)
-{
+static void test_linear(void) {
 	uint64_t slot = entry_of(kit_root_pfn, LINEAR_SLOT);
 	volatile uint64_t *self =
 		(void *)(LINEAR | LINEAR_SLOT << 30 | LINEAR_SLOT << 21 | LINEAR_SLOT << 12);
@@ -200,8 +179,7 @@ static void test_linear(void)
 	   "a writable self-reference of the root is refused");
 	is(kit_mmu_update(slot, kit_pte(kit_root_pfn, PTE_TABLE & ~PTE_RW)), 0,
 	   "a read-only self-reference of the root is accepted");
-	same(self[LINEAR_SLOT] & PTE_ADDR, kit_pte(kit_root_pfn, 0),
-	     "the root is seen through itself");
+	same(self[LINEAR_SLOT] & PTE_ADDR, kit_pte(kit_root_pfn, 0), "the root is seen through itself");
 	TRAP_TRY("movq $0, (%0)", ::"r"(self) : "memory");
 	trapped(VEC_PF, 3, "it cannot be written through itself");
 	is(kit_mmu_update(slot, 0), 0, "the self-reference goes");
@@ -217,8 +195,7 @@ static void test_linear(void)
 }
 
 /* A tree with full tables: long enough to be interrupted, if the hypervisor does that. */
-static void test_large_tree(void)
-{
+static void test_large_tree(void) {
 	unsigned long data = kit_page_alloc(), l1 = kit_page_alloc(), l2 = kit_page_alloc();
 
 	for (unsigned int i = 0; i < 512; i++) {
@@ -239,8 +216,7 @@ static void test_large_tree(void)
 	kit_page_free(data);
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();

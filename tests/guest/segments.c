@@ -21,20 +21,17 @@
 static unsigned long gdt_pfn;
 static uint64_t *gdt;
 
-static long set_gdt(unsigned int entries)
-{
+static long set_gdt(unsigned int entries) {
 	unsigned long frame = kit_mfn(gdt_pfn);
 
 	return hv_set_gdt(&frame, entries);
 }
 
-static long update(unsigned int index, uint64_t desc)
-{
+static long update(unsigned int index, uint64_t desc) {
 	return hv_update_descriptor(((uint64_t)kit_mfn(gdt_pfn) << PAGE_SHIFT) + index * 8, desc);
 }
 
-static void test_set_gdt(void)
-{
+static void test_set_gdt(void) {
 	unsigned long frames[2];
 
 	gdt_pfn = kit_page_alloc();
@@ -67,8 +64,7 @@ static void test_set_gdt(void)
 }
 
 /* Frames with descriptors the hypervisor must not load. */
-static void test_bad_tables(void)
-{
+static void test_bad_tables(void) {
 	static const struct {
 		uint64_t desc;
 		const char *name;
@@ -102,8 +98,7 @@ static void test_bad_tables(void)
 	ok(true, "tables with strange descriptors were tried");
 }
 
-static void try_descriptor(uint64_t desc, const char *what, long want)
-{
+static void try_descriptor(uint64_t desc, const char *what, long want) {
 	char name[80];
 
 	kit_snprintf(name, sizeof(name), "update_descriptor with %s", what);
@@ -112,8 +107,7 @@ static void try_descriptor(uint64_t desc, const char *what, long want)
 	kit_printf("# = %s is stored as: %lx\n", what, gdt[5]);
 }
 
-static void test_update_descriptor(void)
-{
+static void test_update_descriptor(void) {
 	long refused;
 	unsigned long plain = kit_page_alloc();
 
@@ -135,10 +129,10 @@ static void test_update_descriptor(void)
 	value("update_descriptor with code with L and D", update(5, DESC_BOTH));
 	try_descriptor(DESC_GATE & ~PRESENT, "an absent gate", 0);
 	try_descriptor(0, "nothing", 0);
-	is(hv_update_descriptor(((uint64_t)kit_mfn(gdt_pfn) << PAGE_SHIFT) + 4, 0),
-	   KIT_ERRNO(EINVAL), "an odd address");
-	is(hv_update_descriptor((uint64_t)kit_mfn(kit_root_pfn) << PAGE_SHIFT, 0),
-	   KIT_ERRNO(EINVAL), "a page table");
+	is(hv_update_descriptor(((uint64_t)kit_mfn(gdt_pfn) << PAGE_SHIFT) + 4, 0), KIT_ERRNO(EINVAL),
+	   "an odd address");
+	is(hv_update_descriptor((uint64_t)kit_mfn(kit_root_pfn) << PAGE_SHIFT, 0), KIT_ERRNO(EINVAL),
+	   "a page table");
 	is(hv_update_descriptor(0xfffffff000UL, 0), KIT_ERRNO(EINVAL), "beyond memory");
 	is(hv_update_descriptor(((uint64_t)kit_mfn(plain) << PAGE_SHIFT) + 16, DESC_DATA3), 0,
 	   "an ordinary frame");
@@ -147,8 +141,7 @@ static void test_update_descriptor(void)
 	      hv_update_descriptor((uint64_t)kit_mfn(plain) << PAGE_SHIFT, DESC_GATE));
 }
 
-static void test_loads(void)
-{
+static void test_loads(void) {
 	update(6, DESC_DATA3);
 	TRAP_TRY("movw %w0, %%es", ::"r"(6 * 8 + 3) : "memory");
 	not_trapped("a data segment is loaded");
@@ -167,8 +160,7 @@ static void test_loads(void)
 	asm volatile("movw %w0, %%es" ::"r"(0));
 }
 
-static void set_ldt(unsigned long va, unsigned int entries)
-{
+static void set_ldt(unsigned long va, unsigned int entries) {
 	struct mmuext_op op = { .cmd = MMUEXT_SET_LDT };
 
 	op.arg1.linear_addr = va;
@@ -176,8 +168,7 @@ static void set_ldt(unsigned long va, unsigned int entries)
 	hv_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
 
-static void test_ldt(void)
-{
+static void test_ldt(void) {
 	unsigned long pfn = kit_page_alloc();
 	uint64_t *ldt = kit_page(pfn);
 
@@ -206,8 +197,7 @@ static void test_ldt(void)
 	is(kit_page_protect(pfn, PTE_DATA), 0, "without the LDT it is an ordinary frame");
 }
 
-static void on_failsafe(struct trap_frame *f)
-{
+static void on_failsafe(struct trap_frame *f) {
 	kit_trap_record.vector = f->vector;
 	kit_trap_record.frame = *f;
 	kit_handlers[VEC_FAILSAFE] = NULL;
@@ -215,8 +205,7 @@ static void on_failsafe(struct trap_frame *f)
 }
 
 /* Returning to user mode with selectors that cannot be loaded ends in the failsafe callback. */
-static void test_failsafe(void)
-{
+static void test_failsafe(void) {
 	struct trap_frame f;
 
 	user_setup();
@@ -224,8 +213,8 @@ static void test_failsafe(void)
 	f = user_frame(user_syscall);
 	f.ss = 0x5678;
 	kit_user_run(&f);
-	kit_printf("# = return with a bad stack selector: trap %u error %x\n",
-		   kit_trap_record.vector, kit_trap_record.error_code);
+	kit_printf("# = return with a bad stack selector: trap %u error %x\n", kit_trap_record.vector,
+		   kit_trap_record.error_code);
 	ok(kit_trap_record.vector == VEC_FAILSAFE || kit_trap_record.vector == VEC_GP ||
 		   kit_trap_record.vector == VEC_SYSCALL,
 	   "a bad stack selector does not get through");
@@ -252,8 +241,7 @@ static void test_failsafe(void)
 	ok(hv_xen_version(XENVER_version, NULL) > 0, "the hypervisor is well");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();

@@ -15,48 +15,37 @@
 static volatile unsigned int started[KIT_SMP_MAX], stop;
 static volatile unsigned int hits[KIT_SMP_MAX];
 
-static void note_vcpu(unsigned int port)
-{
+static void note_vcpu(unsigned int port) {
 	(void)port;
 	hits[kit_vcpu_id()]++;
 }
 
-static bool wait_for(volatile unsigned int *what, unsigned int want)
-{
+static bool wait_for(volatile unsigned int *what, unsigned int want) {
 	uint64_t end = kit_time() + 5 * SECOND;
 
-	while (*what < want && kit_time() < end)
-		hv_sched_op(SCHEDOP_yield, NULL);
+	while (*what < want && kit_time() < end) hv_sched_op(SCHEDOP_yield, NULL);
 	return *what >= want;
 }
 
-static void run_once(void)
-{
-	started[kit_vcpu_id()]++;
-}
+static void run_once(void) { started[kit_vcpu_id()]++; }
 
-static void test_life(void)
-{
+static void test_life(void) {
 	struct vcpu_guest_context *c;
 
 	is(kit_vcpu_is_up(0), 1, "vCPU 0 is up");
 	is(kit_vcpu_is_up(1), 0, "vCPU 1 is down");
 	is(kit_vcpu_is_up(4), KIT_ERRNO(ENOENT), "vCPU 4 does not exist");
-	is(hv_vcpu_op(VCPUOP_up, 1, NULL), KIT_ERRNO(EINVAL),
-	   "a vCPU without context is not started");
+	is(hv_vcpu_op(VCPUOP_up, 1, NULL), KIT_ERRNO(EINVAL), "a vCPU without context is not started");
 	c = kit_vcpu_context(1, run_once);
 	c->ctrlreg[3] = xen_pfn_to_cr3(0xfffffffUL);
-	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL),
-	   "a context with a bad root is refused");
+	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL), "a context with a bad root is refused");
 	c = kit_vcpu_context(1, run_once);
 	c->trap_ctxt[3].address = 0x800000000000UL;
-	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL),
-	   "as is one with a non-canonical handler");
+	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL), "as is one with a non-canonical handler");
 	c = kit_vcpu_context(1, run_once);
 	c->user_regs.rip = 0x800000000000UL;
 	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL), "or a non-canonical start");
-	is(hv_vcpu_op(VCPUOP_initialise, 1, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
-	   "or no memory");
+	is(hv_vcpu_op(VCPUOP_initialise, 1, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "or no memory");
 	is(hv_vcpu_op(VCPUOP_initialise, 4, kit_vcpu_context(4, run_once)), KIT_ERRNO(ENOENT),
 	   "or of no vCPU");
 	is(kit_vcpu_start(1, run_once), 0, "a vCPU is started");
@@ -70,21 +59,18 @@ static void test_life(void)
 	is(hv_vcpu_op(VCPUOP_down, 4, NULL), KIT_ERRNO(ENOENT), "no vCPU goes down");
 }
 
-static void serve(void)
-{
+static void serve(void) {
 	hv_vcpu_op(VCPUOP_stop_periodic_timer, kit_vcpu_id(), NULL);
 	started[kit_vcpu_id()]++;
 	kit_events_on();
 	while (!stop) {
 		kit_events_off();
-		if (!stop)
-			hv_sched_op(SCHEDOP_block, NULL);
+		if (!stop) hv_sched_op(SCHEDOP_block, NULL);
 		kit_events_on();
 	}
 }
 
-static void test_ipis(void)
-{
+static void test_ipis(void) {
 	long ports[4];
 
 	for (unsigned int v = 2; v < 4; v++) {
@@ -109,8 +95,7 @@ static void test_ipis(void)
 	kit_event_close(ports[3]);
 }
 
-static void test_moving(void)
-{
+static void test_moving(void) {
 	struct evtchn_bind_vcpu bind;
 	long a = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF),
 	     b = kit_event_bind_interdomain(DOMID_SELF, a);
@@ -122,8 +107,7 @@ static void test_moving(void)
 	bind.port = a;
 	for (unsigned int v = 2; v < 4; v++) {
 		bind.vcpu = v;
-		is(hv_event_channel_op(EVTCHNOP_bind_vcpu, &bind), 0,
-		   "its port is moved to another vCPU");
+		is(hv_event_channel_op(EVTCHNOP_bind_vcpu, &bind), 0, "its port is moved to another vCPU");
 		kit_event_send(b);
 		ok(wait_for(&hits[v], 1), "and the event goes there");
 	}
@@ -136,8 +120,7 @@ static volatile uint64_t other_saw;
 static volatile unsigned int look, looked;
 
 /* Keeps the window's translation in its processor's cache and reads it when told. */
-static void reader(void)
-{
+static void reader(void) {
 	started[kit_vcpu_id()]++;
 	while (!stop) {
 		uint64_t v = *WINDOW;
@@ -149,8 +132,7 @@ static void reader(void)
 	}
 }
 
-static uint64_t ask(void)
-{
+static uint64_t ask(void) {
 	unsigned int n = ++look;
 
 	wait_for(&looked, n);
@@ -159,8 +141,7 @@ static uint64_t ask(void)
 	return other_saw;
 }
 
-static void test_remote_flush(void)
-{
+static void test_remote_flush(void) {
 	unsigned long a = kit_page_alloc(), b = kit_page_alloc();
 	uint64_t mask = 1UL << 1;
 	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_MULTI };
@@ -199,15 +180,13 @@ static void test_remote_flush(void)
 static volatile unsigned int refused;
 
 /* The writer's only instruction that can fault is three bytes long. */
-static void skip_write(struct trap_frame *f)
-{
+static void skip_write(struct trap_frame *f) {
 	refused++;
 	f->rip += 3;
 }
 
 /* Writes ever new values, none of which is a present entry. */
-static void writer(void)
-{
+static void writer(void) {
 	uint64_t v = 0;
 
 	started[kit_vcpu_id()]++;
@@ -219,8 +198,7 @@ static void writer(void)
 
 /* Lets the other vCPU write to a frame, then makes it a table; whether the table still changes
  * then. */
-static bool changes_as_table(unsigned long pfn)
-{
+static bool changes_as_table(unsigned long pfn) {
 	volatile uint64_t *view = kit_page(pfn);
 	uint64_t start, end = kit_time() + 5 * SECOND;
 	bool changed = false;
@@ -228,25 +206,20 @@ static bool changes_as_table(unsigned long pfn)
 	kit_page_protect(pfn, PTE_DATA);
 	*view = 0;
 	kit_mmu_update(kit_l1e_maddr(WINDOW), kit_pte(pfn, PTE_DATA));
-	while (*view == 0 && kit_time() < end)
-		hv_sched_op(SCHEDOP_yield, NULL);
-	kit_mmu_update(kit_l1e_maddr(WINDOW),
-		       0); /* no mapping left by which stores could be emulated */
+	while (*view == 0 && kit_time() < end) hv_sched_op(SCHEDOP_yield, NULL);
+	kit_mmu_update(kit_l1e_maddr(WINDOW), 0); /* no mapping left by which stores could be emulated */
 	kit_page_protect(pfn, PTE_RO);
-	if (kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(pfn), NULL))
-		return true;
+	if (kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(pfn), NULL)) return true;
 	start = *view;
 	end = kit_time() + 2 * MS;
-	while (kit_time() < end)
-		changed |= *view != start;
+	while (kit_time() < end) changed |= *view != start;
 	kit_mmuext(MMUEXT_UNPIN_TABLE, kit_mfn(pfn), NULL);
 	return changed || start == 0;
 }
 
 /* A frame that was writable becomes a table: no processor may still write to it, though nobody
  * asked for a flush. */
-static void test_stale_writers(void)
-{
+static void test_stale_writers(void) {
 	unsigned long pfn = kit_page_alloc();
 	unsigned int changed = 0;
 
@@ -260,8 +233,7 @@ static void test_stale_writers(void)
 	kit_vcpu_context(1, writer);
 	hv_vcpu_op(VCPUOP_up, 1, NULL);
 	ok(wait_for(&started[1], 1), "another vCPU writes to a window");
-	for (unsigned int i = 0; i < 30; i++)
-		changed += changes_as_table(pfn);
+	for (unsigned int i = 0; i < 30; i++) changed += changes_as_table(pfn);
 	is(changed, 0, "a frame that it wrote to does not change any more as a table");
 	ok(refused > 0, "its writes fault then");
 	stop = 1;
@@ -275,23 +247,20 @@ static volatile uint64_t backwards;
 static volatile unsigned int rounds[KIT_SMP_MAX];
 
 /* Both vCPUs push a common time forward and note how far their own lies behind it. */
-static void race_clock(void)
-{
+static void race_clock(void) {
 	unsigned int self = kit_vcpu_id();
 
 	started[self]++;
 	for (unsigned int i = 0; i < 100000 && !stop; i++) {
 		uint64_t seen = last_time, now = kit_time();
 
-		if (now < seen && seen - now > backwards)
-			backwards = seen - now;
+		if (now < seen && seen - now > backwards) backwards = seen - now;
 		__sync_bool_compare_and_swap(&last_time, seen, now > seen ? now : seen);
 		rounds[self]++;
 	}
 }
 
-static void test_clocks(void)
-{
+static void test_clocks(void) {
 	started[1] = 0;
 	kit_vcpu_context(1, race_clock);
 	hv_vcpu_op(VCPUOP_up, 1, NULL);
@@ -303,8 +272,7 @@ static void test_clocks(void)
 	stop = 1;
 }
 
-static void test_info(void)
-{
+static void test_info(void) {
 	struct vcpu_runstate_info r;
 	struct vcpu_get_physid phys;
 
@@ -315,8 +283,7 @@ static void test_info(void)
 	   "a one-shot timer of another vCPU is refused");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_events_init();

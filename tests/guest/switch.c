@@ -13,50 +13,38 @@
 #define VCPUS  3
 #define ROUNDS 300
 
-static volatile unsigned int ready, finished, wrong_fpu, wrong_sse, wrong_avx, wrong_debug,
-	wrong_base, wrong_cr2, wrong_mxcsr;
+static volatile unsigned int ready, finished, wrong_fpu, wrong_sse, wrong_avx, wrong_debug, wrong_base,
+	wrong_cr2, wrong_mxcsr;
 static volatile unsigned int secrets;
 static bool has_avx;
 
-static void yield(void)
-{
-	hv_sched_op(SCHEDOP_yield, NULL);
-}
+static void yield(void) { hv_sched_op(SCHEDOP_yield, NULL); }
 
-static uint64_t pattern(unsigned int vcpu, unsigned int i)
-{
-	return 0x0101010101010101UL * (vcpu + 1) + i;
-}
+static uint64_t pattern(unsigned int vcpu, unsigned int i) { return 0x0101010101010101UL * (vcpu + 1) + i; }
 
 /* The first look at the registers of a fresh vCPU. */
-static void look_for_secrets(void)
-{
+static void look_for_secrets(void) {
 	uint64_t low, high;
 
-	asm volatile("movq %%xmm7, %0; movhlps %%xmm7, %%xmm7; movq %%xmm7, %1"
-		     : "=r"(low), "=r"(high));
-	if (low || high)
-		secrets++;
+	asm volatile("movq %%xmm7, %0; movhlps %%xmm7, %%xmm7; movq %%xmm7, %1" : "=r"(low), "=r"(high));
+	if (low || high) secrets++;
 }
 
-static void load(unsigned int self, unsigned int i)
-{
+static void load(unsigned int self, unsigned int i) {
 	uint64_t v = pattern(self, i);
 	uint32_t mxcsr = 0x1f80 | (self & 3) << 13;
 
 	asm volatile("movq %0, %%xmm3; movlhps %%xmm3, %%xmm3; movq %0, %%xmm15" ::"r"(v));
 	asm volatile("fninit; fildll %0" ::"m"(v));
 	asm volatile("ldmxcsr %0" ::"m"(mxcsr));
-	if (has_avx)
-		asm volatile("vmovq %0, %%xmm5; vinsertf128 $1, %%xmm5, %%ymm5, %%ymm5" ::"r"(v));
+	if (has_avx) asm volatile("vmovq %0, %%xmm5; vinsertf128 $1, %%xmm5, %%ymm5, %%ymm5" ::"r"(v));
 	hv_set_debugreg(0, 0x100000 + self * 0x1000 + i);
 	hv_set_segment_base(SEGBASE_FS, (unsigned long)&kit_start_info + 8 * self);
 	hv_set_segment_base(SEGBASE_GS_USER, 0x700000 + 8 * self);
 	asm volatile("movq %0, %%cr2" ::"r"(v));
 }
 
-static void check(unsigned int self, unsigned int i)
-{
+static void check(unsigned int self, unsigned int i) {
 	uint64_t want = pattern(self, i), a, b, c, base;
 	uint32_t mxcsr;
 
@@ -72,23 +60,18 @@ static void check(unsigned int self, unsigned int i)
 		wrong_avx += a != want;
 	}
 	wrong_debug += (uint64_t)hv_get_debugreg(0) != 0x100000 + self * 0x1000 + i;
-	asm volatile("rdmsr; shlq $32, %%rdx; orq %%rdx, %%rax"
-		     : "=a"(base)
-		     : "c"(0xc0000100)
-		     : "rdx");
+	asm volatile("rdmsr; shlq $32, %%rdx; orq %%rdx, %%rax" : "=a"(base) : "c"(0xc0000100) : "rdx");
 	wrong_base += base != (unsigned long)&kit_start_info + 8 * self;
 	asm volatile("movq %%cr2, %0" : "=r"(a));
 	wrong_cr2 += a != want;
 }
 
-static void work(void)
-{
+static void work(void) {
 	unsigned int self = kit_vcpu_id();
 
 	look_for_secrets();
 	__sync_fetch_and_add(&ready, 1);
-	while (ready < VCPUS)
-		yield();
+	while (ready < VCPUS) yield();
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		load(self, i);
 		yield();
@@ -100,23 +83,20 @@ static void work(void)
 /* The lazy flag: one vCPU's TS must not be another's. */
 static volatile unsigned int set_by_other, other_done;
 
-static void set_taskswitched(void)
-{
+static void set_taskswitched(void) {
 	hv_fpu_taskswitch(1);
 	set_by_other = 1;
 	yield();
 	other_done = 1;
 }
 
-static void test_taskswitched(void)
-{
+static void test_taskswitched(void) {
 	uint64_t cr0;
 
 	hv_fpu_taskswitch(0);
 	kit_vcpu_context(1, set_taskswitched);
 	hv_vcpu_op(VCPUOP_up, 1, NULL);
-	while (!set_by_other)
-		yield();
+	while (!set_by_other) yield();
 	asm volatile("movq %%cr0, %0" : "=r"(cr0));
 	is(cr0 & 8, 0, "the task-switched flag of one vCPU is not another's");
 	TRAP_TRY("fnop", ::: "memory");
@@ -124,22 +104,19 @@ static void test_taskswitched(void)
 	kit_vcpu_wait_down(1, 2000000000UL);
 }
 
-static void enable_avx(void)
-{
+static void enable_avx(void) {
 	uint32_t c, b, a = 1, d;
 	uint64_t cr4;
 
 	asm volatile(XEN_CPUID : "+a"(a), "=b"(b), "=c"(c), "=d"(d) : "2"(0));
-	if (!(c >> 28 & 1))
-		return;
+	if (!(c >> 28 & 1)) return;
 	asm volatile("movq %%cr4, %0" : "=r"(cr4));
 	asm volatile("movq %0, %%cr4" ::"r"(cr4 | 1UL << 18));
 	TRAP_TRY("xsetbv", ::"a"(7), "d"(0), "c"(0) : "memory");
 	has_avx = kit_trap_record.vector == TRAP_NONE;
 }
 
-static void start_work(void)
-{
+static void start_work(void) {
 	if (has_avx) {
 		uint64_t cr4;
 
@@ -150,8 +127,7 @@ static void start_work(void)
 	work();
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_mm_init();
@@ -163,8 +139,7 @@ void guest_main(void)
 		is(kit_vcpu_start(v, start_work), 0, "a vCPU is started on the same processor");
 	asm volatile("pxor %%xmm7, %%xmm7" :::);
 	work();
-	while (finished < VCPUS)
-		yield();
+	while (finished < VCPUS) yield();
 	is(secrets, 0, "fresh vCPUs have empty vector registers");
 	is(wrong_sse, 0, "SSE registers are each vCPU's own");
 	is(wrong_avx, 0, "AVX registers are each vCPU's own");

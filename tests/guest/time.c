@@ -11,25 +11,21 @@ static volatile unsigned int ticks;
 static volatile uint64_t tick_time;
 static long timer_port;
 
-static void on_timer(unsigned int port)
-{
+static void on_timer(unsigned int port) {
 	(void)port;
 	ticks++;
 	tick_time = kit_time();
 }
 
 /* Waits for the next tick, at most `ns`. */
-static bool wait_tick(unsigned int seen, uint64_t ns)
-{
+static bool wait_tick(unsigned int seen, uint64_t ns) {
 	uint64_t end = kit_time() + ns;
 
-	while (ticks == seen && kit_time() < end)
-		asm volatile("pause");
+	while (ticks == seen && kit_time() < end) asm volatile("pause");
 	return ticks != seen;
 }
 
-static void test_clock(void)
-{
+static void test_clock(void) {
 	struct vcpu_time_info t = kit_time_snapshot(&kit_vcpu_info()->time);
 	uint64_t last = kit_time(), now, start = last;
 	bool forward = true;
@@ -46,8 +42,7 @@ static void test_clock(void)
 	ok(last < 600000 * MS, "it counts from the host's start");
 }
 
-static void test_wallclock(void)
-{
+static void test_wallclock(void) {
 	struct shared_info *s = kit_shared_info;
 
 	is(s->wc_version & 1, 0, "the wall clock is not being changed");
@@ -57,8 +52,7 @@ static void test_wallclock(void)
 	ok(((uint64_t)s->wc_sec_hi << 32 | s->wc_sec) > 1500000000UL, "and of this age");
 }
 
-static void test_periodic(void)
-{
+static void test_periodic(void) {
 	struct vcpu_set_periodic_timer periodic = { .period_ns = 5 * MS };
 	unsigned int seen = ticks;
 
@@ -81,10 +75,8 @@ static void test_periodic(void)
 	is(hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0, "stopping again is fine");
 }
 
-static void test_singleshot(void)
-{
-	struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = 1,
-						   .flags = VCPU_SSHOTTMR_future };
+static void test_singleshot(void) {
+	struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = 1, .flags = VCPU_SSHOTTMR_future };
 	unsigned int seen = ticks;
 	uint64_t at = kit_time() + 20 * MS;
 
@@ -100,20 +92,17 @@ static void test_singleshot(void)
 	is(ticks - seen, 0, "it does not fire");
 	is(kit_timer_set(1), 0, "a timer in the past");
 	ok(wait_tick(seen, 2000 * MS), "fires at once");
-	value("a timer in the past with the flag future",
-	      hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, &timer));
+	value("a timer in the past with the flag future", hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, &timer));
 	seen = ticks;
 	kit_delay(20 * MS);
 	value("ticks by it", ticks - seen);
-	is(hv_vcpu_op(VCPUOP_set_singleshot_timer, 7, &timer), KIT_ERRNO(ENOENT),
-	   "the timer of no vCPU");
+	is(hv_vcpu_op(VCPUOP_set_singleshot_timer, 7, &timer), KIT_ERRNO(ENOENT), "the timer of no vCPU");
 	is(hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
 	   "an unmapped timer");
 	hv_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
 }
 
-static void test_timer_op(void)
-{
+static void test_timer_op(void) {
 	unsigned int seen = ticks;
 	uint64_t at = kit_time() + 20 * MS;
 
@@ -127,8 +116,7 @@ static void test_timer_op(void)
 	is(ticks - seen, 0, "it does not fire");
 }
 
-static void test_block(void)
-{
+static void test_block(void) {
 	unsigned int seen = ticks;
 	uint64_t at;
 
@@ -140,8 +128,7 @@ static void test_block(void)
 	is(ticks - seen, 1, "which is delivered");
 }
 
-static void test_poll(void)
-{
+static void test_poll(void) {
 	struct sched_poll p = { .nr_ports = 1 };
 	evtchn_port_t ports[1] = { kit_event_bind_ipi(0) };
 	uint64_t at;
@@ -167,13 +154,11 @@ static void test_poll(void)
 
 static struct vcpu_runstate_info runstate;
 
-static uint64_t spent(const volatile struct vcpu_runstate_info *r)
-{
+static uint64_t spent(const volatile struct vcpu_runstate_info *r) {
 	return r->time[0] + r->time[1] + r->time[2] + r->time[3];
 }
 
-static void test_runstate(void)
-{
+static void test_runstate(void) {
 	static struct vcpu_runstate_info area __attribute__((aligned(64)));
 	struct vcpu_register_runstate_memory_area reg = { .addr.v = &area };
 	volatile struct vcpu_runstate_info *r = &area;
@@ -181,11 +166,9 @@ static void test_runstate(void)
 
 	is(hv_vcpu_op(VCPUOP_get_runstate_info, 0, &runstate), 0, "get_runstate_info");
 	is(runstate.state, RUNSTATE_running, "a vCPU that asks is running");
-	ok(runstate.time[RUNSTATE_running] > 0 && spent(&runstate) <= kit_time(),
-	   "times are sensible");
+	ok(runstate.time[RUNSTATE_running] > 0 && spent(&runstate) <= kit_time(), "times are sensible");
 	is(hv_vcpu_op(VCPUOP_get_runstate_info, 7, &runstate), KIT_ERRNO(ENOENT), "of no vCPU");
-	is(hv_vcpu_op(VCPUOP_get_runstate_info, 0, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
-	   "to nowhere");
+	is(hv_vcpu_op(VCPUOP_get_runstate_info, 0, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "to nowhere");
 	is(hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), 0, "an area is registered");
 	is(r->state, RUNSTATE_running, "and filled");
 	blocked = r->time[RUNSTATE_blocked];
@@ -196,8 +179,7 @@ static void test_runstate(void)
 	test_block();
 	is_hex(r->state_entry_time & XEN_RUNSTATE_UPDATE, 0, "it is clear while the guest runs");
 	reg.addr.v = (void *)0x7000000000UL;
-	value("an unmapped runstate area",
-	      hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg));
+	value("an unmapped runstate area", hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg));
 	reg.addr.v = (void *)HYPERVISOR_VIRT_START;
 	is(hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), KIT_ERRNO(EFAULT),
 	   "an area of the hypervisor's");
@@ -205,13 +187,11 @@ static void test_runstate(void)
 	is(hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), 0, "none");
 }
 
-static void test_time_area(void)
-{
+static void test_time_area(void) {
 	static struct vcpu_time_info area __attribute__((aligned(64)));
 	struct vcpu_register_time_memory_area reg = { .addr.v = &area };
 
-	is(hv_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &reg), 0,
-	   "a time area is registered");
+	is(hv_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &reg), 0, "a time area is registered");
 	ok(area.tsc_to_system_mul != 0, "and filled");
 	ok(kit_time_by(&area) <= kit_time(), "it tells the same time");
 	reg.addr.v = (void *)HYPERVISOR_VIRT_START;
@@ -221,15 +201,13 @@ static void test_time_area(void)
 	is(hv_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &reg), 0, "none");
 }
 
-static long register_info(unsigned long mfn, unsigned int offset, unsigned int vcpu)
-{
+static long register_info(unsigned long mfn, unsigned int offset, unsigned int vcpu) {
 	struct vcpu_register_vcpu_info reg = { .mfn = mfn, .offset = offset };
 
 	return hv_vcpu_op(VCPUOP_register_vcpu_info, vcpu, &reg);
 }
 
-static void test_vcpu_info(void)
-{
+static void test_vcpu_info(void) {
 	unsigned long pfn = kit_page_alloc();
 	struct vcpu_info *moved = (struct vcpu_info *)((char *)kit_page(pfn) + 128);
 	unsigned int seen = ticks;
@@ -259,8 +237,7 @@ static void test_vcpu_info(void)
 	kit_page_protect(pfn, PTE_DATA);
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_events_init();

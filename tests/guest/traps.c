@@ -20,8 +20,7 @@ uint64_t insn_address;
 
 /* The parts of the frame that are the same for every trap of the kernel; `length` is 0 for faults.
  */
-static void check_frame(const char *what, unsigned int length)
-{
+static void check_frame(const char *what, unsigned int length) {
 	const struct trap_frame *f = &kit_trap_record.frame;
 	char name[80];
 
@@ -35,8 +34,7 @@ static void check_frame(const char *what, unsigned int length)
 	ok(!(f->rflags & FLAG_IF) == !!f->saved_upcall_mask, name);
 }
 
-static void test_faults(void)
-{
+static void test_faults(void) {
 	TRAP_TRY(AT("xorl %%edx, %%edx", "divl %%edx"), ::: "rax", "rdx", "memory");
 	trapped(VEC_DE, 0, "#DE: division by zero");
 	check_frame("#DE", 0);
@@ -59,8 +57,7 @@ static void test_faults(void)
 	check_frame("#GP with selector", 0);
 }
 
-static void test_traps(void)
-{
+static void test_traps(void) {
 	TRAP_TRY(AT("", "int3"), ::: "memory");
 	trapped(VEC_BP, 0, "#BP: int3");
 	check_frame("#BP", 1);
@@ -78,8 +75,7 @@ static void test_traps(void)
 
 static struct trap_info table[4];
 
-static long set_gate(unsigned int vector, unsigned int flags)
-{
+static long set_gate(unsigned int vector, unsigned int flags) {
 	memset(table, 0, sizeof(table));
 	table[0].vector = vector;
 	table[0].flags = flags;
@@ -88,8 +84,7 @@ static long set_gate(unsigned int vector, unsigned int flags)
 	return hv_set_trap_table(table);
 }
 
-static void test_int_privilege(void)
-{
+static void test_int_privilege(void) {
 	set_gate(0x21, 0);
 	TRAP_TRY(AT("", "int $0x21"), ::: "memory");
 	trapped(VEC_GP, 0x21 * 8 + 2, "int $0x21 with level 0 is refused to the kernel");
@@ -109,14 +104,12 @@ static void test_int_privilege(void)
 
 static volatile unsigned char seen_mask;
 
-static void note_mask(struct trap_frame *f)
-{
+static void note_mask(struct trap_frame *f) {
 	(void)f;
 	seen_mask = kit_vcpu_info()->evtchn_upcall_mask;
 }
 
-static void test_mask(void)
-{
+static void test_mask(void) {
 	kit_handlers[0x22] = note_mask;
 	kit_vcpu_info()->evtchn_upcall_mask = 0;
 	set_gate(0x22, 3);
@@ -128,14 +121,12 @@ static void test_mask(void)
 	is(kit_vcpu_info()->evtchn_upcall_mask, 0, "iret puts the mask back");
 	kit_vcpu_info()->evtchn_upcall_mask = 1;
 	TRAP_TRY("ud2", ::: "memory");
-	is(kit_trap_record.frame.saved_upcall_mask, 1,
-	   "the frame has the mask of the interrupted code");
+	is(kit_trap_record.frame.saved_upcall_mask, 1, "the frame has the mask of the interrupted code");
 	ok(!(kit_trap_record.frame.rflags & FLAG_IF), "a masked frame has IF clear");
 	is(kit_vcpu_info()->evtchn_upcall_mask, 1, "iret puts a set mask back");
 }
 
-static void page_fault(unsigned int error, uint64_t address, const char *name)
-{
+static void page_fault(unsigned int error, uint64_t address, const char *name) {
 	char cr2[80];
 
 	trapped(VEC_PF, error, name);
@@ -143,8 +134,7 @@ static void page_fault(unsigned int error, uint64_t address, const char *name)
 	is_hex(kit_trap_record.cr2, address, cr2);
 }
 
-static void test_page_faults(void)
-{
+static void test_page_faults(void) {
 	static const char text[] = "read-only? no: the builder maps all writable";
 	uint64_t l4 = kit_start_info->pt_base;
 
@@ -162,26 +152,20 @@ static void test_page_faults(void)
 	TRAP_TRY("movb $1, (%0)", ::"r"(HYPERVISOR_VIRT_START) : "memory");
 	page_fault(3, HYPERVISOR_VIRT_START, "#PF: the machine-to-physical table is read-only");
 	TRAP_TRY("movb (%0), %%cl", ::"r"(HYPERVISOR_VIRT_END - 8) : "rcx", "memory");
-	ok(kit_trap_record.vector == VEC_PF,
-	   "#PF: the hypervisor's end of its range cannot be read");
+	ok(kit_trap_record.vector == VEC_PF, "#PF: the hypervisor's end of its range cannot be read");
 	TRAP_TRY("movb (%0), %%cl", ::"r"(text) : "rcx", "memory");
 	not_trapped("a mapped page can be read");
 }
 
 /* Steps over the two bytes of ud2 and notes nothing else. */
-static void step_over(struct trap_frame *f)
-{
-	f->rip += 2;
-}
+static void step_over(struct trap_frame *f) { f->rip += 2; }
 
-static void test_registers(void)
-{
+static void test_registers(void) {
 	struct probe_regs in, out;
 	uint64_t *r = (uint64_t *)&in;
 
 	kit_handlers[VEC_UD] = step_over;
-	for (unsigned int i = 0; i < sizeof(in) / 8; i++)
-		r[i] = 0x0123456789abcdefUL * (2 * i + 1);
+	for (unsigned int i = 0; i < sizeof(in) / 8; i++) r[i] = 0x0123456789abcdefUL * (2 * i + 1);
 	in.rflags = 0xcd5; /* the arithmetic flags and DF */
 	probe_ud2(&in, &out);
 	out.rflags &= 0xcd5;
@@ -191,15 +175,13 @@ static void test_registers(void)
 
 static volatile unsigned int nmi_count, nmi_mask;
 
-static void count_nmi(struct trap_frame *f)
-{
+static void count_nmi(struct trap_frame *f) {
 	(void)f;
 	nmi_count++;
 	nmi_mask = kit_vcpu_info()->evtchn_upcall_mask;
 }
 
-static void test_nmi(void)
-{
+static void test_nmi(void) {
 	kit_handlers[VEC_NMI] = count_nmi;
 	kit_vcpu_info()->evtchn_upcall_mask = 0;
 	is(hv_vcpu_op(VCPUOP_send_nmi, 0, NULL), 0, "send_nmi to oneself");
@@ -211,8 +193,7 @@ static void test_nmi(void)
 	is(hv_vcpu_op(VCPUOP_send_nmi, 77, NULL), KIT_ERRNO(ENOENT), "send_nmi to no vCPU");
 }
 
-static void test_table(void)
-{
+static void test_table(void) {
 	set_gate(0x30, 3);
 	table[0].address = NON_CANONICAL;
 	is(hv_set_trap_table(table), KIT_ERRNO(EINVAL), "a non-canonical handler is refused");
@@ -227,8 +208,7 @@ static void test_table(void)
 	trapped(VEC_UD, 0, "the table works when set again");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	test_faults();

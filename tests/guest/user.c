@@ -9,15 +9,12 @@
 
 #define VGCF_syscall VGCF_IN_SYSCALL /* in iret_context.flags: return as from a system call */
 
-static void ended(const struct trap_record *t, unsigned int vector, unsigned int error,
-		  const char *name)
-{
+static void ended(const struct trap_record *t, unsigned int vector, unsigned int error, const char *name) {
 	kit_printf("# = %s: trap %u error %x\n", name, t->vector, t->error_code);
 	ok(t->vector == vector && t->error_code == error, name);
 }
 
-static void frame_is_user(const struct trap_record *t, unsigned long rip, const char *name)
-{
+static void frame_is_user(const struct trap_record *t, unsigned long rip, const char *name) {
 	char what[80];
 
 	kit_snprintf(what, sizeof(what), "%s: rip", name);
@@ -32,8 +29,7 @@ static void frame_is_user(const struct trap_record *t, unsigned long rip, const 
 	is_hex(t->frame.rflags & 0x200, 0x200, what);
 }
 
-static void test_syscall(void)
-{
+static void test_syscall(void) {
 	struct trap_frame f = user_frame(user_syscall);
 	const struct trap_record *t;
 
@@ -56,8 +52,7 @@ static void test_syscall(void)
 	is_hex(t->frame.rcx, t->frame.rip, "syscall: rcx is what the processor left");
 }
 
-static void test_traps(void)
-{
+static void test_traps(void) {
 	const struct trap_record *t = user_run(user_int80, 20, 0);
 
 	ended(t, 0x80, 0, "int $0x80 from user mode");
@@ -87,16 +82,14 @@ static void test_traps(void)
 	is_hex((uint32_t)t->frame.rbx, 0x566e6558, "it gives the hypervisor's signature");
 }
 
-static void fault(unsigned long address, unsigned int error, const char *name)
-{
+static void fault(unsigned long address, unsigned int error, const char *name) {
 	const struct trap_record *t = user_run(user_read, 0, address);
 
 	ended(t, VEC_PF, error, name);
 	is_hex(t->cr2, address, name);
 }
 
-static void test_memory(void)
-{
+static void test_memory(void) {
 	const struct trap_record *t;
 
 	user_data[0] = 0x1234;
@@ -112,8 +105,7 @@ static void test_memory(void)
 	ok(user_run(user_read, 0, HYPERVISOR_VIRT_START)->vector == VEC_PF ||
 		   user_run(user_read, 0, HYPERVISOR_VIRT_START)->vector == VEC_SYSCALL,
 	   "the machine-to-physical table is readable or not, no more");
-	ended(user_run(user_read, 0, 0x800000000000UL), VEC_GP, 0,
-	      "user code uses a non-canonical address");
+	ended(user_run(user_read, 0, 0x800000000000UL), VEC_GP, 0, "user code uses a non-canonical address");
 	t = kit_user_run(&(struct trap_frame){ .rip = USER_DATA,
 					       .cs = FLAT_USER_CS64,
 					       .ss = FLAT_USER_SS64,
@@ -122,8 +114,7 @@ static void test_memory(void)
 	ended(t, VEC_PF, 0x15, "user code jumps into no-execute data");
 }
 
-static void test_segment_bases(void)
-{
+static void test_segment_bases(void) {
 	const struct trap_record *t;
 
 	user_data[0] = 0x5678;
@@ -142,8 +133,7 @@ static void test_segment_bases(void)
 	asm volatile("movq %%fs:0, %0" : "=r"(user_data[1]));
 	is_hex(user_data[1], 0x5678, "the kernel reads by it");
 	is(hv_set_segment_base(SEGBASE_GS_USER_SEL, 0), 0, "the user gs selector is set to null");
-	value("set_segment_base with a bad selector",
-	      hv_set_segment_base(SEGBASE_GS_USER_SEL, 0x5678));
+	value("set_segment_base with a bad selector", hv_set_segment_base(SEGBASE_GS_USER_SEL, 0x5678));
 	is(hv_set_segment_base(SEGBASE_FS, 0x800000000000UL), KIT_ERRNO(EINVAL),
 	   "a non-canonical fs base is refused");
 	is(hv_set_segment_base(SEGBASE_GS_USER, 0x800000000000UL), KIT_ERRNO(EINVAL),
@@ -155,14 +145,12 @@ static void test_segment_bases(void)
 }
 
 /* Kernel handler that returns to user mode with a result. */
-static void answer(struct trap_frame *f)
-{
+static void answer(struct trap_frame *f) {
 	f->rax += 1000;
 	kit_handlers[VEC_SYSCALL] = NULL;
 }
 
-static void test_return(void)
-{
+static void test_return(void) {
 	struct trap_frame f = user_frame(user_syscall_twice);
 	const struct trap_record *t;
 
@@ -172,28 +160,24 @@ static void test_return(void)
 	t = kit_user_run(&f);
 	is(t->frame.rbx, 1007, "a system call returns a value to user mode");
 	is_hex(t->frame.r12, 0x1212, "and keeps the other registers");
-	is_hex(t->frame.rip, user_at(user_syscall_twice) + 7,
-	       "the second call comes from behind the first");
+	is_hex(t->frame.rip, user_at(user_syscall_twice) + 7, "the second call comes from behind the first");
 }
 
 static volatile unsigned int events;
 static unsigned int event_cs;
 
-static void on_ipi(unsigned int port)
-{
+static void on_ipi(unsigned int port) {
 	(void)port;
 	events++;
 }
 
-static void send_and_answer(struct trap_frame *f)
-{
+static void send_and_answer(struct trap_frame *f) {
 	event_cs = f->cs;
 	kit_event_send(user_data[8]);
 	kit_handlers[VEC_SYSCALL] = NULL;
 }
 
-static void test_events(void)
-{
+static void test_events(void) {
 	long port = kit_event_bind_ipi(0);
 
 	ok(port > 0, "an IPI port");
@@ -211,8 +195,7 @@ static void test_events(void)
 	kit_event_close(port);
 }
 
-static void test_syscall_mask(void)
-{
+static void test_syscall_mask(void) {
 	struct callback_register cb = {
 		.type = CALLBACKTYPE_syscall,
 		.address = (unsigned long)kit_callback_syscall,
@@ -240,14 +223,12 @@ static void test_syscall_mask(void)
 	is(hv_set_callbacks(kit_callback_event, kit_callback_failsafe, kit_callback_syscall), 0,
 	   "set_callbacks");
 	value("set_callbacks with a non-canonical address",
-	      hv_set_callbacks((void *)0x800000000000UL, kit_callback_failsafe,
-			       kit_callback_syscall));
+	      hv_set_callbacks((void *)0x800000000000UL, kit_callback_failsafe, kit_callback_syscall));
 	kit_traps_init();
 	ended(user_run(user_syscall, 0, 0), VEC_SYSCALL, 0, "a system call still works");
 }
 
-static void test_sysenter(void)
-{
+static void test_sysenter(void) {
 	struct callback_register cb = {
 		.type = CALLBACKTYPE_sysenter,
 		.address = (unsigned long)kit_callback_sysenter,
@@ -256,16 +237,14 @@ static void test_sysenter(void)
 
 	value("callback_op for sysenter", hv_callback_op(CALLBACKOP_register, &cb));
 	t = user_run(user_sysenter, 33, 0);
-	ok(t->vector == VEC_SYSENTER || t->vector == VEC_UD,
-	   "sysenter arrives as sysenter or as #UD");
+	ok(t->vector == VEC_SYSENTER || t->vector == VEC_UD, "sysenter arrives as sysenter or as #UD");
 	kit_printf("# = sysenter from user mode: trap %u error %x\n", t->vector, t->error_code);
 	cb.type = CALLBACKTYPE_syscall32;
 	cb.address = (unsigned long)kit_callback_syscall32;
 	value("callback_op for 32-bit syscall", hv_callback_op(CALLBACKOP_register, &cb));
 }
 
-static struct trap_frame flags_frame(uint64_t rflags, uint32_t iret_flags)
-{
+static struct trap_frame flags_frame(uint64_t rflags, uint32_t iret_flags) {
 	struct trap_frame f = user_frame(user_syscall);
 
 	f.rflags = rflags;
@@ -273,8 +252,7 @@ static struct trap_frame flags_frame(uint64_t rflags, uint32_t iret_flags)
 	return f;
 }
 
-static void test_iret_flags(void)
-{
+static void test_iret_flags(void) {
 	struct trap_frame f = flags_frame(0x3202, 0);
 
 	is_hex(kit_user_run(&f)->frame.rflags & 0x3000, 0, "iret gives no I/O privilege");
@@ -296,8 +274,7 @@ static void test_iret_flags(void)
 	ended(kit_user_run(&f), VEC_SYSCALL, 0, "iret in the form of sysret");
 }
 
-void guest_main(void)
-{
+void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	kit_events_init();

@@ -12,9 +12,9 @@
 #define USER_DATA  0x800000UL
 
 /* The snippets: see user_code.S. */
-extern char user_code[], user_syscall[], user_syscall_twice[], user_int80[], user_int21[],
-	user_int3[], user_ud2[], user_div[], user_read[], user_read_gs[], user_sysenter[],
-	user_spin[], user_cli[], user_in[], user_hlt[], user_rdtsc[], user_cpuid_emulated[];
+extern char user_code[], user_syscall[], user_syscall_twice[], user_int80[], user_int21[], user_int3[],
+	user_ud2[], user_div[], user_read[], user_read_gs[], user_sysenter[], user_spin[], user_cli[],
+	user_in[], user_hlt[], user_rdtsc[], user_cpuid_emulated[];
 
 /* The data page, as the kernel sees it. */
 extern volatile uint64_t *user_data;
@@ -23,10 +23,7 @@ extern volatile uint64_t *user_data;
 void user_setup(void);
 
 /* The user address of a snippet. */
-static inline unsigned long user_at(const char *snippet)
-{
-	return USER_CODE + (snippet - user_code);
-}
+static inline unsigned long user_at(const char *snippet) { return USER_CODE + (snippet - user_code); }
 
 /* Registers to start a snippet with, its stack set. */
 struct trap_frame user_frame(const char *snippet);

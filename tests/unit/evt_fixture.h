@@ -34,11 +34,9 @@ static struct domain *guest, *peer;
 static uint8_t arg_page[ARG_SIZE] __attribute__((aligned(16)));
 
 struct options options;
-struct e820entry e820_map[E820_MAX] = { { 0, 0x9f000, E820_RAM },
-					{ 0x100000, 0xf00000, E820_RAM } };
+struct e820entry e820_map[E820_MAX] = { { 0, 0x9f000, E820_RAM }, { 0x100000, 0xf00000, E820_RAM } };
 unsigned e820_count = 2;
-void panic(const char *fmt, ...)
-{
+void panic(const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -53,36 +51,21 @@ void panic(const char *fmt, ...)
 static port_t pirq_port[PIRQS];
 static unsigned pirq_affinity[PIRQS];
 
-int irq_domain_create(struct domain *d)
-{
-	return 0;
-}
-void irq_domain_destroy(struct domain *d)
-{
-}
-int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool share)
-{
-	if (pirq >= PIRQS)
-		return -EINVAL;
-	if (pirq_port[pirq])
-		return -EEXIST;
+int irq_domain_create(struct domain *d) { return 0; }
+void irq_domain_destroy(struct domain *d) {}
+int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool share) {
+	if (pirq >= PIRQS) return -EINVAL;
+	if (pirq_port[pirq]) return -EEXIST;
 	pirq_port[pirq] = port;
 	pirq_affinity[pirq] = v->id;
 	return 0;
 }
-void pirq_unbind(struct domain *d, unsigned pirq)
-{
-	pirq_port[pirq] = 0;
-}
-void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v)
-{
-	pirq_affinity[pirq] = v->id;
-}
+void pirq_unbind(struct domain *d, unsigned pirq) { pirq_port[pirq] = 0; }
+void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) { pirq_affinity[pirq] = v->id; }
 
 /* -- machine and domains */
 
-static inline struct domain *domain_make(domid_t id, bool privileged)
-{
+static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain_params p = { .id = id,
 				   .privileged = privileged,
 				   .max_vcpus = VCPUS,
@@ -95,22 +78,19 @@ static inline struct domain *domain_make(domid_t id, bool privileged)
 
 	assert_int_equal(domain_create(&p, &d), 0);
 	spin_lock(&d->domain_lock);
-	for (unsigned i = 0; i < VCPUS; i++)
-		assert_int_equal(vcpu_create(d, i), 0);
+	for (unsigned i = 0; i < VCPUS; i++) assert_int_equal(vcpu_create(d, i), 0);
 	spin_unlock(&d->domain_lock);
 	domain_unpause(d);
 	return d;
 }
 
 /* Let the vCPU run on CPU n, which becomes this one, without the scheduler's choice. */
-static inline void run_on(unsigned n, struct vcpu *v)
-{
+static inline void run_on(unsigned n, struct vcpu *v) {
 	struct sched_cpu *q;
 
 	host_cpu_set(n);
 	q = this_cpu()->sched;
-	if (current)
-		current->running = false;
+	if (current) current->running = false;
 	q->curr = v;
 	if (v) {
 		v->pause_flags = 0;
@@ -123,15 +103,12 @@ static inline void run_on(unsigned n, struct vcpu *v)
 }
 
 /* All CPUs idle. */
-static inline void run_nothing(void)
-{
-	for (unsigned i = 0; i < CPUS; i++)
-		run_on(i, NULL);
+static inline void run_nothing(void) {
+	for (unsigned i = 0; i < CPUS; i++) run_on(i, NULL);
 	host_cpu_set(0);
 }
 
-static inline void machine_start(void)
-{
+static inline void machine_start(void) {
 	host_machine_init(FRAMES, CPUS);
 	frame_count = FRAMES;
 	frame_table = calloc(FRAMES, sizeof(struct frame));
@@ -140,8 +117,7 @@ static inline void machine_start(void)
 	host_guest_memory(arg_page, ARG_VA, ARG_SIZE);
 }
 
-static inline void cpus_start(void)
-{
+static inline void cpus_start(void) {
 	sched_init();
 	for (unsigned i = 0; i < CPUS; i++) {
 		host_cpu_set(i);
@@ -153,8 +129,7 @@ static inline void cpus_start(void)
 	host_cpu_set(0);
 }
 
-static inline void domain_end(struct domain *d)
-{
+static inline void domain_end(struct domain *d) {
 	int rc;
 
 	while ((rc = domain_destroy(d)) == -ERESTART)
@@ -164,8 +139,7 @@ static inline void domain_end(struct domain *d)
 
 static uint64_t heap_at_start;
 
-static inline int evt_setup(void **state)
-{
+static inline int evt_setup(void **state) {
 	if (!frame_table) {
 		machine_start();
 		cpus_start();
@@ -186,12 +160,10 @@ static inline int evt_setup(void **state)
 	return 0;
 }
 
-static inline int evt_teardown(void **state)
-{
+static inline int evt_teardown(void **state) {
 	host_fail_allocation(0);
 	hypercall_preempt_units = 1000000;
-	for (struct domain *d = domain_list; d; d = d->next)
-		evtchn_check_invariants(d);
+	for (struct domain *d = domain_list; d; d = d->next) evtchn_check_invariants(d);
 	for (unsigned i = 0; i < CPUS; i++) {
 		assert_int_equal(cpu_of(i)->windows_open, 0);
 		assert_int_equal(cpu_of(i)->lock_depth, 0);
@@ -209,26 +181,22 @@ static inline int evt_teardown(void **state)
 
 /* -- what tests look at */
 
-static inline struct vcpu_info *info_of(struct vcpu *v)
-{
+static inline struct vcpu_info *info_of(struct vcpu *v) {
 	if (!mfn_eq(v->info_mfn, INVALID_MFN))
 		return (struct vcpu_info *)((char *)own_va(v->info_mfn) + v->info_offset);
 	return &v->domain->shared_info->vcpu_info[v->id];
 }
-static inline bool pending2(struct domain *d, port_t p)
-{
+static inline bool pending2(struct domain *d, port_t p) {
 	return bit_test(p, d->shared_info->evtchn_pending);
 }
-static inline void mask2(struct domain *d, port_t p, bool masked)
-{
+static inline void mask2(struct domain *d, port_t p, bool masked) {
 	if (masked)
 		bit_test_and_set(p, d->shared_info->evtchn_mask);
 	else
 		bit_test_and_clear(p, d->shared_info->evtchn_mask);
 }
 /* The guest has taken all events. */
-static inline void take_all(struct domain *d)
-{
+static inline void take_all(struct domain *d) {
 	struct vcpu *v;
 
 	memset(d->shared_info->evtchn_pending, 0, sizeof(d->shared_info->evtchn_pending));
@@ -239,8 +207,7 @@ static inline void take_all(struct domain *d)
 }
 
 /* A hypercall of the running vCPU with its argument at ARG_VA; restarts are followed. */
-static inline long call_event(unsigned op, void *arg, size_t size)
-{
+static inline long call_event(unsigned op, void *arg, size_t size) {
 	long rc;
 
 	memcpy(arg_page, arg, size);

@@ -23,39 +23,31 @@
 static uint8_t memory[MEMORY];
 static struct acpi_info info;
 
-static const void *map(uint64_t at, size_t size)
-{
+static const void *map(uint64_t at, size_t size) {
 	return at < MEMORY && size <= MEMORY - at ? memory + at : NULL;
 }
 
-static void put(uint64_t at, uint64_t v, unsigned bytes)
-{
-	memcpy(memory + at, &v, bytes);
-}
+static void put(uint64_t at, uint64_t v, unsigned bytes) { memcpy(memory + at, &v, bytes); }
 
-static void checksum(uint64_t at, size_t n, uint64_t where)
-{
+static void checksum(uint64_t at, size_t n, uint64_t where) {
 	uint8_t sum = 0;
 
 	memory[where] = 0;
-	for (size_t i = 0; i < n; i++)
-		sum = (uint8_t)(sum + memory[at + i]);
+	for (size_t i = 0; i < n; i++) sum = (uint8_t)(sum + memory[at + i]);
 	memory[where] = (uint8_t)-sum;
 }
 
-static void table(uint64_t at, const char *signature, uint32_t length)
-{
+static void table(uint64_t at, const char *signature, uint32_t length) {
 	memcpy(memory + at, signature, 4);
 	put(at + 4, length, 4);
 	checksum(at, length, at + 9);
 }
 
-static void madt_fill(void)
-{
+static void madt_fill(void) {
 	static const uint8_t entries[] = {
-		0, 8,  1, 0, 1, 0, 0,    0, /* CPU: ACPI id 1, APIC id 0 */
-		0, 8,  2, 2, 1, 0, 0,    0, /* ACPI id 2, APIC id 2 */
-		0, 8,  3, 4, 0, 0, 0,    0, /* not enabled */
+		0, 8,  1, 0, 1, 0, 0,    0,                               /* CPU: ACPI id 1, APIC id 0 */
+		0, 8,  2, 2, 1, 0, 0,    0,                               /* ACPI id 2, APIC id 2 */
+		0, 8,  3, 4, 0, 0, 0,    0,                               /* not enabled */
 		9, 16, 0, 0, 0, 1, 0,    0,    1,    0, 0, 0, 9, 0, 0, 0, /* x2APIC id 256 */
 		9, 16, 0, 0, 2, 0, 0,    0,    1,    0, 0, 0, 2, 0, 0, 0, /* id 2 again */
 		1, 12, 5, 0, 0, 0, 0xc0, 0xfe, 0,    0, 0, 0,             /* IO-APIC 5 */
@@ -68,8 +60,7 @@ static void madt_fill(void)
 	table(MADT, "APIC", 44 + sizeof(entries));
 }
 
-static void fadt_fill(void)
-{
+static void fadt_fill(void) {
 	put(FADT + 46, 9, 2);     /* SCI */
 	put(FADT + 56, 0x600, 4); /* PM1a event */
 	put(FADT + 64, 0x604, 4); /* PM1a control */
@@ -83,8 +74,7 @@ static void fadt_fill(void)
 	table(FADT, "FACP", 244);
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
 	static const uint32_t list[] = { MADT, FADT, HPET, MCFG };
 
 	memset(memory, 0, sizeof(memory));
@@ -110,8 +100,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static void check_machine(void)
-{
+static void check_machine(void) {
 	assert_true(acpi_parse(RSDP, map, &info));
 	assert_int_equal(info.lapic_address, 0xfee00000);
 	assert_int_equal(info.cpus, 3);
@@ -130,13 +119,9 @@ static void check_machine(void)
 	assert_int_equal(info.mcfg[0].bus_last, 255);
 }
 
-static void test_whole_machine(void **state)
-{
-	check_machine();
-}
+static void test_whole_machine(void **state) { check_machine(); }
 
-static void test_rsdt_when_old_or_xsdt_bad(void **state)
-{
+static void test_rsdt_when_old_or_xsdt_bad(void **state) {
 	put(RSDP + 15, 0, 1);
 	checksum(RSDP, 20, RSDP + 8);
 	check_machine();
@@ -146,8 +131,7 @@ static void test_rsdt_when_old_or_xsdt_bad(void **state)
 	check_machine();
 }
 
-static void test_isa_irqs(void **state)
-{
+static void test_isa_irqs(void **state) {
 	struct acpi_override o;
 
 	assert_true(acpi_parse(RSDP, map, &info));
@@ -160,8 +144,7 @@ static void test_isa_irqs(void **state)
 	assert_int_equal(acpi_isa_irq(&info, 4).gsi, 4);
 }
 
-static void test_bad_table_is_passed_over(void **state)
-{
+static void test_bad_table_is_passed_over(void **state) {
 	memory[HPET + 9]++;
 	put(MCFG + 4, 1u << 30, 4);
 	assert_true(acpi_parse(RSDP, map, &info));
@@ -170,8 +153,7 @@ static void test_bad_table_is_passed_over(void **state)
 	assert_int_equal(info.cpus, 3);
 }
 
-static void test_unusable(void **state)
-{
+static void test_unusable(void **state) {
 	memory[MADT + 9]++;
 	assert_false(acpi_parse(RSDP, map, &info));
 	memory[MADT + 9]--;
@@ -180,16 +162,14 @@ static void test_unusable(void **state)
 	assert_false(acpi_parse(MEMORY + 1, map, &info));
 }
 
-static void test_madt_entry_without_length_ends_it(void **state)
-{
+static void test_madt_entry_without_length_ends_it(void **state) {
 	put(MADT + 44 + 8 + 1, 0, 1); /* the second entry */
 	table(MADT, "APIC", 44 + 90);
 	assert_true(acpi_parse(RSDP, map, &info));
 	assert_int_equal(info.cpus, 1);
 }
 
-static void test_find_root(void **state)
-{
+static void test_find_root(void **state) {
 	assert_int_equal(acpi_rsdp_find(memory, MEMORY), RSDP);
 	memory[RSDP + 1]++;
 	assert_int_equal(acpi_rsdp_find(memory, MEMORY), -1);
@@ -198,8 +178,7 @@ static void test_find_root(void **state)
 
 #define T(f) cmocka_unit_test_setup(f, setup)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(test_whole_machine), T(test_rsdt_when_old_or_xsdt_bad),
 		T(test_isa_irqs),      T(test_bad_table_is_passed_over),

@@ -15,8 +15,7 @@
 
 static unsigned virqs;
 
-void virq_raise_global(unsigned virq)
-{
+void virq_raise_global(unsigned virq) {
 	assert_true(virq == VIRQ_CONSOLE || virq == VIRQ_CON_RING);
 	virqs++;
 }
@@ -24,8 +23,7 @@ void virq_raise_global(unsigned virq)
 static struct domain privileged = { .id = 0, .privileged = true };
 static struct domain guest = { .id = 7 };
 
-static int setup(void **state)
-{
+static int setup(void **state) {
 	host_machine_init(4, 1);
 	options = (struct options){ .com1 = "115200,8n1", .loglvl = "info", .guest_loglvl = "all" };
 	console_init();
@@ -36,28 +34,24 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
 	host_machine_free();
 	return 0;
 }
 
-static void test_message_has_prefix_and_fresh_line(void **state)
-{
+static void test_message_has_prefix_and_fresh_line(void **state) {
 	console_guest_write(&privileged, "login: ", 7);
 	printk(LOG_INFO, "one\ntwo\n");
 	printk(LOG_DEBUG, "hidden\n");
 	assert_string_equal(host_serial, "login: \r\n(tenon) one\r\n(tenon) two\r\n");
 }
 
-static void test_crlf_is_not_doubled(void **state)
-{
+static void test_crlf_is_not_doubled(void **state) {
 	console_guest_write(&privileged, "a\r\nb\n", 5);
 	assert_string_equal(host_serial, "a\r\nb\r\n");
 }
 
-static void test_guest_lines(void **state)
-{
+static void test_guest_lines(void **state) {
 	console_guest_write(&guest, "hel", 3);
 	assert_string_equal(host_serial, "");
 	console_guest_write(&guest, "lo\x1b[2J\nrest", 11);
@@ -66,8 +60,7 @@ static void test_guest_lines(void **state)
 	assert_string_equal(host_serial, "(d7) hello[2J\r\n(d7) rest\r\n");
 }
 
-static void test_guest_long_line_is_cut(void **state)
-{
+static void test_guest_long_line_is_cut(void **state) {
 	char text[500];
 
 	memset(text, 'x', sizeof(text));
@@ -75,17 +68,14 @@ static void test_guest_long_line_is_cut(void **state)
 	assert_int_equal(host_serial_len, 3 * (5 + 160 + 2));
 }
 
-static void test_guest_rate_limit(void **state)
-{
+static void test_guest_rate_limit(void **state) {
 	unsigned lines = 0;
 
 	options = (struct options){ .guest_loglvl = "none/all" };
 	log_init();
 	host_time_advance(6000000000ULL);
-	for (unsigned i = 0; i < 100; i++)
-		gprintk(&guest, LOG_WARN, "m\n");
-	for (size_t i = 0; i < host_serial_len; i++)
-		lines += host_serial[i] == '\n';
+	for (unsigned i = 0; i < 100; i++) gprintk(&guest, LOG_WARN, "m\n");
+	for (size_t i = 0; i < host_serial_len; i++) lines += host_serial[i] == '\n';
 	assert_int_equal(lines, 20);
 	host_time_advance(6000000000ULL);
 	gprintk(&guest, LOG_WARN, "again\n");
@@ -93,14 +83,12 @@ static void test_guest_rate_limit(void **state)
 	assert_non_null(strstr(host_serial, "80 messages were not shown"));
 }
 
-static void test_ring_overwrites_oldest(void **state)
-{
+static void test_ring_overwrites_oldest(void **state) {
 	static char text[40000], back[40000];
 	uint32_t at = console_ring_start();
 	uint32_t first = at;
 
-	for (unsigned i = 0; i < sizeof(text); i++)
-		text[i] = (char)('a' + i % 26);
+	for (unsigned i = 0; i < sizeof(text); i++) text[i] = (char)('a' + i % 26);
 	console_write(text, sizeof(text));
 	assert_int_equal(console_ring_read(&at, back, sizeof(back)), 32768);
 	assert_memory_equal(back, text + sizeof(text) - 32768, 32768);
@@ -110,12 +98,10 @@ static void test_ring_overwrites_oldest(void **state)
 	assert_int_equal(console_ring_read(&at, back, 10), 10);
 }
 
-static void test_input(void **state)
-{
+static void test_input(void **state) {
 	char buf[256];
 
-	for (unsigned i = 0; i < 200; i++)
-		console_input((char)i);
+	for (unsigned i = 0; i < 200; i++) console_input((char)i);
 	assert_int_equal(virqs, 200);
 	assert_int_equal(console_read(buf, 100), 100);
 	assert_int_equal(buf[99], 99);
@@ -123,8 +109,7 @@ static void test_input(void **state)
 	assert_int_equal(console_read(buf, 100), 0);
 }
 
-static void test_thresholds(void **state)
-{
+static void test_thresholds(void **state) {
 	struct log_threshold t = { 9, 9 };
 
 	assert_true(log_threshold_parse("warning", &t));
@@ -138,8 +123,7 @@ static void test_thresholds(void **state)
 	assert_int_equal(t.always, -1);
 }
 
-static void test_hypercall_bounds(void **state)
-{
+static void test_hypercall_bounds(void **state) {
 	static char mem[4096];
 	struct vcpu v = { .domain = &privileged };
 
@@ -157,11 +141,9 @@ static void test_hypercall_bounds(void **state)
 	assert_int_equal(do_console_io(CONSOLEIO_read, 100, 0x1000, 0, 0, 0), -EPERM);
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_message_has_prefix_and_fresh_line, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_message_has_prefix_and_fresh_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crlf_is_not_doubled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guest_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guest_long_line_is_cut, setup, teardown),

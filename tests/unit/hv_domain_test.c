@@ -5,8 +5,7 @@
 
 /* -- creation and finding -- */
 
-static void created_domain_can_be_found(void **state)
-{
+static void created_domain_can_be_found(void **state) {
 	struct domain *d = domain_make(5), *found;
 	const struct vcpu_info *info = d->shared_info->vcpu_info;
 
@@ -27,20 +26,16 @@ static void created_domain_can_be_found(void **state)
 	assert_int_equal(d->vcpu[0]->pause_count, 1);
 }
 
-static void list_is_in_order_of_ids(void **state)
-{
+static void list_is_in_order_of_ids(void **state) {
 	static const domid_t ids[] = { 9, 3, 700, 4 }, sorted[] = { 0, 3, 4, 9, 700 };
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < 4; i++)
-		domain_make(ids[i]);
-	for (struct domain *d = domain_list; d; d = d->next)
-		assert_int_equal(d->id, sorted[n++]);
+	for (unsigned i = 0; i < 4; i++) domain_make(ids[i]);
+	for (struct domain *d = domain_list; d; d = d->next) assert_int_equal(d->id, sorted[n++]);
 	assert_int_equal(n, 5);
 }
 
-static void bad_parameters_are_refused(void **state)
-{
+static void bad_parameters_are_refused(void **state) {
 	struct domain_params p = params(0);
 	struct domain *d;
 
@@ -61,8 +56,7 @@ static void bad_parameters_are_refused(void **state)
 }
 
 /* Creation fails at each allocation in turn and leaves nothing. */
-static void creation_without_memory(void **state)
-{
+static void creation_without_memory(void **state) {
 	uint64_t bytes = heap_bytes_used(), pages = heap_pages_used();
 	struct domain_params p = params(1);
 	struct domain *d = NULL;
@@ -73,8 +67,7 @@ static void creation_without_memory(void **state)
 		host_fail_allocation(n);
 		err = domain_create(&p, &d);
 		host_fail_allocation(0);
-		if (!err)
-			break;
+		if (!err) break;
 		assert_int_equal(err, -ENOMEM);
 		assert_int_equal(heap_bytes_used(), bytes);
 		assert_int_equal(heap_pages_used(), pages);
@@ -88,8 +81,7 @@ static void creation_without_memory(void **state)
 		host_fail_allocation(n);
 		err = vcpu_create(d, 0);
 		host_fail_allocation(0);
-		if (!err)
-			break;
+		if (!err) break;
 		assert_int_equal(err, -ENOMEM);
 		assert_int_equal(heap_bytes_used(), bytes);
 		assert_int_equal(heap_pages_used(), pages);
@@ -99,8 +91,7 @@ static void creation_without_memory(void **state)
 
 /* -- pausing -- */
 
-static void pauses_nest_and_reach_later_vcpus(void **state)
-{
+static void pauses_nest_and_reach_later_vcpus(void **state) {
 	struct domain *d = domain_make(1);
 
 	domain_pause(d);
@@ -117,8 +108,7 @@ static void pauses_nest_and_reach_later_vcpus(void **state)
 
 /* -- shutdown -- */
 
-static port_t bind_dom_exc(void)
-{
+static port_t bind_dom_exc(void) {
 	struct evtchn_bind_virq b = { .virq = VIRQ_DOM_EXC };
 
 	memcpy(arg_page, &b, sizeof(b));
@@ -127,8 +117,7 @@ static port_t bind_dom_exc(void)
 	return b.port;
 }
 
-static void shutdown_is_told_once_and_can_be_undone(void **state)
-{
+static void shutdown_is_told_once_and_can_be_undone(void **state) {
 	struct domain *d = domain_make(1);
 	port_t port = bind_dom_exc();
 
@@ -147,8 +136,7 @@ static void shutdown_is_told_once_and_can_be_undone(void **state)
 	assert_int_equal(domain_resume(d), -EINVAL);
 }
 
-static void crash_shuts_down_with_its_code(void **state)
-{
+static void crash_shuts_down_with_its_code(void **state) {
 	struct domain *d = domain_make(1);
 
 	domain_crash(d, "for test %d\n", 1);
@@ -158,16 +146,14 @@ static void crash_shuts_down_with_its_code(void **state)
 
 /* -- destruction -- */
 
-static void destruction_in_pieces(void **state)
-{
+static void destruction_in_pieces(void **state) {
 	for (unsigned units = 0; units < 3; units++) {
 		struct domain *d = domain_make(1);
 		uint64_t before = frames_free;
 		mfn_t m;
 		int rc;
 
-		for (unsigned i = 0; i < 20; i++)
-			assert_int_equal(domain_frames_alloc(d, i % 3, 64, &m), 0);
+		for (unsigned i = 0; i < 20; i++) assert_int_equal(domain_frames_alloc(d, i % 3, 64, &m), 0);
 		assert_true(frames_free < before);
 		hypercall_preempt_units = units;
 		for (unsigned n = 0; (rc = domain_destroy(d)) == -ERESTART; n++) {
@@ -183,8 +169,7 @@ static void destruction_in_pieces(void **state)
 	}
 }
 
-static void a_reference_keeps_the_struct_and_the_id(void **state)
-{
+static void a_reference_keeps_the_struct_and_the_id(void **state) {
 	struct domain *d = domain_make(1), *other;
 	struct domain_params p = params(1);
 
@@ -199,29 +184,25 @@ static void a_reference_keeps_the_struct_and_the_id(void **state)
 	assert_int_equal(domain_create(&p, &other), 0);
 }
 
-static void memory_is_scrubbed_before_others_see_it(void **state)
-{
+static void memory_is_scrubbed_before_others_see_it(void **state) {
 	struct domain *a = domain_make(1), *b;
 	uint64_t n;
 	mfn_t m;
 
 	a->max_pages = 100000;
-	for (n = 0; !domain_frames_alloc(a, 0, 64, &m); n++)
-		memset(own_va(m), 0xa5, PAGE_SIZE);
+	for (n = 0; !domain_frames_alloc(a, 0, 64, &m); n++) memset(own_va(m), 0xa5, PAGE_SIZE);
 	domain_end(a);
 	b = domain_make(2);
 	b->max_pages = 100000;
 	for (uint64_t i = 0; i < n - 8; i++) {
 		assert_int_equal(domain_frames_alloc(b, 0, 64, &m), 0);
-		for (unsigned k = 0; k < PAGE_SIZE / 8; k++)
-			assert_int_equal(((uint64_t *)own_va(m))[k], 0);
+		for (unsigned k = 0; k < PAGE_SIZE / 8; k++) assert_int_equal(((uint64_t *)own_va(m))[k], 0);
 	}
 }
 
 /* -- permissions -- */
 
-static void device_memory_ranges(void **state)
-{
+static void device_memory_ranges(void **state) {
 	struct domain *d = domain_make(1);
 
 	assert_true(iomem_allowed(dom0, mfn(0x100), 0x100));
@@ -249,8 +230,7 @@ static void device_memory_ranges(void **state)
 }
 
 /* Against a bitmap, with random ranges. */
-static void device_memory_ranges_at_random(void **state)
-{
+static void device_memory_ranges_at_random(void **state) {
 	struct domain *d = domain_make(1);
 	bool model[64] = { false };
 
@@ -260,15 +240,12 @@ static void device_memory_ranges_at_random(void **state)
 		bool allow = rand() & 1;
 
 		assert_int_equal(iomem_permit(d, mfn(first), n, allow), 0);
-		for (unsigned k = 0; k < n; k++)
-			model[first + k] = allow;
-		for (unsigned k = 0; k < 64; k++)
-			assert_int_equal(iomem_allowed(d, mfn(k), 1), model[k]);
+		for (unsigned k = 0; k < n; k++) model[first + k] = allow;
+		for (unsigned k = 0; k < 64; k++) assert_int_equal(iomem_allowed(d, mfn(k), 1), model[k]);
 	}
 }
 
-static void ports_and_lines(void **state)
-{
+static void ports_and_lines(void **state) {
 	struct domain *d = domain_make(1);
 
 	assert_true(ioport_allowed(dom0, 0x60, 4));
@@ -287,8 +264,7 @@ static void ports_and_lines(void **state)
 	assert_int_equal(irq_permit(d, NR_PERMIT_IRQS, true), -EINVAL);
 }
 
-static void what_ring0_reserves_is_nobodys(void **state)
-{
+static void what_ring0_reserves_is_nobodys(void **state) {
 	iomem_reserve(mfn(0xfee00), 1);
 	ioport_reserve(0x3f8, 8);
 	assert_false(iomem_allowed(dom0, mfn(0xfedff), 2));
@@ -301,8 +277,7 @@ static void what_ring0_reserves_is_nobodys(void **state)
 
 /* -- vcpu_info -- */
 
-static void vcpu_info_moves_to_a_guest_page(void **state)
-{
+static void vcpu_info_moves_to_a_guest_page(void **state) {
 	struct domain *d = domain_make(1);
 	struct vcpu *v = d->vcpu[0];
 	struct vcpu_info *info = vcpu_info_get(v);
@@ -335,8 +310,7 @@ static void vcpu_info_moves_to_a_guest_page(void **state)
 	assert_int_equal(this_cpu()->windows_open, 0);
 }
 
-static void vcpus_without_a_legacy_slot(void **state)
-{
+static void vcpus_without_a_legacy_slot(void **state) {
 	struct domain_params p = params(1);
 	struct domain *d;
 	struct vcpu_info *info;
@@ -356,8 +330,7 @@ static void vcpus_without_a_legacy_slot(void **state)
 	/* destruction drops it */
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(created_domain_can_be_found),
 		T(list_is_in_order_of_ids),

@@ -5,16 +5,14 @@
 #define BUF_VA (ARG_VA + 0x4000)
 #define BUF    (arg_page + 0x4000)
 
-static struct xen_domctl ctl(uint32_t cmd, domid_t id)
-{
+static struct xen_domctl ctl(uint32_t cmd, domid_t id) {
 	return (struct xen_domctl){ .cmd = cmd,
 				    .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
 				    .domain = id };
 }
 
 /* Issue it, as often as it is preempted; *op is what came back. */
-static long run(struct xen_domctl *op)
-{
+static long run(struct xen_domctl *op) {
 	long ret;
 
 	memcpy(arg_page, op, sizeof(*op));
@@ -24,15 +22,13 @@ static long run(struct xen_domctl *op)
 	return ret;
 }
 
-static long simple(uint32_t cmd, domid_t id)
-{
+static long simple(uint32_t cmd, domid_t id) {
 	struct xen_domctl op = ctl(cmd, id);
 
 	return run(&op);
 }
 
-static struct xen_domctl create_op(domid_t id, unsigned vcpus)
-{
+static struct xen_domctl create_op(domid_t id, unsigned vcpus) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_createdomain, id);
 
 	op.u.createdomain = (struct xen_domctl_createdomain){ .max_vcpus = vcpus,
@@ -44,8 +40,7 @@ static struct xen_domctl create_op(domid_t id, unsigned vcpus)
 	return op;
 }
 
-static domid_t create(unsigned vcpus)
-{
+static domid_t create(unsigned vcpus) {
 	struct xen_domctl op = create_op(DOMID_INVALID, vcpus);
 
 	assert_int_equal(run(&op), 0);
@@ -58,8 +53,7 @@ static domid_t create(unsigned vcpus)
 	return op.domain;
 }
 
-static struct xen_domctl_getdomaininfo info_of(domid_t id)
-{
+static struct xen_domctl_getdomaininfo info_of(domid_t id) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_getdomaininfo, id);
 
 	assert_int_equal(run(&op), 0);
@@ -69,8 +63,7 @@ static struct xen_domctl_getdomaininfo info_of(domid_t id)
 
 /* -- who and how -- */
 
-static void version_and_privilege(void **state)
-{
+static void version_and_privilege(void **state) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_getdomaininfo, 0);
 	struct xen_sysctl s = { .cmd = XEN_SYSCTL_sched_id,
 				.interface_version = XEN_SYSCTL_INTERFACE_VERSION + 1 };
@@ -85,8 +78,7 @@ static void version_and_privilege(void **state)
 	assert_int_equal(simple(XEN_DOMCTL_gethvmcontext, 1), -ENOSYS);
 	assert_int_equal(simple(999999, 1), -ENOSYS);
 	run_as(d);
-	for (uint32_t cmd = 0; cmd < 1010; cmd++)
-		assert_int_equal(simple(cmd, DOMID_SELF), -EPERM);
+	for (uint32_t cmd = 0; cmd < 1010; cmd++) assert_int_equal(simple(cmd, DOMID_SELF), -EPERM);
 	for (s.cmd = 0; s.cmd < 40; s.cmd++) {
 		memcpy(arg_page, &s, sizeof(s));
 		assert_int_equal(do_sysctl(ARG_VA, 0, 0, 0, 0, 0), -EPERM);
@@ -94,8 +86,7 @@ static void version_and_privilege(void **state)
 	assert_int_equal(d->state, DOM_CREATING);
 }
 
-static void not_on_oneself(void **state)
-{
+static void not_on_oneself(void **state) {
 	static const uint32_t cmds[] = { XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain,
 					 XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_getvcpucontext,
 					 XEN_DOMCTL_resumedomain };
@@ -109,8 +100,7 @@ static void not_on_oneself(void **state)
 
 /* -- life -- */
 
-static void create_gives_ids_and_limits(void **state)
-{
+static void create_gives_ids_and_limits(void **state) {
 	domid_t a = create(2), b = create(1);
 	struct xen_domctl_getdomaininfo i = info_of(a);
 	struct xen_domctl op;
@@ -130,8 +120,7 @@ static void create_gives_ids_and_limits(void **state)
 	assert_int_equal(op.domain, 300);
 }
 
-static void create_refuses_what_pv_has_not(void **state)
-{
+static void create_refuses_what_pv_has_not(void **state) {
 	struct xen_domctl ok = create_op(50, 1), op;
 
 	op = ok;
@@ -160,8 +149,7 @@ static void create_refuses_what_pv_has_not(void **state)
 	assert_int_equal(run(&op), -EINVAL);
 }
 
-static void pause_counts(void **state)
-{
+static void pause_counts(void **state) {
 	domid_t id = create(1);
 
 	assert_int_equal(simple(XEN_DOMCTL_pausedomain, id), 0);
@@ -170,35 +158,31 @@ static void pause_counts(void **state)
 	assert_int_equal(simple(XEN_DOMCTL_unpausedomain, id), 0);
 	assert_false(info_of(id).flags & XEN_DOMINF_paused);
 	assert_int_equal(simple(XEN_DOMCTL_unpausedomain, id), -EINVAL);
-	for (unsigned i = 0; i < UINT8_MAX; i++)
-		assert_int_equal(simple(XEN_DOMCTL_pausedomain, id), 0);
+	for (unsigned i = 0; i < UINT8_MAX; i++) assert_int_equal(simple(XEN_DOMCTL_pausedomain, id), 0);
 	assert_int_equal(simple(XEN_DOMCTL_pausedomain, id), -EINVAL);
 }
 
-static void shutdown_is_reported_and_resumed(void **state)
-{
+static void shutdown_is_reported_and_resumed(void **state) {
 	domid_t id = create(1);
 
 	assert_int_equal(simple(XEN_DOMCTL_unpausedomain, id), 0);
 	assert_int_equal(simple(XEN_DOMCTL_resumedomain, id), -EINVAL);
 	domain_shutdown(domain_by_id(id), SHUTDOWN_suspend);
-	assert_int_equal(info_of(id).flags & (XEN_DOMINF_shutdown |
-					      XEN_DOMINF_shutdownmask << XEN_DOMINF_shutdownshift),
+	assert_int_equal(info_of(id).flags &
+				 (XEN_DOMINF_shutdown | XEN_DOMINF_shutdownmask << XEN_DOMINF_shutdownshift),
 			 XEN_DOMINF_shutdown | SHUTDOWN_suspend << XEN_DOMINF_shutdownshift);
 	assert_int_equal(simple(XEN_DOMCTL_resumedomain, id), 0);
 	assert_false(info_of(id).flags & XEN_DOMINF_shutdown);
 }
 
 /* A domain with everything, taken down with every loop cut after each turn. */
-static void destroy_in_pieces(void **state)
-{
+static void destroy_in_pieces(void **state) {
 	for (unsigned round = 0; round < 10; round++) {
 		domid_t id = create(2);
 		struct domain *d = domain_by_id(id);
 		mfn_t m;
 
-		for (unsigned i = 0; i < 50; i++)
-			assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
+		for (unsigned i = 0; i < 50; i++) assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
 		assert_int_equal(vcpu_info_register(d->vcpu[1], m, 0), 0);
 		hypercall_preempt_units = round % 2;
 		assert_int_equal(simple(XEN_DOMCTL_destroydomain, id), 0);
@@ -208,14 +192,12 @@ static void destroy_in_pieces(void **state)
 	}
 }
 
-static void nothing_but_destroy_on_the_dying(void **state)
-{
+static void nothing_but_destroy_on_the_dying(void **state) {
 	domid_t id = create(1);
 	struct domain *d = domain_by_id(id);
 	mfn_t m;
 
-	for (unsigned i = 0; i < 50; i++)
-		assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
+	for (unsigned i = 0; i < 50; i++) assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
 	hypercall_preempt_units = 0;
 	assert_int_equal(domain_destroy(d), -ERESTART);
 	hypercall_preempt_units = 1000000;
@@ -227,8 +209,7 @@ static void nothing_but_destroy_on_the_dying(void **state)
 
 /* -- vCPUs -- */
 
-static void vcpu_properties(void **state)
-{
+static void vcpu_properties(void **state) {
 	domid_t id = create(2);
 	struct xen_domctl op = ctl(XEN_DOMCTL_getvcpuinfo, id);
 	uint64_t *map = (uint64_t *)BUF;
@@ -261,8 +242,7 @@ static void vcpu_properties(void **state)
 	assert_int_equal(run(&op), -ENOSYS);
 }
 
-static void scheduling_parameters(void **state)
-{
+static void scheduling_parameters(void **state) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_scheduler_op, create(1));
 
 	op.u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
@@ -287,8 +267,7 @@ static void scheduling_parameters(void **state)
 
 /* -- memory and devices -- */
 
-static void frame_types_for_saving(void **state)
-{
+static void frame_types_for_saving(void **state) {
 	domid_t id = create(1);
 	struct domain *d = domain_by_id(id);
 	struct xen_domctl op = ctl(XEN_DOMCTL_getpageframeinfo3, id);
@@ -298,8 +277,7 @@ static void frame_types_for_saving(void **state)
 	assert_int_equal(domain_frames_alloc(d, 0, 64, &plain), 0);
 	assert_int_equal(domain_frames_alloc(d, 0, 64, &table), 0);
 	assert_int_equal(table_pin(d, table, 2), 0);
-	for (unsigned i = 0; i < 100; i++)
-		array[i] = mfn_x(plain);
+	for (unsigned i = 0; i < 100; i++) array[i] = mfn_x(plain);
 	array[70] = mfn_x(table);
 	array[71] = 0xfffffffffull;
 	array[72] = FRAMES - 1;
@@ -315,14 +293,12 @@ static void frame_types_for_saving(void **state)
 	assert_int_equal(run(&op), -E2BIG);
 }
 
-static void permissions(void **state)
-{
+static void permissions(void **state) {
 	domid_t id = create(1);
 	struct domain *d = domain_by_id(id);
 	struct xen_domctl op = ctl(XEN_DOMCTL_iomem_permission, id);
 
-	op.u.iomem_permission =
-		(struct xen_domctl_iomem_permission){ .first_mfn = 0x90000, .nr_mfns = 2, 1 };
+	op.u.iomem_permission = (struct xen_domctl_iomem_permission){ .first_mfn = 0x90000, .nr_mfns = 2, 1 };
 	assert_int_equal(run(&op), 0);
 	assert_true(iomem_allowed(d, mfn(0x90000), 2));
 	op = ctl(XEN_DOMCTL_ioport_permission, id);
@@ -340,8 +316,7 @@ static void permissions(void **state)
 
 /* -- sysctl -- */
 
-static long sys(struct xen_sysctl *op)
-{
+static long sys(struct xen_sysctl *op) {
 	long ret;
 
 	op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
@@ -351,8 +326,7 @@ static long sys(struct xen_sysctl *op)
 	return ret;
 }
 
-static void lists_of_domains(void **state)
-{
+static void lists_of_domains(void **state) {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_getdomaininfolist };
 	const struct xen_domctl_getdomaininfo *list = (void *)BUF;
 	domid_t a = create(1), b = create(1);
@@ -376,8 +350,7 @@ static void lists_of_domains(void **state)
 	assert_int_equal(next.domain, b);
 }
 
-static void the_machine(void **state)
-{
+static void the_machine(void **state) {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo };
 	struct xen_sysctl_cputopo *topo = (void *)BUF;
 	struct xen_sysctl_meminfo *mem = (void *)BUF;
@@ -412,8 +385,7 @@ static void the_machine(void **state)
 	assert_int_equal(sys(&op), -ENOSYS);
 }
 
-static void one_cpu_pool(void **state)
-{
+static void one_cpu_pool(void **state) {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_cpupool_op };
 	uint64_t *map = (uint64_t *)BUF;
 
@@ -430,8 +402,7 @@ static void one_cpu_pool(void **state)
 	assert_int_equal(sys(&op), -EOPNOTSUPP);
 }
 
-static void past_output(void **state)
-{
+static void past_output(void **state) {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole };
 
 	console_write("one\ntwo\n", 8);
@@ -446,8 +417,7 @@ static void past_output(void **state)
 	assert_int_equal(op.u.readconsole.count, 0);
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(version_and_privilege),
 		T(not_on_oneself),

@@ -3,13 +3,9 @@
  * number. */
 #include "evt_fixture.h"
 
-static void as(struct domain *d)
-{
-	run_on(0, d->vcpu[0]);
-}
+static void as(struct domain *d) { run_on(0, d->vcpu[0]); }
 
-static port_t unbound(struct domain *d, domid_t remote)
-{
+static port_t unbound(struct domain *d, domid_t remote) {
 	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = remote };
 
 	as(d);
@@ -17,8 +13,7 @@ static port_t unbound(struct domain *d, domid_t remote)
 	return a.port;
 }
 
-static port_t connect(struct domain *d, struct domain *rd, port_t rport)
-{
+static port_t connect(struct domain *d, struct domain *rd, port_t rport) {
 	struct evtchn_bind_interdomain b = { .remote_dom = rd->id, .remote_port = rport };
 
 	as(d);
@@ -26,24 +21,21 @@ static port_t connect(struct domain *d, struct domain *rd, port_t rport)
 	return b.local_port;
 }
 
-static long send(struct domain *d, port_t port)
-{
+static long send(struct domain *d, port_t port) {
 	struct evtchn_send s = { .port = port };
 
 	as(d);
 	return CALL(send, s);
 }
 
-static long close_port(struct domain *d, port_t port)
-{
+static long close_port(struct domain *d, port_t port) {
 	struct evtchn_close c = { .port = port };
 
 	as(d);
 	return CALL(close, c);
 }
 
-static struct evtchn_status status(struct domain *d, port_t port)
-{
+static struct evtchn_status status(struct domain *d, port_t port) {
 	struct evtchn_status s = { .dom = DOMID_SELF, .port = port };
 
 	as(d);
@@ -53,8 +45,7 @@ static struct evtchn_status status(struct domain *d, port_t port)
 
 /* -- unbound and interdomain -- */
 
-static void ports_are_lowest_first(void **state)
-{
+static void ports_are_lowest_first(void **state) {
 	assert_int_equal(unbound(guest, 2), 1);
 	assert_int_equal(unbound(guest, 2), 2);
 	assert_int_equal(unbound(guest, 2), 3);
@@ -62,8 +53,7 @@ static void ports_are_lowest_first(void **state)
 	assert_int_equal(unbound(guest, 2), 2);
 }
 
-static void unbound_names_its_peer(void **state)
-{
+static void unbound_names_its_peer(void **state) {
 	port_t p = unbound(guest, 2), q = unbound(guest, DOMID_SELF);
 
 	assert_int_equal(status(guest, p).status, EVTCHNSTAT_unbound);
@@ -72,8 +62,7 @@ static void unbound_names_its_peer(void **state)
 	assert_int_equal(send(guest, p), 0);
 }
 
-static void unbound_for_another_needs_privilege(void **state)
-{
+static void unbound_for_another_needs_privilege(void **state) {
 	struct evtchn_alloc_unbound a = { .dom = 2, .remote_dom = 1 };
 
 	as(guest);
@@ -86,8 +75,7 @@ static void unbound_for_another_needs_privilege(void **state)
 	assert_int_equal(status(peer, a.port).u.unbound.dom, 1);
 }
 
-static void interdomain_joins_and_signals(void **state)
-{
+static void interdomain_joins_and_signals(void **state) {
 	port_t p = unbound(guest, 2), q = connect(peer, guest, p);
 
 	assert_int_equal(status(guest, p).status, EVTCHNSTAT_interdomain);
@@ -105,8 +93,7 @@ static void interdomain_joins_and_signals(void **state)
 	assert_true(pending2(guest, p));
 }
 
-static void interdomain_refusals(void **state)
-{
+static void interdomain_refusals(void **state) {
 	port_t p = unbound(guest, 2), mine = unbound(guest, 1);
 	struct evtchn_bind_interdomain b = { .remote_dom = 1, .remote_port = p };
 
@@ -128,8 +115,7 @@ static void interdomain_refusals(void **state)
 	assert_int_equal(peer->evtchn.active_ports, 1);
 }
 
-static void loopback(void **state)
-{
+static void loopback(void **state) {
 	port_t p = unbound(guest, DOMID_SELF);
 	struct evtchn_bind_interdomain b = { .remote_dom = DOMID_SELF, .remote_port = p };
 
@@ -143,8 +129,7 @@ static void loopback(void **state)
 	assert_int_equal(close_port(guest, b.local_port), 0);
 }
 
-static void close_leaves_the_peer_unbound(void **state)
-{
+static void close_leaves_the_peer_unbound(void **state) {
 	port_t p = unbound(guest, 2), q = connect(peer, guest, p);
 
 	assert_int_equal(close_port(peer, q), 0);
@@ -158,8 +143,7 @@ static void close_leaves_the_peer_unbound(void **state)
 	assert_int_equal(send(guest, p), 0);
 }
 
-static void a_dying_domain_lets_go_of_its_peers(void **state)
-{
+static void a_dying_domain_lets_go_of_its_peers(void **state) {
 	port_t p = unbound(guest, 2);
 	struct evtchn_alloc_unbound a = { .dom = 2, .remote_dom = 1 };
 
@@ -178,8 +162,7 @@ static void a_dying_domain_lets_go_of_its_peers(void **state)
 
 /* -- VIRQs, IPIs, PIRQs -- */
 
-static void virq_per_vcpu(void **state)
-{
+static void virq_per_vcpu(void **state) {
 	struct evtchn_bind_virq b = { .virq = VIRQ_TIMER, .vcpu = 1 };
 
 	assert_int_equal(CALL(bind_virq, b), 0);
@@ -201,8 +184,7 @@ static void virq_per_vcpu(void **state)
 	assert_int_equal(info_of(guest->vcpu[1])->evtchn_upcall_pending, 0);
 }
 
-static void virq_refusals(void **state)
-{
+static void virq_refusals(void **state) {
 	struct evtchn_bind_virq b = { .virq = NR_VIRQS, .vcpu = 0 };
 
 	assert_int_equal(CALL(bind_virq, b), -EINVAL);
@@ -215,8 +197,7 @@ static void virq_refusals(void **state)
 	assert_int_equal(guest->evtchn.active_ports, 0);
 }
 
-static void virq_global_goes_to_its_handler(void **state)
-{
+static void virq_global_goes_to_its_handler(void **state) {
 	struct evtchn_bind_virq b = { .virq = VIRQ_DOM_EXC }, g = b;
 	struct evtchn_bind_vcpu move;
 
@@ -246,8 +227,7 @@ static void virq_global_goes_to_its_handler(void **state)
 	guest = domain_make(1, false);
 }
 
-static void ipi(void **state)
-{
+static void ipi(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 2 };
 	struct evtchn_bind_vcpu m;
 
@@ -260,8 +240,7 @@ static void ipi(void **state)
 	assert_int_equal(CALL(bind_ipi, b), -ENOENT);
 }
 
-static void pirq(void **state)
-{
+static void pirq(void **state) {
 	struct evtchn_bind_pirq b = { .pirq = 2 }, bad = { .pirq = PIRQS };
 	struct evtchn_bind_vcpu m;
 
@@ -288,8 +267,7 @@ static void pirq(void **state)
 
 /* -- delivery -- */
 
-static void masked_ports_stay_quiet_until_unmasked(void **state)
-{
+static void masked_ports_stay_quiet_until_unmasked(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 	struct evtchn_unmask u;
 
@@ -307,8 +285,7 @@ static void masked_ports_stay_quiet_until_unmasked(void **state)
 	assert_int_equal(info_of(guest->vcpu[1])->evtchn_upcall_pending, 0);
 }
 
-static void running_vcpus_are_interrupted_blocked_ones_woken(void **state)
-{
+static void running_vcpus_are_interrupted_blocked_ones_woken(void **state) {
 	struct evtchn_bind_ipi a = { .vcpu = 1 }, b = { .vcpu = 2 };
 
 	assert_int_equal(CALL(bind_ipi, a), 0);
@@ -327,8 +304,7 @@ static void running_vcpus_are_interrupted_blocked_ones_woken(void **state)
 	assert_true(guest->vcpu[2]->sched->queued);
 }
 
-static void a_registered_vcpu_info_takes_over(void **state)
-{
+static void a_registered_vcpu_info_takes_over(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 	mfn_t m;
 
@@ -337,19 +313,16 @@ static void a_registered_vcpu_info_takes_over(void **state)
 	assert_int_equal(vcpu_info_register(guest->vcpu[1], m, 0x140), 0);
 	take_all(guest);
 	assert_int_equal(send(guest, b.port), 0);
-	assert_int_equal(((struct vcpu_info *)((char *)own_va(m) + 0x140))->evtchn_upcall_pending,
-			 1);
+	assert_int_equal(((struct vcpu_info *)((char *)own_va(m) + 0x140))->evtchn_upcall_pending, 1);
 	assert_int_equal(guest->shared_info->vcpu_info[1].evtchn_upcall_pending, 0);
 }
 
-static void compat_layout(void **state)
-{
+static void compat_layout(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 	uint8_t *si = (uint8_t *)guest->shared_info;
 
 	guest->pv32 = true;
-	for (unsigned i = 0; i < 40; i++)
-		assert_int_equal(CALL(bind_ipi, b), 0);
+	for (unsigned i = 0; i < 40; i++) assert_int_equal(CALL(bind_ipi, b), 0);
 	assert_int_equal(send(guest, 40), 0);
 	assert_int_equal(si[2048 + 5], 1);    /* evtchn_pending[1] bit 8 */
 	assert_int_equal(si[64 + 4], 1 << 1); /* vcpu_info[1].evtchn_pending_sel */
@@ -359,16 +332,14 @@ static void compat_layout(void **state)
 	assert_int_equal(send(guest, 40), 0);
 	assert_int_equal(si[64], 0);
 	/* ports end at 1,023 */
-	for (unsigned i = 41; i < 1024; i++)
-		assert_int_equal(CALL(bind_ipi, b), 0);
+	for (unsigned i = 41; i < 1024; i++) assert_int_equal(CALL(bind_ipi, b), 0);
 	assert_int_equal(CALL(bind_ipi, b), -ENOSPC);
 	guest->pv32 = false;
 }
 
 /* -- limits, bind_vcpu, status, bad ports -- */
 
-static void the_table_ends_at_4095_without_fifo(void **state)
-{
+static void the_table_ends_at_4095_without_fifo(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 
 	for (unsigned i = 1; i < EVTCHN_2L_NR_CHANNELS; i++) {
@@ -383,19 +354,16 @@ static void the_table_ends_at_4095_without_fifo(void **state)
 	assert_int_equal(b.port, 4000);
 }
 
-static void max_port_is_obeyed(void **state)
-{
+static void max_port_is_obeyed(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 
 	guest->evtchn.max_port = 5;
-	for (unsigned i = 1; i <= 5; i++)
-		assert_int_equal(CALL(bind_ipi, b), 0);
+	for (unsigned i = 1; i <= 5; i++) assert_int_equal(CALL(bind_ipi, b), 0);
 	assert_int_equal(CALL(bind_ipi, b), -ENOSPC);
 	assert_int_equal(guest->evtchn.active_ports, 5);
 }
 
-static void bad_ports(void **state)
-{
+static void bad_ports(void **state) {
 	static const port_t bad[] = { 0, 1, 63, 64, 4096, 131071, 131072, 0x80000000, 0xffffffff };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -409,15 +377,13 @@ static void bad_ports(void **state)
 		assert_int_equal(CALL(bind_vcpu, m), -EINVAL);
 		assert_int_equal(CALL(unmask, u), bad[i] < 64 ? 0 : -EINVAL);
 		assert_int_equal(CALL(status, s), bad[i] < 64 ? 0 : -EINVAL);
-		if (bad[i] < 64)
-			assert_int_equal(s.status, EVTCHNSTAT_closed);
+		if (bad[i] < 64) assert_int_equal(s.status, EVTCHNSTAT_closed);
 		assert_int_equal(CALL(set_priority, p), -EINVAL);
 		assert_false(evtchn_port_pending(guest, bad[i]));
 	}
 }
 
-static void bind_vcpu_moves_delivery(void **state)
-{
+static void bind_vcpu_moves_delivery(void **state) {
 	port_t p = unbound(guest, 2);
 	struct evtchn_bind_vcpu m = { .port = p, .vcpu = 3 };
 
@@ -433,8 +399,7 @@ static void bind_vcpu_moves_delivery(void **state)
 	assert_int_equal(status(guest, p).vcpu, 0);
 }
 
-static void status_of_others_needs_privilege(void **state)
-{
+static void status_of_others_needs_privilege(void **state) {
 	struct evtchn_status s = { .dom = 2, .port = unbound(peer, 1) };
 
 	as(guest);
@@ -446,8 +411,7 @@ static void status_of_others_needs_privilege(void **state)
 	assert_int_equal(CALL(status, s), -ESRCH);
 }
 
-static void bad_addresses_and_numbers(void **state)
-{
+static void bad_addresses_and_numbers(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 
 	for (unsigned op = 0; op < 14; op++)
@@ -459,8 +423,7 @@ static void bad_addresses_and_numbers(void **state)
 	assert_int_equal(CALL(bind_ipi, b), 0);
 }
 
-static void first_form_of_the_hypercall(void **state)
-{
+static void first_form_of_the_hypercall(void **state) {
 	struct evtchn_op *op = (struct evtchn_op *)arg_page;
 
 	memset(op, 0, sizeof(*op));
@@ -479,8 +442,7 @@ static void first_form_of_the_hypercall(void **state)
 
 /* -- reset -- */
 
-static void open_some(unsigned n)
-{
+static void open_some(unsigned n) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 	struct evtchn_bind_virq v = { .virq = VIRQ_TIMER, .vcpu = 3 };
 	struct evtchn_bind_pirq p = { .pirq = 1 };
@@ -490,14 +452,12 @@ static void open_some(unsigned n)
 	assert_int_equal(CALL(bind_pirq, p), 0);
 	for (unsigned i = 0; i < n; i++) {
 		assert_int_equal(CALL(bind_ipi, b), 0);
-		if (i % 4 == 0)
-			connect(peer, guest, unbound(guest, 2));
+		if (i % 4 == 0) connect(peer, guest, unbound(guest, 2));
 		as(guest);
 	}
 }
 
-static void reset_closes_everything(void **state)
-{
+static void reset_closes_everything(void **state) {
 	struct evtchn_reset r = { .dom = DOMID_SELF };
 	uint32_t valid;
 
@@ -518,8 +478,7 @@ static void reset_closes_everything(void **state)
 	}
 }
 
-static void reset_is_preempted(void **state)
-{
+static void reset_is_preempted(void **state) {
 	open_some(30);
 	hypercall_preempt_units = 5;
 	hypercall_budget_reset();
@@ -532,8 +491,7 @@ static void reset_is_preempted(void **state)
 	evtchn_check_invariants(guest);
 }
 
-static void reset_of_others_needs_privilege(void **state)
-{
+static void reset_of_others_needs_privilege(void **state) {
 	struct evtchn_reset r = { .dom = 2 };
 
 	unbound(peer, 1);
@@ -547,12 +505,10 @@ static void reset_of_others_needs_privilege(void **state)
 
 /* -- memory runs out -- */
 
-static void failing_allocations_change_nothing(void **state)
-{
+static void failing_allocations_change_nothing(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 
-	for (unsigned i = 1; i < 64; i++)
-		assert_int_equal(CALL(bind_ipi, b), 0);
+	for (unsigned i = 1; i < 64; i++) assert_int_equal(CALL(bind_ipi, b), 0);
 	host_fail_allocation(1); /* the second bucket */
 	assert_int_equal(CALL(bind_ipi, b), -ENOMEM);
 	assert_int_equal(guest->evtchn.active_ports, 63);
@@ -562,8 +518,7 @@ static void failing_allocations_change_nothing(void **state)
 	assert_int_equal(b.port, 64);
 }
 
-static void domain_creation_unwinds(void **state)
-{
+static void domain_creation_unwinds(void **state) {
 	static struct domain d;
 
 	for (unsigned n = 1; n <= 2; n++) {
@@ -576,8 +531,7 @@ static void domain_creation_unwinds(void **state)
 	}
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(ports_are_lowest_first),
 		EVT_TEST(unbound_names_its_peer),

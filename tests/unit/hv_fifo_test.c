@@ -14,43 +14,32 @@
 static mfn_t control[VCPUS], array[4];
 static uint32_t guest_head[VCPUS][EVTCHN_FIFO_MAX_QUEUES]; /* the guest's own copies of the heads */
 
-static struct evtchn_fifo_control_block *block(unsigned vcpu)
-{
-	return own_va(control[vcpu]);
-}
+static struct evtchn_fifo_control_block *block(unsigned vcpu) { return own_va(control[vcpu]); }
 
-static event_word_t *word(port_t p)
-{
-	return (event_word_t *)own_va(array[p / 1024]) + p % 1024;
-}
+static event_word_t *word(port_t p) { return (event_word_t *)own_va(array[p / 1024]) + p % 1024; }
 
-static mfn_t page(void)
-{
+static mfn_t page(void) {
 	mfn_t m;
 
 	assert_int_equal(domain_frames_alloc(guest, 0, 64, &m), 0);
 	return m;
 }
 
-static long init_control(unsigned vcpu, mfn_t m, uint32_t offset)
-{
+static long init_control(unsigned vcpu, mfn_t m, uint32_t offset) {
 	struct evtchn_init_control c = { .control_gfn = m.n, .offset = offset, .vcpu = vcpu };
 	long rc = CALL(init_control, c);
 
-	if (!rc)
-		assert_int_equal(c.link_bits, 17);
+	if (!rc) assert_int_equal(c.link_bits, 17);
 	return rc;
 }
 
-static long expand(mfn_t m)
-{
+static long expand(mfn_t m) {
 	struct evtchn_expand_array e = { .array_gfn = m.n };
 
 	return CALL(expand_array, e);
 }
 
-static void use_fifo(unsigned pages)
-{
+static void use_fifo(unsigned pages) {
 	memset(guest_head, 0, sizeof(guest_head));
 	for (unsigned i = 0; i < VCPUS; i++) {
 		control[i] = page();
@@ -62,54 +51,42 @@ static void use_fifo(unsigned pages)
 	}
 }
 
-static port_t ipi(unsigned vcpu)
-{
+static port_t ipi(unsigned vcpu) {
 	struct evtchn_bind_ipi b = { .vcpu = vcpu };
 
 	assert_int_equal(CALL(bind_ipi, b), 0);
 	return b.port;
 }
 
-static void priority(port_t port, unsigned prio)
-{
+static void priority(port_t port, unsigned prio) {
 	struct evtchn_set_priority p = { .port = port, .priority = prio };
 
 	assert_int_equal(CALL(set_priority, p), 0);
 }
 
-static void send(port_t p)
-{
-	assert_int_equal(evtchn_send(guest, p), 0);
-}
+static void send(port_t p) { assert_int_equal(evtchn_send(guest, p), 0); }
 
 /* -- the guest -- */
 
 /* Take the first event of a queue as Linux does; 0 if there is none. */
-static port_t consume(unsigned vcpu, unsigned prio, uint32_t *ready)
-{
+static port_t consume(unsigned vcpu, unsigned prio, uint32_t *ready) {
 	uint32_t head = guest_head[vcpu][prio], old;
 	port_t port;
 
-	if (!head)
-		head = block(vcpu)->head[prio];
+	if (!head) head = block(vcpu)->head[prio];
 	port = head;
-	do
-		old = *word(port);
-	while (!__sync_bool_compare_and_swap(word(port), old,
-					     old & ~(W_LINKED | EVTCHN_FIFO_LINK_MASK)));
+	do old = *word(port);
+	while (!__sync_bool_compare_and_swap(word(port), old, old & ~(W_LINKED | EVTCHN_FIFO_LINK_MASK)));
 	head = old & EVTCHN_FIFO_LINK_MASK;
-	if (!head)
-		*ready &= ~(1u << prio);
+	if (!head) *ready &= ~(1u << prio);
 	guest_head[vcpu][prio] = head;
-	if (!(*word(port) & W_PENDING) || *word(port) & W_MASKED)
-		return 0;
+	if (!(*word(port) & W_PENDING) || *word(port) & W_MASKED) return 0;
 	*word(port) &= ~W_PENDING;
 	return port;
 }
 
 /* Take all events of a vCPU; the ports in the order in which they came. */
-static unsigned take(unsigned vcpu, port_t *out, unsigned max)
-{
+static unsigned take(unsigned vcpu, port_t *out, unsigned max) {
 	uint32_t ready = block(vcpu)->ready;
 	unsigned n = 0;
 
@@ -118,22 +95,17 @@ static unsigned take(unsigned vcpu, port_t *out, unsigned max)
 	while (ready) {
 		port_t p = consume(vcpu, bit_first(ready), &ready);
 
-		if (p && n < max)
-			out[n++] = p;
+		if (p && n < max) out[n++] = p;
 		ready |= __atomic_exchange_n(&block(vcpu)->ready, 0, __ATOMIC_SEQ_CST);
 	}
 	return n;
 }
 
-static bool upcall(unsigned vcpu)
-{
-	return info_of(guest->vcpu[vcpu])->evtchn_upcall_pending;
-}
+static bool upcall(unsigned vcpu) { return info_of(guest->vcpu[vcpu])->evtchn_upcall_pending; }
 
 /* -- set-up -- */
 
-static void set_up_refusals(void **state)
-{
+static void set_up_refusals(void **state) {
 	mfn_t m = page(), strange;
 	struct evtchn_set_priority p = { .port = ipi(0), .priority = 3 };
 
@@ -157,8 +129,7 @@ static void set_up_refusals(void **state)
 	assert_int_equal(CALL(set_priority, p), 0);
 }
 
-static void pages_are_held_and_given_back(void **state)
-{
+static void pages_are_held_and_given_back(void **state) {
 	struct evtchn_reset r = { .dom = DOMID_SELF };
 	port_t p;
 
@@ -178,15 +149,13 @@ static void pages_are_held_and_given_back(void **state)
 	assert_int_equal(init_control(1, page(), 8), 0);
 }
 
-static void array_ends_with_the_ports(void **state)
-{
+static void array_ends_with_the_ports(void **state) {
 	guest->evtchn.max_port = 2047;
 	use_fifo(2);
 	assert_int_equal(expand(page()), -ENOSPC);
 }
 
-static void set_up_without_memory(void **state)
-{
+static void set_up_without_memory(void **state) {
 	mfn_t m = page();
 
 	for (unsigned n = 1; n <= 2; n++) {
@@ -201,20 +170,16 @@ static void set_up_without_memory(void **state)
 
 /* -- order -- */
 
-static void first_in_first_out(void **state)
-{
+static void first_in_first_out(void **state) {
 	port_t got[8], p[5];
 
 	use_fifo(1);
-	for (unsigned i = 0; i < 5; i++)
-		p[i] = ipi(1);
-	for (unsigned i = 0; i < 5; i++)
-		send(p[4 - i]);
+	for (unsigned i = 0; i < 5; i++) p[i] = ipi(1);
+	for (unsigned i = 0; i < 5; i++) send(p[4 - i]);
 	assert_true(upcall(1));
 	assert_int_equal(block(1)->ready, 1u << EVTCHN_FIFO_PRIORITY_DEFAULT);
 	assert_int_equal(take(1, got, 8), 5);
-	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(got[i], p[4 - i]);
+	for (unsigned i = 0; i < 5; i++) assert_int_equal(got[i], p[4 - i]);
 	assert_int_equal(take(1, got, 8), 0);
 	/* the emptied queue works again, and an event raised twice comes once */
 	send(p[2]);
@@ -225,8 +190,7 @@ static void first_in_first_out(void **state)
 	assert_int_equal(got[1], p[0]);
 }
 
-static void one_event_over_and_over(void **state)
-{
+static void one_event_over_and_over(void **state) {
 	port_t got[2], p;
 
 	use_fifo(1);
@@ -241,8 +205,7 @@ static void one_event_over_and_over(void **state)
 	}
 }
 
-static void priorities_go_first(void **state)
-{
+static void priorities_go_first(void **state) {
 	port_t got[8], low, mid, high;
 
 	use_fifo(1);
@@ -260,8 +223,7 @@ static void priorities_go_first(void **state)
 	assert_int_equal(got[2], low);
 }
 
-static void masked_events_wait(void **state)
-{
+static void masked_events_wait(void **state) {
 	struct evtchn_unmask u;
 	port_t got[2], p;
 
@@ -279,8 +241,7 @@ static void masked_events_wait(void **state)
 	assert_false(upcall(1));
 }
 
-static void a_raise_between_taking_and_linking(void **state)
-{
+static void a_raise_between_taking_and_linking(void **state) {
 	port_t got[4], a, b;
 	uint32_t ready;
 
@@ -298,8 +259,7 @@ static void a_raise_between_taking_and_linking(void **state)
 	assert_int_equal(got[0], b);
 }
 
-static void moving_between_queues_loses_nothing(void **state)
-{
+static void moving_between_queues_loses_nothing(void **state) {
 	struct evtchn_bind_vcpu m;
 	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = 1 };
 	struct evtchn_bind_interdomain b = { .remote_dom = 1 };
@@ -335,8 +295,7 @@ static void moving_between_queues_loses_nothing(void **state)
 	assert_int_equal(got[0], y);
 }
 
-static void raised_before_its_page(void **state)
-{
+static void raised_before_its_page(void **state) {
 	port_t got[4], p;
 
 	use_fifo(0);
@@ -351,8 +310,7 @@ static void raised_before_its_page(void **state)
 	assert_int_equal(got[0], p);
 }
 
-static void pending_before_the_switch(void **state)
-{
+static void pending_before_the_switch(void **state) {
 	port_t got[4], p = ipi(1), q = ipi(1);
 
 	send(q);
@@ -363,8 +321,7 @@ static void pending_before_the_switch(void **state)
 	assert_int_equal(got[0], q);
 }
 
-static void raised_for_a_vcpu_without_control_block(void **state)
-{
+static void raised_for_a_vcpu_without_control_block(void **state) {
 	port_t p;
 	struct evtchn_unmask u;
 
@@ -383,8 +340,7 @@ static void raised_for_a_vcpu_without_control_block(void **state)
 	assert_true(upcall(2));
 }
 
-static void a_closed_port_in_a_queue_is_not_given_out(void **state)
-{
+static void a_closed_port_in_a_queue_is_not_given_out(void **state) {
 	struct evtchn_close c;
 	port_t got[4], p, q;
 
@@ -400,8 +356,7 @@ static void a_closed_port_in_a_queue_is_not_given_out(void **state)
 	assert_int_equal(ipi(1), p);
 }
 
-static void many_ports(void **state)
-{
+static void many_ports(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 	static port_t got[5000];
 
@@ -413,29 +368,24 @@ static void many_ports(void **state)
 		array[i] = page();
 		assert_int_equal(expand(array[i]), 0);
 	}
-	for (unsigned i = 1; i < 5000; i++)
-		assert_int_equal(CALL(bind_ipi, b), 0);
+	for (unsigned i = 1; i < 5000; i++) assert_int_equal(CALL(bind_ipi, b), 0);
 	assert_int_equal(CALL(bind_ipi, b), -ENOSPC);
-	for (port_t p = 4095; p; p--)
-		send(p);
+	for (port_t p = 4095; p; p--) send(p);
 	assert_int_equal(take(1, got, 5000), 4095);
-	for (unsigned i = 0; i < 4095; i++)
-		assert_int_equal(got[i], 4095 - i);
+	for (unsigned i = 0; i < 4095; i++) assert_int_equal(got[i], 4095 - i);
 	send(4999); /* its page never came */
 	assert_true(evtchn_port_pending(guest, 4999));
 }
 
 /* -- hostile guests -- */
 
-static void words_full_of_rubbish(void **state)
-{
+static void words_full_of_rubbish(void **state) {
 	struct evtchn_close c;
 	struct evtchn_unmask u;
 
 	use_fifo(2);
 	srand(7);
-	for (unsigned n = 0; n < 40; n++)
-		ipi(n % VCPUS);
+	for (unsigned n = 0; n < 40; n++) ipi(n % VCPUS);
 	for (unsigned n = 0; n < 20000; n++) {
 		port_t p = (port_t)rand() % 40 + 1;
 
@@ -458,32 +408,27 @@ static void words_full_of_rubbish(void **state)
 			break;
 		}
 		case 3: {
-			struct evtchn_set_priority s = { .port = p,
-							 .priority = (uint32_t)rand() % 16 };
+			struct evtchn_set_priority s = { .port = p, .priority = (uint32_t)rand() % 16 };
 
 			(void)!CALL(set_priority, s);
 			break;
 		}
-		default:
-			(void)!evtchn_send(guest, p);
+		default: (void)!evtchn_send(guest, p);
 		}
 	}
 	evtchn_check_invariants(guest);
 }
 
-static void all_closed_ports_kept_linked(void **state)
-{
+static void all_closed_ports_kept_linked(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 	long rc;
 
 	use_fifo(4);
-	for (port_t p = 1; p < 4096; p++)
-		*word(p) = W_LINKED;
+	for (port_t p = 1; p < 4096; p++) *word(p) = W_LINKED;
 	/* refused after a bounded search; goes on from there, and in the end finds what is free */
 	for (unsigned i = 0; i < 100; i++) {
 		rc = CALL(bind_ipi, b);
-		if (!rc)
-			break;
+		if (!rc) break;
 		assert_int_equal(rc, -ENOSPC);
 	}
 	assert_int_equal(rc, 0);
@@ -491,8 +436,7 @@ static void all_closed_ports_kept_linked(void **state)
 	evtchn_check_invariants(guest);
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(set_up_refusals),
 		EVT_TEST(pages_are_held_and_given_back),

@@ -4,26 +4,19 @@
 
 #define HELD 2048
 
-static uint64_t zone_free(void)
-{
-	return frames_free;
-}
+static uint64_t zone_free(void) { return frames_free; }
 
-static void blocks_split_and_merge(void **state)
-{
+static void blocks_split_and_merge(void **state) {
 	uint64_t before = zone_free();
 	mfn_t held[HELD];
 	unsigned n = 0;
 
 	/* take all there is, one by one, in the order given; give it back otherwise */
-	while (n < HELD && !mfn_eq(held[n] = frame_alloc_raw(0, 64), INVALID_MFN))
-		n++;
+	while (n < HELD && !mfn_eq(held[n] = frame_alloc_raw(0, 64), INVALID_MFN)) n++;
 	assert_int_equal(n, before);
 	assert_int_equal(zone_free(), 0);
-	for (unsigned i = 0; i < n; i += 2)
-		frame_free_raw(held[i], 0);
-	for (unsigned i = 1; i < n; i += 2)
-		frame_free_raw(held[i], 0);
+	for (unsigned i = 0; i < n; i += 2) frame_free_raw(held[i], 0);
+	for (unsigned i = 1; i < n; i += 2) frame_free_raw(held[i], 0);
 	assert_int_equal(zone_free(), before);
 	host_frames_check();
 	/* merged again: the largest block below the ones in use */
@@ -32,8 +25,7 @@ static void blocks_split_and_merge(void **state)
 	frame_free_raw(held[0], 9);
 }
 
-static void address_bits_bound_the_frame(void **state)
-{
+static void address_bits_bound_the_frame(void **state) {
 	mfn_t m = frame_alloc_raw(2, 20);
 
 	assert_true(mfn_x(m) + 4 <= 256 && mfn_x(m) % 4 == 0);
@@ -52,8 +44,7 @@ static void address_bits_bound_the_frame(void **state)
 }
 
 /* Whoever had the frame, and whether that domain still exists: no CPU keeps a translation. */
-static void reuse_waits_for_every_cpu_to_flush(void **state)
-{
+static void reuse_waits_for_every_cpu_to_flush(void **state) {
 	mfn_t m = page_of(guest), again;
 
 	assert_int_equal(domain_frame_release(guest, m), 0);
@@ -70,8 +61,7 @@ static void reuse_waits_for_every_cpu_to_flush(void **state)
 	assert_int_equal(host_journal_find(HOST_TLB_FLUSH), 0);
 }
 
-static void frames_of_a_domain_are_counted_and_owned(void **state)
-{
+static void frames_of_a_domain_are_counted_and_owned(void **state) {
 	mfn_t m, other = page_of(dom0);
 
 	assert_int_equal(domain_frames_alloc(guest, 3, 64, &m), 0);
@@ -98,8 +88,7 @@ static void frames_of_a_domain_are_counted_and_owned(void **state)
 }
 
 /* XSA-248: a ring-0 page shown to a domain. */
-static void shown_pages(void **state)
-{
+static void shown_pages(void **state) {
 	struct tree t = tree_of(guest);
 	void *ro = heap_pages_alloc(0), *rw = heap_pages_alloc(0);
 	mfn_t m = own_mfn(ro), w = own_mfn(rw);
@@ -130,8 +119,7 @@ static void shown_pages(void **state)
 
 /* Tables, mappings of others, pins: all goes, in pieces, and foreign mappings survive their owner.
  */
-static void relinquish_is_preemptible(void **state)
-{
+static void relinquish_is_preemptible(void **state) {
 	struct tree t = tree_of(guest), h = tree_of(dom0);
 	mfn_t kept = page_of(guest);
 	unsigned turns = 0;
@@ -156,8 +144,7 @@ static void relinquish_is_preemptible(void **state)
 
 /* -- heap */
 
-static void objects_are_zeroed_and_accounted(void **state)
-{
+static void objects_are_zeroed_and_accounted(void **state) {
 	uint64_t bytes = heap_bytes_used(), frames = frames_free;
 	void *p[500];
 
@@ -168,16 +155,14 @@ static void objects_are_zeroed_and_accounted(void **state)
 
 			assert_non_null(q);
 			assert_int_equal((uintptr_t)q % 16, 0);
-			for (size_t k = 0; k < size; k++)
-				assert_int_equal(q[k], 0);
+			for (size_t k = 0; k < size; k++) assert_int_equal(q[k], 0);
 			memset(q, 0xa5, size);
 		}
 		/* nobody's bytes are another's */
 		for (unsigned i = 0; i < 500; i++)
 			for (size_t k = 0; k < (i * 37 + round) % 2049; k++)
 				assert_int_equal(((uint8_t *)p[i])[k], 0xa5);
-		for (unsigned i = 0; i < 500; i++)
-			heap_free(p[(i * 7 + 3) % 500]);
+		for (unsigned i = 0; i < 500; i++) heap_free(p[(i * 7 + 3) % 500]);
 		assert_int_equal(heap_bytes_used(), bytes);
 	}
 	assert_int_equal(frames_free, frames);
@@ -189,8 +174,7 @@ static void objects_are_zeroed_and_accounted(void **state)
 	assert_int_equal(frames_free, frames);
 }
 
-static void heap_pages_are_flushed_from_ring0_before_they_go(void **state)
-{
+static void heap_pages_are_flushed_from_ring0_before_they_go(void **state) {
 	uint64_t used = heap_pages_used(), frames = frames_free;
 	void *p = heap_pages_alloc(2);
 
@@ -212,8 +196,7 @@ static void heap_pages_are_flushed_from_ring0_before_they_go(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, mm_setup, mm_teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(blocks_split_and_merge),
 		T(address_bits_bound_the_frame),

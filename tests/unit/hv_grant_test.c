@@ -10,18 +10,15 @@
 
 static struct tree tree; /* dom0's address space */
 
-static struct grant_entry_v1 *v1(unsigned ref)
-{
+static struct grant_entry_v1 *v1(unsigned ref) {
 	return (struct grant_entry_v1 *)guest->grant->shared[0] + ref;
 }
 
-static void grant(unsigned ref, mfn_t m, uint16_t flags)
-{
+static void grant(unsigned ref, mfn_t m, uint16_t flags) {
 	*v1(ref) = (struct grant_entry_v1){ GTF_permit_access | flags, 0, (uint32_t)mfn_x(m) };
 }
 
-static long op_run(unsigned cmd, unsigned count)
-{
+static long op_run(unsigned cmd, unsigned count) {
 	long ret;
 	uint64_t at = ARG_VA;
 
@@ -32,11 +29,8 @@ static long op_run(unsigned cmd, unsigned count)
 	return ret;
 }
 
-static struct gnttab_map_grant_ref map_op(unsigned ref, uint64_t at, uint32_t flags)
-{
-	struct gnttab_map_grant_ref op = {
-		.host_addr = at, .flags = flags, .ref = ref, .dom = guest->id
-	};
+static struct gnttab_map_grant_ref map_op(unsigned ref, uint64_t at, uint32_t flags) {
+	struct gnttab_map_grant_ref op = { .host_addr = at, .flags = flags, .ref = ref, .dom = guest->id };
 
 	arg_put(0, &op, sizeof(op));
 	assert_int_equal(op_run(GNTTABOP_map_grant_ref, 1), 0);
@@ -44,11 +38,8 @@ static struct gnttab_map_grant_ref map_op(unsigned ref, uint64_t at, uint32_t fl
 	return op;
 }
 
-static int unmap_op(grant_handle_t handle, uint64_t at, uint64_t bus)
-{
-	struct gnttab_unmap_grant_ref op = { .host_addr = at,
-					     .dev_bus_addr = bus,
-					     .handle = handle };
+static int unmap_op(grant_handle_t handle, uint64_t at, uint64_t bus) {
+	struct gnttab_unmap_grant_ref op = { .host_addr = at, .dev_bus_addr = bus, .handle = handle };
 
 	arg_put(0, &op, sizeof(op));
 	assert_int_equal(op_run(GNTTABOP_unmap_grant_ref, 1), 0);
@@ -56,8 +47,7 @@ static int unmap_op(grant_handle_t handle, uint64_t at, uint64_t bus)
 	return op.status;
 }
 
-static int grant_setup(void **state)
-{
+static int grant_setup(void **state) {
 	mm_setup(state);
 	tree = tree_of(dom0);
 	run_as(dom0);
@@ -66,14 +56,10 @@ static int grant_setup(void **state)
 	return 0;
 }
 
-static uint64_t entry(unsigned index)
-{
-	return at(tree.l[1])[index];
-}
+static uint64_t entry(unsigned index) { return at(tree.l[1])[index]; }
 
 /* Nothing of a use of the page is left. */
-static void assert_unused(unsigned ref, mfn_t m)
-{
+static void assert_unused(unsigned ref, mfn_t m) {
 	assert_int_equal(v1(ref)->flags & (GTF_reading | GTF_writing), 0);
 	assert_int_equal(guest->grant->pinned, 0);
 	assert_int_equal(ref_count(m), 1);
@@ -82,12 +68,11 @@ static void assert_unused(unsigned ref, mfn_t m)
 
 /* -- mapping -- */
 
-static void map_by_address_and_by_entry(void **state)
-{
+static void map_by_address_and_by_entry(void **state) {
 	mfn_t m = page_of(guest);
 	uint64_t places[] = { VA, ptr(tree.l[1], IDX, 0) };
-	uint32_t kind[] = { GNTMAP_host_map, GNTMAP_host_map | GNTMAP_application_map |
-						     GNTMAP_contains_pte | 5u << 16 };
+	uint32_t kind[] = { GNTMAP_host_map,
+			    GNTMAP_host_map | GNTMAP_application_map | GNTMAP_contains_pte | 5u << 16 };
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct gnttab_map_grant_ref op;
@@ -96,10 +81,8 @@ static void map_by_address_and_by_entry(void **state)
 		op = map_op(REF, places[i], kind[i]);
 		assert_int_equal(op.status, GNTST_okay);
 		assert_int_equal(op.dev_bus_addr, mfn_to_maddr(m).a);
-		assert_int_equal(v1(REF)->flags & (GTF_reading | GTF_writing),
-				 GTF_reading | GTF_writing);
-		assert_int_equal(entry(IDX),
-				 pte(m, RW | PTE_US | PTE_A | PTE_D | (i ? 5ull << 9 : 0)));
+		assert_int_equal(v1(REF)->flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing);
+		assert_int_equal(entry(IDX), pte(m, RW | PTE_US | PTE_A | PTE_D | (i ? 5ull << 9 : 0)));
 		assert_int_equal(ref_count(m), 2);
 		assert_int_equal(type_count(m), 1);
 		host_frames_check();
@@ -109,8 +92,7 @@ static void map_by_address_and_by_entry(void **state)
 	}
 }
 
-static void readonly_map_takes_no_writable_use(void **state)
-{
+static void readonly_map_takes_no_writable_use(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op;
 
@@ -125,31 +107,26 @@ static void readonly_map_takes_no_writable_use(void **state)
 	assert_unused(REF, m);
 }
 
-static void refused_maps_leave_nothing(void **state)
-{
+static void refused_maps_leave_nothing(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t m = page_of(guest), mine = page_of(dom0);
 
 	run_as(guest);
 	assert_int_equal(ext(MMUEXT_PIN_L4_TABLE, t.l[4], 0), 0);
 	run_as(dom0);
-	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status,
-			 GNTST_general_error); /* invalid */
+	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_general_error); /* invalid */
 	grant(REF, m, 0);
 	assert_int_equal(map_op(100000, VA, GNTMAP_host_map).status, GNTST_bad_gntref);
 	assert_int_equal(map_op(REF, VA, 0).status, GNTST_bad_gntref);
 	assert_int_equal(map_op(REF, VA + 1, GNTMAP_host_map).status, GNTST_general_error);
 	assert_int_equal(map_op(REF, 1ull << 45, GNTMAP_host_map).status, GNTST_general_error);
-	assert_int_equal(
-		map_op(REF, ptr(tree.l[1], 1, 4), GNTMAP_host_map | GNTMAP_contains_pte).status,
-		GNTST_general_error);
+	assert_int_equal(map_op(REF, ptr(tree.l[1], 1, 4), GNTMAP_host_map | GNTMAP_contains_pte).status,
+			 GNTST_general_error);
 	/* entries that are not in an L1 table of the mapper */
-	assert_int_equal(
-		map_op(REF, ptr(tree.l[2], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
-		GNTST_general_error);
-	assert_int_equal(
-		map_op(REF, ptr(t.l[1], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
-		GNTST_general_error);
+	assert_int_equal(map_op(REF, ptr(tree.l[2], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
+			 GNTST_general_error);
+	assert_int_equal(map_op(REF, ptr(t.l[1], 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
+			 GNTST_general_error);
 	assert_int_equal(map_op(REF, ptr(mine, 1, 0), GNTMAP_host_map | GNTMAP_contains_pte).status,
 			 GNTST_general_error);
 	assert_unused(REF, m);
@@ -173,8 +150,7 @@ static void refused_maps_leave_nothing(void **state)
 	assert_int_equal(ext(MMUEXT_UNPIN_TABLE, t.l[4], 0), 0);
 }
 
-static void unmap_checks_handle_and_place(void **state)
-{
+static void unmap_checks_handle_and_place(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op;
 
@@ -191,8 +167,7 @@ static void unmap_checks_handle_and_place(void **state)
 }
 
 /* The mapper replaced the entry itself: its references went then, the pin goes with the handle. */
-static void entry_replaced_by_other_means(void **state)
-{
+static void entry_replaced_by_other_means(void **state) {
 	mfn_t m = page_of(guest), mine = page_of(dom0);
 	struct gnttab_map_grant_ref op;
 
@@ -210,8 +185,7 @@ static void entry_replaced_by_other_means(void **state)
 }
 
 /* A mapping of either kind never takes down the other's entry, whatever the guest exchanged. */
-static void writable_and_readonly_mappings_stay_apart(void **state)
-{
+static void writable_and_readonly_mappings_stay_apart(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref rw, ro;
 
@@ -228,8 +202,7 @@ static void writable_and_readonly_mappings_stay_apart(void **state)
 	assert_unused(REF, m);
 }
 
-static void device_and_host_part_separately(void **state)
-{
+static void device_and_host_part_separately(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op;
 
@@ -249,8 +222,7 @@ static void device_and_host_part_separately(void **state)
 	assert_unused(REF, m);
 }
 
-static void unmap_flushes_before_the_pin_goes(void **state)
-{
+static void unmap_flushes_before_the_pin_goes(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op;
 	struct gnttab_unmap_grant_ref u;
@@ -272,8 +244,7 @@ static void unmap_flushes_before_the_pin_goes(void **state)
 }
 
 /* Arrays of operations, in one piece and cut after every operation. */
-static void batches_preempted_anywhere(void **state)
-{
+static void batches_preempted_anywhere(void **state) {
 	enum { N = 40 };
 	struct gnttab_map_grant_ref *map = (void *)arg_page;
 	struct gnttab_unmap_grant_ref *unmap = (void *)arg_page;
@@ -297,69 +268,58 @@ static void batches_preempted_anywhere(void **state)
 		assert_int_equal(guest->grant->pinned, N);
 		assert_int_equal(type_count(m), N);
 		for (unsigned i = 0; i < N; i++)
-			unmap[i] =
-				(struct gnttab_unmap_grant_ref){ .host_addr = (i + 1) * PAGE_SIZE,
-								 .handle = handle[i] };
+			unmap[i] = (struct gnttab_unmap_grant_ref){ .host_addr = (i + 1) * PAGE_SIZE,
+								    .handle = handle[i] };
 		assert_int_equal(op_run(GNTTABOP_unmap_grant_ref, N), 0);
-		for (unsigned i = 0; i < N; i++)
-			assert_int_equal(unmap[i].status, GNTST_okay);
+		for (unsigned i = 0; i < N; i++) assert_int_equal(unmap[i].status, GNTST_okay);
 		assert_unused(REF, m);
 	}
 	hypercall_preempt_units = 1000000;
 }
 
-static void handles_run_out(void **state)
-{
+static void handles_run_out(void **state) {
 	unsigned limit = dom0->grant->max_handles;
 	mfn_t m = page_of(guest);
 
 	grant(REF, m, 0);
 	for (unsigned i = 0; i < limit; i++)
-		assert_int_equal(map_op(REF, 0, GNTMAP_device_map | GNTMAP_readonly).status,
-				 GNTST_okay);
+		assert_int_equal(map_op(REF, 0, GNTMAP_device_map | GNTMAP_readonly).status, GNTST_okay);
 	assert_int_equal(map_op(REF, VA, GNTMAP_host_map).status, GNTST_no_space);
 	assert_int_equal(guest->grant->pinned, limit);
 	assert_int_equal(entry(IDX), 0);
-	for (unsigned i = 0; i < limit; i++)
-		assert_int_equal(unmap_op(i, 0, mfn_to_maddr(m).a), GNTST_okay);
+	for (unsigned i = 0; i < limit; i++) assert_int_equal(unmap_op(i, 0, mfn_to_maddr(m).a), GNTST_okay);
 	assert_unused(REF, m);
 }
 
 /* -- copying -- */
 
-static struct gnttab_copy copy_args(uint16_t from, uint16_t to, uint16_t len)
-{
+static struct gnttab_copy copy_args(uint16_t from, uint16_t to, uint16_t len) {
 	return (struct gnttab_copy){ .source = { .domid = DOMID_SELF, .offset = from },
 				     .dest = { .domid = DOMID_SELF, .offset = to },
 				     .len = len };
 }
 
-static int copy_op(struct gnttab_copy op)
-{
+static int copy_op(struct gnttab_copy op) {
 	arg_put(0, &op, sizeof(op));
 	assert_int_equal(op_run(GNTTABOP_copy, 1), 0);
 	memcpy(&op, arg_page, sizeof(op));
 	return op.status;
 }
 
-static void source_ref(struct gnttab_copy *op, unsigned ref)
-{
+static void source_ref(struct gnttab_copy *op, unsigned ref) {
 	op->source.u.ref = ref;
 	op->source.domid = guest->id;
 	op->flags |= GNTCOPY_source_gref;
 }
 
-static void dest_ref(struct gnttab_copy *op, unsigned ref)
-{
+static void dest_ref(struct gnttab_copy *op, unsigned ref) {
 	op->dest.u.ref = ref;
 	op->dest.domid = guest->id;
 	op->flags |= GNTCOPY_dest_gref;
 }
 
-static void copy_every_combination(void **state)
-{
-	mfn_t mine = page_of(dom0), mine2 = page_of(dom0), theirs = page_of(guest),
-	      theirs2 = page_of(guest);
+static void copy_every_combination(void **state) {
+	mfn_t mine = page_of(dom0), mine2 = page_of(dom0), theirs = page_of(guest), theirs2 = page_of(guest);
 
 	memset(at(mine), 0x11, PAGE_SIZE);
 	memset(at(theirs), 0x22, PAGE_SIZE);
@@ -371,10 +331,8 @@ static void copy_every_combination(void **state)
 
 		op.source.u.gmfn = mfn_x(mine);
 		op.dest.u.gmfn = mfn_x(mine2);
-		if (i & 1)
-			source_ref(&op, REF);
-		if (i & 2)
-			dest_ref(&op, REF + 1);
+		if (i & 1) source_ref(&op, REF);
+		if (i & 2) dest_ref(&op, REF + 1);
 		memset(to, 0, PAGE_SIZE);
 		assert_int_equal(copy_op(op), GNTST_okay);
 		for (unsigned b = 0; b < PAGE_SIZE; b++)
@@ -384,8 +342,7 @@ static void copy_every_combination(void **state)
 	}
 }
 
-static void copy_limits_and_refusals(void **state)
-{
+static void copy_limits_and_refusals(void **state) {
 	mfn_t mine = page_of(dom0), theirs = page_of(guest);
 	struct gnttab_copy op = copy_args(0, 0, PAGE_SIZE);
 
@@ -424,28 +381,24 @@ static void copy_limits_and_refusals(void **state)
 
 /* -- version 2 -- */
 
-static union grant_entry_v2 *v2(unsigned ref)
-{
+static union grant_entry_v2 *v2(unsigned ref) {
 	return (union grant_entry_v2 *)guest->grant->shared[0] + ref;
 }
 
-static void version_two(void)
-{
+static void version_two(void) {
 	run_as(guest);
 	assert_int_equal(grant_set_version(guest, 2), 0);
 	run_as(dom0);
 }
 
-static int v2_setup(void **state)
-{
+static int v2_setup(void **state) {
 	guest_grant_version = 2;
 	grant_setup(state);
 	guest_grant_version = 1;
 	return 0;
 }
 
-static void version_switch_keeps_reserved_entries(void **state)
-{
+static void version_switch_keeps_reserved_entries(void **state) {
 	mfn_t m = page_of(guest);
 
 	grant(GNTTAB_RESERVED_XENSTORE, m, 0);
@@ -461,8 +414,7 @@ static void version_switch_keeps_reserved_entries(void **state)
 	assert_int_equal(grant_set_version(dom0, 2), -EINVAL);
 }
 
-static void version_switch_waits_for_pins(void **state)
-{
+static void version_switch_waits_for_pins(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op;
 
@@ -473,8 +425,7 @@ static void version_switch_waits_for_pins(void **state)
 	assert_int_equal(grant_set_version(guest, 2), 0);
 }
 
-static void v2_status_and_whole_pages(void **state)
-{
+static void v2_status_and_whole_pages(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op;
 
@@ -492,8 +443,7 @@ static void v2_status_and_whole_pages(void **state)
 	assert_int_equal(guest->grant->status[0][REF], 0);
 }
 
-static void v2_sub_pages_are_for_copies_within_them(void **state)
-{
+static void v2_sub_pages_are_for_copies_within_them(void **state) {
 	mfn_t m = page_of(guest), mine = page_of(dom0);
 	struct gnttab_copy op = copy_args(100, 0, 50);
 
@@ -520,8 +470,7 @@ static void v2_sub_pages_are_for_copies_within_them(void **state)
 
 /* -- tables -- */
 
-static void setup_and_query(void **state)
-{
+static void setup_and_query(void **state) {
 	uint64_t *list = (uint64_t *)(arg_page + 256);
 	struct gnttab_setup_table s = { .dom = DOMID_SELF, .nr_frames = 3 };
 	struct gnttab_query_size q = { .dom = guest->id };
@@ -532,8 +481,7 @@ static void setup_and_query(void **state)
 	assert_int_equal(op_run(GNTTABOP_setup_table, 1), 0);
 	memcpy(&s, arg_page, sizeof(s));
 	assert_int_equal(s.status, GNTST_okay);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(list[i], mfn_x(own_mfn(guest->grant->shared[i])));
+	for (unsigned i = 0; i < 3; i++) assert_int_equal(list[i], mfn_x(own_mfn(guest->grant->shared[i])));
 	s.nr_frames = 5; /* of 4 */
 	arg_put(0, &s, sizeof(s));
 	assert_int_equal(op_run(GNTTABOP_setup_table, 1), 0);
@@ -557,8 +505,7 @@ static void setup_and_query(void **state)
 }
 
 /* Growth fails at each allocation in turn and can always be tried again. */
-static void growth_without_memory(void **state)
-{
+static void growth_without_memory(void **state) {
 	int err = -ENOMEM;
 
 	for (unsigned n = 1; err; n++) {
@@ -571,8 +518,7 @@ static void growth_without_memory(void **state)
 	assert_int_equal(grant_frame_count(guest), 4);
 }
 
-static void map_without_memory(void **state)
-{
+static void map_without_memory(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op = { .status = GNTST_no_space };
 
@@ -592,8 +538,7 @@ static void map_without_memory(void **state)
 
 /* -- death -- */
 
-static void granter_dies_first(void **state)
-{
+static void granter_dies_first(void **state) {
 	mfn_t m = page_of(guest);
 	struct gnttab_map_grant_ref op;
 	int rc;
@@ -614,8 +559,7 @@ static void granter_dies_first(void **state)
 	guest = domain_make(1, false);
 }
 
-static void mapper_dies_first(void **state)
-{
+static void mapper_dies_first(void **state) {
 	mfn_t m = page_of(dom0);
 	struct grant_entry_v1 *e = (struct grant_entry_v1 *)dom0->grant->shared[0] + REF;
 	struct gnttab_map_grant_ref op = { .flags = GNTMAP_device_map | GNTMAP_host_map,
@@ -651,8 +595,7 @@ static void mapper_dies_first(void **state)
 #define T(name)  cmocka_unit_test_setup_teardown(name, grant_setup, mm_teardown)
 #define T2(name) cmocka_unit_test_setup_teardown(name, v2_setup, mm_teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(map_by_address_and_by_entry),
 		T(readonly_map_takes_no_writable_use),

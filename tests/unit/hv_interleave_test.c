@@ -16,66 +16,40 @@ static pthread_barrier_t barrier;
 struct random {
 	uint64_t x;
 };
-static uint32_t rnd(struct random *r, uint32_t n)
-{
+static uint32_t rnd(struct random *r, uint32_t n) {
 	r->x = r->x * 6364136223846793005ull + 1442695040888963407ull;
 	return (uint32_t)(r->x >> 33) % n;
 }
 
-static struct domain *any_domain(struct random *r)
-{
-	return rnd(r, 2) ? guest : peer;
-}
+static struct domain *any_domain(struct random *r) { return rnd(r, 2) ? guest : peer; }
 
-static port_t any_port(struct random *r)
-{
-	return rnd(r, 20) ? 1 + rnd(r, 24) : rnd(r, 5000);
-}
+static port_t any_port(struct random *r) { return rnd(r, 20) ? 1 + rnd(r, 24) : rnd(r, 5000); }
 
-static void one_port_op(struct random *r)
-{
+static void one_port_op(struct random *r) {
 	struct domain *d = any_domain(r), *rd = any_domain(r);
 	struct evtchn_status s = { .port = any_port(r) };
 	port_t out;
 
 	switch (rnd(r, 14)) {
-	case 0:
-		(void)!evtchn_alloc_unbound(d, rd->id, &out);
-		break;
+	case 0: (void)!evtchn_alloc_unbound(d, rd->id, &out); break;
 	case 1:
-	case 2:
-		(void)!evtchn_bind_interdomain(d, rd, any_port(r), &out);
-		break;
-	case 3:
-		(void)!evtchn_bind_ipi(d, rnd(r, VCPUS), &out);
-		break;
-	case 4:
-		(void)!evtchn_bind_virq(d, rnd(r, NR_VIRQS), rnd(r, VCPUS), &out);
-		break;
-	case 5:
-		(void)!evtchn_bind_vcpu(d, any_port(r), rnd(r, VCPUS));
-		break;
+	case 2: (void)!evtchn_bind_interdomain(d, rd, any_port(r), &out); break;
+	case 3: (void)!evtchn_bind_ipi(d, rnd(r, VCPUS), &out); break;
+	case 4: (void)!evtchn_bind_virq(d, rnd(r, NR_VIRQS), rnd(r, VCPUS), &out); break;
+	case 5: (void)!evtchn_bind_vcpu(d, any_port(r), rnd(r, VCPUS)); break;
 	case 6:
-	case 7:
-		(void)!evtchn_close(d, any_port(r));
-		break;
-	case 8:
-		(void)!evtchn_unmask(d, any_port(r));
-		break;
+	case 7: (void)!evtchn_close(d, any_port(r)); break;
+	case 8: (void)!evtchn_unmask(d, any_port(r)); break;
 	case 9:
 		(void)!evtchn_status(d, &s);
 		(void)evtchn_port_pending(d, any_port(r));
 		break;
-	case 10:
-		virq_raise_vcpu(d->vcpu[rnd(r, VCPUS)], rnd(r, NR_VIRQS));
-		break;
-	default:
-		(void)!evtchn_send(d, any_port(r));
+	case 10: virq_raise_vcpu(d->vcpu[rnd(r, VCPUS)], rnd(r, NR_VIRQS)); break;
+	default: (void)!evtchn_send(d, any_port(r));
 	}
 }
 
-static void one_rare_op(struct random *r)
-{
+static void one_rare_op(struct random *r) {
 	struct domain *d = any_domain(r);
 	struct evtchn_init_control c = { .vcpu = rnd(r, VCPUS) };
 	mfn_t m;
@@ -86,22 +60,19 @@ static void one_rare_op(struct random *r)
 			;
 		break;
 	case 1:
-		if (domain_frames_alloc(d, 0, 64, &m))
-			break;
+		if (domain_frames_alloc(d, 0, 64, &m)) break;
 		c.control_gfn = m.n;
 		(void)!evtchn_fifo_init_control(d, &c);
 		(void)!domain_frame_release(d, m);
 		break;
 	default:
-		if (domain_frames_alloc(d, 0, 64, &m))
-			break;
+		if (domain_frames_alloc(d, 0, 64, &m)) break;
 		(void)!evtchn_fifo_expand_array(d, m);
 		(void)!domain_frame_release(d, m);
 	}
 }
 
-static void *ports_thread(void *arg)
-{
+static void *ports_thread(void *arg) {
 	struct random r = { (uint64_t)(uintptr_t)arg * 77 + 1 };
 
 	host_cpu_set((unsigned)(uintptr_t)arg);
@@ -115,8 +86,7 @@ static void *ports_thread(void *arg)
 	return NULL;
 }
 
-static void *sched_thread(void *arg)
-{
+static void *sched_thread(void *arg) {
 	struct random r = { (uint64_t)(uintptr_t)arg * 99 + 5 };
 	struct domain *d;
 	struct vcpu *v;
@@ -127,38 +97,24 @@ static void *sched_thread(void *arg)
 		d = any_domain(&r);
 		v = d->vcpu[rnd(&r, VCPUS)];
 		switch (rnd(&r, 8)) {
-		case 0:
-			vcpu_block_flag(v, VPF_BLOCKED);
-			break;
-		case 1:
-			vcpu_unblock_flag(v, VPF_BLOCKED);
-			break;
-		case 2:
-			(void)!vcpu_set_affinity(v, 1 + rnd(&r, 7), rnd(&r, 8));
-			break;
+		case 0: vcpu_block_flag(v, VPF_BLOCKED); break;
+		case 1: vcpu_unblock_flag(v, VPF_BLOCKED); break;
+		case 2: (void)!vcpu_set_affinity(v, 1 + rnd(&r, 7), rnd(&r, 8)); break;
 		case 3:
 			vcpu_pause_nosync(v);
 			vcpu_unpause(v);
 			break;
-		case 4:
-			timer_set(&v->singleshot, rnd(&r, THREADS), now_ns() + rnd(&r, 1000));
-			break;
-		case 5:
-			timers_run();
-			break;
-		default:
-			this_cpu()->work = 0;
-			schedule_round(this_cpu());
+		case 4: timer_set(&v->singleshot, rnd(&r, THREADS), now_ns() + rnd(&r, 1000)); break;
+		case 5: timers_run(); break;
+		default: this_cpu()->work = 0; schedule_round(this_cpu());
 		}
-		if (!rnd(&r, 8))
-			one_port_op(&r);
+		if (!rnd(&r, 8)) one_port_op(&r);
 	}
 	/* leave it idle */
 	return NULL;
 }
 
-static void run_threads(void *(*fn)(void *))
-{
+static void run_threads(void *(*fn)(void *)) {
 	pthread_t t[THREADS];
 
 	run_nothing();
@@ -168,26 +124,20 @@ static void run_threads(void *(*fn)(void *))
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, fn, (void *)(uintptr_t)i), 0);
-	for (unsigned i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+	for (unsigned i = 0; i < THREADS; i++) pthread_join(t[i], NULL);
 	host_cpu_set(0);
 	evtchn_check_invariants(guest);
 	evtchn_check_invariants(peer);
 }
 
-static void ports(void **state)
-{
-	run_threads(ports_thread);
-}
+static void ports(void **state) { run_threads(ports_thread); }
 
 /* All vCPUs that may run do or are queued; each is in one place. */
-static void vcpus(void **state)
-{
+static void vcpus(void **state) {
 	struct domain *d[] = { guest, peer };
 	unsigned queued = 0, running = 0, lengths = 0, currents = 0;
 
-	for (unsigned i = 0; i < 2 * VCPUS; i++)
-		vcpu_unblock_flag(d[i / VCPUS]->vcpu[i % VCPUS], VPF_DOWN);
+	for (unsigned i = 0; i < 2 * VCPUS; i++) vcpu_unblock_flag(d[i / VCPUS]->vcpu[i % VCPUS], VPF_DOWN);
 	run_threads(sched_thread);
 	guest->vcpu[0]->pause_flags &= ~VPF_DOWN;
 	vcpu_wake(guest->vcpu[0]);
@@ -196,8 +146,7 @@ static void vcpus(void **state)
 
 		assert_int_equal(v->pause_count, 0);
 		assert_false(v->running && v->sched->queued);
-		if (vcpu_runnable(v))
-			assert_true(v->running || v->sched->queued);
+		if (vcpu_runnable(v)) assert_true(v->running || v->sched->queued);
 		queued += v->sched->queued;
 		running += v->running;
 	}
@@ -209,14 +158,12 @@ static void vcpus(void **state)
 	assert_int_equal(running, currents);
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
 	cpus_online = (1u << CPUS) - 1;
 	return evt_teardown(state);
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ports, evt_setup, teardown),
 		cmocka_unit_test_setup_teardown(vcpus, evt_setup, teardown),

@@ -19,49 +19,28 @@ static struct vcpu vcpu0, vcpu1, other_vcpu;
 static struct domain control = { .id = 0, .privileged = true }, other = { .id = 5 };
 static unsigned raised[64], raised_other[64], references, allocations;
 
-void evtchn_raise_pirq(struct domain *d, port_t port)
-{
-	(d == &control ? raised : raised_other)[port]++;
-}
-void virq_raise_global(unsigned virq)
-{
-	raised[63]++;
-}
-void domain_get(struct domain *d)
-{
-	references++;
-}
-void domain_put(struct domain *d)
-{
-	references--;
-}
-int domain_find(domid_t id, struct domain **out)
-{
+void evtchn_raise_pirq(struct domain *d, port_t port) { (d == &control ? raised : raised_other)[port]++; }
+void virq_raise_global(unsigned virq) { raised[63]++; }
+void domain_get(struct domain *d) { references++; }
+void domain_put(struct domain *d) { references--; }
+int domain_find(domid_t id, struct domain **out) {
 	*out = id == DOMID_SELF ? current->domain : id == 5 ? &other : NULL;
-	if (!*out)
-		return -ESRCH;
+	if (!*out) return -ESRCH;
 	references++;
 	return 0;
 }
-int domain_may_control(const struct domain *d)
-{
-	return current->domain->privileged ? 0 : -EPERM;
-}
-void *heap_alloc(size_t size)
-{
-	if (host_should_fail())
-		return NULL;
+int domain_may_control(const struct domain *d) { return current->domain->privileged ? 0 : -EPERM; }
+void *heap_alloc(size_t size) {
+	if (host_should_fail()) return NULL;
 	allocations++;
 	return calloc(1, size);
 }
-void heap_free(void *p)
-{
+void heap_free(void *p) {
 	allocations -= p != NULL;
 	free(p);
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
 	host_machine_init(4, 2);
 	host_pci_reset();
 	vcpu0 = (struct vcpu){ .domain = &control };
@@ -75,8 +54,7 @@ static int setup(void **state)
 	return irq_domain_create(&control);
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
 	irq_domain_destroy(&control);
 	irq_domain_destroy(&other);
 	assert_int_equal(references, 0);
@@ -87,8 +65,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void map_and_bind(unsigned gsi, bool level, port_t port)
-{
+static void map_and_bind(unsigned gsi, bool level, port_t port) {
 	int pirq = -1;
 
 	assert_int_equal(irq_gsi_setup(gsi, level, level), 0);
@@ -97,8 +74,7 @@ static void map_and_bind(unsigned gsi, bool level, port_t port)
 	assert_int_equal(pirq_bind(&vcpu0, gsi, port, true), 0);
 }
 
-static void test_edge(void **state)
-{
+static void test_edge(void **state) {
 	bool eoi, shared;
 
 	map_and_bind(8, false, 3);
@@ -117,8 +93,7 @@ static void test_edge(void **state)
 	assert_int_equal(host_irq_acks, 3);
 }
 
-static void test_level_waits_for_eoi(void **state)
-{
+static void test_level_waits_for_eoi(void **state) {
 	bool eoi, shared;
 
 	map_and_bind(10, true, 4);
@@ -134,8 +109,7 @@ static void test_level_waits_for_eoi(void **state)
 	assert_int_equal(pirq_eoi(&control, 9999), -EINVAL);
 }
 
-static void test_shared_level_waits_for_all(void **state)
-{
+static void test_shared_level_waits_for_all(void **state) {
 	int pirq = 11;
 
 	map_and_bind(11, true, 4);
@@ -154,8 +128,7 @@ static void test_shared_level_waits_for_all(void **state)
 	assert_false(host_pins[11].masked);
 }
 
-static void test_bind_errors(void **state)
-{
+static void test_bind_errors(void **state) {
 	map_and_bind(12, false, 4);
 	assert_int_equal(pirq_bind(&vcpu0, 12, 5, true), -EEXIST);
 	assert_int_equal(pirq_bind(&vcpu0, 300, 5, true), -EINVAL);
@@ -169,8 +142,7 @@ static void test_bind_errors(void **state)
 	assert_int_equal(raised[6], 1);
 }
 
-static void test_console_line_is_ours(void **state)
-{
+static void test_console_line_is_ours(void **state) {
 	int pirq = 4;
 
 	assert_int_equal(irq_own_gsi(4, false, false), 0);
@@ -184,8 +156,7 @@ static void test_console_line_is_ours(void **state)
 	assert_int_equal(irq_own_gsi(4, false, false), -EBUSY);
 }
 
-static void test_move(void **state)
-{
+static void test_move(void **state) {
 	uint8_t vector;
 
 	map_and_bind(9, false, 3);
@@ -205,8 +176,7 @@ static void test_move(void **state)
 
 static const struct msi_request msi = { .count = 1 };
 
-static void test_msi_block(void **state)
-{
+static void test_msi_block(void **state) {
 	struct msi_request req = msi;
 	int pirq = -1, again = -1;
 	uint32_t data = 0;
@@ -238,8 +208,7 @@ static void test_msi_block(void **state)
 	assert_int_equal(pirq_map_msi(&control, &req, &again), -ENODEV);
 }
 
-static void test_msix(void **state)
-{
+static void test_msix(void **state) {
 	struct msi_request req = { host_pci_dev, true, 2, 1, HOST_BAR };
 	uint32_t *entry = host_msix_table + 16 + 4 * 2;
 	int pirq = -1, bad = -1;
@@ -263,15 +232,13 @@ static void test_msix(void **state)
 	assert_int_equal(entry[3] & 1, 1);
 }
 
-static void test_vectors_run_out_cleanly(void **state)
-{
+static void test_vectors_run_out_cleanly(void **state) {
 	struct msi_request req = { host_pci_dev, false, 0, 8, 0 };
 	int pirq = -1;
 
 	for (unsigned n = 1; n < 12; n++) {
 		host_fail_allocation(n);
-		if (pirq_map_msi(&control, &req, &pirq) == 0)
-			break;
+		if (pirq_map_msi(&control, &req, &pirq) == 0) break;
 		pirq = -1;
 	}
 	host_fail_allocation(0);
@@ -279,8 +246,7 @@ static void test_vectors_run_out_cleanly(void **state)
 	assert_int_equal(pirq_unmap(&control, (unsigned)pirq), 0);
 }
 
-static void test_dying_domain_gets_nothing(void **state)
-{
+static void test_dying_domain_gets_nothing(void **state) {
 	int pirq = -1;
 
 	assert_int_equal(irq_permission_set(&other, 9, true), 0);
@@ -292,14 +258,12 @@ static void test_dying_domain_gets_nothing(void **state)
 	other.state = DOM_CREATING;
 }
 
-static long physdev(unsigned cmd, void *arg, size_t size)
-{
+static long physdev(unsigned cmd, void *arg, size_t size) {
 	host_guest_memory(arg, 0x1000, size);
 	return do_physdev_op(cmd, 0x1000, 0, 0, 0, 0);
 }
 
-static void test_physdev_as_linux_does(void **state)
-{
+static void test_physdev_as_linux_does(void **state) {
 	struct physdev_setup_gsi setup_gsi = { 16, 1, 1 };
 	struct physdev_map_pirq map = {
 		.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = 16, .pirq = 16
@@ -323,8 +287,7 @@ static void test_physdev_as_linux_does(void **state)
 	assert_int_equal(physdev(PHYSDEVOP_unmap_pirq, &unmap, sizeof(unmap)), -EINVAL);
 }
 
-static void test_physdev_of_a_guest(void **state)
-{
+static void test_physdev_of_a_guest(void **state) {
 	struct physdev_setup_gsi setup_gsi = { 16, 1, 1 };
 	struct physdev_map_pirq map = {
 		.domid = 5, .type = MAP_PIRQ_TYPE_MSI_SEG, .index = -1, .pirq = -1, .devfn = 0x28
@@ -345,8 +308,7 @@ static void test_physdev_of_a_guest(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(test_edge),
 		T(test_level_waits_for_eoi),

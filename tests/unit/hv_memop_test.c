@@ -5,41 +5,31 @@
 #define LIST 0x1000u /* offset of the extent list in the argument area */
 #define OUT  0x4000u
 
-static uint64_t list_at(unsigned offset, unsigned i)
-{
+static uint64_t list_at(unsigned offset, unsigned i) {
 	uint64_t v;
 
 	memcpy(&v, arg_page + offset + i * 8, 8);
 	return v;
 }
 
-static void list_put(unsigned offset, unsigned i, uint64_t v)
-{
-	memcpy(arg_page + offset + i * 8, &v, 8);
-}
+static void list_put(unsigned offset, unsigned i, uint64_t v) { memcpy(arg_page + offset + i * 8, &v, 8); }
 
-static struct xen_memory_reservation reservation(uint64_t n, unsigned order)
-{
-	struct xen_memory_reservation r = { .nr_extents = n,
-					    .extent_order = order,
-					    .domid = DOMID_SELF };
+static struct xen_memory_reservation reservation(uint64_t n, unsigned order) {
+	struct xen_memory_reservation r = { .nr_extents = n, .extent_order = order, .domid = DOMID_SELF };
 
 	r.extent_start.p = (xen_pfn_t *)(ARG_VA + LIST);
 	return r;
 }
 
-static long change(unsigned cmd, const struct xen_memory_reservation *r)
-{
+static long change(unsigned cmd, const struct xen_memory_reservation *r) {
 	arg_put(0, r, sizeof(*r));
 	return finish(do_memory_op(cmd, ARG_VA, 0, 0, 0, 0));
 }
 
-static void populate_and_decrease(void **state)
-{
+static void populate_and_decrease(void **state) {
 	struct xen_memory_reservation r = reservation(8, 0);
 
-	for (unsigned i = 0; i < 8; i++)
-		list_put(LIST, i, 100 + i);
+	for (unsigned i = 0; i < 8; i++) list_put(LIST, i, 100 + i);
 	assert_int_equal(change(XENMEM_populate_physmap, &r), 8);
 	assert_int_equal(guest->tot_pages, 8);
 	for (unsigned i = 0; i < 8; i++) {
@@ -58,16 +48,13 @@ static void populate_and_decrease(void **state)
 	assert_int_equal(change(XENMEM_decrease_reservation, &r), 0);
 	/* XSA-100: what others left is gone */
 	assert_int_equal(change(XENMEM_populate_physmap, &r), 8);
-	for (unsigned i = 0; i < 8; i++)
-		assert_int_equal(at(mfn(list_at(LIST, i)))[17], 0);
+	for (unsigned i = 0; i < 8; i++) assert_int_equal(at(mfn(list_at(LIST, i)))[17], 0);
 }
 
-static void cut_populate_ends_as_uncut(void **state)
-{
+static void cut_populate_ends_as_uncut(void **state) {
 	struct xen_memory_reservation r = reservation(20, 1);
 
-	for (unsigned i = 0; i < 20; i++)
-		list_put(LIST, i, i * 2);
+	for (unsigned i = 0; i < 20; i++) list_put(LIST, i, i * 2);
 	hypercall_preempt_units = 1;
 	restarts = 0;
 	assert_int_equal(change(XENMEM_populate_physmap, &r), 20);
@@ -81,8 +68,7 @@ static void cut_populate_ends_as_uncut(void **state)
 }
 
 /* XSA-31, 158, 231: hostile sizes. */
-static void hostile_reservations_do_nothing(void **state)
-{
+static void hostile_reservations_do_nothing(void **state) {
 	struct xen_memory_reservation r = reservation(1, MEMOP_ORDER_MAX + 1);
 
 	assert_int_equal(change(XENMEM_populate_physmap, &r), 0);
@@ -121,8 +107,7 @@ static void hostile_reservations_do_nothing(void **state)
 	assert_int_equal(change(XENMEM_populate_physmap, &r), 1);
 }
 
-static void limits_hold(void **state)
-{
+static void limits_hold(void **state) {
 	struct xen_memory_reservation r = reservation(20, 0);
 
 	guest->max_pages = 12;
@@ -142,8 +127,7 @@ static void limits_hold(void **state)
 }
 
 /* XSA-252: giving a pinned or mapped page up changes neither pin nor mapping. */
-static void decrease_does_not_unpin(void **state)
-{
+static void decrease_does_not_unpin(void **state) {
 	struct tree t = tree_of(guest);
 	struct xen_memory_reservation r = reservation(2, 0);
 	mfn_t data = page_of(guest);
@@ -165,9 +149,8 @@ static void decrease_does_not_unpin(void **state)
 
 /* -- exchange */
 
-static long exchange(unsigned in_n, unsigned in_order, unsigned out_n, unsigned out_order,
-		     unsigned bits, uint64_t *done)
-{
+static long exchange(unsigned in_n, unsigned in_order, unsigned out_n, unsigned out_order, unsigned bits,
+		     uint64_t *done) {
 	struct xen_memory_exchange x = { .in = reservation(in_n, in_order),
 					 .out = reservation(out_n, out_order) };
 	long rc;
@@ -181,8 +164,7 @@ static long exchange(unsigned in_n, unsigned in_order, unsigned out_n, unsigned 
 }
 
 /* As swiotlb-xen does it: single pages for a contiguous low extent, and back. */
-static void exchange_for_contiguous_memory_and_back(void **state)
-{
+static void exchange_for_contiguous_memory_and_back(void **state) {
 	uint64_t done;
 	mfn_t old[64], first;
 
@@ -202,16 +184,14 @@ static void exchange_for_contiguous_memory_and_back(void **state)
 	}
 	host_frames_check();
 	list_put(LIST, 0, mfn_x(first));
-	for (unsigned i = 0; i < 64; i++)
-		list_put(OUT, i, 700 + i);
+	for (unsigned i = 0; i < 64; i++) list_put(OUT, i, 700 + i);
 	assert_int_equal(exchange(1, 6, 64, 0, 0, &done), 0);
 	assert_int_equal(done, 1);
 	assert_int_equal(m2p_get(mfn(list_at(OUT, 63))), 763);
 	assert_int_equal(frame_of(first)->owner, DOMID_INVALID);
 }
 
-static void exchange_takes_only_what_nothing_holds(void **state)
-{
+static void exchange_takes_only_what_nothing_holds(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t a = page_of(guest), b = page_of(guest);
 	uint64_t done, pages = guest->tot_pages;
@@ -241,14 +221,12 @@ static void exchange_takes_only_what_nothing_holds(void **state)
 }
 
 /* XSA-29, 212: sizes and ranges. */
-static void hostile_exchanges_are_refused(void **state)
-{
+static void hostile_exchanges_are_refused(void **state) {
 	uint64_t done;
 	struct xen_memory_exchange x;
 
 	assert_int_equal(exchange(2, 0, 1, 0, 0, &done), -EINVAL);
-	assert_int_equal(exchange(1, MEMOP_ORDER_MAX + 1, 1, MEMOP_ORDER_MAX + 1, 0, &done),
-			 -EINVAL);
+	assert_int_equal(exchange(1, MEMOP_ORDER_MAX + 1, 1, MEMOP_ORDER_MAX + 1, 0, &done), -EINVAL);
 	assert_int_equal(exchange(1, 60, 1, 60, 0, &done), -EINVAL);
 	memset(&x, 0xff, sizeof(x));
 	arg_put(0, &x, sizeof(x));
@@ -265,8 +243,7 @@ static void hostile_exchanges_are_refused(void **state)
 	assert_int_equal(do_memory_op(XENMEM_exchange, ~0ULL - 8, 0, 0, 0, 0), -EFAULT);
 }
 
-static void cut_exchange_ends_as_uncut(void **state)
-{
+static void cut_exchange_ends_as_uncut(void **state) {
 	uint64_t done;
 
 	for (unsigned i = 0; i < 32; i++) {
@@ -284,8 +261,7 @@ static void cut_exchange_ends_as_uncut(void **state)
 
 /* -- allocations fail one after the other: the state is as before, or the operation is done */
 
-static void failing_allocations(void **state)
-{
+static void failing_allocations(void **state) {
 	struct xen_memory_reservation r = reservation(4, 0);
 	uint64_t done, bytes = heap_bytes_used(), pages = heap_pages_used();
 	unsigned n;
@@ -301,12 +277,10 @@ static void failing_allocations(void **state)
 		r.nr_extents = (uint64_t)got;
 		assert_int_equal(change(XENMEM_decrease_reservation, &r), got);
 		r.nr_extents = 4;
-		if (got == 4)
-			break;
+		if (got == 4) break;
 	}
 	assert_int_equal(n, 5);
-	for (unsigned i = 0; i < 4; i++)
-		list_put(LIST, i, mfn_x(page_of(guest)));
+	for (unsigned i = 0; i < 4; i++) list_put(LIST, i, mfn_x(page_of(guest)));
 	for (n = 1;; n++) {
 		long rc;
 
@@ -317,8 +291,7 @@ static void failing_allocations(void **state)
 		assert_int_equal(guest->tot_pages, 4);
 		assert_int_equal(heap_bytes_used(), bytes);
 		assert_int_equal(heap_pages_used(), pages);
-		if (!rc)
-			break;
+		if (!rc) break;
 		assert_int_equal(rc, -ENOMEM);
 		for (unsigned i = 0; i < done; i++) /* what is done stays: exchange the new ones */
 			list_put(LIST, i, list_at(OUT, i));
@@ -328,8 +301,7 @@ static void failing_allocations(void **state)
 
 /* -- queries and maps */
 
-static void queries(void **state)
-{
+static void queries(void **state) {
 	struct xen_memory_domain who = { .domid = DOMID_SELF };
 	struct xen_machphys_mapping map;
 	struct xen_machphys_mfn_list list = { .max_extents = 9 };
@@ -357,8 +329,7 @@ static void queries(void **state)
 	assert_int_equal(do_memory_op(63, ARG_VA, 0, 0, 0, 0), -ENOSYS);
 }
 
-static void memory_maps(void **state)
-{
+static void memory_maps(void **state) {
 	struct e820entry e[2] = { { 0, 4096, 1 }, { 8192, 4096, 2 } }, got;
 	struct xen_memory_map map = { .nr_entries = 10 };
 	struct xen_foreign_memory_map set = { .domid = 1, .map.nr_entries = 2 };
@@ -394,8 +365,7 @@ static void memory_maps(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, mm_setup, mm_teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(populate_and_decrease),
 		T(cut_populate_ends_as_uncut),

@@ -4,8 +4,7 @@
 #include "mm_fixture.h"
 
 /* A tree in use as the guest's root; its L1 maps va 0. */
-static struct tree running_tree(struct domain *d)
-{
+static struct tree running_tree(struct domain *d) {
 	struct tree t = tree_of(d);
 
 	run_as(d);
@@ -14,18 +13,11 @@ static struct tree running_tree(struct domain *d)
 	return t;
 }
 
-static uint32_t foreign(domid_t tables, domid_t frames)
-{
-	return (uint32_t)(tables + 1) << 16 | frames;
-}
+static uint32_t foreign(domid_t tables, domid_t frames) { return (uint32_t)(tables + 1) << 16 | frames; }
 
-static uint64_t norm(uint64_t p)
-{
-	return p | MMU_NORMAL_PT_UPDATE;
-}
+static uint64_t norm(uint64_t p) { return p | MMU_NORMAL_PT_UPDATE; }
 
-static void entries_carry_references(void **state)
-{
+static void entries_carry_references(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest), b = page_of(guest);
 
@@ -53,8 +45,7 @@ static void entries_carry_references(void **state)
 	assert_int_equal(set_pte(t.l[1], 0, 0), 0);
 }
 
-static void refused_update_changes_nothing(void **state)
-{
+static void refused_update_changes_nothing(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest);
 
@@ -71,8 +62,7 @@ static void refused_update_changes_nothing(void **state)
 }
 
 /* XSA-109: a target that is no page table is an ordinary page, or nothing. */
-static void plain_page_is_stored_to(void **state)
-{
+static void plain_page_is_stored_to(void **state) {
 	mfn_t a = page_of(guest);
 
 	assert_int_equal(set_pte(a, 5, 0x1234567890), 0);
@@ -85,25 +75,21 @@ static void plain_page_is_stored_to(void **state)
 	host_frame_hold(a, -1, -1);
 }
 
-static void accessed_and_dirty_are_preserved(void **state)
-{
+static void accessed_and_dirty_are_preserved(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest);
 
 	assert_int_equal(set_pte(t.l[1], 0, pte(a, RW | PTE_A | PTE_D)), 0);
-	assert_int_equal(update(ptr(t.l[1], 0, MMU_PT_UPDATE_PRESERVE_AD), pte(a, RO), DOMID_SELF),
-			 0);
+	assert_int_equal(update(ptr(t.l[1], 0, MMU_PT_UPDATE_PRESERVE_AD), pte(a, RO), DOMID_SELF), 0);
 	assert_int_equal(at(t.l[1])[0], pte(a, RO | PTE_A | PTE_D | PTE_US));
 	assert_int_equal(update(ptr(t.l[1], 0, MMU_NORMAL_PT_UPDATE), pte(a, RO), DOMID_SELF), 0);
 	assert_int_equal(at(t.l[1])[0], pte(a, RO | PTE_US));
 }
 
 /* XSA-113: no reference is kept. */
-static void machphys_update_sets_the_table(void **state)
-{
+static void machphys_update_sets_the_table(void **state) {
 	mfn_t a = page_of(guest), b = page_of(dom0);
-	uint64_t pa = mfn_to_maddr(a).a | MMU_MACHPHYS_UPDATE,
-		 pb = mfn_to_maddr(b).a | MMU_MACHPHYS_UPDATE;
+	uint64_t pa = mfn_to_maddr(a).a | MMU_MACHPHYS_UPDATE, pb = mfn_to_maddr(b).a | MMU_MACHPHYS_UPDATE;
 
 	assert_int_equal(m2p_get(a), M2P_INVALID);
 	assert_int_equal(update(pa, 77, DOMID_SELF), 0);
@@ -120,8 +106,7 @@ static void machphys_update_sets_the_table(void **state)
 
 /* -- foreign domains: XSA-217, 494 */
 
-static void only_dom0_reaches_other_domains(void **state)
-{
+static void only_dom0_reaches_other_domains(void **state) {
 	struct tree own = running_tree(dom0), other;
 	mfn_t theirs = page_of(guest), mine = page_of(dom0);
 
@@ -133,8 +118,7 @@ static void only_dom0_reaches_other_domains(void **state)
 	/* the other domain's own tables */
 	other = running_tree(guest);
 	run_as(dom0);
-	assert_int_equal(
-		update(ptr(other.l[1], 0, 0), pte(theirs, RW), foreign(guest->id, guest->id)), 0);
+	assert_int_equal(update(ptr(other.l[1], 0, 0), pte(theirs, RW), foreign(guest->id, guest->id)), 0);
 	assert_int_equal(type_count(theirs), 2);
 	assert_int_equal(update(ptr(own.l[1], 1, 0), 0, foreign(guest->id, guest->id)), -EINVAL);
 	/* a foreign mapping keeps the page from becoming a table, and alive */
@@ -151,8 +135,7 @@ static void only_dom0_reaches_other_domains(void **state)
 	assert_int_equal(frame_of(theirs)->owner, DOMID_INVALID);
 }
 
-static void pins_of_another_domain(void **state)
-{
+static void pins_of_another_domain(void **state) {
 	struct tree t = tree_of(guest);
 	struct mmuext_op op = { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = mfn_x(t.l[4]) };
 
@@ -173,8 +156,7 @@ static void pins_of_another_domain(void **state)
 
 /* -- device memory and cache attributes: XSA-154, 402 */
 
-static void device_frames_need_permission(void **state)
-{
+static void device_frames_need_permission(void **state) {
 	struct tree t = running_tree(guest), h = running_tree(dom0);
 	uint64_t inside = mfn_to_maddr(mfn(FRAMES - 2)).a, beyond = 0xfee00000ULL;
 
@@ -196,8 +178,7 @@ static void device_frames_need_permission(void **state)
 	assert_int_equal(set_pte(t.l[1], 0, RO), -EPERM);
 }
 
-static void uncached_memory_is_flushed_before_it_is_trusted(void **state)
-{
+static void uncached_memory_is_flushed_before_it_is_trusted(void **state) {
 	struct tree t = running_tree(guest), h = running_tree(dom0);
 	mfn_t a = page_of(dom0), b = page_of(guest);
 
@@ -221,8 +202,7 @@ static void uncached_memory_is_flushed_before_it_is_trusted(void **state)
 }
 
 /* XSA-273 */
-static void absent_entries_may_not_point_at_cached_memory(void **state)
-{
+static void absent_entries_may_not_point_at_cached_memory(void **state) {
 	struct tree t = running_tree(guest);
 
 	assert_int_equal(set_pte(t.l[1], 0, pte(mfn(100), 0)), 0);
@@ -230,16 +210,14 @@ static void absent_entries_may_not_point_at_cached_memory(void **state)
 	l1tf_limit = FRAMES;
 	assert_int_equal(set_pte(t.l[1], 0, pte(mfn(100), 0)), -EINVAL);
 	assert_int_equal(set_pte(t.l[2], 1, pte(mfn(100), 0)), -EINVAL);
-	assert_int_equal(set_pte(t.l[1], 0, PTE_ADDR & ~(5ULL << 12)),
-			 0); /* Linux's swap entries */
+	assert_int_equal(set_pte(t.l[1], 0, PTE_ADDR & ~(5ULL << 12)), 0); /* Linux's swap entries */
 	assert_int_equal(set_pte(t.l[1], 0, PTE_D), 0);
 	l1tf_limit = 0;
 }
 
 /* -- batches */
 
-static void batch_stops_at_the_refused_request(void **state)
-{
+static void batch_stops_at_the_refused_request(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest), b = page_of(dom0);
 	struct mmu_update u[100];
@@ -254,9 +232,8 @@ static void batch_stops_at_the_refused_request(void **state)
 		arg_put(0x100, u, sizeof(u));
 		done = 4711;
 		arg_put(0, &done, sizeof(done));
-		assert_int_equal(
-			finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)),
-			-EBUSY);
+		assert_int_equal(finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)),
+				 -EBUSY);
 		memcpy(&done, arg_page, sizeof(done));
 		assert_int_equal(done, 70);
 		assert_int_equal(type_count(a), 69);
@@ -265,21 +242,18 @@ static void batch_stops_at_the_refused_request(void **state)
 	assert_int_equal(at(t.l[1])[71], 0);
 	/* over-long and empty ones */
 	assert_int_equal(do_mmu_update(ARG_VA, 0, 0, DOMID_SELF, 0, 0), 0);
-	assert_int_equal(do_mmu_update(ARG_VA + ARG_SIZE - 16, 0x7fffffff, 0, DOMID_SELF, 0, 0),
-			 -EFAULT);
+	assert_int_equal(do_mmu_update(ARG_VA + ARG_SIZE - 16, 0x7fffffff, 0, DOMID_SELF, 0, 0), -EFAULT);
 }
 
 /* A request is fetched once: a guest that rewrites it meanwhile changes nothing. */
 static mfn_t flip_to;
-static void flip(gvaddr_t src, size_t n)
-{
+static void flip(gvaddr_t src, size_t n) {
 	struct mmu_update *u = (struct mmu_update *)arg_page;
 
 	u->val = pte(flip_to, RW);
 }
 
-static void request_is_fetched_once(void **state)
-{
+static void request_is_fetched_once(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest);
 
@@ -292,8 +266,7 @@ static void request_is_fetched_once(void **state)
 
 /* -- by virtual address */
 
-static void update_va_mapping_and_flush(void **state)
-{
+static void update_va_mapping_and_flush(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest);
 	uint64_t mask = 1;
@@ -316,14 +289,12 @@ static void update_va_mapping_and_flush(void **state)
 	assert_int_equal(do_update_va_mapping(0x40000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(do_update_va_mapping(0xffff800000000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(do_update_va_mapping(0x8000000000000000, 0, 0, 0, 0, 0), -EINVAL);
-	assert_int_equal(
-		do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0),
-		-EPERM);
+	assert_int_equal(do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0),
+			 -EPERM);
 }
 
 /* Through a self-map the "L1 table" is an upper one: its own rules hold. */
-static void update_va_mapping_through_a_linear_map(void **state)
-{
+static void update_va_mapping_through_a_linear_map(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t l1 = page_of(guest), data = page_of(guest);
 	/* L4[300] = L4: the L2 table of va 0 is seen at this address's L1 level */
@@ -336,12 +307,10 @@ static void update_va_mapping_through_a_linear_map(void **state)
 	assert_int_equal(finish(do_update_va_mapping(va | 1 << 12, pte(l1, TAB), 0, 0, 0, 0)), 0);
 	assert_true(type_is(l1) == FT_L1 || type_is(l1) == FT_L2);
 	host_frames_check();
-	assert_int_equal(do_update_va_mapping(va | 2 << 12, pte(data, TAB | PTE_PSE), 0, 0, 0, 0),
-			 -EINVAL);
+	assert_int_equal(do_update_va_mapping(va | 2 << 12, pte(data, TAB | PTE_PSE), 0, 0, 0, 0), -EINVAL);
 }
 
-static void flushes_of_mmuext_op(void **state)
-{
+static void flushes_of_mmuext_op(void **state) {
 	struct mmuext_op op = { .cmd = MMUEXT_INVLPG_ALL, .arg1.linear_addr = 0x7000 };
 
 	arg_put(0, &op, sizeof(op));
@@ -358,8 +327,7 @@ static void flushes_of_mmuext_op(void **state)
 	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 1);
 }
 
-static void pages_are_cleared_and_copied(void **state)
-{
+static void pages_are_cleared_and_copied(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest), b = page_of(guest);
 
@@ -376,8 +344,7 @@ static void pages_are_cleared_and_copied(void **state)
 
 /* -- emulated stores */
 
-static bool is_table(struct vcpu *v, uint64_t va)
-{
+static bool is_table(struct vcpu *v, uint64_t va) {
 	mfn_t table;
 	uint64_t entry;
 
@@ -385,19 +352,16 @@ static bool is_table(struct vcpu *v, uint64_t va)
 }
 
 static int store(struct vcpu *v, uint64_t va, unsigned bytes, enum pt_store_op op, uint64_t *old,
-		 uint64_t value)
-{
+		 uint64_t value) {
 	mfn_t table;
 	uint64_t entry;
 
-	if (!pt_store_target(v, gvaddr(va), &table, &entry))
-		return -EFAULT;
+	if (!pt_store_target(v, gvaddr(va), &table, &entry)) return -EFAULT;
 	assert_int_equal(entry, at(table)[va % PAGE_SIZE / 8]);
 	return pt_store_emulate(v, table, gvaddr(va), bytes, op, old, value);
 }
 
-static void stores_to_tables_are_emulated(void **state)
-{
+static void stores_to_tables_are_emulated(void **state) {
 	struct tree t = running_tree(guest);
 	struct vcpu *v = guest->vcpu[0];
 	mfn_t a = page_of(guest);
@@ -438,8 +402,7 @@ static void stores_to_tables_are_emulated(void **state)
 	assert_int_equal(store(v, 0x3000, 0, PT_STORE, NULL, 0), -EINVAL);
 }
 
-static void walk_finds_the_entry(void **state)
-{
+static void walk_finds_the_entry(void **state) {
 	struct tree t = running_tree(guest);
 	struct guest_walk w;
 	mfn_t a = page_of(guest);
@@ -455,8 +418,7 @@ static void walk_finds_the_entry(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, mm_setup, mm_teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(entries_carry_references),
 		T(refused_update_changes_nothing),

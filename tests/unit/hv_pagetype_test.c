@@ -6,30 +6,20 @@
 #define FRAMES 512u
 #include "mm_fixture.h"
 
-static void pin(struct tree *t)
-{
-	assert_int_equal(ext(MMUEXT_PIN_L4_TABLE, t->l[4], 0), 0);
-}
+static void pin(struct tree *t) { assert_int_equal(ext(MMUEXT_PIN_L4_TABLE, t->l[4], 0), 0); }
 
-static long unpin(mfn_t m)
-{
-	return ext(MMUEXT_UNPIN_TABLE, m, 0);
-}
+static long unpin(mfn_t m) { return ext(MMUEXT_UNPIN_TABLE, m, 0); }
 
-static void assert_idle(mfn_t m)
-{
+static void assert_idle(mfn_t m) {
 	assert_int_equal(type_count(m), 0);
 	assert_int_equal(ref_count(m), 1);
 }
 
-static void tree_assert_idle(const struct tree *t)
-{
-	for (unsigned level = 1; level <= 4; level++)
-		assert_idle(t->l[level]);
+static void tree_assert_idle(const struct tree *t) {
+	for (unsigned level = 1; level <= 4; level++) assert_idle(t->l[level]);
 }
 
-static void pin_validates_a_tree(void **state)
-{
+static void pin_validates_a_tree(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t data = page_of(guest);
 
@@ -49,8 +39,7 @@ static void pin_validates_a_tree(void **state)
 	assert_idle(data);
 }
 
-static void pin_twice_is_refused(void **state)
-{
+static void pin_twice_is_refused(void **state) {
 	struct tree t = tree_of(guest);
 
 	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, t.l[1], 0), 0);
@@ -59,8 +48,7 @@ static void pin_twice_is_refused(void **state)
 	assert_int_equal(unpin(t.l[1]), -EINVAL);
 }
 
-static void frames_that_are_not_the_guests_are_refused(void **state)
-{
+static void frames_that_are_not_the_guests_are_refused(void **state) {
 	mfn_t foreign = page_of(dom0);
 
 	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, foreign, 0), -EINVAL);
@@ -73,8 +61,7 @@ static void frames_that_are_not_the_guests_are_refused(void **state)
 	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, guest->shared_info_mfn, 0), -EINVAL);
 }
 
-static void writable_page_is_no_table_and_table_no_writable_page(void **state)
-{
+static void writable_page_is_no_table_and_table_no_writable_page(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t data = page_of(guest), other = page_of(guest);
 
@@ -97,13 +84,11 @@ static void writable_page_is_no_table_and_table_no_writable_page(void **state)
 }
 
 /* XSA-58: references taken before the refused entry. */
-static void refused_entry_leaves_no_reference(void **state)
-{
+static void refused_entry_leaves_no_reference(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t data = page_of(guest), foreign = page_of(dom0);
 
-	for (unsigned i = 0; i < 300; i++)
-		at(t.l[1])[i] = pte(data, i % 2 ? RW : RO);
+	for (unsigned i = 0; i < 300; i++) at(t.l[1])[i] = pte(data, i % 2 ? RW : RO);
 	at(t.l[1])[300] = pte(foreign, RO);
 	assert_int_equal(ext(MMUEXT_PIN_L4_TABLE, t.l[4], 0), -EBUSY);
 	tree_assert_idle(&t);
@@ -112,8 +97,7 @@ static void refused_entry_leaves_no_reference(void **state)
 }
 
 /* XSA-148, 167, 176: superpages, at any level, by validation and by update. */
-static void superpages_are_refused(void **state)
-{
+static void superpages_are_refused(void **state) {
 	for (unsigned level = 2; level <= 4; level++) {
 		struct tree t = tree_of(guest);
 
@@ -122,22 +106,18 @@ static void superpages_are_refused(void **state)
 		tree_assert_idle(&t);
 		at(t.l[level])[1] = 0;
 		pin(&t);
-		assert_int_equal(set_pte(t.l[level], 0, pte(t.l[level - 1], TAB | PTE_PSE)),
-				 -EINVAL);
-		assert_int_equal(set_pte(t.l[level], 0, pte(t.l[level - 1], TAB | PTE_PCD)),
-				 -EINVAL);
+		assert_int_equal(set_pte(t.l[level], 0, pte(t.l[level - 1], TAB | PTE_PSE)), -EINVAL);
+		assert_int_equal(set_pte(t.l[level], 0, pte(t.l[level - 1], TAB | PTE_PCD)), -EINVAL);
 	}
 	assert_int_equal(ext(MMUEXT_MARK_SUPER, mfn(512), 0), -EOPNOTSUPP);
 	assert_int_equal(ext(MMUEXT_UNMARK_SUPER, mfn(~0ULL), 0), -EOPNOTSUPP);
 }
 
-static void ring0_slots_are_out_of_reach(void **state)
-{
+static void ring0_slots_are_out_of_reach(void **state) {
 	struct tree t = tree_of(guest);
 
 	/* what the guest left there is neither looked at nor kept */
-	for (unsigned i = 256; i < 272; i++)
-		at(t.l[4])[i] = 0x123456789ULL << 12 | TAB;
+	for (unsigned i = 256; i < 272; i++) at(t.l[4])[i] = 0x123456789ULL << 12 | TAB;
 	pin(&t);
 	for (unsigned i = 256; i < 272; i++) {
 		assert_int_equal(at(t.l[4])[i], 0);
@@ -154,8 +134,7 @@ static void ring0_slots_are_out_of_reach(void **state)
 
 /* -- linear tables: XSA-182, 185, 240, 309 */
 
-static void self_map_is_read_only(void **state)
-{
+static void self_map_is_read_only(void **state) {
 	struct tree t = tree_of(guest);
 
 	at(t.l[4])[300] = pte(t.l[4], TAB);
@@ -172,8 +151,7 @@ static void self_map_is_read_only(void **state)
 	tree_assert_idle(&t);
 }
 
-static void linear_tables_do_not_chain(void **state)
-{
+static void linear_tables_do_not_chain(void **state) {
 	for (unsigned level = 2; level <= 4; level++) {
 		mfn_t a = page_of(guest), b = page_of(guest), c = page_of(guest);
 		unsigned cmd = MMUEXT_PIN_L1_TABLE + level - 1;
@@ -204,8 +182,7 @@ static void linear_tables_do_not_chain(void **state)
 /* -- preemption: XSA-45, 97, 264, 290, 299, 309, 310 */
 
 /* A wide tree: 3 L3, 3 L2 each, 2 L1 each, some data. */
-static mfn_t wide_tree(mfn_t data)
-{
+static mfn_t wide_tree(mfn_t data) {
 	mfn_t l4 = page_of(guest);
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -228,16 +205,14 @@ static mfn_t wide_tree(mfn_t data)
 	return l4;
 }
 
-static struct frame *frames_snapshot(void)
-{
+static struct frame *frames_snapshot(void) {
 	struct frame *copy = malloc(FRAMES * sizeof(*copy));
 
 	memcpy(copy, frame_table, FRAMES * sizeof(*copy));
 	return copy;
 }
 
-static void assert_same_frames(const struct frame *a)
-{
+static void assert_same_frames(const struct frame *a) {
 	for (unsigned i = 0; i < FRAMES; i++) {
 		assert_int_equal(a[i].refs, frame_table[i].refs);
 		assert_int_equal(a[i].type, frame_table[i].type);
@@ -245,8 +220,7 @@ static void assert_same_frames(const struct frame *a)
 	}
 }
 
-static void cut_work_ends_as_uncut_work(void **state)
-{
+static void cut_work_ends_as_uncut_work(void **state) {
 	mfn_t data = page_of(guest), l4 = wide_tree(data);
 	struct frame *pinned, *idle;
 
@@ -267,8 +241,7 @@ static void cut_work_ends_as_uncut_work(void **state)
 	free(idle);
 }
 
-static void refused_entry_is_reported_after_cut_work(void **state)
-{
+static void refused_entry_is_reported_after_cut_work(void **state) {
 	mfn_t data = page_of(guest), l4 = wide_tree(data);
 	mfn_t l3 = pte_mfn(at(l4)[400]), l2 = pte_mfn(at(l3)[6]), l1 = pte_mfn(at(l2)[511]);
 	struct frame *before;
@@ -285,8 +258,7 @@ static void refused_entry_is_reported_after_cut_work(void **state)
 }
 
 /* What another vCPU might do meanwhile to a part of the tree or to its root. */
-static void meddle(unsigned turn, mfn_t l4, mfn_t l1)
-{
+static void meddle(unsigned turn, mfn_t l4, mfn_t l1) {
 	int rc;
 
 	switch (turn % 4) {
@@ -301,8 +273,7 @@ static void meddle(unsigned turn, mfn_t l4, mfn_t l1)
 	case 2:
 		rc = table_get(guest, l4, 4);
 		assert_true(rc == 0 || rc == -ERESTART);
-		if (!rc)
-			rc = table_put(guest, l4);
+		if (!rc) rc = table_put(guest, l4);
 		assert_true(rc == 0 || rc == -ERESTART);
 		break;
 	case 3:
@@ -313,8 +284,7 @@ static void meddle(unsigned turn, mfn_t l4, mfn_t l1)
 	host_frames_check();
 }
 
-static void others_may_meddle_with_cut_work(void **state)
-{
+static void others_may_meddle_with_cut_work(void **state) {
 	mfn_t data = page_of(guest), l4 = wide_tree(data);
 	mfn_t l1 = pte_mfn(at(pte_mfn(at(pte_mfn(at(l4)[200]))[3]))[0]);
 
@@ -325,8 +295,7 @@ static void others_may_meddle_with_cut_work(void **state)
 			int rc = table_pin(guest, l4, 4);
 
 			host_frames_check();
-			if (rc == 0)
-				assert_int_not_equal(table_unpin(guest, l4), -EINVAL);
+			if (rc == 0) assert_int_not_equal(table_unpin(guest, l4), -EINVAL);
 			meddle(quantum + i, l4, l1);
 		}
 		while (table_put_resume(guest, l4) == -ERESTART)
@@ -341,8 +310,7 @@ static void others_may_meddle_with_cut_work(void **state)
 }
 
 /* Two half-done tables that lead to each other: taking one down must not run in circles. */
-static void knotted_partial_tables_come_apart(void **state)
-{
+static void knotted_partial_tables_come_apart(void **state) {
 	mfn_t a = page_of(guest), b = page_of(guest), c = page_of(guest);
 
 	at(c)[1] = at(c)[2] = pte(page_of(guest), RO);
@@ -362,8 +330,7 @@ static void knotted_partial_tables_come_apart(void **state)
 
 /* A guest that never comes back to its preempted operation: the teardown finds the partial tables.
  */
-static void abandoned_work_is_cleaned_up(void **state)
-{
+static void abandoned_work_is_cleaned_up(void **state) {
 	mfn_t data = page_of(guest), l4 = wide_tree(data), other = wide_tree(data);
 
 	hypercall_preempt_units = 3;
@@ -378,8 +345,7 @@ static void abandoned_work_is_cleaned_up(void **state)
 	host_frames_check();
 }
 
-static void partial_table_is_not_usable_otherwise(void **state)
-{
+static void partial_table_is_not_usable_otherwise(void **state) {
 	mfn_t data = page_of(guest), l4 = wide_tree(data);
 	struct tree t = tree_of(guest);
 
@@ -394,8 +360,7 @@ static void partial_table_is_not_usable_otherwise(void **state)
 
 /* -- roots */
 
-static void root_is_held_and_given_back(void **state)
-{
+static void root_is_held_and_given_back(void **state) {
 	struct tree a = tree_of(guest), b = tree_of(guest);
 	struct vcpu *v = guest->vcpu[0];
 
@@ -413,8 +378,7 @@ static void root_is_held_and_given_back(void **state)
 	assert_int_equal(ext(MMUEXT_NEW_BASEPTR, page_of(dom0), 0), -EINVAL);
 }
 
-static void root_change_is_preemptible(void **state)
-{
+static void root_change_is_preemptible(void **state) {
 	mfn_t data = page_of(guest), a = wide_tree(data), b = wide_tree(data);
 
 	hypercall_preempt_units = 1;
@@ -427,8 +391,7 @@ static void root_change_is_preemptible(void **state)
 }
 
 /* XSA-286, 290: an upper entry's tree is given back within the hypercall, in pieces. */
-static void replaced_tree_is_given_back(void **state)
-{
+static void replaced_tree_is_given_back(void **state) {
 	mfn_t data = page_of(guest), l4 = wide_tree(data);
 	mfn_t l3 = pte_mfn(at(l4)[0]), l3b = pte_mfn(at(l4)[200]);
 
@@ -448,14 +411,12 @@ static void replaced_tree_is_given_back(void **state)
 
 /* -- flushes: XSA-217, 241, 286, 401, 408 */
 
-static void everyone_flushed(void)
-{
+static void everyone_flushed(void) {
 	arch_tlb_flush(CPUMASK_ALL, TLB_FLUSH_ALL);
 	host_journal_clear();
 }
 
-static void type_change_flushes_stale_cpus_only(void **state)
-{
+static void type_change_flushes_stale_cpus_only(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t data = page_of(guest);
 
@@ -488,8 +449,7 @@ static void type_change_flushes_stale_cpus_only(void **state)
 }
 
 /* A flush that came before the last use went does not count. */
-static void stamp_is_of_the_last_use(void **state)
-{
+static void stamp_is_of_the_last_use(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t data = page_of(guest);
 
@@ -504,8 +464,7 @@ static void stamp_is_of_the_last_use(void **state)
 }
 
 /* The stamp is half a clock: it must hold when the low half has wrapped, once or often. */
-static void stamp_survives_a_wrap_of_its_half(void **state)
-{
+static void stamp_survives_a_wrap_of_its_half(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t data = page_of(guest);
 
@@ -514,8 +473,7 @@ static void stamp_survives_a_wrap_of_its_half(void **state)
 	everyone_flushed();
 	assert_int_equal(set_pte(t.l[1], 0, pte(data, RW)), 0);
 	assert_int_equal(set_pte(t.l[1], 0, 0), 0);
-	for (unsigned i = 0; i < 4; i++)
-		arch_tlb_flush(cpumask_of(0), TLB_FLUSH_ALL);
+	for (unsigned i = 0; i < 4; i++) arch_tlb_flush(cpumask_of(0), TLB_FLUSH_ALL);
 	assert_true((uint32_t)tlb_clock < 8);
 	host_journal_clear();
 	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, data, 0), 0);
@@ -533,8 +491,7 @@ static void stamp_survives_a_wrap_of_its_half(void **state)
 
 /* -- segment descriptor pages: XSA-214, 242 */
 
-static void descriptor_page_is_a_type_of_its_own(void **state)
-{
+static void descriptor_page_is_a_type_of_its_own(void **state) {
 	struct tree t = tree_of(guest);
 	mfn_t gdt = page_of(guest);
 
@@ -559,8 +516,7 @@ static void descriptor_page_is_a_type_of_its_own(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, mm_setup, mm_teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(pin_validates_a_tree),
 		T(pin_twice_is_refused),

@@ -21,17 +21,13 @@ static uint8_t guest[0x2000];
 static uint64_t set_sec, set_time;
 static struct xen_platform_op op;
 
-void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
-{
+void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time) {
 	set_sec = sec;
 	set_time = system_time + nsec;
 }
-void virq_raise_global(unsigned virq)
-{
-}
+void virq_raise_global(unsigned virq) {}
 
-static int setup(void **state)
-{
+static int setup(void **state) {
 	host_machine_init(4, 2);
 	vcpu.domain = &control;
 	this_cpu()->vcpu = &vcpu;
@@ -40,14 +36,12 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
 	host_machine_free();
 	return 0;
 }
 
-static long call(uint32_t cmd)
-{
+static long call(uint32_t cmd) {
 	long ret;
 
 	op.cmd = cmd;
@@ -57,8 +51,7 @@ static long call(uint32_t cmd)
 	return ret;
 }
 
-static void test_only_dom0_in_our_version(void **state)
-{
+static void test_only_dom0_in_our_version(void **state) {
 	vcpu.domain = &other;
 	assert_int_equal(call(XENPF_get_cpuinfo), -EPERM);
 	vcpu.domain = &control;
@@ -70,8 +63,7 @@ static void test_only_dom0_in_our_version(void **state)
 	assert_int_equal(do_platform_op(0x10, 0, 0, 0, 0, 0), -EFAULT);
 }
 
-static void test_settime(void **state)
-{
+static void test_settime(void **state) {
 	op.u.settime64.secs = 1ULL << 33;
 	op.u.settime64.nsecs = 5;
 	op.u.settime64.system_time = 100;
@@ -82,8 +74,7 @@ static void test_settime(void **state)
 	assert_int_equal(call(XENPF_settime64), -EINVAL);
 }
 
-static void test_cpus(void **state)
-{
+static void test_cpus(void **state) {
 	op.u.pcpu_info.xen_cpuid = 1;
 	assert_int_equal(call(XENPF_get_cpuinfo), 0);
 	assert_int_equal(op.u.pcpu_info.max_present, 1);
@@ -104,8 +95,7 @@ static void test_cpus(void **state)
 	assert_int_equal(op.u.core_parking.idle_nums, 0);
 }
 
-static void test_firmware(void **state)
-{
+static void test_firmware(void **state) {
 	op.u.firmware_info.type = XEN_FW_DISK_INFO;
 	assert_int_equal(call(XENPF_firmware_info), -ENOENT);
 	op.u.firmware_info.type = XEN_FW_VBEDDC_INFO;
@@ -117,8 +107,7 @@ static void test_firmware(void **state)
 	assert_int_equal(call(XENPF_firmware_info), -EINVAL);
 }
 
-static void test_sleep(void **state)
-{
+static void test_sleep(void **state) {
 	op.u.enter_acpi_sleep.sleep_state = 3;
 	assert_int_equal(call(XENPF_enter_acpi_sleep), -EOPNOTSUPP);
 	op.u.enter_acpi_sleep.sleep_state = 6;
@@ -127,8 +116,7 @@ static void test_sleep(void **state)
 	assert_int_equal(call(XENPF_enter_acpi_sleep), -EIO); /* the fake machine stays on */
 }
 
-static void test_memory_types_end(void **state)
-{
+static void test_memory_types_end(void **state) {
 	unsigned n = 0;
 
 	for (; op.u.read_memtype.reg = n, call(XENPF_read_memtype) == 0; n++) {
@@ -138,8 +126,7 @@ static void test_memory_types_end(void **state)
 	assert_int_equal(n, 2);
 }
 
-static void test_symbols(void **state)
-{
+static void test_symbols(void **state) {
 	memset(guest + NAME - ARG, 'z', 16);
 	op.u.symdata.namelen = 4;
 	op.u.symdata.symnum = 1;
@@ -155,8 +142,7 @@ static void test_symbols(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(test_only_dom0_in_our_version),
 		T(test_settime),

@@ -7,8 +7,7 @@
 #define MS 1000000ULL
 
 /* Poll ports that lie behind the argument. */
-static long poll(const port_t *ports, unsigned n, uint64_t timeout)
-{
+static long poll(const port_t *ports, unsigned n, uint64_t timeout) {
 	struct sched_poll p = { .nr_ports = n, .timeout = timeout };
 
 	p.ports.p = (void *)(ARG_VA + 0x100);
@@ -17,8 +16,7 @@ static long poll(const port_t *ports, unsigned n, uint64_t timeout)
 	return do_sched_op(SCHEDOP_poll, ARG_VA, 0, 0, 0, 0);
 }
 
-static port_t ipi(unsigned vcpu)
-{
+static port_t ipi(unsigned vcpu) {
 	struct evtchn_bind_ipi b = { .vcpu = vcpu };
 
 	assert_int_equal(CALL(bind_ipi, b), 0);
@@ -26,16 +24,14 @@ static port_t ipi(unsigned vcpu)
 	return b.port;
 }
 
-static bool waits(const struct vcpu *v)
-{
+static bool waits(const struct vcpu *v) {
 	bool polls = v->pause_flags & VPF_POLL;
 
 	assert_int_equal(v->domain->evtchn.poll_mask[0] >> v->id & 1, polls);
 	return polls;
 }
 
-static void a_masked_port_ends_it(void **state)
-{
+static void a_masked_port_ends_it(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	port_t p = ipi(0), q = ipi(0);
 
@@ -53,8 +49,7 @@ static void a_masked_port_ends_it(void **state)
 	assert_true(v->sched->queued);
 }
 
-static void several_ports(void **state)
-{
+static void several_ports(void **state) {
 	port_t p[3] = { ipi(0), ipi(0), ipi(0) };
 
 	assert_int_equal(poll(p, 3, 0), 0);
@@ -63,8 +58,7 @@ static void several_ports(void **state)
 	assert_false(waits(guest->vcpu[0]));
 }
 
-static void a_pending_port_ends_it_at_once(void **state)
-{
+static void a_pending_port_ends_it_at_once(void **state) {
 	port_t p[2] = { ipi(0), ipi(0) };
 
 	assert_int_equal(evtchn_send(guest, p[1]), 0);
@@ -73,8 +67,7 @@ static void a_pending_port_ends_it_at_once(void **state)
 	assert_false(timer_pending(&guest->vcpu[0]->poll_timer));
 }
 
-static void the_timeout_ends_it(void **state)
-{
+static void the_timeout_ends_it(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	port_t p = ipi(0);
 
@@ -96,8 +89,7 @@ static void the_timeout_ends_it(void **state)
 	assert_false(waits(v));
 }
 
-static void an_event_to_deliver_ends_it(void **state)
-{
+static void an_event_to_deliver_ends_it(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	port_t p = ipi(0), other = ipi(0);
 
@@ -114,14 +106,12 @@ static void an_event_to_deliver_ends_it(void **state)
 	assert_true(waits(v));
 }
 
-static void bounds(void **state)
-{
+static void bounds(void **state) {
 	static port_t many[200];
 	port_t bad[] = { 64, 131072, 0xffffffff };
 	struct sched_poll s = { .nr_ports = 1 };
 
-	for (unsigned i = 0; i < 200; i++)
-		many[i] = 1;
+	for (unsigned i = 0; i < 200; i++) many[i] = 1;
 	assert_int_equal(poll(many, 129, 0), -EINVAL);
 	assert_int_equal(poll(many, 0xffffffff, 0), -EINVAL);
 	for (unsigned i = 0; i < 3; i++) {
@@ -138,8 +128,7 @@ static void bounds(void **state)
 	assert_true(waits(guest->vcpu[0]));
 }
 
-static void the_argument_of_a_32_bit_guest(void **state)
-{
+static void the_argument_of_a_32_bit_guest(void **state) {
 	uint32_t arg[4] = { ARG_VA + 0x100, 1, 0, 0 };
 
 	guest->pv32 = true;
@@ -152,22 +141,19 @@ static void the_argument_of_a_32_bit_guest(void **state)
 
 /* A port becomes pending at each fetch of the argument: never a lost wake-up. */
 static port_t raise_me;
-static void raise_now(gvaddr_t src, size_t n)
-{
+static void raise_now(gvaddr_t src, size_t n) {
 	host_fetch_hook = NULL;
 	assert_int_equal(evtchn_send(guest, raise_me), 0);
 }
 
-static void raised_while_it_is_set_up(void **state)
-{
+static void raised_while_it_is_set_up(void **state) {
 	raise_me = ipi(0);
 	host_fetch_hook = raise_now;
 	assert_int_equal(poll(&raise_me, 1, 0), 0);
 	assert_false(waits(guest->vcpu[0]));
 }
 
-static void ports_are_fetched_once(void **state)
-{
+static void ports_are_fetched_once(void **state) {
 	port_t p = ipi(0);
 
 	assert_int_equal(poll(&p, 1, 0), 0);
@@ -176,8 +162,7 @@ static void ports_are_fetched_once(void **state)
 	assert_false(waits(guest->vcpu[0]));
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(a_masked_port_ends_it),          EVT_TEST(several_ports),
 		EVT_TEST(a_pending_port_ends_it_at_once), EVT_TEST(the_timeout_ends_it),

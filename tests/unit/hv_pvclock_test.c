@@ -2,21 +2,16 @@
 /* Guest-visible time: pvclock records and their versions, the second copy, the wall clock. */
 #include "evt_fixture.h"
 
-static struct vcpu_time_info *record(struct vcpu *v)
-{
-	return &info_of(v)->time;
-}
+static struct vcpu_time_info *record(struct vcpu *v) { return &info_of(v)->time; }
 
-static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc)
-{
+static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc) {
 	uint64_t d = tsc - t->tsc_timestamp;
 
 	d = t->tsc_shift >= 0 ? d << t->tsc_shift : d >> -t->tsc_shift;
 	return t->system_time + (uint64_t)((__uint128_t)d * t->tsc_to_system_mul >> 32);
 }
 
-static void records_tell_the_time(void **state)
-{
+static void records_tell_the_time(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 
 	vcpu_time_update(v);
@@ -26,8 +21,7 @@ static void records_tell_the_time(void **state)
 	assert_int_equal(record(v)->flags, XEN_PVCLOCK_TSC_STABLE_BIT);
 }
 
-static void versions_step_by_two(void **state)
-{
+static void versions_step_by_two(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	uint32_t before;
 
@@ -47,8 +41,7 @@ static void versions_step_by_two(void **state)
 	assert_int_equal(guest_time(record(v), arch_tsc()), now_ns());
 }
 
-static void second_copy(void **state)
-{
+static void second_copy(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	struct vcpu_time_info *copy = (struct vcpu_time_info *)(arg_page + 0x800);
 
@@ -64,8 +57,7 @@ static void second_copy(void **state)
 	assert_int_equal(guest_time(record(v), arch_tsc()), now_ns());
 }
 
-static void wall_clock(void **state)
-{
+static void wall_clock(void **state) {
 	struct shared_info *si = guest->shared_info;
 	uint32_t version = si->wc_version;
 
@@ -86,8 +78,7 @@ static void wall_clock(void **state)
 	assert_int_equal(peer->shared_info->wc_nsec, 500000000);
 }
 
-static void wall_clock_of_a_32_bit_guest(void **state)
-{
+static void wall_clock_of_a_32_bit_guest(void **state) {
 	uint32_t *si = (uint32_t *)guest->shared_info;
 
 	guest->pv32 = true;
@@ -98,8 +89,7 @@ static void wall_clock_of_a_32_bit_guest(void **state)
 	guest->pv32 = false;
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(records_tell_the_time),
 		EVT_TEST(versions_step_by_two),

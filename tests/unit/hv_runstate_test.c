@@ -4,14 +4,12 @@
 
 #define MS 1000000ULL
 
-static void times_add_up(void **state)
-{
+static void times_add_up(void **state) {
 	struct vcpu *v = peer->vcpu[1];
 	uint64_t start = now_ns();
 	struct vcpu_runstate_info r;
 
-	v->runstate =
-		(struct vcpu_runstate_info){ .state = RUNSTATE_offline, .state_entry_time = start };
+	v->runstate = (struct vcpu_runstate_info){ .state = RUNSTATE_offline, .state_entry_time = start };
 	host_time_advance(5 * MS);
 	runstate_change(v, RUNSTATE_runnable, now_ns());
 	host_time_advance(2 * MS);
@@ -31,13 +29,9 @@ static void times_add_up(void **state)
 	assert_int_equal(v->runstate.time[RUNSTATE_running], 0);
 }
 
-static struct vcpu_runstate_info *area(void)
-{
-	return (struct vcpu_runstate_info *)(arg_page + 0x100);
-}
+static struct vcpu_runstate_info *area(void) { return (struct vcpu_runstate_info *)(arg_page + 0x100); }
 
-static void the_area_is_written(void **state)
-{
+static void the_area_is_written(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 
 	memset(area(), 0xee, 64);
@@ -55,8 +49,7 @@ static void the_area_is_written(void **state)
 	assert_int_equal(area()->state_entry_time, 0);
 }
 
-static void the_update_flag_is_cleared_last(void **state)
-{
+static void the_update_flag_is_cleared_last(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 
 	guest->vm_assist = 1ULL << VMASST_TYPE_runstate_update_flag;
@@ -69,8 +62,7 @@ static void the_update_flag_is_cleared_last(void **state)
 	guest->vm_assist = 0;
 }
 
-static void the_area_of_a_32_bit_guest(void **state)
-{
+static void the_area_of_a_32_bit_guest(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	uint32_t *w = (uint32_t *)area();
 
@@ -94,16 +86,14 @@ static void the_area_of_a_32_bit_guest(void **state)
 	guest->pv32 = false;
 }
 
-static void the_sum_does_not_drift(void **state)
-{
+static void the_sum_does_not_drift(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	struct vcpu_runstate_info r;
 	uint64_t start, sum = 0;
 
 	run_nothing();
 	v->pause_flags = VPF_DOWN;
-	v->runstate = (struct vcpu_runstate_info){ .state = RUNSTATE_offline,
-						   .state_entry_time = now_ns() };
+	v->runstate = (struct vcpu_runstate_info){ .state = RUNSTATE_offline, .state_entry_time = now_ns() };
 	start = now_ns();
 	sched_idle = (1u << CPUS) - 1;
 	srand(5);
@@ -118,14 +108,12 @@ static void the_sum_does_not_drift(void **state)
 			vcpu_unblock_flag(v, VPF_BLOCKED);
 	}
 	runstate_get(v, &r);
-	for (unsigned i = 0; i < 4; i++)
-		sum += r.time[i];
+	for (unsigned i = 0; i < 4; i++) sum += r.time[i];
 	assert_int_equal(sum, now_ns() - start);
 	assert_true(r.time[RUNSTATE_blocked] && r.time[RUNSTATE_running]);
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(times_add_up),
 		EVT_TEST(the_area_is_written),

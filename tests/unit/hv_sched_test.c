@@ -8,28 +8,23 @@
 #define MS 1000000ULL
 
 /* Bring one CPU up to date: due timers, then what its work bits ask. */
-static void cpu_step(unsigned c)
-{
+static void cpu_step(unsigned c) {
 	host_cpu_set(c);
 	for (unsigned i = 0; i < 20 && this_cpu()->work; i++) {
 		uint32_t work = __atomic_exchange_n(&this_cpu()->work, 0, __ATOMIC_SEQ_CST);
 
-		if (work & CPU_WORK_TIMER)
-			timers_run();
-		if (work & CPU_WORK_SCHEDULE)
-			schedule_round(this_cpu());
+		if (work & CPU_WORK_TIMER) timers_run();
+		if (work & CPU_WORK_SCHEDULE) schedule_round(this_cpu());
 	}
 }
 
 /* Let the machine run. `poke` is called every 100 us. */
-static void simulate(uint64_t ns, void (*poke)(void))
-{
+static void simulate(uint64_t ns, void (*poke)(void)) {
 	uint64_t end = now_ns() + ns;
 
 	while (now_ns() < end) {
 		host_time_advance(MS / 10);
-		if (poke)
-			poke();
+		if (poke) poke();
 		for (unsigned c = 0; c < CPUS; c++)
 			if (cpus_online & cpumask_of(c)) {
 				host_cpu_set(c);
@@ -37,51 +32,40 @@ static void simulate(uint64_t ns, void (*poke)(void))
 				cpu_step(c);
 			}
 		for (unsigned c = 0; c < CPUS; c++)
-			if (cpus_online & cpumask_of(c))
-				cpu_step(c);
+			if (cpus_online & cpumask_of(c)) cpu_step(c);
 	}
 	host_cpu_set(0);
 }
 
-static void settle(void)
-{
+static void settle(void) {
 	for (unsigned i = 0; i < 4; i++)
 		for (unsigned c = 0; c < CPUS; c++)
-			if (cpus_online & cpumask_of(c))
-				cpu_step(c);
+			if (cpus_online & cpumask_of(c)) cpu_step(c);
 	host_cpu_set(0);
 }
 
 /* Time a vCPU has run. */
-static uint64_t ran(struct vcpu *v)
-{
-	return vcpu_cpu_time(v);
-}
+static uint64_t ran(struct vcpu *v) { return vcpu_cpu_time(v); }
 
-static void use_cpus(unsigned n)
-{
+static void use_cpus(unsigned n) {
 	run_nothing();
 	guest->vcpu[0]->pause_flags = VPF_DOWN;
 	cpus_online = (1u << n) - 1;
 	sched_idle = cpus_online;
 }
 
-static void go(struct vcpu *v, cpumask_t hard)
-{
-	if (hard)
-		assert_int_equal(vcpu_set_affinity(v, hard, CPUMASK_ALL), 0);
+static void go(struct vcpu *v, cpumask_t hard) {
+	if (hard) assert_int_equal(vcpu_set_affinity(v, hard, CPUMASK_ALL), 0);
 	vcpu_unblock_flag(v, VPF_DOWN);
 }
 
-static void near(uint64_t value, uint64_t want, unsigned percent)
-{
+static void near(uint64_t value, uint64_t want, unsigned percent) {
 	if (value * 100 < want * (100 - percent) || value * 100 > want * (100 + percent))
 		fail_msg("%lu, wanted %lu +- %u%%", value, want, percent);
 }
 
 /* Every vCPU is where the file comment of sched.c says. */
-static void check_queues(void)
-{
+static void check_queues(void) {
 	struct vcpu *v;
 
 	for (unsigned c = 0; c < CPUS; c++) {
@@ -101,14 +85,12 @@ static void check_queues(void)
 		assert_ptr_equal(q->curr, cpu_of(c)->vcpu);
 	}
 	for (struct domain *d = domain_list; d; d = d->next)
-		for_each_vcpu (d, v)
-			assert_int_equal(v->running, sched_cpus[v->processor].curr == v);
+		for_each_vcpu (d, v) assert_int_equal(v->running, sched_cpus[v->processor].curr == v);
 }
 
 /* -- shares -- */
 
-static void weights_share_one_cpu(void **state)
-{
+static void weights_share_one_cpu(void **state) {
 	static const uint16_t weight[] = { 256, 512, 1024 };
 	struct domain *d[] = { guest, peer, dom0 };
 	uint64_t all = 4000 * MS;
@@ -124,26 +106,21 @@ static void weights_share_one_cpu(void **state)
 	}
 	simulate(all, NULL);
 	check_queues();
-	for (unsigned i = 0; i < 3; i++)
-		near(ran(d[i]->vcpu[0]), all * weight[i] / 1792, 5);
+	for (unsigned i = 0; i < 3; i++) near(ran(d[i]->vcpu[0]), all * weight[i] / 1792, 5);
 }
 
-static void three_equals_share_two_cpus(void **state)
-{
+static void three_equals_share_two_cpus(void **state) {
 	struct domain *d[] = { guest, peer, dom0 };
 	uint64_t all = 3000 * MS;
 
 	use_cpus(2);
-	for (unsigned i = 0; i < 3; i++)
-		go(d[i]->vcpu[0], 0);
+	for (unsigned i = 0; i < 3; i++) go(d[i]->vcpu[0], 0);
 	simulate(all, NULL);
 	check_queues();
-	for (unsigned i = 0; i < 3; i++)
-		near(ran(d[i]->vcpu[0]), all * 2 / 3, 5);
+	for (unsigned i = 0; i < 3; i++) near(ran(d[i]->vcpu[0]), all * 2 / 3, 5);
 }
 
-static void seven_share_four_cpus(void **state)
-{
+static void seven_share_four_cpus(void **state) {
 	struct vcpu *v[7];
 	uint64_t all = 4000 * MS;
 
@@ -154,12 +131,10 @@ static void seven_share_four_cpus(void **state)
 	}
 	simulate(all, NULL);
 	check_queues();
-	for (unsigned i = 0; i < 7; i++)
-		near(ran(v[i]), all * 4 / 7, 8);
+	for (unsigned i = 0; i < 7; i++) near(ran(v[i]), all * 4 / 7, 8);
 }
 
-static void a_heavy_one_keeps_its_cpu(void **state)
-{
+static void a_heavy_one_keeps_its_cpu(void **state) {
 	struct sched_params p = { .weight = 4096 };
 	uint64_t all = 2000 * MS;
 
@@ -175,8 +150,7 @@ static void a_heavy_one_keeps_its_cpu(void **state)
 }
 
 static struct vcpu *sleeper;
-static void sleep_and_wake(void)
-{
+static void sleep_and_wake(void) {
 	static unsigned n;
 
 	/* 1 ms asleep, then as long as it gets */
@@ -186,8 +160,7 @@ static void sleep_and_wake(void)
 		vcpu_unblock_flag(sleeper, VPF_BLOCKED);
 }
 
-static void sleepers_do_not_save_up_time(void **state)
-{
+static void sleepers_do_not_save_up_time(void **state) {
 	uint64_t all = 2000 * MS;
 
 	use_cpus(1);
@@ -202,8 +175,7 @@ static void sleepers_do_not_save_up_time(void **state)
 
 /* -- caps -- */
 
-static void a_cap_is_kept_on_an_idle_machine(void **state)
-{
+static void a_cap_is_kept_on_an_idle_machine(void **state) {
 	struct sched_params p = { .weight = 256, .cap = 30 };
 	uint64_t all = 3000 * MS;
 
@@ -219,8 +191,7 @@ static void a_cap_is_kept_on_an_idle_machine(void **state)
 	assert_true(guest->vcpu[0]->running && guest->vcpu[1]->running);
 }
 
-static void parameters_out_of_range(void **state)
-{
+static void parameters_out_of_range(void **state) {
 	struct sched_params p = { .weight = 0 };
 
 	assert_int_equal(sched_domain_set(guest, &p), -EINVAL);
@@ -232,8 +203,7 @@ static void parameters_out_of_range(void **state)
 
 /* -- affinity, balance -- */
 
-static void hard_affinity_holds(void **state)
-{
+static void hard_affinity_holds(void **state) {
 	uint64_t all = 1000 * MS;
 	cpumask_t hard, soft;
 
@@ -257,8 +227,7 @@ static void hard_affinity_holds(void **state)
 	assert_int_equal(vcpu_set_affinity(guest->vcpu[0], cpumask_of(9), CPUMASK_ALL), -EINVAL);
 }
 
-static void soft_affinity_is_preferred(void **state)
-{
+static void soft_affinity_is_preferred(void **state) {
 	use_cpus(4);
 	assert_int_equal(vcpu_set_affinity(guest->vcpu[0], CPUMASK_ALL, cpumask_of(3)), 0);
 	go(guest->vcpu[0], 0);
@@ -272,14 +241,11 @@ static void soft_affinity_is_preferred(void **state)
 	assert_int_not_equal(guest->vcpu[1]->processor, 3);
 }
 
-static void idle_cpus_take_work(void **state)
-{
+static void idle_cpus_take_work(void **state) {
 	use_cpus(4);
-	for (unsigned i = 0; i < 4; i++)
-		go(guest->vcpu[i], 0);
+	for (unsigned i = 0; i < 4; i++) go(guest->vcpu[i], 0);
 	settle();
-	for (unsigned i = 0; i < 4; i++)
-		assert_true(guest->vcpu[i]->running);
+	for (unsigned i = 0; i < 4; i++) assert_true(guest->vcpu[i]->running);
 	/* one more waits; when a CPU falls idle it takes that */
 	go(peer->vcpu[0], 0);
 	settle();
@@ -290,8 +256,7 @@ static void idle_cpus_take_work(void **state)
 	check_queues();
 }
 
-static void pin_override(void **state)
-{
+static void pin_override(void **state) {
 	struct vcpu *v = dom0->vcpu[0];
 	cpumask_t hard, soft;
 
@@ -312,8 +277,7 @@ static void pin_override(void **state)
 
 /* -- waking, yielding, idling -- */
 
-static void a_waker_that_is_behind_preempts(void **state)
-{
+static void a_waker_that_is_behind_preempts(void **state) {
 	use_cpus(1);
 	go(guest->vcpu[0], 0);
 	go(peer->vcpu[0], 0);
@@ -328,8 +292,7 @@ static void a_waker_that_is_behind_preempts(void **state)
 	assert_int_equal(guest->vcpu[0]->runstate.state, RUNSTATE_runnable);
 }
 
-static void yield_lets_the_other_run(void **state)
-{
+static void yield_lets_the_other_run(void **state) {
 	struct vcpu *first;
 
 	use_cpus(1);
@@ -349,8 +312,7 @@ static void yield_lets_the_other_run(void **state)
 	assert_ptr_equal(current, first);
 }
 
-static void alone_it_takes_no_ticks(void **state)
-{
+static void alone_it_takes_no_ticks(void **state) {
 	use_cpus(1);
 	vcpu_periodic_set(guest->vcpu[0], 0);
 	go(guest->vcpu[0], 0);
@@ -361,8 +323,7 @@ static void alone_it_takes_no_ticks(void **state)
 	assert_false(timer_pending(&sched_cpus[0].slice));
 }
 
-static void a_blocked_vcpu_stays_loaded(void **state)
-{
+static void a_blocked_vcpu_stays_loaded(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 
 	use_cpus(1);
@@ -378,8 +339,7 @@ static void a_blocked_vcpu_stays_loaded(void **state)
 	assert_ptr_equal(current, v);
 }
 
-static void block_checks_for_events(void **state)
-{
+static void block_checks_for_events(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 
 	use_cpus(1);
@@ -402,8 +362,7 @@ static void block_checks_for_events(void **state)
 
 /* -- pausing -- */
 
-static void pausing_nests(void **state)
-{
+static void pausing_nests(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 
 	use_cpus(2);
@@ -425,8 +384,7 @@ static void pausing_nests(void **state)
 	check_queues();
 }
 
-static void pausing_takes_off_the_queue(void **state)
-{
+static void pausing_takes_off_the_queue(void **state) {
 	struct vcpu *a = guest->vcpu[0], *b = peer->vcpu[0], *waits;
 
 	use_cpus(1);
@@ -445,15 +403,13 @@ static void pausing_takes_off_the_queue(void **state)
 }
 
 /* Random blocks, wakes, pauses, moves and looks in any order: no vCPU is lost, none runs twice. */
-static void random_walk(void **state)
-{
+static void random_walk(void **state) {
 	struct domain *d[] = { guest, peer, dom0 };
 	unsigned paused[12] = { 0 };
 
 	use_cpus(4);
 	srand(1);
-	for (unsigned i = 0; i < 12; i++)
-		go(d[i / 4]->vcpu[i % 4], 0);
+	for (unsigned i = 0; i < 12; i++) go(d[i / 4]->vcpu[i % 4], 0);
 	for (unsigned n = 0; n < 20000; n++) {
 		unsigned i = (unsigned)rand() % 12, c = (unsigned)rand() % 4;
 		struct vcpu *v = d[i / 4]->vcpu[i % 4];
@@ -461,13 +417,9 @@ static void random_walk(void **state)
 		host_cpu_set(c);
 		host_time_advance((unsigned)rand() % 300000);
 		switch (rand() % 8) {
-		case 0:
-			vcpu_block_flag(v, VPF_BLOCKED);
-			break;
+		case 0: vcpu_block_flag(v, VPF_BLOCKED); break;
 		case 1:
-		case 2:
-			vcpu_unblock_flag(v, VPF_BLOCKED);
-			break;
+		case 2: vcpu_unblock_flag(v, VPF_BLOCKED); break;
 		case 3:
 			vcpu_pause_nosync(v);
 			paused[i]++;
@@ -478,21 +430,15 @@ static void random_walk(void **state)
 				paused[i]--;
 			}
 			break;
-		case 5:
-			(void)!vcpu_set_affinity(v, (unsigned)rand() % 15 + 1,
-						 (unsigned)rand() % 16);
-			break;
-		default:
-			this_cpu()->work |= CPU_WORK_TIMER;
-			cpu_step(c);
+		case 5: (void)!vcpu_set_affinity(v, (unsigned)rand() % 15 + 1, (unsigned)rand() % 16); break;
+		default: this_cpu()->work |= CPU_WORK_TIMER; cpu_step(c);
 		}
 		check_queues();
 	}
 	for (unsigned i = 0; i < 12; i++) {
 		struct vcpu *v = d[i / 4]->vcpu[i % 4];
 
-		for (; paused[i]; paused[i]--)
-			vcpu_unpause(v);
+		for (; paused[i]; paused[i]--) vcpu_unpause(v);
 		assert_int_equal(vcpu_set_affinity(v, CPUMASK_ALL, CPUMASK_ALL), 0);
 		vcpu_unblock_flag(v, VPF_BLOCKED);
 	}
@@ -504,17 +450,14 @@ static void random_walk(void **state)
 	}
 	uint64_t before[12];
 
-	for (unsigned i = 0; i < 12; i++)
-		before[i] = ran(d[i / 4]->vcpu[i % 4]);
+	for (unsigned i = 0; i < 12; i++) before[i] = ran(d[i / 4]->vcpu[i % 4]);
 	simulate(3000 * MS, NULL);
-	for (unsigned i = 0; i < 12; i++)
-		near(ran(d[i / 4]->vcpu[i % 4]) - before[i], 1000 * MS, 12);
+	for (unsigned i = 0; i < 12; i++) near(ran(d[i / 4]->vcpu[i % 4]) - before[i], 1000 * MS, 12);
 }
 
 /* -- watchdog -- */
 
-static void watchdogs(void **state)
-{
+static void watchdogs(void **state) {
 	run_on(0, guest->vcpu[0]);
 	assert_int_equal(sched_watchdog(guest, 0, 0), -EINVAL);
 	assert_int_equal(sched_watchdog(guest, 1, 1), -EINVAL);
@@ -535,15 +478,13 @@ static void watchdogs(void **state)
 	assert_int_equal(guest->shutdown_code, 4);
 }
 
-static int sched_teardown(void **state)
-{
+static int sched_teardown(void **state) {
 	cpus_online = (1u << CPUS) - 1;
 	return evt_teardown(state);
 }
 #define SCHED_TEST(f) cmocka_unit_test_setup_teardown(f, evt_setup, sched_teardown)
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		SCHED_TEST(weights_share_one_cpu),
 		SCHED_TEST(three_equals_share_two_cpus),

@@ -28,8 +28,7 @@ struct native {
 static uint8_t *code;
 
 /* Run the code with the registers, rdi -> mem; registers and flags come back. */
-static void run_native(struct native *n, void *mem)
-{
+static void run_native(struct native *n, void *mem) {
 	__asm__ volatile("lea -128(%%rsp), %%rsp\n\t"
 			 "push %0\n\t"
 			 "pushq 40(%0)\n\t"
@@ -55,10 +54,8 @@ static void run_native(struct native *n, void *mem)
 }
 
 /* An operand: often one that makes carries, equality and zero happen. */
-static uint64_t operand(void)
-{
-	static const uint64_t special[] = { 0,      1,      0x7f,       0x80, 0xff,
-					    0x7fff, 0x8000, 0x7fffffff, ~0ULL };
+static uint64_t operand(void) {
+	static const uint64_t special[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, ~0ULL };
 	uint64_t r = ((uint64_t)rand() << 42) ^ ((uint64_t)rand() << 21) ^ (uint64_t)rand();
 
 	return rand() % 3 ? r : special[(unsigned)rand() % 9] * (rand() % 2 ? 1 : 0x100000001ULL);
@@ -119,8 +116,7 @@ static const struct form forms[] = {
 };
 
 /* ModRM with rdi as the base: plain, with 8- or 32-bit displacement 0, or through a SIB byte. */
-static unsigned put_modrm(uint8_t *p, unsigned reg)
-{
+static unsigned put_modrm(uint8_t *p, unsigned reg) {
 	unsigned n = 0, kind = (unsigned)rand() % 4;
 
 	if (kind == 3) {
@@ -129,46 +125,35 @@ static unsigned put_modrm(uint8_t *p, unsigned reg)
 		return n;
 	}
 	p[n++] = (uint8_t)(kind << 6 | reg << 3 | 7);
-	for (unsigned k = kind == 1 ? 1 : kind == 2 ? 4 : 0; k; k--)
-		p[n++] = 0;
+	for (unsigned k = kind == 1 ? 1 : kind == 2 ? 4 : 0; k; k--) p[n++] = 0;
 	return n;
 }
 
 /* Operand sizes 1 (byte forms), 2, 4, 8; registers rax..rdx, ah..bh where they exist, r8. */
-static unsigned assemble(const struct form *f, uint8_t *p)
-{
+static unsigned assemble(const struct form *f, uint8_t *p) {
 	unsigned n = 0, reg = (unsigned)rand() % 4, size = (unsigned)rand() % 3;
 	uint8_t rex = rand() % 2 ? 0x40 : 0;
 
-	if (f->special == CMPXCHG8B)
-		size = 1;
-	if (f->wide_only && size == 0)
-		size = 1;
-	if (f->lockable && rand() % 2)
-		p[n++] = 0xf0;
-	if (!f->byte && size == 0)
-		p[n++] = 0x66;
-	if (!f->byte && size == 2)
-		rex |= 0x48;
+	if (f->special == CMPXCHG8B) size = 1;
+	if (f->wide_only && size == 0) size = 1;
+	if (f->lockable && rand() % 2) p[n++] = 0xf0;
+	if (!f->byte && size == 0) p[n++] = 0x66;
+	if (!f->byte && size == 2) rex |= 0x48;
 	if (f->group < 0 && rand() % 4 == 0) {
 		rex |= 0x44;
 		reg = 0; /* r8 */
 	} else if (f->byte && !rex && rand() % 2) {
 		reg += 4;
 	}
-	if (rex)
-		p[n++] = rex;
-	for (unsigned i = 0; i < f->opcode_len; i++)
-		p[n++] = f->opcode[i];
+	if (rex) p[n++] = rex;
+	for (unsigned i = 0; i < f->opcode_len; i++) p[n++] = f->opcode[i];
 	n += put_modrm(p + n, f->group < 0 ? reg : (unsigned)f->group);
-	for (unsigned k = f->imm == 4 ? (size == 0 ? 2 : 4) : f->imm; k; k--)
-		p[n++] = (uint8_t)operand();
+	for (unsigned k = f->imm == 4 ? (size == 0 ? 2 : 4) : f->imm; k; k--) p[n++] = (uint8_t)operand();
 	p[n] = 0xc3;
 	return n;
 }
 
-static void compare(const struct form *f, unsigned length)
-{
+static void compare(const struct form *f, unsigned length) {
 	uint64_t mem[2] = { operand(), 0x1122334455667788ULL }, was = mem[0];
 	struct native n = { operand(), operand(), operand(),
 			    operand(), operand(), 0x202 | ((uint64_t)rand() & ALL_FLAGS) };
@@ -178,8 +163,7 @@ static void compare(const struct form *f, unsigned length)
 
 	if (rand() % 2) /* let compare-and-exchange succeed */
 		n.rax = mem[0];
-	if (f->special == CMPXCHG8B && rand() % 2)
-		n.rax = (uint32_t)mem[0], n.rdx = mem[0] >> 32;
+	if (f->special == CMPXCHG8B && rand() % 2) n.rax = (uint32_t)mem[0], n.rdx = mem[0] >> 32;
 	if (f->special == BITS) /* offsets beyond the operand would address other memory */
 		n.rax &= 15, n.rbx &= 15, n.rcx &= 15, n.rdx &= 15, n.r8 &= 15;
 	r = (struct regs){ .rax = n.rax,
@@ -209,12 +193,10 @@ static void compare(const struct form *f, unsigned length)
 		flags &= ~AF;
 	else if (f->special == BITS)
 		flags = CF | ZF; /* the others are undefined */
-	if ((r.rflags ^ n.flags) & flags)
-		fail_msg("%s: flags %lx, emulated %lx", f->name, n.flags, r.rflags);
+	if ((r.rflags ^ n.flags) & flags) fail_msg("%s: flags %lx, emulated %lx", f->name, n.flags, r.rflags);
 }
 
-static void test_against_processor(void **state)
-{
+static void test_against_processor(void **state) {
 	srand(1);
 	for (unsigned i = 0; i < ARRAY_SIZE(forms); i++)
 		for (unsigned k = 0; k < 2000; k++) {
@@ -223,19 +205,16 @@ static void test_against_processor(void **state)
 		}
 }
 
-static bool computes(const uint8_t *bytes, unsigned n)
-{
+static bool computes(const uint8_t *bytes, unsigned n) {
 	struct store s = { 0 };
 	struct regs r = { 0 };
 
-	if (insn_decode(bytes, n, &s.insn) || !s.insn.has_modrm || s.insn.mod == 3)
-		return false;
+	if (insn_decode(bytes, n, &s.insn) || !s.insn.has_modrm || s.insn.mod == 3) return false;
 	s.bytes = store_bytes(&s.insn);
 	return store_compute(&s, &r);
 }
 
-static void test_refused(void **state)
-{
+static void test_refused(void **state) {
 	static const uint8_t refused[][8] = {
 		{ 0x11, 0x07 },                /* adc */
 		{ 0x19, 0x07 },                /* sbb */
@@ -249,12 +228,10 @@ static void test_refused(void **state)
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(refused); i++)
-		if (computes(refused[i], sizeof(refused[i])))
-			fail_msg("form %u is emulated", i);
+		if (computes(refused[i], sizeof(refused[i]))) fail_msg("form %u is emulated", i);
 }
 
-static struct regs string_run(const uint8_t *bytes, struct regs r, struct store *s)
-{
+static struct regs string_run(const uint8_t *bytes, struct regs r, struct store *s) {
 	assert_int_equal(insn_decode(bytes, INSN_MAX, &s->insn), 0);
 	s->bytes = store_bytes(&s->insn);
 	assert_true(store_compute(s, &r));
@@ -262,12 +239,9 @@ static struct regs string_run(const uint8_t *bytes, struct regs r, struct store 
 	return r;
 }
 
-static void test_strings(void **state)
-{
+static void test_strings(void **state) {
 	static const uint8_t rep_stosq[INSN_MAX] = { 0xf3, 0x48, 0xab }, movsd[INSN_MAX] = { 0xa5 };
-	struct regs r = {
-		.rax = 0x1234, .rcx = 2, .rdi = 0x100, .rsi = 0x200, .rip = 0x50, .rflags = 0x202
-	};
+	struct regs r = { .rax = 0x1234, .rcx = 2, .rdi = 0x100, .rsi = 0x200, .rip = 0x50, .rflags = 0x202 };
 	struct store s = { 0 };
 
 	r = string_run(rep_stosq, r, &s);
@@ -288,15 +262,12 @@ static void test_strings(void **state)
 	assert_int_equal(r.rcx, 0);
 }
 
-static int setup(void **state)
-{
-	code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		    0);
+static int setup(void **state) {
+	code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return code == MAP_FAILED;
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_processor),
 		cmocka_unit_test(test_refused),

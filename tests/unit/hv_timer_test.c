@@ -7,52 +7,42 @@ static unsigned fired[8], order[64], n_fired;
 static uint64_t fired_at[8];
 static struct timer t[8];
 
-static void fire(void *arg)
-{
+static void fire(void *arg) {
 	unsigned i = (unsigned)(uintptr_t)arg;
 
 	fired[i]++;
 	fired_at[i] = now_ns();
-	if (n_fired < ARRAY_SIZE(order))
-		order[n_fired++] = i;
+	if (n_fired < ARRAY_SIZE(order)) order[n_fired++] = i;
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
 	evt_setup(state);
 	memset(fired, 0, sizeof(fired));
 	n_fired = 0;
-	for (unsigned i = 0; i < 8; i++)
-		timer_init(&t[i], fire, (void *)(uintptr_t)i);
+	for (unsigned i = 0; i < 8; i++) timer_init(&t[i], fire, (void *)(uintptr_t)i);
 	host_journal_clear();
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	for (unsigned i = 0; i < 8; i++)
-		timer_kill(&t[i]);
+static int teardown(void **state) {
+	for (unsigned i = 0; i < 8; i++) timer_kill(&t[i]);
 	return evt_teardown(state);
 }
 
-static uint64_t programmed(void)
-{
+static uint64_t programmed(void) {
 	uint64_t last = 0;
 
 	for (unsigned i = 0; i < host_journal_count; i++)
-		if (host_journal[i].kind == HOST_TIMER)
-			last = host_journal[i].a;
+		if (host_journal[i].kind == HOST_TIMER) last = host_journal[i].a;
 	return last;
 }
 
-static void fire_in_order(void **state)
-{
+static void fire_in_order(void **state) {
 	uint64_t now = now_ns();
 	static const unsigned at[8] = { 50, 10, 70, 30, 20, 60, 40, 80 };
 	static const unsigned want[8] = { 1, 4, 3, 6, 0, 5, 2, 7 };
 
-	for (unsigned i = 0; i < 8; i++)
-		timer_set(&t[i], 0, now + at[i]);
+	for (unsigned i = 0; i < 8; i++) timer_set(&t[i], 0, now + at[i]);
 	assert_int_equal(programmed(), now + 10);
 	host_time_advance(35);
 	timers_run();
@@ -61,12 +51,10 @@ static void fire_in_order(void **state)
 	host_time_advance(100);
 	timers_run();
 	assert_int_equal(n_fired, 8);
-	for (unsigned i = 0; i < 8; i++)
-		assert_int_equal(order[i], want[i]);
+	for (unsigned i = 0; i < 8; i++) assert_int_equal(order[i], want[i]);
 }
 
-static void stopped_timers_stay_quiet(void **state)
-{
+static void stopped_timers_stay_quiet(void **state) {
 	timer_set(&t[0], 0, now_ns() + 10);
 	timer_set(&t[1], 0, now_ns() + 20);
 	timer_stop(&t[0]);
@@ -80,8 +68,7 @@ static void stopped_timers_stay_quiet(void **state)
 	assert_int_equal(fired[1], 1);
 }
 
-static void setting_again_moves(void **state)
-{
+static void setting_again_moves(void **state) {
 	uint64_t now = now_ns();
 
 	timer_set(&t[0], 0, now + 10);
@@ -99,16 +86,14 @@ static void setting_again_moves(void **state)
 	assert_int_equal(fired[0], 1);
 }
 
-static void past_deadlines_fire_at_once(void **state)
-{
+static void past_deadlines_fire_at_once(void **state) {
 	timer_set(&t[0], 0, 1);
 	assert_int_equal(programmed(), 1);
 	timers_run();
 	assert_int_equal(fired[0], 1);
 }
 
-static void another_cpus_queue(void **state)
-{
+static void another_cpus_queue(void **state) {
 	timer_set(&t[0], 2, now_ns() + 50);
 	assert_int_equal(cpu_of(2)->work & CPU_WORK_TIMER, CPU_WORK_TIMER);
 	assert_int_equal(host_journal_find(HOST_KICK), 1);
@@ -131,14 +116,12 @@ static void another_cpus_queue(void **state)
 
 static struct timer periodic;
 static unsigned beats;
-static void beat(void *arg)
-{
+static void beat(void *arg) {
 	beats++;
 	timer_set(&periodic, cpu_id(), periodic.expires + 10);
 }
 
-static void a_timer_may_set_itself(void **state)
-{
+static void a_timer_may_set_itself(void **state) {
 	beats = 0;
 	timer_init(&periodic, beat, NULL);
 	timer_set(&periodic, 0, now_ns() + 10);
@@ -153,22 +136,17 @@ static void a_timer_may_set_itself(void **state)
 	timer_kill(&periodic);
 }
 
-static void model_hit(void *arg)
-{
-	++*(unsigned *)arg;
-}
+static void model_hit(void *arg) { ++*(unsigned *)arg; }
 
 /* Random sets, stops, moves and runs: every timer fires when a plain list says it should. */
-static void against_a_model(void **state)
-{
+static void against_a_model(void **state) {
 	static struct timer many[200];
 	static uint64_t due[200];
 	static unsigned cpu[200];
 	static unsigned hits[200];
 
 	srand(3);
-	for (unsigned i = 0; i < 200; i++)
-		timer_init(&many[i], model_hit, &hits[i]);
+	for (unsigned i = 0; i < 200; i++) timer_init(&many[i], model_hit, &hits[i]);
 	for (unsigned n = 0; n < 30000; n++) {
 		unsigned i = (unsigned)rand() % 200, c = (unsigned)rand() % CPUS;
 
@@ -196,20 +174,17 @@ static void against_a_model(void **state)
 
 				assert_int_equal(hits[k], now_due);
 				hits[k] = 0;
-				if (now_due)
-					due[k] = 0;
+				if (now_due) due[k] = 0;
 				assert_int_equal(timer_pending(&many[k]), due[k] != 0);
 			}
 			host_cpu_set(0);
 		}
 	}
-	for (unsigned i = 0; i < 200; i++)
-		timer_kill(&many[i]);
+	for (unsigned i = 0; i < 200; i++) timer_kill(&many[i]);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(fire_in_order),       T(stopped_timers_stay_quiet),
 		T(setting_again_moves), T(past_deadlines_fire_at_once),

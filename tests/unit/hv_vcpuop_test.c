@@ -6,10 +6,8 @@
 
 #define MS 1000000ULL
 
-static long call(unsigned cmd, unsigned vcpu, const void *arg, size_t n)
-{
-	if (arg)
-		memcpy(arg_page, arg, n);
+static long call(unsigned cmd, unsigned vcpu, const void *arg, size_t n) {
+	if (arg) memcpy(arg_page, arg, n);
 	return do_vcpu_op(cmd, vcpu, arg ? ARG_VA : 0, 0, 0, 0);
 }
 #define VCPU(cmd, vcpu, arg) call(VCPUOP_##cmd, vcpu, &(arg), sizeof(arg))
@@ -17,8 +15,7 @@ static long call(unsigned cmd, unsigned vcpu, const void *arg, size_t n)
 
 /* -- life of a vCPU -- */
 
-static void bring_up_and_down(void **state)
-{
+static void bring_up_and_down(void **state) {
 	static struct vcpu_guest_context ctx;
 	struct vcpu *v = guest->vcpu[1];
 
@@ -42,8 +39,7 @@ static void bring_up_and_down(void **state)
 	assert_int_equal(guest->shutdown_code, SHUTDOWN_poweroff);
 }
 
-static void initialise_without_memory(void **state)
-{
+static void initialise_without_memory(void **state) {
 	static struct vcpu_guest_context ctx;
 
 	host_fail_allocation(1);
@@ -52,8 +48,7 @@ static void initialise_without_memory(void **state)
 	assert_int_equal(VCPU(initialise, 1, ctx), 0);
 }
 
-static void only_one_initialises(void **state)
-{
+static void only_one_initialises(void **state) {
 	static struct vcpu_guest_context ctx;
 
 	guest->vcpu[2]->initialising = true; /* another vCPU is at it */
@@ -61,19 +56,16 @@ static void only_one_initialises(void **state)
 	assert_true(guest->vcpu[2]->initialising);
 }
 
-static void vcpus_that_do_not_exist(void **state)
-{
+static void vcpus_that_do_not_exist(void **state) {
 	static const unsigned ids[] = { VCPUS, 32, 128, 0x80000000, 0xffffffff };
 
 	for (unsigned op = 0; op < 14; op++)
 		for (unsigned i = 0; i < ARRAY_SIZE(ids); i++)
 			assert_int_equal(do_vcpu_op(op, ids[i], ARG_VA, 0, 0, 0), -ENOENT);
-	for (unsigned op = 14; op < 20; op++)
-		assert_int_equal(do_vcpu_op(op, 0, ARG_VA, 0, 0, 0), -ENOSYS);
+	for (unsigned op = 14; op < 20; op++) assert_int_equal(do_vcpu_op(op, 0, ARG_VA, 0, 0, 0), -ENOSYS);
 }
 
-static void arguments_at_bad_addresses(void **state)
-{
+static void arguments_at_bad_addresses(void **state) {
 	static const unsigned with_argument[] = { 0, 4, 5, 6, 8, 10, 13 };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(with_argument); i++)
@@ -82,16 +74,14 @@ static void arguments_at_bad_addresses(void **state)
 
 /* -- timers -- */
 
-static port_t bind_timer(void)
-{
+static port_t bind_timer(void) {
 	struct evtchn_bind_virq b = { .virq = VIRQ_TIMER };
 
 	assert_int_equal(CALL(bind_virq, b), 0);
 	return b.port;
 }
 
-static bool tick(port_t p)
-{
+static bool tick(port_t p) {
 	bool was;
 
 	timers_run();
@@ -100,8 +90,7 @@ static bool tick(port_t p)
 	return was;
 }
 
-static void single_shot(void **state)
-{
+static void single_shot(void **state) {
 	struct vcpu_set_singleshot_timer s = { .timeout_abs_ns = now_ns() + MS };
 	port_t p = bind_timer();
 
@@ -133,8 +122,7 @@ static void single_shot(void **state)
 	assert_false(tick(p));
 }
 
-static void set_timer_op(void **state)
-{
+static void set_timer_op(void **state) {
 	port_t p = bind_timer();
 
 	VCPU0(stop_periodic_timer, 0);
@@ -146,14 +134,12 @@ static void set_timer_op(void **state)
 	host_time_advance(2 * MS);
 	assert_false(tick(p));
 	guest->pv32 = true; /* two halves */
-	assert_int_equal(
-		do_set_timer_op((uint32_t)(now_ns() + MS), (now_ns() + MS) >> 32, 0, 0, 0, 0), 0);
+	assert_int_equal(do_set_timer_op((uint32_t)(now_ns() + MS), (now_ns() + MS) >> 32, 0, 0, 0, 0), 0);
 	assert_int_equal(guest->vcpu[0]->singleshot.expires, now_ns() + MS);
 	guest->pv32 = false;
 }
 
-static void periodic(void **state)
-{
+static void periodic(void **state) {
 	struct vcpu_set_periodic_timer s = { .period_ns = 2 * MS };
 	struct vcpu *v = guest->vcpu[0];
 	port_t p = bind_timer();
@@ -187,8 +173,7 @@ static void periodic(void **state)
 
 /* -- areas -- */
 
-static void runstate_info(void **state)
-{
+static void runstate_info(void **state) {
 	struct vcpu_runstate_info r;
 
 	memset(&r, 0, sizeof(r));
@@ -199,8 +184,7 @@ static void runstate_info(void **state)
 	assert_true(r.time[RUNSTATE_offline] >= 3 * MS);
 }
 
-static void areas_must_be_the_guests(void **state)
-{
+static void areas_must_be_the_guests(void **state) {
 	uint64_t at = 0xffff800000000000ull;
 
 	assert_int_equal(VCPU(register_runstate_memory_area, 0, at), -EFAULT);
@@ -219,8 +203,7 @@ static void areas_must_be_the_guests(void **state)
 	assert_int_equal(guest->vcpu[0]->time_area.a, 0);
 }
 
-static void vcpu_info_has_the_time(void **state)
-{
+static void vcpu_info_has_the_time(void **state) {
 	struct vcpu_register_vcpu_info r = { .offset = 0x80 };
 	mfn_t m;
 
@@ -235,8 +218,7 @@ static void vcpu_info_has_the_time(void **state)
 	assert_int_equal(VCPU(register_vcpu_info, 2, r), -ENXIO);
 }
 
-static void physid_of_a_pinned_vcpu(void **state)
-{
+static void physid_of_a_pinned_vcpu(void **state) {
 	struct vcpu_get_physid p = { 0 };
 
 	assert_int_equal(VCPU(get_physid, 0, p), -EINVAL);
@@ -247,8 +229,7 @@ static void physid_of_a_pinned_vcpu(void **state)
 	assert_int_equal(*(uint64_t *)arg_page, 103ull << 32 | 6);
 }
 
-static void nmi_wakes(void **state)
-{
+static void nmi_wakes(void **state) {
 	guest->vcpu[1]->pause_flags = VPF_BLOCKED;
 	assert_int_equal(VCPU0(send_nmi, 1), 0);
 	assert_int_equal(guest->vcpu[1]->pending_traps, VCPU_TRAP_NMI);
@@ -257,14 +238,12 @@ static void nmi_wakes(void **state)
 
 /* -- sched_op -- */
 
-static long sched(unsigned cmd, const void *arg, size_t n)
-{
+static long sched(unsigned cmd, const void *arg, size_t n) {
 	memcpy(arg_page, arg, n);
 	return do_sched_op(cmd, ARG_VA, 0, 0, 0, 0);
 }
 
-static void shutdown_codes(void **state)
-{
+static void shutdown_codes(void **state) {
 	struct sched_shutdown s = { .reason = SHUTDOWN_reboot };
 	struct sched_remote_shutdown r = { .domain_id = 2, .reason = SHUTDOWN_crash };
 
@@ -284,8 +263,7 @@ static void shutdown_codes(void **state)
 	assert_int_equal(guest->shutdown_code, SHUTDOWN_reboot); /* the one latched */
 }
 
-static void sched_op_refusals(void **state)
-{
+static void sched_op_refusals(void **state) {
 	struct sched_pin_override p = { .pcpu = 1 };
 
 	for (unsigned cmd = 2; cmd < 7; cmd++)
@@ -298,8 +276,7 @@ static void sched_op_refusals(void **state)
 	assert_int_equal(sched(SCHEDOP_pin_override, &p, sizeof(p)), 0);
 }
 
-static void first_form_of_sched_op(void **state)
-{
+static void first_form_of_sched_op(void **state) {
 	assert_int_equal(do_sched_op_compat(SCHEDOP_yield, 0, 0, 0, 0, 0), 0);
 	assert_int_equal(do_sched_op_compat(SCHEDOP_block, 0, 0, 0, 0, 0), 0);
 	assert_int_equal(guest->vcpu[0]->pause_flags, VPF_BLOCKED);
@@ -308,8 +285,7 @@ static void first_form_of_sched_op(void **state)
 	assert_int_equal(guest->shutdown_code, SHUTDOWN_suspend);
 }
 
-int main(void)
-{
+int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(bring_up_and_down),
 		EVT_TEST(initialise_without_memory),

@@ -41,8 +41,7 @@ static uint64_t free_at_start;
 __attribute__((weak)) struct options options;
 __attribute__((weak)) struct e820entry e820_map[E820_MAX];
 __attribute__((weak)) unsigned e820_count;
-__attribute__((weak)) void panic(const char *fmt, ...)
-{
+__attribute__((weak)) void panic(const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -52,32 +51,20 @@ __attribute__((weak)) void panic(const char *fmt, ...)
 }
 
 /* Interrupt lines have no part in these tests. */
-__attribute__((weak)) void irq_domain_destroy(struct domain *d)
-{
-}
-__attribute__((weak)) int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share)
-{
+__attribute__((weak)) void irq_domain_destroy(struct domain *d) {}
+__attribute__((weak)) int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	return -EINVAL;
 }
-__attribute__((weak)) void pirq_unbind(struct domain *d, unsigned pirq)
-{
-}
-__attribute__((weak)) void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v)
-{
-}
-__attribute__((weak)) void cpu_raise(unsigned cpu, uint32_t work)
-{
-	cpu_of(cpu)->work |= work;
-}
+__attribute__((weak)) void pirq_unbind(struct domain *d, unsigned pirq) {}
+__attribute__((weak)) void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {}
+__attribute__((weak)) void cpu_raise(unsigned cpu, uint32_t work) { cpu_of(cpu)->work |= work; }
 
-static inline void run_as(struct domain *d)
-{
+static inline void run_as(struct domain *d) {
 	host_cpu_set(0);
 	this_cpu()->vcpu = d ? d->vcpu[0] : NULL;
 }
 
-static inline struct domain_params params(domid_t id)
-{
+static inline struct domain_params params(domid_t id) {
 	return (struct domain_params){ .id = id,
 				       .privileged = id == 0,
 				       .max_vcpus = 2,
@@ -88,8 +75,7 @@ static inline struct domain_params params(domid_t id)
 				       .grant_version = 2 };
 }
 
-static inline struct domain *domain_make(domid_t id)
-{
+static inline struct domain *domain_make(domid_t id) {
 	struct domain_params p = params(id);
 	struct domain *d;
 
@@ -100,8 +86,7 @@ static inline struct domain *domain_make(domid_t id)
 	return d;
 }
 
-static inline void domain_end(struct domain *d)
-{
+static inline void domain_end(struct domain *d) {
 	int rc;
 
 	while ((rc = domain_destroy(d)) == -ERESTART)
@@ -110,8 +95,7 @@ static inline void domain_end(struct domain *d)
 	domains_reap();
 }
 
-static inline void machine_start(void)
-{
+static inline void machine_start(void) {
 	host_machine_init(FRAMES, CPUS);
 	frame_count = FRAMES;
 	frame_table = calloc(FRAMES, sizeof(struct frame));
@@ -121,15 +105,13 @@ static inline void machine_start(void)
 	for (unsigned i = 0; i < CPUS; i++) {
 		host_cpu_set(i);
 		timers_init_cpu();
-		if (i == 0)
-			sched_init();
+		if (i == 0) sched_init();
 		sched_init_cpu();
 	}
 	host_cpu_set(0);
 }
 
-static inline int machine_setup(void **state)
-{
+static inline int machine_setup(void **state) {
 	if (!frame_table) {
 		machine_start();
 		/* pages that the first domain of a range of ids makes for good */
@@ -148,13 +130,11 @@ static inline int machine_setup(void **state)
 	return 0;
 }
 
-static inline int machine_teardown(void **state)
-{
+static inline int machine_teardown(void **state) {
 	host_fail_allocation(0);
 	hypercall_preempt_units = 1000000;
 	run_as(NULL);
-	while (domain_list->next)
-		domain_end(domain_list->next);
+	while (domain_list->next) domain_end(domain_list->next);
 	domain_end(dom0);
 	assert_int_equal(frames_free, free_at_start);
 	assert_int_equal(this_cpu()->windows_open, 0);

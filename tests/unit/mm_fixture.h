@@ -45,11 +45,9 @@ static uint8_t arg_page[ARG_SIZE] __attribute__((aligned(16)));
 /* What a test of mm/ does without; real ones take the place when they are linked. */
 #define DUMMY __attribute__((weak))
 DUMMY struct options options;
-DUMMY struct e820entry e820_map[E820_MAX] = { { 0, 0x9f000, E820_RAM },
-					      { 0x100000, 0x700000, E820_RAM } };
+DUMMY struct e820entry e820_map[E820_MAX] = { { 0, 0x9f000, E820_RAM }, { 0x100000, 0x700000, E820_RAM } };
 DUMMY unsigned e820_count = 2;
-DUMMY void panic(const char *fmt, ...)
-{
+DUMMY void panic(const char *fmt, ...) {
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -57,45 +55,22 @@ DUMMY void panic(const char *fmt, ...)
 	va_end(ap);
 	abort();
 }
-DUMMY unsigned arch_gsi_count(void)
-{
-	return 0;
-}
-DUMMY void arch_gsi_program(unsigned gsi, bool level, bool low, uint8_t vector, unsigned cpu)
-{
-}
-DUMMY void arch_gsi_mask(unsigned gsi, bool masked)
-{
-}
-DUMMY void arch_irq_ack(void)
-{
-}
-DUMMY void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data)
-{
-}
-DUMMY volatile uint32_t *arch_registers_map(uint64_t address, size_t size)
-{
-	return NULL;
-}
-DUMMY uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes)
-{
-	return ~0u;
-}
-DUMMY void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value)
-{
-}
-DUMMY void cpu_raise(unsigned cpu, uint32_t work)
-{
+DUMMY unsigned arch_gsi_count(void) { return 0; }
+DUMMY void arch_gsi_program(unsigned gsi, bool level, bool low, uint8_t vector, unsigned cpu) {}
+DUMMY void arch_gsi_mask(unsigned gsi, bool masked) {}
+DUMMY void arch_irq_ack(void) {}
+DUMMY void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data) {}
+DUMMY volatile uint32_t *arch_registers_map(uint64_t address, size_t size) { return NULL; }
+DUMMY uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes) { return ~0u; }
+DUMMY void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value) {}
+DUMMY void cpu_raise(unsigned cpu, uint32_t work) {
 	__atomic_fetch_or(&cpu_of(cpu)->work, work, __ATOMIC_SEQ_CST);
 }
-DUMMY void uart_interrupt(void)
-{
-}
+DUMMY void uart_interrupt(void) {}
 
 /* -- machine and domains */
 
-static inline struct domain *domain_make(domid_t id, bool privileged)
-{
+static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain_params p = { .id = id,
 				   .privileged = privileged,
 				   .max_vcpus = 2,
@@ -116,14 +91,12 @@ static inline struct domain *domain_make(domid_t id, bool privileged)
 }
 
 /* Run as this domain's vCPU. */
-static inline struct vcpu *run_as(struct domain *d)
-{
+static inline struct vcpu *run_as(struct domain *d) {
 	this_cpu()->vcpu = d ? d->vcpu[0] : NULL;
 	return this_cpu()->vcpu;
 }
 
-static inline void machine_start(unsigned cpus)
-{
+static inline void machine_start(unsigned cpus) {
 	host_machine_init(FRAMES, cpus);
 	frame_count = FRAMES;
 	frame_table = calloc(FRAMES, sizeof(struct frame));
@@ -141,18 +114,15 @@ static inline void machine_start(unsigned cpus)
 }
 
 /* Roots go through vcpu_root_set(), as arch_vcpu_release() does on the machine. */
-static inline void domain_end(struct domain *d)
-{
+static inline void domain_end(struct domain *d) {
 	struct vcpu *v;
 	int rc;
 
 	run_as(NULL);
 	for_each_vcpu (d, v) {
-		do
-			rc = vcpu_root_set(v, INVALID_MFN, true);
+		do rc = vcpu_root_set(v, INVALID_MFN, true);
 		while (rc == -ERESTART);
-		do
-			rc = vcpu_root_set(v, INVALID_MFN, false);
+		do rc = vcpu_root_set(v, INVALID_MFN, false);
 		while (rc == -ERESTART);
 		assert_int_equal(rc, 0);
 	}
@@ -165,8 +135,7 @@ static inline void domain_end(struct domain *d)
 
 static uint64_t frames_free_at_start;
 
-static inline int mm_setup(void **state)
-{
+static inline int mm_setup(void **state) {
 	if (!frame_table) {
 		machine_start(2);
 		domain_end(domain_make(0, true)); /* what the first domain makes for good */
@@ -186,8 +155,7 @@ static inline int mm_setup(void **state)
 }
 
 /* All that the domains held goes back. */
-static inline int mm_teardown(void **state)
-{
+static inline int mm_teardown(void **state) {
 	host_fail_allocation(0);
 	host_cpu_set(0);
 	hypercall_preempt_units = 1000000;
@@ -204,26 +172,18 @@ static inline int mm_teardown(void **state)
 
 /* -- frames and tables */
 
-static inline mfn_t page_of(struct domain *d)
-{
+static inline mfn_t page_of(struct domain *d) {
 	mfn_t m;
 
 	assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
 	return m;
 }
 
-static inline uint64_t *at(mfn_t m)
-{
-	return own_va(m);
-}
+static inline uint64_t *at(mfn_t m) { return own_va(m); }
 
-static inline uint64_t pte(mfn_t m, uint64_t flags)
-{
-	return mfn_to_maddr(m).a | flags;
-}
+static inline uint64_t pte(mfn_t m, uint64_t flags) { return mfn_to_maddr(m).a | flags; }
 
-static inline uint64_t ptr(mfn_t table, unsigned index, unsigned cmd)
-{
+static inline uint64_t ptr(mfn_t table, unsigned index, unsigned cmd) {
 	return mfn_to_maddr(table).a + index * 8 + cmd;
 }
 
@@ -231,42 +191,28 @@ static inline uint64_t ptr(mfn_t table, unsigned index, unsigned cmd)
 struct tree {
 	mfn_t l[5]; /* by level */
 };
-static inline struct tree tree_of(struct domain *d)
-{
+static inline struct tree tree_of(struct domain *d) {
 	struct tree t;
 
-	for (unsigned level = 1; level <= 4; level++)
-		t.l[level] = page_of(d);
-	for (unsigned level = 2; level <= 4; level++)
-		at(t.l[level])[0] = pte(t.l[level - 1], TAB);
+	for (unsigned level = 1; level <= 4; level++) t.l[level] = page_of(d);
+	for (unsigned level = 2; level <= 4; level++) at(t.l[level])[0] = pte(t.l[level - 1], TAB);
 	return t;
 }
 
-static inline uint64_t type_count(mfn_t m)
-{
-	return frame_of(m)->type & FTF_COUNT;
-}
-static inline uint64_t ref_count(mfn_t m)
-{
-	return frame_of(m)->refs & FRAME_COUNT;
-}
-static inline enum frame_type type_is(mfn_t m)
-{
-	return frame_type_of(frame_of(m)->type);
-}
+static inline uint64_t type_count(mfn_t m) { return frame_of(m)->type & FTF_COUNT; }
+static inline uint64_t ref_count(mfn_t m) { return frame_of(m)->refs & FRAME_COUNT; }
+static inline enum frame_type type_is(mfn_t m) { return frame_type_of(frame_of(m)->type); }
 
 /* -- hypercalls */
 
-static inline void *arg_put(unsigned offset, const void *p, size_t n)
-{
+static inline void *arg_put(unsigned offset, const void *p, size_t n) {
 	return memcpy(arg_page + offset, p, n);
 }
 
 /* Issue a preempted hypercall again until it is done; `hook` runs in between. */
 static void (*between)(void);
 static unsigned restarts;
-static inline long finish(long rc)
-{
+static inline long finish(long rc) {
 	while (rc == -ERESTART) {
 		struct restart r = this_cpu()->restart;
 		hypercall_fn *fn = r.op == __HYPERVISOR_mmu_update          ? do_mmu_update
@@ -276,8 +222,7 @@ static inline long finish(long rc)
 
 		restarts++;
 		host_frames_check();
-		if (between)
-			between();
+		if (between) between();
 		hypercall_budget_reset();
 		rc = fn(r.arg[0], r.arg[1], r.arg[2], r.arg[3], r.arg[4], r.arg[5]);
 	}
@@ -285,20 +230,17 @@ static inline long finish(long rc)
 }
 
 /* One mmu_update request by the running domain. */
-static inline long update(uint64_t p, uint64_t val, uint32_t foreigndom)
-{
+static inline long update(uint64_t p, uint64_t val, uint32_t foreigndom) {
 	struct mmu_update u = { p, val };
 
 	arg_put(0, &u, sizeof(u));
 	return finish(do_mmu_update(ARG_VA, 1, 0, foreigndom, 0, 0));
 }
-static inline long set_pte(mfn_t table, unsigned index, uint64_t e)
-{
+static inline long set_pte(mfn_t table, unsigned index, uint64_t e) {
 	return update(ptr(table, index, MMU_NORMAL_PT_UPDATE), e, DOMID_SELF);
 }
 
-static inline long ext(unsigned cmd, mfn_t m, uint64_t arg2)
-{
+static inline long ext(unsigned cmd, mfn_t m, uint64_t arg2) {
 	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = mfn_x(m), .arg2.src_mfn = arg2 };
 
 	arg_put(0, &op, sizeof(op));

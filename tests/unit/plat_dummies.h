@@ -12,18 +12,11 @@
 
 __attribute__((weak)) struct options options;
 
-__attribute__((weak)) void panic(const char *fmt, ...)
-{
+__attribute__((weak)) void panic(const char *fmt, ...) {
 	fprintf(stderr, "panic: %s\n", fmt);
 	abort();
 }
-__attribute__((weak)) bool hypercall_preempt(void)
-{
-	return false;
-}
-__attribute__((weak)) long hypercall_restart(unsigned op, unsigned nargs, ...)
-{
-	return -ERESTART;
-}
+__attribute__((weak)) bool hypercall_preempt(void) { return false; }
+__attribute__((weak)) long hypercall_restart(unsigned op, unsigned nargs, ...) { return -ERESTART; }
 
 #endif

@@ -19,64 +19,52 @@
 
 #define DIR_NAME "tests/unit/tl-config"
 
-static char *slurp(const char *path, size_t *n)
-{
+static char *slurp(const char *path, size_t *n) {
 	FILE *f = fopen(path, "r");
 	char *text = calloc(1, 65536);
 
 	assert_non_null(text);
 	*n = f ? fread(text, 1, 65535, f) : 0;
-	if (f)
-		fclose(f);
+	if (f) fclose(f);
 	return text;
 }
 
-static void dump_disk(FILE *f, const struct tl_disk *d)
-{
-	fprintf(f, "disk %s vdev=%s number=%u %s%s%s%s%s backend=%s script=%s\n",
-		d->target ? d->target : "-", d->vdev, d->devid, d->readonly ? "ro" : "rw",
-		d->cdrom ? " cdrom" : "", d->discard ? "" : " no-discard",
-		d->direct_io_safe ? " direct-io-safe" : "", d->trusted ? "" : " untrusted",
-		d->backend ? d->backend : "-", d->script ? d->script : "-");
+static void dump_disk(FILE *f, const struct tl_disk *d) {
+	fprintf(f, "disk %s vdev=%s number=%u %s%s%s%s%s backend=%s script=%s\n", d->target ? d->target : "-",
+		d->vdev, d->devid, d->readonly ? "ro" : "rw", d->cdrom ? " cdrom" : "",
+		d->discard ? "" : " no-discard", d->direct_io_safe ? " direct-io-safe" : "",
+		d->trusted ? "" : " untrusted", d->backend ? d->backend : "-", d->script ? d->script : "-");
 }
 
-static void dump_vif(FILE *f, const struct tl_vif *v)
-{
+static void dump_vif(FILE *f, const struct tl_vif *v) {
 	fprintf(f,
 		"vif %d mac=%02x:%02x:%02x:%02x:%02x:%02x bridge=%s script=%s rate=%llu,%u mtu=%u "
 		"ip=%s\n",
 		v->devid, v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4], v->mac[5],
-		v->bridge ? v->bridge : "-", v->script ? v->script : "-",
-		(unsigned long long)v->rate_bytes, v->rate_usecs, v->mtu, v->ip ? v->ip : "-");
+		v->bridge ? v->bridge : "-", v->script ? v->script : "-", (unsigned long long)v->rate_bytes,
+		v->rate_usecs, v->mtu, v->ip ? v->ip : "-");
 }
 
-static void dump(FILE *f, int result, const struct tl_config *c, const struct tl_diag *d)
-{
+static void dump(FILE *f, int result, const struct tl_config *c, const struct tl_diag *d) {
 	int i;
 
-	fprintf(f, "result %s, %d errors, %d warnings\n%s", result ? "refused" : "accepted",
-		d->errors, d->warnings, d->text ? d->text : "");
-	if (result)
-		return;
-	fprintf(f, "name=%s kernel=%s ramdisk=%s\ncmdline=%s\n", c->name,
-		c->kernel ? c->kernel : "-", c->ramdisk ? c->ramdisk : "-",
-		c->cmdline ? c->cmdline : "-");
-	fprintf(f, "memory=%u maxmem=%u vcpus=%u maxvcpus=%u weight=%d cap=%d\n", c->memory,
-		c->maxmem, c->vcpus, c->maxvcpus, (int)c->cpu_weight, (int)c->cap);
-	fprintf(f, "actions %s %s %s %s\n", tl_action_names[c->on_poweroff],
-		tl_action_names[c->on_reboot], tl_action_names[c->on_crash],
-		tl_action_names[c->on_watchdog]);
-	for (i = 0; i < c->disks; i++)
-		dump_disk(f, &c->disk[i]);
-	for (i = 0; i < c->vifs; i++)
-		dump_vif(f, &c->vif[i]);
+	fprintf(f, "result %s, %d errors, %d warnings\n%s", result ? "refused" : "accepted", d->errors,
+		d->warnings, d->text ? d->text : "");
+	if (result) return;
+	fprintf(f, "name=%s kernel=%s ramdisk=%s\ncmdline=%s\n", c->name, c->kernel ? c->kernel : "-",
+		c->ramdisk ? c->ramdisk : "-", c->cmdline ? c->cmdline : "-");
+	fprintf(f, "memory=%u maxmem=%u vcpus=%u maxvcpus=%u weight=%d cap=%d\n", c->memory, c->maxmem,
+		c->vcpus, c->maxvcpus, (int)c->cpu_weight, (int)c->cap);
+	fprintf(f, "actions %s %s %s %s\n", tl_action_names[c->on_poweroff], tl_action_names[c->on_reboot],
+		tl_action_names[c->on_crash], tl_action_names[c->on_watchdog]);
+	for (i = 0; i < c->disks; i++) dump_disk(f, &c->disk[i]);
+	for (i = 0; i < c->vifs; i++) dump_vif(f, &c->vif[i]);
 	for (i = 0; i < c->channels; i++)
 		fprintf(f, "channel %s %s %s\n", c->channel[i].name, c->channel[i].connection,
 			c->channel[i].path ? c->channel[i].path : "-");
 }
 
-static char *understand(const char *path, const char *file, const char *overrides)
-{
+static char *understand(const char *path, const char *file, const char *overrides) {
 	struct tl_diag d = { .file = file };
 	struct tl_config c;
 	char *text, *out = NULL;
@@ -94,8 +82,7 @@ static char *understand(const char *path, const char *file, const char *override
 	return out;
 }
 
-static void golden(void **state)
-{
+static void golden(void **state) {
 	const char *file = *state;
 	char path[256], out_path[256], *got, *want;
 	size_t n;
@@ -115,20 +102,17 @@ static void golden(void **state)
 	free(want);
 }
 
-static void overrides_replace(void **state)
-{
+static void overrides_replace(void **state) {
 	char *got;
 
 	(void)state;
-	got = understand(DIR_NAME "/minimal.cfg", "minimal.cfg",
-			 "memory=77\nname=\"other\"; vcpus=3\n");
+	got = understand(DIR_NAME "/minimal.cfg", "minimal.cfg", "memory=77\nname=\"other\"; vcpus=3\n");
 	assert_non_null(strstr(got, "name=other"));
 	assert_non_null(strstr(got, "memory=77 maxmem=77 vcpus=3"));
 	free(got);
 }
 
-static void vdev_numbers(void **state)
-{
+static void vdev_numbers(void **state) {
 	static const struct {
 		const char *name;
 		uint32_t number;
@@ -153,8 +137,7 @@ static void vdev_numbers(void **state)
 }
 
 /* Spellings that xl's documentation calls equivalent. */
-static void disk_spellings(void **state)
-{
+static void disk_spellings(void **state) {
 	static const char *const same[] = {
 		"/dev/vg/guest-volume,,hda",
 		"/dev/vg/guest-volume,raw,hda,rw",
@@ -180,23 +163,20 @@ static void disk_spellings(void **state)
 	tl_diag_free(&d);
 }
 
-static void disk_target_takes_the_rest(void **state)
-{
+static void disk_target_takes_the_rest(void **state) {
 	struct tl_config c = { 0 };
 	struct tl_diag d = { 0 };
 	struct tl_disk disk;
 
 	(void)state;
-	assert_int_equal(tl_disk_parse(&c, "vdev=xvdb, access=ro, target=/a,b=c ", 1, &disk, &d),
-			 0);
+	assert_int_equal(tl_disk_parse(&c, "vdev=xvdb, access=ro, target=/a,b=c ", 1, &disk, &d), 0);
 	assert_string_equal(disk.target, "/a,b=c ");
 	assert_int_equal(disk.readonly, 1);
 	tl_config_free(&c);
 	tl_diag_free(&d);
 }
 
-static void vif_rates(void **state)
-{
+static void vif_rates(void **state) {
 	static const struct {
 		const char *spec;
 		uint64_t bytes;
@@ -205,8 +185,8 @@ static void vif_rates(void **state)
 		     { "rate=10Mb/s", 62500, 50000 },
 		     { "rate=250KB/s", 12500, 50000 },
 		     { "rate=1GB/s@1s", 1000000000, 1000000 } };
-	static const char *const bad[] = { "rate=10", "rate=10Xb/s", "rate=10Mb/s@",
-					   "rate=10Mb/s@5h", "rate=0Mb/s" };
+	static const char *const bad[] = { "rate=10", "rate=10Xb/s", "rate=10Mb/s@", "rate=10Mb/s@5h",
+					   "rate=0Mb/s" };
 	struct tl_config c = { 0 };
 	struct tl_diag d = { 0 };
 	struct tl_vif vif;
@@ -224,8 +204,7 @@ static void vif_rates(void **state)
 	tl_diag_free(&d);
 }
 
-static void cpu_sets(void **state)
-{
+static void cpu_sets(void **state) {
 	static const struct {
 		const char *in, *out;
 	} good[] = { { "0-3,^1", "0,2-3" }, { "all", "all" },     { "5", "5" },
@@ -245,8 +224,7 @@ static void cpu_sets(void **state)
 		assert_int_not_equal(tl_cpuset_parse(bad[i], &s), 0);
 }
 
-static void suggestions(void **state)
-{
+static void suggestions(void **state) {
 	(void)state;
 	assert_string_equal(tl_config_nearest("memroy"), "memory");
 	assert_string_equal(tl_config_nearest("kernal"), "kernel");
@@ -255,15 +233,13 @@ static void suggestions(void **state)
 	assert_null(tl_config_nearest("completely_different"));
 }
 
-static int is_cfg(const struct dirent *d)
-{
+static int is_cfg(const struct dirent *d) {
 	size_t n = strlen(d->d_name);
 
 	return n > 4 && strcmp(d->d_name + n - 4, ".cfg") == 0;
 }
 
-int main(void)
-{
+int main(void) {
 	static const struct CMUnitTest fixed[] = {
 		cmocka_unit_test(overrides_replace), cmocka_unit_test(vdev_numbers),
 		cmocka_unit_test(disk_spellings),    cmocka_unit_test(disk_target_takes_the_rest),
@@ -274,16 +250,14 @@ int main(void)
 	struct dirent **files;
 	int n = scandir(DIR_NAME, &files, is_cfg, alphasort), i, k = 0;
 
-	for (i = 0; i < (int)(sizeof(fixed) / sizeof(fixed[0])); i++)
-		tests[k++] = fixed[i];
+	for (i = 0; i < (int)(sizeof(fixed) / sizeof(fixed[0])); i++) tests[k++] = fixed[i];
 	for (i = 0; i < n && k < 64; i++) {
 		tests[k].name = files[i]->d_name;
 		tests[k].test_func = golden;
 		tests[k++].initial_state = files[i]->d_name;
 	}
 	i = _cmocka_run_group_tests("tl-config", tests, k, NULL, NULL);
-	while (n > 0)
-		free(files[--n]);
+	while (n > 0) free(files[--n]);
 	free(files);
 	return i;
 }

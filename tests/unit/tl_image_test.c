@@ -30,8 +30,7 @@
 static uint8_t kernel[8192];
 static size_t kernel_len;
 
-static uint8_t *put_note(uint8_t *p, uint32_t type, const void *desc, uint32_t n)
-{
+static uint8_t *put_note(uint8_t *p, uint32_t type, const void *desc, uint32_t n) {
 	uint32_t head[3] = { 4, n, type };
 
 	memcpy(p, head, 12);
@@ -40,8 +39,7 @@ static uint8_t *put_note(uint8_t *p, uint32_t type, const void *desc, uint32_t n
 	return p + 16 + ((n + 3) & ~3u);
 }
 
-static void make_kernel(uint64_t init_p2m, int mod_start_pfn)
-{
+static void make_kernel(uint64_t init_p2m, int mod_start_pfn) {
 	Elf64_Ehdr eh = { .e_machine = EM_X86_64,
 			  .e_phoff = sizeof(eh),
 			  .e_phentsize = sizeof(Elf64_Phdr),
@@ -60,8 +58,7 @@ static void make_kernel(uint64_t init_p2m, int mod_start_pfn)
 	p = put_note(p, XEN_ELFNOTE_PADDR_OFFSET, &offset, 8);
 	p = put_note(p, XEN_ELFNOTE_LOADER, "generic", 8);
 	p = put_note(p, XEN_ELFNOTE_MOD_START_PFN, &one, 4);
-	if (init_p2m)
-		p = put_note(p, XEN_ELFNOTE_INIT_P2M, &init_p2m, 8);
+	if (init_p2m) p = put_note(p, XEN_ELFNOTE_INIT_P2M, &init_p2m, 8);
 	Elf64_Phdr ph[3] = {
 		{ .p_type = PT_NOTE, .p_offset = 512, .p_filesz = p - kernel - 512 },
 		{ .p_type = PT_LOAD,
@@ -81,36 +78,26 @@ static void make_kernel(uint64_t init_p2m, int mod_start_pfn)
 	kernel_len = sizeof(kernel);
 }
 
-static size_t pack_xz(uint8_t *out, size_t cap)
-{
+static size_t pack_xz(uint8_t *out, size_t cap) {
 	size_t n = 0;
 
-	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, kernel, kernel_len, out,
-						 &n, cap),
+	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, kernel, kernel_len, out, &n, cap),
 			 0);
 	return n;
 }
 
-static size_t pack_zstd(uint8_t *out, size_t cap)
-{
-	return ZSTD_compress(out, cap, kernel, kernel_len, 3);
-}
+static size_t pack_zstd(uint8_t *out, size_t cap) { return ZSTD_compress(out, cap, kernel, kernel_len, 3); }
 
-static size_t pack_gzip(uint8_t *out, size_t cap)
-{
-	z_stream z = {
-		.next_in = kernel, .avail_in = kernel_len, .next_out = out, .avail_out = cap
-	};
+static size_t pack_gzip(uint8_t *out, size_t cap) {
+	z_stream z = { .next_in = kernel, .avail_in = kernel_len, .next_out = out, .avail_out = cap };
 
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
-			 Z_OK);
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
 	deflateEnd(&z);
 	return cap - z.avail_out;
 }
 
-static size_t pack_lz4(uint8_t *out, size_t cap)
-{
+static size_t pack_lz4(uint8_t *out, size_t cap) {
 	uint32_t magic = 0x184c2102, n;
 
 	n = LZ4_compress_default((const char *)kernel, (char *)out + 8, kernel_len, cap - 8);
@@ -119,12 +106,10 @@ static size_t pack_lz4(uint8_t *out, size_t cap)
 	return n + 8;
 }
 
-static size_t (*const packers[])(uint8_t *out, size_t cap) = { pack_xz, pack_zstd, pack_gzip,
-							       pack_lz4 };
+static size_t (*const packers[])(uint8_t *out, size_t cap) = { pack_xz, pack_zstd, pack_gzip, pack_lz4 };
 
 /* Wrap a payload as the kernel build does: boot sector with header, payload, size word. */
-static size_t make_bzimage(uint8_t *out, size_t (*pack)(uint8_t *out, size_t cap))
-{
+static size_t make_bzimage(uint8_t *out, size_t (*pack)(uint8_t *out, size_t cap)) {
 	size_t n = pack(out + 1024, 16384);
 	uint32_t size = kernel_len, off = 0, len;
 
@@ -142,8 +127,7 @@ static size_t make_bzimage(uint8_t *out, size_t (*pack)(uint8_t *out, size_t cap
 	return 1024 + len;
 }
 
-static void round_trips(void **state)
-{
+static void round_trips(void **state) {
 	uint8_t img[32768];
 	struct tl_image image;
 	const char *why;
@@ -165,8 +149,7 @@ static void round_trips(void **state)
 	assert_ptr_equal(image.data, kernel);
 }
 
-static void bound_is_kept(void **state)
-{
+static void bound_is_kept(void **state) {
 	uint8_t img[32768];
 	struct tl_image image;
 	const char *why;
@@ -183,8 +166,7 @@ static void bound_is_kept(void **state)
 }
 
 /* Every truncation and every changed byte: an answer, never a crash; never more than the bound. */
-static void damage(void **state)
-{
+static void damage(void **state) {
 	uint8_t img[32768], *copy;
 	struct tl_image image;
 	struct tl_kernel k;
@@ -196,11 +178,9 @@ static void damage(void **state)
 	for (i = 0; i < 4; i++) {
 		n = make_bzimage(img, packers[i]);
 		for (at = 0; at < n; at++) {
-			copy = malloc(at +
-				      1); /* exact size: the sanitizer sees each byte too far */
+			copy = malloc(at + 1); /* exact size: the sanitizer sees each byte too far */
 			memcpy(copy, img, at);
-			if (tl_unpack(copy, at, 65536, &image, &why) == 0)
-				tl_image_free(&image);
+			if (tl_unpack(copy, at, 65536, &image, &why) == 0) tl_image_free(&image);
 			free(copy);
 			img[at] ^= 0xff;
 			if (tl_unpack(img, n, 65536, &image, &why) == 0) {
@@ -213,8 +193,7 @@ static void damage(void **state)
 	}
 }
 
-static void rejects_strangers(void **state)
-{
+static void rejects_strangers(void **state) {
 	static const uint8_t bzip2[] = "BZh91AY&SY..", text[] = "#!/bin/sh\necho no kernel\n";
 	struct tl_image image;
 	const char *why;
@@ -225,8 +204,7 @@ static void rejects_strangers(void **state)
 	assert_int_equal(tl_unpack(text, 0, 4096, &image, &why), -ENOEXEC);
 }
 
-static void elf_facts(void **state)
-{
+static void elf_facts(void **state) {
 	struct tl_kernel k;
 	const char *why;
 
@@ -243,8 +221,7 @@ static void elf_facts(void **state)
 }
 
 /* Whatever byte of headers and notes changes: accepted kernels keep the promises of elfimg.h. */
-static void elf_damage(void **state)
-{
+static void elf_damage(void **state) {
 	struct tl_kernel k;
 	const char *why;
 	size_t at, v;
@@ -257,10 +234,8 @@ static void elf_damage(void **state)
 
 		for (v = 0; v < 256; v += 17) {
 			kernel[at] = v;
-			if (tl_elf_parse(kernel, kernel_len, &k, &why))
-				continue;
-			assert_true(k.virt_base <= k.kstart &&
-				    k.kend - k.virt_base <= TL_KERNEL_MAX);
+			if (tl_elf_parse(kernel, kernel_len, &k, &why)) continue;
+			assert_true(k.virt_base <= k.kstart && k.kend - k.virt_base <= TL_KERNEL_MAX);
 			assert_true(k.entry >= k.kstart && k.entry < k.kend);
 			for (i = 0; i < k.segs; i++) {
 				assert_true(k.seg[i].offset + k.seg[i].filesz <= kernel_len);
@@ -290,37 +265,31 @@ struct world {
 
 #define MFN(pfn) ((pfn) + 0x5000)
 
-static void *table_page(void *arg, uint64_t pfn)
-{
+static void *table_page(void *arg, uint64_t pfn) {
 	struct world *w = arg;
 
-	if (pfn - w->l.pt.pfn < w->l.pt.pages)
-		return w->tables + (pfn - w->l.pt.pfn) * 4096;
+	if (pfn - w->l.pt.pfn < w->l.pt.pages) return w->tables + (pfn - w->l.pt.pfn) * 4096;
 	assert_true(pfn - w->l.p2m_pt.pfn < w->l.p2m_pt.pages);
 	return w->tables + (w->l.pt.pages + pfn - w->l.p2m_pt.pfn) * 4096;
 }
 
 /* Walk as the processor does; returns the leaf entry, 0 when not mapped. */
-static uint64_t walk(struct world *w, uint64_t va)
-{
+static uint64_t walk(struct world *w, uint64_t va) {
 	uint64_t *table = table_page(w, w->l.pt.pfn), e;
 	int level;
 
 	for (level = w->l.levels;; level--) {
 		e = table[va >> (12 + 9 * (level - 1)) & 511];
-		if (level == 1 || !(e & 1))
-			return e & 1 ? e : 0;
+		if (level == 1 || !(e & 1)) return e & 1 ? e : 0;
 		table = table_page(w, (e >> 12 & 0xffffffffffull) - 0x5000);
 	}
 }
 
-static int is_table(const struct tl_layout *l, uint64_t pfn)
-{
+static int is_table(const struct tl_layout *l, uint64_t pfn) {
 	return pfn - l->pt.pfn < l->pt.pages || pfn - l->p2m_pt.pfn < l->p2m_pt.pages;
 }
 
-static void check_world(struct tl_kernel *k, uint64_t pages, uint64_t initrd)
-{
+static void check_world(struct tl_kernel *k, uint64_t pages, uint64_t initrd) {
 	struct world w;
 	const char *why;
 	uint64_t pfn, e, i;
@@ -328,8 +297,7 @@ static void check_world(struct tl_kernel *k, uint64_t pages, uint64_t initrd)
 	assert_int_equal(tl_layout_plan(k, pages, initrd, &w.l, &why), 0);
 	w.p2m = malloc(pages * sizeof(*w.p2m));
 	w.tables = malloc((w.l.pt.pages + w.l.p2m_pt.pages) * 4096);
-	for (pfn = 0; pfn < pages; pfn++)
-		w.p2m[pfn] = MFN(pfn);
+	for (pfn = 0; pfn < pages; pfn++) w.p2m[pfn] = MFN(pfn);
 	tl_layout_tables(&w.l, w.p2m, table_page, &w);
 	assert_true(w.l.end_pfn <= pages);
 	assert_int_equal(w.l.v_end & 0x3fffff, 0);
@@ -341,8 +309,7 @@ static void check_world(struct tl_kernel *k, uint64_t pages, uint64_t initrd)
 			continue;
 		}
 		assert_true((e >> 12 & 0xffffffffffull) == MFN(pfn));
-		assert_int_equal(!(e & 2),
-				 is_table(&w.l, pfn)); /* tables read-only, all else writable */
+		assert_int_equal(!(e & 2), is_table(&w.l, pfn)); /* tables read-only, all else writable */
 	}
 	assert_int_equal(walk(&w, w.l.v_end), 0);
 	for (i = 0; i < w.l.p2m.pages; i++)
@@ -352,8 +319,7 @@ static void check_world(struct tl_kernel *k, uint64_t pages, uint64_t initrd)
 	free(w.tables);
 }
 
-static void layouts(void **state)
-{
+static void layouts(void **state) {
 	static const uint64_t sizes[] = { 2048, 8192, 32768, 262144, 1048576 };
 	struct tl_kernel k;
 	const char *why;
@@ -371,8 +337,7 @@ static void layouts(void **state)
 			}
 }
 
-static void layout_pae(void **state)
-{
+static void layout_pae(void **state) {
 	struct tl_kernel k;
 	const char *why;
 
@@ -390,8 +355,7 @@ static void layout_pae(void **state)
 	check_world(&k, 8192, 5000);
 }
 
-static void too_small(void **state)
-{
+static void too_small(void **state) {
 	struct tl_kernel k;
 	struct tl_layout l;
 	const char *why;
@@ -404,8 +368,7 @@ static void too_small(void **state)
 	assert_non_null(why);
 }
 
-int main(void)
-{
+int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trips), cmocka_unit_test(bound_is_kept),
 		cmocka_unit_test(damage),      cmocka_unit_test(rejects_strangers),

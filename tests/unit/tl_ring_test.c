@@ -17,14 +17,11 @@
 
 #include <xen/io/console.h>
 
-static void put(struct xencons_interface *r, const char *s)
-{
-	for (; *s; s++)
-		r->out[MASK_XENCONS_IDX(r->out_prod++, r->out)] = *s;
+static void put(struct xencons_interface *r, const char *s) {
+	for (; *s; s++) r->out[MASK_XENCONS_IDX(r->out_prod++, r->out)] = *s;
 }
 
-static void takes_in_order(void **state)
-{
+static void takes_in_order(void **state) {
 	struct xencons_interface r = { 0 };
 	char buf[64];
 	int broken = 0;
@@ -41,8 +38,7 @@ static void takes_in_order(void **state)
 	assert_int_equal(ring_take(&r, buf, sizeof(buf), &broken), 0);
 }
 
-static void full_ring(void **state)
-{
+static void full_ring(void **state) {
 	struct xencons_interface r = { 0 };
 	char buf[4096];
 	int broken = 0;
@@ -53,8 +49,7 @@ static void full_ring(void **state)
 	assert_int_equal(broken, 0);
 }
 
-static void nonsense_is_skipped(void **state)
-{
+static void nonsense_is_skipped(void **state) {
 	static const uint32_t prods[] = { 2049, 0x80000000, 0xffffffff };
 	struct xencons_interface r = { 0 };
 	char buf[4096];
@@ -75,8 +70,7 @@ static void nonsense_is_skipped(void **state)
 	}
 }
 
-static void gives_what_fits(void **state)
-{
+static void gives_what_fits(void **state) {
 	struct xencons_interface r = { 0 };
 	char text[2000];
 
@@ -88,15 +82,13 @@ static void gives_what_fits(void **state)
 	assert_int_equal(ring_give(&r, text, sizeof(text)), 10);
 }
 
-static long size_of(const char *path)
-{
+static long size_of(const char *path) {
 	struct stat st;
 
 	return stat(path, &st) ? -1 : (long)st.st_size;
 }
 
-static void log_rotates(void **state)
-{
+static void log_rotates(void **state) {
 	char dir[] = "/tmp/tl-log-XXXXXX", path[300], text[1000];
 	struct guestlog log;
 	int i;
@@ -108,8 +100,7 @@ static void log_rotates(void **state)
 	memset(text, 'x', sizeof(text));
 	guestlog_open(&log, dir, "../evil name");
 	assert_null(strstr(log.path + strlen(dir) + 1, "/"));
-	for (i = 0; i < 30; i++)
-		guestlog_write(&log, text, sizeof(text));
+	for (i = 0; i < 30; i++) guestlog_write(&log, text, sizeof(text));
 	assert_true(size_of(log.path) > 0 && size_of(log.path) <= 4096);
 	for (i = 1; i <= 3; i++) {
 		snprintf(path, sizeof(path), "%s.%d", log.path, i);
@@ -122,8 +113,7 @@ static void log_rotates(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
-int main(void)
-{
+int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_in_order),      cmocka_unit_test(full_ring),
 		cmocka_unit_test(nonsense_is_skipped), cmocka_unit_test(gives_what_fits),

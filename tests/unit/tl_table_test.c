@@ -15,8 +15,7 @@
 #include "tl/cmd.h"
 
 #define DUMMY(fn)               \
-	int fn(struct cmd *c)   \
-	{                       \
+	int fn(struct cmd *c) { \
 		(void)c;        \
 		return EXIT_OK; \
 	}
@@ -65,22 +64,19 @@ DUMMY(cmd_doctor)
 DUMMY(cmd_autostart)
 DUMMY(cmd_monitor)
 
-int opt_long(const struct cmd *c, const char *name)
-{
+int opt_long(const struct cmd *c, const char *name) {
 	(void)c;
 	(void)name;
 	return 0;
 }
 
-int cmd_error(struct cmd *c, const char *fmt, ...)
-{
+int cmd_error(struct cmd *c, const char *fmt, ...) {
 	(void)c;
 	(void)fmt;
 	return EXIT_FAILED;
 }
 
-static void rows_are_sound(void **state)
-{
+static void rows_are_sound(void **state) {
 	const struct option_row *o, *p;
 	int i, k;
 
@@ -91,8 +87,7 @@ static void rows_are_sound(void **state)
 		assert_non_null(c->run);
 		assert_true(*c->name && *c->summary && c->args);
 		assert_true(c->max < 0 || c->min <= c->max);
-		for (k = 0; k < i; k++)
-			assert_string_not_equal(c->name, commands[k].name);
+		for (k = 0; k < i; k++) assert_string_not_equal(c->name, commands[k].name);
 		for (k = 0, o = c->options; o && (o->letter || o->name); o++, k++)
 			for (p = c->options; p < o; p++) {
 				assert_true(!o->letter || o->letter != p->letter);
@@ -199,8 +194,7 @@ static const char *const xl[] = {
 };
 
 /* xl's commands all have a row: even those that this system cannot have say so. */
-static void every_xl_command_is_known(void **state)
-{
+static void every_xl_command_is_known(void **state) {
 	size_t i;
 
 	(void)state;
@@ -210,8 +204,7 @@ static void every_xl_command_is_known(void **state)
 	}
 }
 
-static void beginnings(void **state)
-{
+static void beginnings(void **state) {
 	(void)state;
 	assert_string_equal(find_command("cre")->name, "create");
 	assert_string_equal(find_command("list")->name, "list");
@@ -227,8 +220,7 @@ static const struct tl_column columns[] = {
 	{ "note", "Note", TL_TEXT, 0, 0 },
 };
 
-static char *print(int json)
-{
+static char *print(int json) {
 	struct tl_report *r = tl_table("test", columns, 4);
 	char *out = NULL;
 	size_t n;
@@ -247,8 +239,7 @@ static char *print(int json)
 	return out;
 }
 
-static void text_table(void **state)
-{
+static void text_table(void **state) {
 	char *out = print(0);
 
 	(void)state;
@@ -258,8 +249,7 @@ static void text_table(void **state)
 	free(out);
 }
 
-static void json_table(void **state)
-{
+static void json_table(void **state) {
 	const char *schema[] = { "schema", NULL }, *version[] = { "version", NULL },
 		   *rows[] = { "rows", NULL };
 	const char *id[] = { "id", NULL }, *up[] = { "up", NULL }, *note[] = { "note", NULL };
@@ -272,21 +262,19 @@ static void json_table(void **state)
 	assert_int_equal(YAJL_GET_INTEGER(yajl_tree_get(v, version, yajl_t_number)), 1);
 	list = yajl_tree_get(v, rows, yajl_t_array);
 	assert_int_equal(YAJL_GET_ARRAY(list)->len, 2);
-	assert_int_equal(
-		YAJL_GET_INTEGER(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], id, yajl_t_number)),
-		1);
+	assert_int_equal(YAJL_GET_INTEGER(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], id, yajl_t_number)),
+			 1);
 	assert_true(YAJL_IS_TRUE(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], up, yajl_t_any)));
 	assert_true(YAJL_IS_NULL(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], id, yajl_t_any)));
 	assert_true(YAJL_IS_FALSE(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], up, yajl_t_any)));
-	assert_string_equal(YAJL_GET_STRING(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], note,
-							  yajl_t_string)),
-			    "quote \" backslash \\ tab \t");
+	assert_string_equal(
+		YAJL_GET_STRING(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], note, yajl_t_string)),
+		"quote \" backslash \\ tab \t");
 	yajl_tree_free(v);
 	free(out);
 }
 
-static void pairs(void **state)
-{
+static void pairs(void **state) {
 	struct tl_report *r = tl_pairs("p");
 	char *out = NULL;
 	size_t n;
@@ -301,8 +289,7 @@ static void pairs(void **state)
 	free(out);
 }
 
-int main(void)
-{
+int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_sound), cmocka_unit_test(every_xl_command_is_known),
 		cmocka_unit_test(beginnings),     cmocka_unit_test(text_table),

@@ -25,46 +25,36 @@
 
 static int fake_fd = -1;
 
-static void fake_name(char *out, size_t n, const char *what)
-{
+static void fake_name(char *out, size_t n, const char *what) {
 	snprintf(out, n, "%s/%s", getenv("FAKE_XEN"), what);
 }
 
-static void fake_address(struct sockaddr_un *a, const char *what)
-{
+static void fake_address(struct sockaddr_un *a, const char *what) {
 	memset(a, 0, sizeof(*a));
 	a->sun_family = AF_UNIX;
 	fake_name(a->sun_path, sizeof(a->sun_path), what);
 }
 
-int xen_open(void)
-{
+int xen_open(void) {
 	struct sockaddr_un a;
 
-	if (!getenv("FAKE_XEN"))
-		return -ENODEV;
+	if (!getenv("FAKE_XEN")) return -ENODEV;
 	fake_address(&a, "daemon");
 	fake_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	unlink(a.sun_path);
-	if (fake_fd < 0 || bind(fake_fd, (struct sockaddr *)&a, sizeof(a)))
-		return -errno;
+	if (fake_fd < 0 || bind(fake_fd, (struct sockaddr *)&a, sizeof(a))) return -errno;
 	return 0;
 }
 
-int xen_fd(void)
-{
-	return fake_fd;
-}
+int xen_fd(void) { return fake_fd; }
 
-int xen_pending(void)
-{
+int xen_pending(void) {
 	uint32_t port;
 
 	return recv(fake_fd, &port, sizeof(port), 0) == sizeof(port) ? (int)port : -1;
 }
 
-struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn)
-{
+struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn) {
 	char name[200], what[32];
 	void *p;
 	int fd;
@@ -73,64 +63,46 @@ struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn)
 	snprintf(what, sizeof(what), "%u.ring", domid);
 	fake_name(name, sizeof(name), what);
 	fd = open(name, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
+	if (fd < 0) return NULL;
 	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	return p == MAP_FAILED ? NULL : p;
 }
 
-void xen_unmap(unsigned domid, struct xenstore_domain_interface *page)
-{
+void xen_unmap(unsigned domid, struct xenstore_domain_interface *page) {
 	(void)domid;
 	munmap(page, 4096);
 }
 
-struct xenstore_domain_interface *xen_map_dom0(uint32_t *port)
-{
+struct xenstore_domain_interface *xen_map_dom0(uint32_t *port) {
 	*port = 1;
 	return xen_map(0, 0);
 }
 
-int xen_bind(unsigned domid, uint32_t port)
-{
-	return port ? (int)domid + PORT_BASE : -EINVAL;
-}
+int xen_bind(unsigned domid, uint32_t port) { return port ? (int)domid + PORT_BASE : -EINVAL; }
 
-void xen_unbind(int port)
-{
-	(void)port;
-}
+void xen_unbind(int port) { (void)port; }
 
-void xen_notify(int port)
-{
+void xen_notify(int port) {
 	struct sockaddr_un a;
 	char what[32];
 
 	snprintf(what, sizeof(what), "%d.event", port - PORT_BASE);
 	fake_address(&a, what);
 	/* Nobody there, or a queue that is full of wake-ups already: just as good. */
-	if (sendto(fake_fd, &port, sizeof(port), MSG_DONTWAIT, (struct sockaddr *)&a, sizeof(a)) <
-	    0)
-		return;
+	if (sendto(fake_fd, &port, sizeof(port), MSG_DONTWAIT, (struct sockaddr *)&a, sizeof(a)) < 0) return;
 }
 
-int xen_bind_exception(void)
-{
-	return PORT_EXCEPTION;
-}
+int xen_bind_exception(void) { return PORT_EXCEPTION; }
 
-enum xen_life xen_life(unsigned domid)
-{
+enum xen_life xen_life(unsigned domid) {
 	char name[200], what[32], c = 'g';
 	int fd;
 
 	snprintf(what, sizeof(what), "%u.life", domid);
 	fake_name(name, sizeof(name), what);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, &c, 1) != 1)
-		c = 'g';
-	if (fd >= 0)
-		close(fd);
+	if (fd >= 0 && read(fd, &c, 1) != 1) c = 'g';
+	if (fd >= 0) close(fd);
 	return c == 'r' ? XEN_RUNNING : c == 's' ? XEN_SHUTDOWN : XEN_GONE;
 }

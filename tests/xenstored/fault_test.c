@@ -30,48 +30,30 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 void __wrap_machine_out_of_memory(void) __attribute__((noreturn));
 
-static int fails(void)
-{
-	return fail_at > 0 && --fail_at == 0;
-}
+static int fails(void) { return fail_at > 0 && --fail_at == 0; }
 
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
+void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
 
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
 
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
+void *__wrap_realloc(void *p, size_t n) { return fails() ? NULL : __real_realloc(p, n); }
 
-void __wrap_machine_out_of_memory(void)
-{
-	longjmp(given_up, 1);
-}
+void __wrap_machine_out_of_memory(void) { longjmp(given_up, 1); }
 
-static int64_t no_ask(void *arg, const struct question *q)
-{
+static int64_t no_ask(void *arg, const struct question *q) {
 	(void)arg;
 	(void)q;
 	return 0;
 }
 
-static void no_gone(void *arg, struct conn *c)
-{
+static void no_gone(void *arg, struct conn *c) {
 	(void)arg;
 	(void)c;
 }
 
 static const struct outside nobody = { no_ask, no_gone, NULL };
 
-static void send_request(struct machine *m, uint32_t type, uint32_t tx, const char *data, size_t n)
-{
+static void send_request(struct machine *m, uint32_t type, uint32_t tx, const char *data, size_t n) {
 	char buf[256];
 	struct xsd_sockmsg h = { type, 1, tx, n };
 
@@ -83,8 +65,7 @@ static void send_request(struct machine *m, uint32_t type, uint32_t tx, const ch
 #define SEND(m, type, tx, text) send_request(m, type, tx, text, sizeof(text))
 
 /* A store with a transaction under way and a client that has nothing left to read. */
-static struct machine *store(void)
-{
+static struct machine *store(void) {
 	struct machine *m = machine_new(&nobody);
 	struct conn *c;
 
@@ -99,8 +80,7 @@ static struct machine *store(void)
 	return m;
 }
 
-static void tree_image(const struct machine *m, struct buf *b)
-{
+static void tree_image(const struct machine *m, struct buf *b) {
 	char path[PATH_BUF];
 
 	for (const struct node *n = m->tree.root; n; n = tree_next(n, m->tree.root)) {
@@ -109,8 +89,7 @@ static void tree_image(const struct machine *m, struct buf *b)
 	}
 }
 
-static void must_be_as_before(const struct machine *m, const struct buf *before)
-{
+static void must_be_as_before(const struct machine *m, const struct buf *before) {
 	struct buf now = { 0 }, why = { 0 };
 
 	tree_image(m, &now);
@@ -125,10 +104,8 @@ static const struct {
 	const char *data;
 	size_t n;
 } requests[] = {
-#define R(type, tx, text)                    \
-	{                                    \
-		type, tx, text, sizeof(text) \
-	}
+#define R(type, tx, text) \
+	{ type, tx, text, sizeof(text) }
 	R(XS_READ, 0, "/a/b"),
 	R(XS_DIRECTORY, 0, "/a"),
 	R(XS_GET_PERMS, 0, "/a"),
@@ -147,8 +124,7 @@ static const struct {
 #undef R
 };
 
-static bool says_no_memory(const struct conn *c)
-{
+static bool says_no_memory(const struct conn *c) {
 	struct xsd_sockmsg h;
 
 	memcpy(&h, c->out + c->out_head, sizeof(h));
@@ -156,8 +132,7 @@ static bool says_no_memory(const struct conn *c)
 }
 
 /* False when the allocation to fail was never reached. */
-static bool with_failure(size_t which, long at)
-{
+static bool with_failure(size_t which, long at) {
 	struct machine *m = store();
 	struct buf before = { 0 };
 	bool reached;
@@ -169,8 +144,7 @@ static bool with_failure(size_t which, long at)
 			     requests[which].n);
 		reached = fail_at == 0;
 		fail_at = -1;
-		if (says_no_memory(machine_conn(m, 1)))
-			must_be_as_before(m, &before);
+		if (says_no_memory(machine_conn(m, 1))) must_be_as_before(m, &before);
 		machine_free(m);
 	} else {
 		/* Given up: this memory is the dead process's. */
@@ -181,8 +155,7 @@ static bool with_failure(size_t which, long at)
 	return reached;
 }
 
-static void test_each(void **state)
-{
+static void test_each(void **state) {
 	long total = 0;
 
 	(void)state;
@@ -190,15 +163,13 @@ static void test_each(void **state)
 	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
 		long at = 1;
 
-		while (with_failure(i, at))
-			at++;
+		while (with_failure(i, at)) at++;
 		total += at - 1;
 	}
 	assert_true(total > 20);
 }
 
-int main(void)
-{
+int main(void) {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(test_each) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

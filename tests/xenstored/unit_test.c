@@ -22,14 +22,12 @@
 #include "../../xenstored/request.h"
 #include "../../xenstored/watch.h"
 
-static int64_t no_ask(void *arg, const struct question *q)
-{
+static int64_t no_ask(void *arg, const struct question *q) {
 	(void)arg;
 	return q->fact == FACT_DOMAIN_EXISTS;
 }
 
-static void no_gone(void *arg, struct conn *c)
-{
+static void no_gone(void *arg, struct conn *c) {
 	(void)arg;
 	(void)c;
 }
@@ -37,8 +35,7 @@ static void no_gone(void *arg, struct conn *c)
 static const struct outside nobody = { no_ask, no_gone, NULL };
 static char scratch[] = "/tmp/xsd-unit-XXXXXX";
 
-static struct machine *machine(void)
-{
+static struct machine *machine(void) {
 	struct machine *m = machine_new(&nobody);
 
 	assert_non_null(m);
@@ -46,17 +43,14 @@ static struct machine *machine(void)
 	return m;
 }
 
-static void canon(const char *in, int err, const char *out)
-{
+static void canon(const char *in, int err, const char *out) {
 	struct path p;
 
 	assert_int_equal(path_canon(in, strlen(in), 7, false, &p), err);
-	if (!err)
-		assert_string_equal(p.s, out);
+	if (!err) assert_string_equal(p.s, out);
 }
 
-static void test_path(void **state)
-{
+static void test_path(void **state) {
 	char longest[XENSTORE_ABS_PATH_MAX + 2];
 
 	(void)state;
@@ -78,8 +72,7 @@ static void test_path(void **state)
 	canon(longest, -EINVAL, NULL);
 }
 
-static void test_path_parts(void **state)
-{
+static void test_path_parts(void **state) {
 	struct path p;
 
 	(void)state;
@@ -95,8 +88,7 @@ static void test_path_parts(void **state)
 	assert_int_equal(path_hash_more(path_hash("/", 1), "/b", 2), path_hash("/b", 2));
 }
 
-static void test_perms(void **state)
-{
+static void test_perms(void **state) {
 	struct perm list[3], bad;
 	struct perms_table t;
 	struct perms *a, *b;
@@ -133,16 +125,14 @@ static void test_perms(void **state)
 
 /* --- journal --- */
 
-static char *in_scratch(const char *name)
-{
+static char *in_scratch(const char *name) {
 	static char path[64];
 
 	snprintf(path, sizeof(path), "%s/%s", scratch, name);
 	return path;
 }
 
-static void put_record(struct journal *j, const char *text)
-{
+static void put_record(struct journal *j, const char *text) {
 	uint64_t answer = strlen(text);
 	char *room = journal_room(j, strlen(text));
 
@@ -151,8 +141,7 @@ static void put_record(struct journal *j, const char *text)
 	journal_append(j, REC_INPUT, 9, strlen(text), &answer, sizeof(answer));
 }
 
-static bool count_record(void *arg, const struct record *r)
-{
+static bool count_record(void *arg, const struct record *r) {
 	unsigned *n = arg;
 	uint64_t answer;
 
@@ -163,8 +152,7 @@ static bool count_record(void *arg, const struct record *r)
 	return true;
 }
 
-static void test_journal(void **state)
-{
+static void test_journal(void **state) {
 	struct journal j;
 	unsigned n = 0;
 
@@ -192,8 +180,7 @@ static void test_journal(void **state)
 	journal_close(&j);
 }
 
-static void test_journal_torn(void **state)
-{
+static void test_journal_torn(void **state) {
 	struct journal j;
 	unsigned n = 0;
 
@@ -210,8 +197,7 @@ static void test_journal_torn(void **state)
 	assert_int_equal(journal_open(&j, in_scratch("j2"), 1 << 20), -EINVAL);
 }
 
-static void test_journal_full(void **state)
-{
+static void test_journal_full(void **state) {
 	struct journal j;
 	int before = 0;
 
@@ -219,16 +205,14 @@ static void test_journal_full(void **state)
 	assert_int_equal(journal_open(&j, in_scratch("j3"), 1 << 20), 0);
 	journal_reset(&j, "boot", 1);
 	while (journal_room(&j, 4096))
-		put_record(&j, "filling filling filling filling filling filling filling filling"),
-			before++;
+		put_record(&j, "filling filling filling filling filling filling filling filling"), before++;
 	assert_true(journal_used(&j) >= 60 && journal_used(&j) <= 75);
 	j.use_reserve = true;
 	assert_non_null(journal_room(&j, 4096));
 	journal_close(&j);
 }
 
-static void test_slots(void **state)
-{
+static void test_slots(void **state) {
 	struct journal j;
 	struct journal_slot *s;
 
@@ -239,8 +223,7 @@ static void test_slots(void **state)
 		assert_non_null(s);
 		s->sent = i;
 	}
-	for (uint32_t i = 1; i <= 4000; i++)
-		assert_int_equal(journal_slot_find(&j, i)->sent, i);
+	for (uint32_t i = 1; i <= 4000; i++) assert_int_equal(journal_slot_find(&j, i)->sent, i);
 	journal_slot_free(journal_slot_find(&j, 77));
 	assert_null(journal_slot_find(&j, 77));
 	assert_int_equal(journal_slot_get(&j, 77)->sent, 0);
@@ -250,8 +233,7 @@ static void test_slots(void **state)
 /* --- the machine --- */
 
 static void request(struct machine *m, struct conn *c, uint32_t type, uint32_t tx, const char *data,
-		    size_t n)
-{
+		    size_t n) {
 	char buf[512];
 	struct xsd_sockmsg h = { type, 1, tx, n };
 
@@ -261,8 +243,7 @@ static void request(struct machine *m, struct conn *c, uint32_t type, uint32_t t
 }
 
 /* The only reply that waits, as text; it is taken. */
-static const char *reply(struct conn *c)
-{
+static const char *reply(struct conn *c) {
 	static char text[8192];
 	struct xsd_sockmsg h;
 
@@ -275,8 +256,7 @@ static const char *reply(struct conn *c)
 
 #define ask(m, c, type, tx, text) (request(m, c, type, tx, text, sizeof(text)), reply(c))
 
-static void test_snapshot(void **state)
-{
+static void test_snapshot(void **state) {
 	struct machine *m = machine();
 	struct conn *a = machine_open(m, 1), *b = machine_open(m, 2);
 
@@ -297,8 +277,7 @@ static void test_snapshot(void **state)
 }
 
 /* Too much changes below a transaction: it is given up and the memory comes back. */
-static void test_history_bound(void **state)
-{
+static void test_history_bound(void **state) {
 	struct machine *m = machine();
 	struct conn *a = machine_open(m, 1), *b = machine_open(m, 2);
 	char data[2000], name[64];
@@ -313,12 +292,10 @@ static void test_history_bound(void **state)
 			int n = snprintf(name, sizeof(name), "/tool/n%d", i);
 
 			assert_int_equal(path_canon(name, n, 0, false, &p), 0);
-			if (!round)
-				assert_int_equal(view_create(&v, &p, m->tree.root->perms), 0);
+			if (!round) assert_int_equal(view_create(&v, &p, m->tree.root->perms), 0);
 			assert_int_equal(view_write(&v, &p, data, sizeof(data)), 0);
 		}
-		if (!round)
-			ask(m, b, XS_TRANSACTION_START, 0, "");
+		if (!round) ask(m, b, XS_TRANSACTION_START, 0, "");
 	}
 	assert_true(m->history.bytes <= HISTORY_MAX);
 	assert_string_equal(ask(m, b, XS_TRANSACTION_END, 1, "T"), "EAGAIN");
@@ -327,8 +304,7 @@ static void test_history_bound(void **state)
 	machine_free(m);
 }
 
-static void test_event_bound(void **state)
-{
+static void test_event_bound(void **state) {
 	struct machine *m = machine();
 	struct conn *a = machine_open(m, 1);
 	char name[64];
@@ -347,8 +323,7 @@ static void test_event_bound(void **state)
 	machine_free(m);
 }
 
-static void test_database(void **state)
-{
+static void test_database(void **state) {
 	struct machine *m = machine(), *copy = machine_new(&nobody);
 	struct conn *a = machine_open(m, 1);
 	char path[64];
@@ -374,24 +349,20 @@ static void test_database(void **state)
 	machine_free(m);
 }
 
-static int make_scratch(void **state)
-{
+static int make_scratch(void **state) {
 	(void)state;
 	return mkdtemp(scratch) ? 0 : -1;
 }
 
-static int remove_scratch(void **state)
-{
+static int remove_scratch(void **state) {
 	static const char *const made[] = { "j1", "j2", "j3", "j4", "tdb" };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++)
-		unlink(in_scratch(made[i]));
+	for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) unlink(in_scratch(made[i]));
 	return rmdir(scratch);
 }
 
-int main(void)
-{
+int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path),          cmocka_unit_test(test_path_parts),
 		cmocka_unit_test(test_perms),         cmocka_unit_test(test_journal),

@@ -34,8 +34,7 @@ int kit_vprintf(const char *fmt, va_list ap);
 /* The same into `buf` of `size` bytes, always terminated; returns the length that the whole text
  * has. */
 int kit_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
-int kit_snprintf(char *buf, size_t size, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int kit_snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Writes to the domain's console: the hypervisor's console in dom0, the console ring elsewhere. May
  * wait for room. */

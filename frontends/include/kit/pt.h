@@ -28,31 +28,22 @@
 #define PTE_TABLE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
 /* Guest frame number to machine frame number, and back. */
-static inline unsigned long kit_mfn(unsigned long pfn)
-{
+static inline unsigned long kit_mfn(unsigned long pfn) {
 	return ((unsigned long *)kit_start_info->mfn_list)[pfn];
 }
 
-static inline unsigned long kit_pfn(unsigned long mfn)
-{
-	return machine_to_phys_mapping[mfn];
-}
+static inline unsigned long kit_pfn(unsigned long mfn) { return machine_to_phys_mapping[mfn]; }
 
-static inline uint64_t kit_pte(unsigned long pfn, uint64_t flags)
-{
+static inline uint64_t kit_pte(unsigned long pfn, uint64_t flags) {
 	return (uint64_t)kit_mfn(pfn) << PAGE_SHIFT | flags;
 }
 
 #define KIT_DIRECT 0xffff888000000000UL
 
 /* Where the kit maps every frame of the guest; page tables read-only. Needs kit_mm_init(). */
-static inline void *kit_page(unsigned long pfn)
-{
-	return (void *)(KIT_DIRECT + (pfn << PAGE_SHIFT));
-}
+static inline void *kit_page(unsigned long pfn) { return (void *)(KIT_DIRECT + (pfn << PAGE_SHIFT)); }
 
-static inline unsigned long kit_page_pfn(const volatile void *page)
-{
+static inline unsigned long kit_page_pfn(const volatile void *page) {
 	return ((unsigned long)page - KIT_DIRECT) >> PAGE_SHIFT;
 }
 

@@ -19,17 +19,13 @@ extern struct vcpu_info *kit_vcpu_infos[KIT_MAX_VCPUS];
 void kit_shared_init(void);
 
 /* The number of the vCPU that runs the caller. */
-static inline unsigned int kit_vcpu_id(void)
-{
+static inline unsigned int kit_vcpu_id(void) {
 	unsigned long sp;
 
 	asm volatile("movq %%rsp, %0" : "=r"(sp));
 	return *(unsigned int *)(sp & ~(KIT_STACK_SIZE - 1UL));
 }
 
-static inline volatile struct vcpu_info *kit_vcpu_info(void)
-{
-	return kit_vcpu_infos[kit_vcpu_id()];
-}
+static inline volatile struct vcpu_info *kit_vcpu_info(void) { return kit_vcpu_infos[kit_vcpu_id()]; }
 
 #endif

@@ -6,8 +6,7 @@
 
 #include <kit/shared.h>
 
-static inline uint64_t kit_rdtsc(void)
-{
+static inline uint64_t kit_rdtsc(void) {
 	uint32_t low, high;
 
 	asm volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");

@@ -73,122 +73,77 @@
 #define PTE_NX   (1ULL << 63)
 #define PTE_ADDR 0x000ffffffffff000ULL
 
-static inline uint64_t read_cr0(void)
-{
+static inline uint64_t read_cr0(void) {
 	uint64_t v;
 	__asm__ volatile("mov %%cr0, %0" : "=r"(v));
 	return v;
 }
-static inline void write_cr0(uint64_t v)
-{
-	__asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
-}
-static inline uint64_t read_cr2(void)
-{
+static inline void write_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
+static inline uint64_t read_cr2(void) {
 	uint64_t v;
 	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
 	return v;
 }
-static inline uint64_t read_cr3(void)
-{
+static inline uint64_t read_cr3(void) {
 	uint64_t v;
 	__asm__ volatile("mov %%cr3, %0" : "=r"(v));
 	return v;
 }
-static inline void write_cr3(uint64_t v)
-{
-	__asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
-}
-static inline uint64_t read_cr4(void)
-{
+static inline void write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
+static inline uint64_t read_cr4(void) {
 	uint64_t v;
 	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
 	return v;
 }
-static inline void write_cr4(uint64_t v)
-{
-	__asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
-}
-static inline uint64_t rdmsr(uint32_t msr)
-{
+static inline void write_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
+static inline uint64_t rdmsr(uint32_t msr) {
 	uint32_t lo, hi;
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
 	return (uint64_t)hi << 32 | lo;
 }
-static inline void wrmsr(uint32_t msr, uint64_t v)
-{
-	__asm__ volatile("wrmsr"
-			 :
-			 : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
-			 : "memory");
+static inline void wrmsr(uint32_t msr, uint64_t v) {
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
-static inline uint64_t rdtsc(void)
-{
+static inline uint64_t rdtsc(void) {
 	uint32_t lo, hi;
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
 	return (uint64_t)hi << 32 | lo;
 }
-static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
-{
+static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 	__asm__ volatile("cpuid"
 			 : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
 			 : "a"(leaf), "c"(subleaf));
 }
-static inline void invlpg(uint64_t va)
-{
-	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
-}
-static inline uint8_t inb(uint16_t port)
-{
+static inline void invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory"); }
+static inline uint8_t inb(uint16_t port) {
 	uint8_t v;
 	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
 	return v;
 }
-static inline void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
-}
-static inline uint16_t inw(uint16_t port)
-{
+static inline void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
+static inline uint16_t inw(uint16_t port) {
 	uint16_t v;
 	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
 	return v;
 }
-static inline void outw(uint16_t port, uint16_t v)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port));
-}
-static inline uint32_t inl(uint16_t port)
-{
+static inline void outw(uint16_t port, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
+static inline uint32_t inl(uint16_t port) {
 	uint32_t v;
 	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
 	return v;
 }
-static inline void outl(uint16_t port, uint32_t v)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
-}
+static inline void outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
 /* a * b / c with all bits of the product; the quotient must fit. */
-static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
-{
+static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c) {
 	uint64_t q, r;
 
 	__asm__("mul %3; div %4" : "=&a"(q), "=&d"(r) : "0"(a), "r"(b), "r"(c) : "cc");
 	return q;
 }
-static inline void cpu_pause(void)
-{
-	__asm__ volatile("pause" : : : "memory");
-}
-static inline bool is_canonical(uint64_t va)
-{
-	return (int64_t)(va << 16) >> 16 == (int64_t)va;
-}
+static inline void cpu_pause(void) { __asm__ volatile("pause" : : : "memory"); }
+static inline bool is_canonical(uint64_t va) { return (int64_t)(va << 16) >> 16 == (int64_t)va; }
 /* Within ring 0's slots. */
-static inline bool is_hv_address(uint64_t va)
-{
-	return va >= HV_START && va < HV_END;
-}
+static inline bool is_hv_address(uint64_t va) { return va >= HV_START && va < HV_END; }
 /* rdmsr/wrmsr that survive a #GP: 0 or -EFAULT. (x86/uaccess.S) */
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 int wrmsr_safe(uint32_t msr, uint64_t v) __must_check;
@@ -238,8 +193,7 @@ void root_write(uint64_t cr3);
  * The same without moving the clock, for the two roots of one vCPU: the flush counts only against
  * stamps that are older than somebody else's flush. No locked instruction on a system call's way.
  */
-static inline void root_switch(uint64_t cr3)
-{
+static inline void root_switch(uint64_t cr3) {
 	struct cpu *c = this_cpu();
 
 	c->tlb_time = READ_ONCE(tlb_clock); /* read before the flush, which CR3's load orders */
@@ -253,8 +207,7 @@ void cpu_features_read(void);
 uint64_t cr4_of(const struct vcpu *v);
 void smap_patch(void);
 void idt_init(void);
-static inline void xcr0_write(uint64_t v)
-{
+static inline void xcr0_write(uint64_t v) {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
 
@@ -297,10 +250,7 @@ void guest_nmi(struct regs *r);
 /* Device interrupt, IPI, timer: vectors VEC_IRQ_FIRST and up (x86/irq_entry.c calls the owners). */
 void interrupt(struct regs *r, unsigned vector);
 /* True while the guest is in its kernel mode. */
-static inline bool guest_in_kernel(const struct vcpu *v)
-{
-	return !v->arch.user_mode;
-}
+static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
 
 /* Privileged instruction at r->rip of the running guest kernel: true if emulated (or another trap
  * raised). */

@@ -5,10 +5,7 @@
 
 struct cpu;
 extern __thread struct cpu *host_cpu;
-static inline struct cpu *arch_this_cpu(void)
-{
-	return host_cpu;
-}
+static inline struct cpu *arch_this_cpu(void) { return host_cpu; }
 #define ARCH_CPU_FIELDS unsigned windows_open;
 
 #endif

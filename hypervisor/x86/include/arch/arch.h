@@ -3,50 +3,35 @@
 #ifndef TENON_ARCH_ARCH_H
 #define TENON_ARCH_ARCH_H
 
-static inline void *own_va(mfn_t m)
-{
-	return (void *)(OWN_BASE + (m.n << PAGE_SHIFT));
-}
-static inline mfn_t own_mfn(const void *va)
-{
-	return mfn(((uint64_t)va - OWN_BASE) >> PAGE_SHIFT);
-}
+static inline void *own_va(mfn_t m) { return (void *)(OWN_BASE + (m.n << PAGE_SHIFT)); }
+static inline mfn_t own_mfn(const void *va) { return mfn(((uint64_t)va - OWN_BASE) >> PAGE_SHIFT); }
 /* Fault injection of the host port; never here. */
-static inline bool arch_alloc_fails(void)
-{
-	return false;
-}
+static inline bool arch_alloc_fails(void) { return false; }
 
 /* Frame windows (x86/window.c): the place a frame is looked for first, here; the rest there. */
 void *frame_map_slow(mfn_t m);
 
-static inline uint8_t *window_place(const struct cpu *c, unsigned i)
-{
+static inline uint8_t *window_place(const struct cpu *c, unsigned i) {
 	return c->window_base + ((uint64_t)i << PAGE_SHIFT);
 }
-static inline void *frame_map(mfn_t m)
-{
+static inline void *frame_map(mfn_t m) {
 	struct cpu *c = this_cpu();
 	unsigned i = m.n % WINDOW_FRAME_NR;
 
-	if (unlikely(c->window[i].mfn != m.n))
-		return frame_map_slow(m);
+	if (unlikely(c->window[i].mfn != m.n)) return frame_map_slow(m);
 	c->window[i].users++;
 	return window_place(c, i);
 }
-static inline void frame_unmap(const void *p)
-{
+static inline void frame_unmap(const void *p) {
 	this_cpu()->window[((uint64_t)p >> PAGE_SHIFT) % WINDOW_FRAME_NR].users--;
 }
-static inline uint64_t frame_read(mfn_t m, unsigned index)
-{
+static inline uint64_t frame_read(mfn_t m, unsigned index) {
 	struct cpu *c = this_cpu();
 	unsigned i = m.n % WINDOW_FRAME_NR;
 	const uint64_t *p;
 	uint64_t word;
 
-	if (likely(c->window[i].mfn == m.n))
-		return READ_ONCE(((const uint64_t *)window_place(c, i))[index]);
+	if (likely(c->window[i].mfn == m.n)) return READ_ONCE(((const uint64_t *)window_place(c, i))[index]);
 	p = frame_map_slow(m);
 	word = READ_ONCE(p[index]);
 	frame_unmap(p);
@@ -57,44 +42,28 @@ static inline uint64_t frame_read(mfn_t m, unsigned index)
 
 /* stac and clac are patched to nops where there is no SMAP. */
 #define SMAP_SITE(insn) "771: " insn "\n.pushsection .patch, \"a\"\n.quad 771b\n.popsection"
-static inline void uaccess_open(void)
-{
-	__asm__ volatile(SMAP_SITE("stac") : : : "memory");
-}
-static inline void uaccess_close(void)
-{
-	__asm__ volatile(SMAP_SITE("clac") : : : "memory");
-}
+static inline void uaccess_open(void) { __asm__ volatile(SMAP_SITE("stac") : : : "memory"); }
+static inline void uaccess_close(void) { __asm__ volatile(SMAP_SITE("clac") : : : "memory"); }
 
 /* Load or store one word of the guest's; a fault goes on at the label. Between open and close. */
 #define UACCESS_EX(to) "\n.pushsection .extable, \"a\"\n.balign 8\n.quad 1b, " to "\n.popsection"
 #define uaccess_load(out, at, label) \
 	__asm__ goto("1: mov %1, %0" UACCESS_EX("%l2") : "=r"(out) : "m"(*(at)) : : label)
-#define uaccess_store(at, value, label)                \
-	__asm__ goto("1: mov %0, %1" UACCESS_EX("%l2") \
-		     :                                 \
-		     : "r"(value), "m"(*(at))          \
-		     : "memory"                        \
-		     : label)
+#define uaccess_store(at, value, label) \
+	__asm__ goto("1: mov %0, %1" UACCESS_EX("%l2") : : "r"(value), "m"(*(at)) : "memory" : label)
 
 /*
  * Guest space: all but ring 0's slots. What is not canonical faults by itself, as does a range that
  * runs into the hole below the slots; one that wraps around is the guest's at both ends.
  */
-static inline bool uaccess_ok(uint64_t va)
-{
-	return va - HV_START >= HV_END - HV_START;
-}
+static inline bool uaccess_ok(uint64_t va) { return va - HV_START >= HV_END - HV_START; }
 
-static inline __attribute__((always_inline)) int uaccess_get(void *dst, gvaddr_t src,
-							     const size_t n)
-{
+static inline __attribute__((always_inline)) int uaccess_get(void *dst, gvaddr_t src, const size_t n) {
 	const uint64_t *from = (const uint64_t *)src.a;
 	uint64_t *to = dst, word;
 	uint32_t half;
 
-	if (unlikely(!uaccess_ok(src.a)))
-		return -EFAULT;
+	if (unlikely(!uaccess_ok(src.a))) return -EFAULT;
 	uaccess_open();
 #pragma GCC unroll 9
 	for (size_t i = 0; i < n / 8; i++) {
@@ -112,15 +81,12 @@ fault:
 	return -EFAULT;
 }
 
-static inline __attribute__((always_inline)) int uaccess_put(gvaddr_t dst, const void *src,
-							     const size_t n)
-{
+static inline __attribute__((always_inline)) int uaccess_put(gvaddr_t dst, const void *src, const size_t n) {
 	uint64_t *to = (uint64_t *)dst.a, word;
 	const uint64_t *from = src;
 	uint32_t half;
 
-	if (unlikely(!uaccess_ok(dst.a)))
-		return -EFAULT;
+	if (unlikely(!uaccess_ok(dst.a))) return -EFAULT;
 	uaccess_open();
 #pragma GCC unroll 9
 	for (size_t i = 0; i < n / 8; i++) {

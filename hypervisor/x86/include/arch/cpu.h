@@ -42,8 +42,7 @@ struct flush_request {
 	uint64_t debug_dr7; /* DR7 loaded for the guest */
 
 struct cpu;
-static inline struct cpu *arch_this_cpu(void)
-{
+static inline struct cpu *arch_this_cpu(void) {
 	uint64_t sp;
 
 	__asm__("mov %%rsp, %0" : "=r"(sp));
@@ -51,8 +50,7 @@ static inline struct cpu *arch_this_cpu(void)
 }
 
 /* The running guest's registers on this CPU. */
-static inline struct regs *guest_regs(void)
-{
+static inline struct regs *guest_regs(void) {
 	uint64_t sp;
 
 	__asm__("mov %%rsp, %0" : "=r"(sp));

@@ -43,8 +43,8 @@ struct arch_vcpu {
 	bool wanted;   /* another CPU waits for it */
 	/* set at creation, const after: */
 	struct trap_info *traps; /* 256 */
-	mfn_t state_mfn; /* struct regs and FPU image while not loaded; reached through a window
-			    only */
+	mfn_t state_mfn;         /* struct regs and FPU image while not loaded; reached through a window
+				    only */
 };
 
 #define ARCH_VCPU_FIELDS struct arch_vcpu arch;
