@@ -3,6 +3,8 @@
 # build/frontends/libkit64.a  the freestanding kit for 64-bit PV guests
 # build/frontends/start64.o   entry point and ELF notes, linked first
 #
+# build/tests/guest/first.elf an example without the kit, run with the guest tests
+#
 # A guest is: $(KIT_LD) start64.o (a notes file) objects libkit64.a, with KIT_CFLAGS for its C sources.
 
 KIT := frontends
@@ -32,6 +34,10 @@ KIT_NOTES := $(B)/$(KIT)/pv64/notes.S.o
 KIT_NOTES_FULL := $(B)/$(KIT)/pv64/notes_full.S.o
 KIT_LIB := $(B)/$(KIT)/libkit64.a
 
-ALL += $(KIT_LIB) $(KIT_START) $(KIT_NOTES) $(KIT_NOTES_FULL)
+$(B)/tests/guest/first.elf: $(B)/$(KIT)/examples/first.S.o $(KIT)/pv64/pv64.lds
+	@mkdir -p $(@D)
+	$(CC) $(KIT_LDFLAGS) $< -o $@
+
+ALL += $(B)/tests/guest/first.elf $(KIT_LIB) $(KIT_START) $(KIT_NOTES) $(KIT_NOTES_FULL)
 FORMAT_SRCS += $(KIT_SRCS) $(wildcard $(KIT)/include/kit/*.h)
 -include $(KIT_OBJS:.o=.d)
