@@ -40,8 +40,7 @@ static void db_log(struct tdb_context *tdb, enum tdb_debug_level level, const ch
 static struct tdb_context *db_open(const char *path, int flags, bool sync) {
 	struct tdb_logging_context log = { db_log, NULL };
 
-	/* Nobody else has it open (recover.c holds the directory's lock), so no locks per record.
-	 */
+	/* Nobody else has it open (recover.c holds the directory's lock), so no locks per record. */
 	return tdb_open_ex(path, DB_HASH_SIZE,
 			   TDB_INCOMPATIBLE_HASH | TDB_DISALLOW_NESTING | TDB_NOLOCK |
 				   (sync ? 0 : TDB_NOSYNC),

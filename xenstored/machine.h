@@ -149,8 +149,7 @@ enum fact {
 	FACT_RING_PROD,
 	/* arg domid: 1 if such a domain exists. */
 	FACT_DOMAIN_EXISTS,
-	/* The CONTROL command in `text` (strings, NUL-separated) concerns the process: 0 or -errno.
-	 */
+	/* The CONTROL command in `text` (strings, NUL-separated) concerns the process: 0 or -errno. */
 	FACT_CONTROL,
 	/* Memory in use, bytes. */
 	FACT_MEMORY,

@@ -13,8 +13,7 @@ struct options {
 	const char *pid_file, *log_file;
 	const char *user;
 	bool foreground, output_pid, no_domain_init, verbose, keep_orphans;
-	/* Wait for the disk before replying; keep the tree over a reboot; accept loss in a repair.
-	 */
+	/* Wait for the disk before replying; keep the tree over a reboot; accept loss in a repair. */
 	bool durable_power, keep_tree, repair;
 	uint32_t journal_size;
 	/* Quotas given on the command line (QUOTA_INHERIT: not given). */

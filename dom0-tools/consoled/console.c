@@ -29,8 +29,7 @@ static void node_dir(const struct console *c, char *out, size_t n) {
 		snprintf(out, n, "/local/domain/%u/device/console/%u", c->domid, c->num);
 }
 
-/* Map the ring: by grant when that works (channels: always), else as domain 0's privilege allows.
- */
+/* Map the ring: by grant when that works (channels: always), else as domain 0's privilege allows. */
 static int map_ring(struct shared *s, struct console *c, uint64_t ref) {
 	xen_pfn_t mfn = ref;
 	uint32_t grant = c->num ? (uint32_t)ref : GNTTAB_RESERVED_CONSOLE;

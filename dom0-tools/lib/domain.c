@@ -22,8 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* More than the guest's memory, so that a guest may exceed its target by a little while ballooning.
- */
+/* More than the guest's memory, so that a guest may exceed its target by a little while ballooning. */
 #define MAXMEM_SLACK_KIB 1024u
 
 struct create {

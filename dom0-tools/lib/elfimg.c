@@ -155,8 +155,7 @@ static int find_notes(const struct elf *f, struct tl_kernel *k) {
 	return found;
 }
 
-/* Check one PT_LOAD and add it; addresses are the physical ones moved to the kernel's virtual base.
- */
+/* Check one PT_LOAD and add it; addresses are the physical ones moved to the kernel's virtual base. */
 static int take_segment(const struct elf *f, const Elf64_Phdr *ph, struct tl_kernel *k) {
 	uint64_t va = ph->p_paddr - k->paddr_offset + k->virt_base;
 	struct tl_segment *s = &k->seg[k->segs];

@@ -64,8 +64,7 @@ static struct tl_area take(uint64_t *next, uint64_t n) {
 
 uint64_t tl_layout_va(const struct tl_layout *l, uint64_t pfn) { return l->virt_base + pfn * PAGE; }
 
-/* Place the tail of the region; the number of tables depends on the end, so count until it settles.
- */
+/* Place the tail of the region; the number of tables depends on the end, so count until it settles. */
 static void plan_tail(struct tl_layout *l, uint64_t *next) {
 	uint64_t at, n = 0, want = main_tables(l, round_up(tl_layout_va(l, *next), REGION));
 

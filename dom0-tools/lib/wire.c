@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See wire.h. A broken connection (errno EPIPE and the like) stays broken: every later call fails.
- */
+/* See wire.h. A broken connection (errno EPIPE and the like) stays broken: every later call fails. */
 #include "wire.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tl metrics: the Prometheus text format, for a node exporter's textfile collector or a cron job.
- */
+/* tl metrics: the Prometheus text format, for a node exporter's textfile collector or a cron job. */
 #include "cmd.h"
 #include "../lib/device.h"
 

@@ -18,8 +18,7 @@ static void write_hypervisor(const char *text, size_t length) {
 	}
 }
 
-/* The builder maps the page right behind the image, and the machine-to-physical table tells where.
- */
+/* The builder maps the page right behind the image, and the machine-to-physical table tells where. */
 static struct xencons_interface *ring(void) {
 	unsigned long pfn = machine_to_phys_mapping[kit_start_info->console.domU.mfn];
 

@@ -81,8 +81,7 @@ static void __init cmdline_set(const char *s) {
 	str_copy(boot_info.cmdline, s, sizeof(boot_info.cmdline));
 }
 
-/* A module's string in Multiboot 1: its file name, then the arguments. Multiboot 2 has these alone.
- */
+/* A module's string in Multiboot 1: its file name, then the arguments. Multiboot 2 has these alone. */
 static const char *__init arguments(const char *s) {
 	while (*s && *s != ' ') s++;
 	while (*s == ' ') s++;

@@ -106,7 +106,7 @@ void console_init(void) {
 	unlock();
 }
 
-/* -- output of guests ------------------------------------------------------------------------- */
+/* -- output of guests -- */
 
 static struct line *line_of(domid_t id) {
 	struct line *l = NULL;
@@ -150,7 +150,7 @@ void console_guest_write(struct domain *d, const char *s, size_t n) {
 	unlock();
 }
 
-/* -- input ------------------------------------------------------------------------------------ */
+/* -- input -- */
 
 void console_input(char c) {
 	uint32_t end = input_end;
@@ -171,7 +171,7 @@ size_t console_read(char *buf, size_t n) {
 	return got;
 }
 
-/* -- the ring --------------------------------------------------------------------------------- */
+/* -- the ring -- */
 
 size_t console_ring_read(uint32_t *index, char *buf, size_t n) {
 	size_t got = 0;

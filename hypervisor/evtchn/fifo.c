@@ -76,8 +76,7 @@ static bool link_behind(event_word_t *w, port_t port) {
 	return rc > 0;
 }
 
-/* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held.
- */
+/* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held. */
 static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, unsigned prio, port_t port) {
 	port_t tail = q->tail[prio];
 	event_word_t *w;
@@ -92,8 +91,7 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 	return !linked;
 }
 
-/* The port was linked for another queue last time: it is not that one's tail any more. Locks held.
- */
+/* The port was linked for another queue last time: it is not that one's tail any more. Locks held. */
 static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu, unsigned prio,
 			    port_t port) {
 	if (old && (c->last_vcpu != vcpu || c->last_priority != prio) && old->tail[c->last_priority] == port)
@@ -128,8 +126,7 @@ static void control_notify(struct vcpu *v, unsigned prio, port_t head) {
 	frame_unmap(page);
 }
 
-/* The port is pending, unmasked and was not linked: put it in the queue of its vCPU and priority.
- */
+/* The port is pending, unmasked and was not linked: put it in the queue of its vCPU and priority. */
 static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_word_t *w) {
 	unsigned vcpu = READ_ONCE(c->vcpu), prio = READ_ONCE(c->priority);
 	struct vcpu *v = d->vcpu[vcpu];
@@ -206,8 +203,7 @@ bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port) {
 
 bool fifo_linked(struct domain *d, port_t port) { return d->evtchn.fifo && word_has(d, port, LINKED); }
 
-/* -- set-up: frames are taken and given back without the domain's lock, which ranks above theirs --
- */
+/* -- set-up: frames are taken and given back without the domain's lock, which ranks above theirs -- */
 
 /* What an init_control needs; given back, whole or in part, by control_free(). */
 static int control_make(struct domain *d, mfn_t frame, unsigned offset, struct evtchn_fifo_vcpu **out) {

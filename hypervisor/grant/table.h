@@ -67,8 +67,7 @@ static inline unsigned status_frames_for(unsigned nr_frames) {
 
 /* -- entries (grant_entry.c) */
 
-/* What a pinned entry grants: a frame number the granter wrote, and the bytes [start, end) of it.
- */
+/* What a pinned entry grants: a frame number the granter wrote, and the bytes [start, end) of it. */
 struct granted {
 	mfn_t frame;
 	unsigned start, end;
@@ -112,8 +111,7 @@ void maptrack_free(struct grant_table *gt);
 /* Takes over the caller's reference to the granter on success. */
 int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter);
 
-/* Undoing up to UNMAP_BATCH mappings with one TLB flush between clearing entries and dropping pins.
- */
+/* Undoing up to UNMAP_BATCH mappings with one TLB flush between clearing entries and dropping pins. */
 #define UNMAP_BATCH 32
 struct unmap_batch {
 	struct domain *mapper;

@@ -75,8 +75,7 @@ long domctl_ioport_permission(struct domain *d, struct xen_domctl *op) {
 	return err;
 }
 
-/* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own.
- */
+/* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own. */
 long domctl_memory_mapping(struct domain *d, struct xen_domctl *op) {
 	const struct xen_domctl_memory_mapping *m = &op->u.memory_mapping;
 

@@ -40,8 +40,7 @@ static inline int batch_begin(struct batch_progress *p, uint64_t count, uint64_t
 	*p = (struct batch_progress){ .count = (uint32_t)count, .pdone = gvaddr(pdone) };
 	return likely(!(p->count & BATCH_RESUMED)) ? 0 : batch_resume(p);
 }
-/* Issue the rest again: `array` is where it starts, `done` elements went now. -ERESTART, -EFAULT.
- */
+/* Issue the rest again: `array` is where it starts, `done` elements went now. -ERESTART, -EFAULT. */
 long batch_restart(struct batch_progress *p, unsigned op, gvaddr_t array, unsigned done, uint64_t foreigndom);
 int batch_done_store(const struct batch_progress *p, unsigned done) __must_check;
 /* Store the number done in all and return rc. */

@@ -129,8 +129,7 @@ static int set_singleshot(struct vcpu *v, gvaddr_t at) {
 
 	if (v != current) return -EINVAL;
 	if (copy_from_guest(&s, at, offsetof(struct vcpu_set_singleshot_timer, flags) + 4)) return -EFAULT;
-	/* One in the past fires at once, also with VCPU_SSHOTTMR_future; 0 is no request to stop.
-	 */
+	/* One in the past fires at once, also with VCPU_SSHOTTMR_future; 0 is no request to stop. */
 	vcpu_singleshot_set(v, MAX(s.timeout_abs_ns, 1ULL));
 	return 0;
 }

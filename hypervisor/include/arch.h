@@ -89,8 +89,7 @@ int copy_from_guest(void *dst, gvaddr_t src, size_t n) __must_check;
 int copy_to_guest(gvaddr_t dst, const void *src, size_t n) __must_check;
 /* [va, va + n) is no address of ring 0's. It need not be mapped. */
 bool guest_range_ok(uint64_t va, size_t n);
-/* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode.
- */
+/* As copy_to_guest(), but in the running vCPU's kernel address space also while it is in user mode. */
 int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) __must_check;
 
 /* -- vCPUs -- */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What boot knows: modules, memory map, the image's parts. Used by boot/ and by x86/ while booting.
- */
+/* What boot knows: modules, memory map, the image's parts. Used by boot/ and by x86/ while booting. */
 #ifndef TENON_BOOT_H
 #define TENON_BOOT_H
 

@@ -14,8 +14,7 @@ void console_init(void);
 /* Raw output; any context. In an emergency (panic) locks are broken. */
 void console_write(const char *s, size_t n);
 void console_emergency(void);
-/* Print one message line; a prefix stands at the start of each line. Used by printk() and panic().
- */
+/* Print one message line; a prefix stands at the start of each line. Used by printk() and panic(). */
 void console_log(const char *text);
 
 /* CONSOLEIO_write of a domain; CONSOLEIO_read for dom0: returns bytes read. */
@@ -42,16 +41,13 @@ void console_notify(void);
 struct log_threshold {
 	int always, limited;
 };
-/* Parse "none", "error", "warning", "info", "debug", "all", or "LEVEL/LEVEL"; false if malformed.
- */
+/* Parse "none", "error", "warning", "info", "debug", "all", or "LEVEL/LEVEL"; false if malformed. */
 bool log_threshold_parse(const char *s, struct log_threshold *t);
 void log_init(void);
 /* True if a guest's line of this level is to be shown now; counts against the rate limit. */
 bool log_guest_admits(enum log_level level);
 
-/* -- serial line, the arch's part (x86/uart.c; host/platform.c)
- * -----------------------------------------------------------------------------------------------
- */
+/* -- serial line, the arch's part (x86/uart.c; host/platform.c) -- */
 
 /* Set up COM1 as "BAUD[,DPS]" says, for example "115200,8n1". False: malformed or no UART there. */
 bool uart_init(const char *settings);

@@ -75,8 +75,7 @@ struct cpu *cpu_of(unsigned id);
 	for (cpumask_t mask_##c = (mask); mask_##c && ((c) = bit_first(mask_##c), 1); \
 	     mask_##c &= mask_##c - 1)
 
-/* Ask a CPU for work before it next enters a guest; sends an IPI if it is another one. Any context.
- */
+/* Ask a CPU for work before it next enters a guest; sends an IPI if it is another one. Any context. */
 void cpu_raise(unsigned cpu, uint32_t work);
 
 #endif

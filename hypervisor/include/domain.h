@@ -173,8 +173,7 @@ int vcpu_create(struct domain *d, unsigned id) __must_check;
  * DEAD). */
 int domain_find(domid_t id, struct domain **out) __must_check;
 void domain_get(struct domain *d);
-/* Drop a reference. The last one queues the domain for domains_reap(): callable with any lock held.
- */
+/* Drop a reference. The last one queues the domain for domains_reap(): callable with any lock held. */
 void domain_put(struct domain *d);
 /* Free the domains that nobody refers to any more. No lock held. */
 void domains_reap(void);
@@ -197,8 +196,7 @@ int domain_resume(struct domain *d) __must_check;
 /* Stop all vCPUs of d; returns when none of them runs. Nests. d is not the running domain; no lock
  * held. */
 void domain_pause(struct domain *d);
-/* Undo one domain_pause() (or the pause a domain is born with); the first time it makes d RUNNING.
- */
+/* Undo one domain_pause() (or the pause a domain is born with); the first time it makes d RUNNING. */
 void domain_unpause(struct domain *d);
 /* Begin or continue destruction; -ERESTART when preempted, 0 when all is gone but references. */
 int domain_destroy(struct domain *d) __must_check;

@@ -56,8 +56,7 @@ void virq_raise_vcpu(struct vcpu *v, unsigned virq);
 void virq_raise_global(unsigned virq);
 /* Mark a port pending that a pirq is bound to (irq/). */
 void evtchn_raise_pirq(struct domain *d, port_t port);
-/* Who gets a global VIRQ from now on (XEN_DOMCTL_set_virq_handler). 0, -EINVAL (not a global one).
- */
+/* Who gets a global VIRQ from now on (XEN_DOMCTL_set_virq_handler). 0, -EINVAL (not a global one). */
 int virq_handler_set(struct domain *d, unsigned virq) __must_check;
 /* True if the vCPU has an unmasked event to take (evtchn_upcall_pending). */
 bool vcpu_event_pending(struct vcpu *v);

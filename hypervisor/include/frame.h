@@ -185,8 +185,7 @@ int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val) __must
 /* update_va_mapping: change the L1 entry that maps va in c->giver's present address space. 0,
  * -EINVAL (also: no L1 table there), -EPERM, -EBUSY, -ERESTART. */
 int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) __must_check;
-/* CPUs that may run vCPUs of v's domain out of a guest's bitmap (as UVMF_MULTI has it). 0, -EFAULT.
- */
+/* CPUs that may run vCPUs of v's domain out of a guest's bitmap (as UVMF_MULTI has it). 0, -EFAULT. */
 int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) __must_check;
 /* Finish a devalidation the vCPU's last operation had to leave; first thing in every page-table
  * hypercall. Under no lock. 0 or -ERESTART. */

@@ -30,8 +30,7 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v);
 int pirq_eoi(struct domain *d, unsigned pirq) __must_check;
 /* True if PHYSDEVOP_eoi must follow each event; *shared if other domains have it too. -EINVAL. */
 int pirq_status(struct domain *d, unsigned pirq, bool *needs_eoi, bool *shared) __must_check;
-/* Set a GSI's wiring before its first binding. 0, -EINVAL, -EBUSY (ring 0's, or in use otherwise).
- */
+/* Set a GSI's wiring before its first binding. 0, -EINVAL, -EBUSY (ring 0's, or in use otherwise). */
 int irq_gsi_setup(unsigned gsi, bool level, bool active_low) __must_check;
 /* Give d the GSI as *pirq (negative: any). Maps again what is mapped so already. 0, -EINVAL,
  * -EPERM, -EBUSY, -ENOSPC, -ENOMEM. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts about and acts on the machine that platform and physdev hypercalls need; the arch's part.
- */
+/* Facts about and acts on the machine that platform and physdev hypercalls need; the arch's part. */
 #ifndef TENON_MACHINE_H
 #define TENON_MACHINE_H
 
@@ -20,8 +19,7 @@ int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value) __must_che
 void arch_vcpu_iopl_set(struct vcpu *v, unsigned iopl);
 void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports);
 
-/* Variable memory-type range number `reg`. 0, -EINVAL (no such register); n is 0 if it is unused.
- */
+/* Variable memory-type range number `reg`. 0, -EINVAL (no such register); n is 0 if it is unused. */
 int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type) __must_check;
 /* Shift flags of the BIOS keyboard as they were at boot. */
 uint8_t arch_keyboard_flags(void);

@@ -63,8 +63,7 @@ void sched_domain_get(struct domain *d, struct sched_params *p);
 /* 0, -EINVAL if no CPU of `hard` is up. */
 int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft) __must_check;
 void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft);
-/* SCHEDOP_pin_override: pin to one CPU, or with cpu < 0 undo that. 0, -EINVAL, -EBUSY (is pinned).
- */
+/* SCHEDOP_pin_override: pin to one CPU, or with cpu < 0 undo that. 0, -EINVAL, -EBUSY (is pinned). */
 int vcpu_pin_override(struct vcpu *v, int cpu) __must_check;
 /* SCHEDOP_watchdog of the running domain: the watchdog's number or 0, -EINVAL, -ENOSPC. */
 int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds) __must_check;

@@ -26,8 +26,7 @@ void timers_init_cpu(void);
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 /* (Re)arm for an absolute time on a CPU's queue. Any context below RANK_TIMER. */
 void timer_set(struct timer *t, unsigned cpu, uint64_t expires);
-/* Disarm. After return the function does not run any more unless it is running now on another CPU.
- */
+/* Disarm. After return the function does not run any more unless it is running now on another CPU. */
 void timer_stop(struct timer *t);
 bool timer_pending(const struct timer *t);
 /* Move to another CPU's queue, armed or not. */
@@ -59,8 +58,7 @@ void runstate_publish(struct vcpu *v);
 
 /* VCPUOP_set_singleshot_timer: arm for an absolute system time; 0 disarms. v is current. */
 void vcpu_singleshot_set(struct vcpu *v, uint64_t timeout);
-/* The periodic tick; 0 stops it. v is any vCPU of the running domain. A new vCPU ticks every 10 ms.
- */
+/* The periodic tick; 0 stops it. v is any vCPU of the running domain. A new vCPU ticks every 10 ms. */
 void vcpu_periodic_set(struct vcpu *v, uint64_t period);
 /* v was switched in or out: its periodic tick runs only while it runs. */
 void vcpu_periodic_resume(struct vcpu *v, uint64_t now);

@@ -63,7 +63,7 @@ struct irq *irq_take_free(void) {
 	return NULL;
 }
 
-/* -- vectors ---------------------------------------------------------------------------------- */
+/* -- vectors -- */
 
 static bool vectors_free(unsigned cpu, unsigned first, unsigned count) {
 	for (unsigned i = 0; i < count; i++)
@@ -148,7 +148,7 @@ static void move_finish(struct irq *irq) {
 	irq->old_cpu = -1;
 }
 
-/* -- an interrupt ----------------------------------------------------------------------------- */
+/* -- an interrupt -- */
 
 /* A domain to tell, held by a reference since the irq's lock is dropped before. */
 struct target {
@@ -199,7 +199,7 @@ void irq_interrupt(uint8_t vector) {
 	irq_strike(irq);
 }
 
-/* -- GSIs ------------------------------------------------------------------------------------- */
+/* -- GSIs -- */
 
 static int gsi_setup(unsigned gsi, bool level, bool active_low) {
 	struct irq *irq = irq_of_gsi(gsi);

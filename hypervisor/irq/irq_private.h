@@ -22,8 +22,7 @@ struct msi {
 	volatile uint32_t *entry; /* MSI-X table entry */
 };
 
-/* A pirq of a domain. pirq_lock; `irq`, `port` and `eoi_due` also under the irq's lock once bound.
- */
+/* A pirq of a domain. pirq_lock; `irq`, `port` and `eoi_due` also under the irq's lock once bound. */
 struct pirq {
 	struct domain *domain;
 	struct irq *irq; /* NULL: not mapped */

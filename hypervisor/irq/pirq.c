@@ -64,7 +64,7 @@ int irq_permission_set(struct domain *d, unsigned gsi, bool allow) {
 	return ret;
 }
 
-/* -- mapping ---------------------------------------------------------------------------------- */
+/* -- mapping -- */
 
 /* First of `count` unused numbers above the GSIs, or negative. */
 static int free_run(const struct irq_domain *t, unsigned count) {
@@ -218,7 +218,7 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	return ret;
 }
 
-/* -- binding ---------------------------------------------------------------------------------- */
+/* -- binding -- */
 
 static int bind_check(const struct irq *irq, bool will_share) {
 	if (irq->own || irq->bound_count == IRQ_SHARERS_MAX) return -EBUSY;
@@ -364,7 +364,7 @@ void irq_domain_destroy(struct domain *d) {
 	heap_free(t);
 }
 
-/* -- running ---------------------------------------------------------------------------------- */
+/* -- running -- */
 
 void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {
 	struct pirq *p;

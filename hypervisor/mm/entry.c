@@ -22,9 +22,7 @@ uint64_t l1tf_limit;
  */
 static bool absent_ok(uint64_t e) { return likely(!(e & PTE_ADDR)) || mfn_x(pte_mfn(e)) >= l1tf_limit; }
 
-/* -- L1
- * --------------------------------------------------------------------------------------------------------
- */
+/* -- L1 -- */
 
 static bool frame_is_device(mfn_t m) {
 	return !mfn_valid(m) || frame_table[index_nospec(mfn_x(m), frame_count)].owner == DOMID_IO;
@@ -66,9 +64,7 @@ int l1e_get_special(const struct pt_context *c, uint64_t e) {
 	return l1e_get_ram(c, e);
 }
 
-/* -- L2..L4
- * ----------------------------------------------------------------------------------------------------
- */
+/* -- L2..L4 -- */
 
 /* A table of the same level, seen through this entry as a table of the level below. */
 static int linear_get(struct domain *d, struct frame *f, unsigned level, uint64_t e) {

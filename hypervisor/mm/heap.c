@@ -25,9 +25,7 @@ static uint64_t slab_list[CLASSES];
 /* atomic: */
 static uint64_t bytes_used, pages_used;
 
-/* -- pages
- * -----------------------------------------------------------------------------------------------------
- */
+/* -- pages -- */
 
 static void *pages_take(unsigned order) {
 	mfn_t m = frame_alloc_raw(order, 64);

@@ -68,9 +68,7 @@ int memop_decrease(struct domain *d, const struct xen_memory_reservation *r, uin
 	return rc;
 }
 
-/* -- exchange
- * --------------------------------------------------------------------------------------------------
- */
+/* -- exchange -- */
 
 /*
  * One chunk: as many extents of each side as make one of the larger side. The new frames are found
@@ -193,9 +191,7 @@ int memop_exchange_chunk(struct domain *d, const struct xen_memory_exchange *x, 
 	return rc;
 }
 
-/* -- memory maps
- * -----------------------------------------------------------------------------------------------
- */
+/* -- memory maps -- */
 
 int memop_map_set(struct domain *d, const struct xen_memory_map *map) {
 	struct e820entry *fresh, *old;

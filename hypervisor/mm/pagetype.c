@@ -41,9 +41,7 @@ bool frame_get(mfn_t m, const struct domain *d) { return frame_take(m, d->id); }
 
 void frame_put(mfn_t m) { ref_drop(frame_of(m)); }
 
-/* -- flushes
- * ---------------------------------------------------------------------------------------------------
- */
+/* -- flushes -- */
 
 void tlb_flush_lagging(uint64_t stamp) {
 	cpumask_t lagging = 0;
@@ -54,9 +52,7 @@ void tlb_flush_lagging(uint64_t stamp) {
 	if (lagging) arch_tlb_flush(lagging, TLB_FLUSH_ALL);
 }
 
-/* -- types
- * -----------------------------------------------------------------------------------------------------
- */
+/* -- types -- */
 
 static inline bool type_cas(struct frame *f, uint64_t *old, uint64_t t) {
 	return __atomic_compare_exchange_n(&f->type, old, t, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

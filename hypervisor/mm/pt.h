@@ -128,8 +128,7 @@ static inline void type_put(struct frame *f) {
 
 /* -- entry.c: references that entries hold. mm_lock of `d` held. */
 
-/* What is stored for an entry of any level: user bit set, global bit cleared, as the PV ABI has it.
- */
+/* What is stored for an entry of any level: user bit set, global bit cleared, as the PV ABI has it. */
 static inline uint64_t pte_stored(uint64_t e) { return (e & ~PTE_G) | PTE_US; }
 /* The rarer entries: not present, device memory, other cache attributes, the machine-to-physical
  * table; and errors. */

@@ -6,8 +6,7 @@
  */
 #include "pt.h"
 
-/* The frame of an L1 table of d in use, or NULL. mm_lock held: it stays one, without our reference.
- */
+/* The frame of an L1 table of d in use, or NULL. mm_lock held: it stays one, without our reference. */
 static struct frame *place_frame(const struct domain *d, const struct l1_place *at) {
 	uint64_t t;
 

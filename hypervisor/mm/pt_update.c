@@ -100,9 +100,7 @@ int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, un
 	return upper_set(c, f, level, slot, change);
 }
 
-/* -- mmu_update
- * -------------------------------------------------------------------------------------------------
- */
+/* -- mmu_update -- */
 
 /* The table that the last request was about: referenced and mapped. */
 struct cursor {
@@ -385,9 +383,7 @@ int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, e
 	return rc == -ERESTART ? -EAGAIN : rc;
 }
 
-/* -- roots
- * -----------------------------------------------------------------------------------------------------
- */
+/* -- roots -- */
 
 int table_giveup_finish(struct vcpu *v) {
 	struct domain *d;

@@ -36,8 +36,7 @@ static void partial_set(struct frame *f, unsigned index, int error) {
 	f->partial = (uint16_t)(index | (unsigned)-error << PARTIAL_ERRNO);
 }
 
-/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more.
- */
+/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more. */
 static inline bool work_left(unsigned *left, uint64_t e, unsigned i) {
 	if (*left && (e & PTE_P || i % 16 == 0)) --*left;
 	return *left;
@@ -238,8 +237,7 @@ int table_take_down(struct domain *d, mfn_t m, unsigned *left) {
 /* -- operations under no lock
  * ---------------------------------------------------------------------------------- */
 
-/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one.
- */
+/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one. */
 static int step_end(struct domain *d, unsigned left, int rc) {
 	spin_unlock(&d->mm_lock);
 	this_cpu()->preempt_budget += (pt_work() - left) / 2;
@@ -297,8 +295,7 @@ int table_pin(struct domain *d, mfn_t m, unsigned level) {
 	return step_end(d, left, rc);
 }
 
-/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so.
- */
+/* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so. */
 static int unpin_locked(struct domain *d, mfn_t m, unsigned *left) {
 	struct frame *f = frame_of(m);
 	uint64_t t = type_load(f);

@@ -29,8 +29,7 @@ static uint64_t running_vtime(const struct sched_cpu *q, uint64_t now) {
 	       (now > since ? virtual_ns(now - since, READ_ONCE(q->curr_rate)) : 0);
 }
 
-/* The CPU of the mask that runs what has had the most time, if that is far ahead of u; else `home`.
- */
+/* The CPU of the mask that runs what has had the most time, if that is far ahead of u; else `home`. */
 static unsigned most_ahead(const struct sched_unit *u, cpumask_t mask, unsigned home, uint64_t now) {
 	uint64_t limit = u->vtime + SCHED_PUSH;
 	unsigned best = home, c;

@@ -232,8 +232,7 @@ static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack)
 static void call_idle(const struct sched_unit *u) {
 	cpumask_t idle;
 
-	/* The vCPU is queued before this look; a CPU that falls idle says so, then looks at queues.
-	 */
+	/* The vCPU is queued before this look; a CPU that falls idle says so, then looks at queues. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	idle = READ_ONCE(sched_idle) & unit_hard(u);
 	if (unlikely(idle)) cpu_raise(bit_first(idle), CPU_WORK_SCHEDULE);

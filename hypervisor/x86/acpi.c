@@ -92,7 +92,7 @@ long acpi_rsdp_find(const uint8_t *area, size_t n) {
 	return -1;
 }
 
-/* -- MADT ------------------------------------------------------------------------------------- */
+/* -- MADT -- */
 
 static void cpu_add(struct acpi_info *out, uint32_t apic_id, uint32_t acpi_id, uint32_t flags) {
 	if (!(flags & MADT_CPU_ENABLED) || out->cpus == ACPI_CPUS_MAX) return;
@@ -142,7 +142,7 @@ static void madt_parse(struct acpi_info *out, const struct header *h) {
 	}
 }
 
-/* -- the other tables ------------------------------------------------------------------------- */
+/* -- the other tables -- */
 
 static void fadt_parse(struct acpi_info *out, const struct header *h) {
 	const struct fadt *f = (const void *)h;

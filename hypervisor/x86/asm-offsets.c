@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Compiled to assembler only: the Makefile turns the markers into asm-offsets.h for the .S files.
- */
+/* Compiled to assembler only: the Makefile turns the markers into asm-offsets.h for the .S files. */
 #include "x86.h"
 
 #define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"(value))

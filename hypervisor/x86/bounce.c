@@ -30,8 +30,7 @@ static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, u
 	return flags;
 }
 
-/* Store the frame downward from sp. The new stack pointer, or 0 if the guest's stack is not there.
- */
+/* Store the frame downward from sp. The new stack pointer, or 0 if the guest's stack is not there. */
 static inline uint64_t frame_push(uint64_t sp, const struct regs *r, const struct handler *h,
 				  uint32_t error_code, uint64_t cs, uint64_t flags) {
 	uint64_t *w = (uint64_t *)((sp & ~15ULL) - (h->has_error ? 64 : 56));

@@ -32,7 +32,7 @@ static bool stable __ro_after_init;
 
 static volatile uint32_t *hpet __initdata;
 
-/* -- reference clocks: 24 bits or more, or the PIT's 16 ---------------------------------------- */
+/* -- reference clocks: 24 bits or more, or the PIT's 16 -- */
 
 static bool __init hpet_start(uint64_t *hz) {
 	if (!acpi.hpet_address) return false;
@@ -178,7 +178,7 @@ void clock_delay_us(uint64_t us) {
 	while (rdtsc() < end) cpu_pause();
 }
 
-/* -- the CPU's timer --------------------------------------------------------------------------- */
+/* -- the CPU's timer -- */
 
 static void __init lapic_calibrate(void) {
 	uint64_t begin, ns;
@@ -240,7 +240,7 @@ void arch_timer_program(uint64_t deadline) {
 
 void clock_timer_fired(void) { this_cpu()->timer_deadline = 0; }
 
-/* -- wall clock at boot ------------------------------------------------------------------------ */
+/* -- wall clock at boot -- */
 
 static uint8_t cmos_read(uint8_t reg) {
 	outb(0x70, reg);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The address port holds one address for all: it is written anew for each access, under RANK_PCI.
- */
+/* The address port holds one address for all: it is written anew for each access, under RANK_PCI. */
 #include "pci_config.h"
 #include "x86.h"
 

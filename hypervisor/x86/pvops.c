@@ -17,8 +17,7 @@ HYPERCALL(do_set_trap_table) {
 		memset(traps, 0, 256 * sizeof(*traps));
 		return 0;
 	}
-	/* a table has at most one entry per vector, in any order; longer ones go on when restarted
-	 */
+	/* a table has at most one entry per vector, in any order; longer ones go on when restarted */
 	for (uint64_t i = 0;; i++) {
 		if (hypercall_preempt())
 			return hypercall_restart(__HYPERVISOR_set_trap_table, 1, a1 + i * sizeof(t));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Event channels in the FIFO format: switching to it, order and priorities, masks, growth, errors.
- */
+/* Event channels in the FIFO format: switching to it, order and priorities, masks, growth, errors. */
 #include <kit/fifo.h>
 #include <kit/pt.h>
 #include "tap.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Grant tables of a domain to itself: the table, versions, mapping, copying, and what is refused.
- */
+/* Grant tables of a domain to itself: the table, versions, mapping, copying, and what is refused. */
 #include <kit/pt.h>
 #include <kit/shared.h>
 #include "tap.h"

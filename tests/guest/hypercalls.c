@@ -210,8 +210,7 @@ static void test_multicall_readonly(void) {
 	   "nothing is written there");
 }
 
-/* iret as an entry of a multicall ends it: the rest must not run on behalf of what was returned to.
- */
+/* iret as an entry of a multicall ends it: the rest must not run on behalf of what was returned to. */
 static void test_multicall_iret(void) {
 	static struct multicall_entry calls[3];
 

@@ -112,8 +112,7 @@ static void test_deep(void) {
 	all_free(t, n, "deep chain");
 }
 
-/* A table with links and a wrong entry behind them: the validation must be taken back completely.
- */
+/* A table with links and a wrong entry behind them: the validation must be taken back completely. */
 static void test_failed(void) {
 	unsigned long t[3];
 

@@ -18,8 +18,7 @@ uint64_t insn_address;
 
 #define AT(setup, insn) "movq $773f, insn_address(%%rip)\n\t" setup "\n773:\t" insn "\n\t"
 
-/* The parts of the frame that are the same for every trap of the kernel; `length` is 0 for faults.
- */
+/* The parts of the frame that are the same for every trap of the kernel; `length` is 0 for faults. */
 static void check_frame(const char *what, unsigned int length) {
 	const struct trap_frame *f = &kit_trap_record.frame;
 	char name[80];

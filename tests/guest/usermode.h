@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-mode snippets for tests: mapped at USER_CODE, with a stack page and a data page behind it.
- */
+/* User-mode snippets for tests: mapped at USER_CODE, with a stack page and a data page behind it. */
 #ifndef USER_H
 #define USER_H
 

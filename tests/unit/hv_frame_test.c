@@ -117,8 +117,7 @@ static void shown_pages(void **state) {
 	assert_int_equal(heap_pages_used(), used - 2);
 }
 
-/* Tables, mappings of others, pins: all goes, in pieces, and foreign mappings survive their owner.
- */
+/* Tables, mappings of others, pins: all goes, in pieces, and foreign mappings survive their owner. */
 static void relinquish_is_preemptible(void **state) {
 	struct tree t = tree_of(guest), h = tree_of(dom0);
 	mfn_t kept = page_of(guest);

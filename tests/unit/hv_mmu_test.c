@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Page-table updates: mmu_update, update_va_mapping, mmuext_op, emulated stores; who may do what.
- */
+/* Page-table updates: mmu_update, update_va_mapping, mmuext_op, emulated stores; who may do what. */
 #include "mm_fixture.h"
 
 /* A tree in use as the guest's root; its L1 maps va 0. */

@@ -328,8 +328,7 @@ static void knotted_partial_tables_come_apart(void **state) {
 	assert_idle(c);
 }
 
-/* A guest that never comes back to its preempted operation: the teardown finds the partial tables.
- */
+/* A guest that never comes back to its preempted operation: the teardown finds the partial tables. */
 static void abandoned_work_is_cleaned_up(void **state) {
 	mfn_t data = page_of(guest), l4 = wide_tree(data), other = wide_tree(data);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Weak stand-ins for functions outside the host library, so that a test links what it does not use.
- */
+/* Weak stand-ins for functions outside the host library, so that a test links what it does not use. */
 #ifndef TENON_PLAT_DUMMIES_H
 #define TENON_PLAT_DUMMIES_H
 

@@ -79,8 +79,7 @@ long kit_mmuext(unsigned int cmd, unsigned long mfn, const void *arg2);
 /* Changes the direct map's own mapping of a frame; 0 or the hypervisor's error. */
 long kit_page_protect(unsigned long pfn, uint64_t flags);
 
-/* Maps `va` to a frame with the kit's kernel tables, adding tables where needed. `pte` is complete.
- */
+/* Maps `va` to a frame with the kit's kernel tables, adding tables where needed. `pte` is complete. */
 long kit_map(const volatile void *va, uint64_t pte);
 
 /* A fresh page-table frame: zeroed and read-only in the direct map. kit_table_free() makes it an

@@ -58,8 +58,7 @@ struct acpi_info {
 	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
 };
 
-/* Address space through which acpi_parse() sees machine memory: NULL if the range cannot be seen.
- */
+/* Address space through which acpi_parse() sees machine memory: NULL if the range cannot be seen. */
 typedef const void *acpi_map_fn(uint64_t at, size_t size);
 
 /*

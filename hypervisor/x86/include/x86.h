@@ -242,8 +242,7 @@ static inline void xcr0_write(uint64_t v) {
 void guest_trap(struct regs *r, unsigned vector, uint32_t error_code);
 /* The same for #PF: records the address. */
 void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
-/* A selector of the guest's did not load, or its iret failed: its failsafe callback learns of it.
- */
+/* A selector of the guest's did not load, or its iret failed: its failsafe callback learns of it. */
 void guest_iret_failed(struct regs *r);
 /* Deliver a pending NMI, unless one is being handled. */
 void guest_nmi(struct regs *r);
