@@ -57,7 +57,7 @@ static int op_flush(struct vcpu *v, const struct mmuext_op *op) {
 
 /* Write-back of caches serves devices only. */
 static int op_cache_flush(const struct domain *d, cpumask_t cpus) {
-	if (!d->privileged && !d->iomem) return -EACCES;
+	if (!d->privileged && !d->permits[PERMIT_MMIO]) return -EACCES;
 	arch_cache_flush(cpus);
 	return 0;
 }

@@ -145,7 +145,7 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time) {
 	wall.sec = sec;
 	wall.nsec = nsec - part;
 	spin_unlock(&wall_lock);
-	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next) domain_wallclock_update(d);
-	domain_list_unlock();
+	spin_lock(&domlist_lock);
+	for_each_domain (d) domain_wallclock_update(d);
+	spin_unlock(&domlist_lock);
 }
