@@ -114,7 +114,7 @@ static void list_remove_domain(struct domain *d) {
 	__atomic_store_n(&domain_ids[d->id], NULL, __ATOMIC_RELEASE);
 }
 
-static int shared_info_create(struct domain *d, const struct domain_params *p __unused) {
+static int shared_info_create(struct domain *d) {
 	d->shared_info = heap_pages_alloc(0);
 	if (!d->shared_info) return -ENOMEM;
 	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
@@ -122,18 +122,6 @@ static int shared_info_create(struct domain *d, const struct domain_params *p __
 	d->shared_info_mfn = own_mfn(d->shared_info);
 	frame_share(d->shared_info, d, false);
 	return 0;
-}
-
-static void shared_info_free(struct domain *d) { frame_unshare(d->shared_info); }
-
-static void vcpus_free(struct domain *d) {
-	struct vcpu *v;
-
-	for_each_vcpu (d, v) {
-		d->vcpu[v->id] = NULL;
-		vcpu_destroy(v);
-	}
-	heap_free(d->vcpu);
 }
 
 static void domain_init(struct domain *d, const struct domain_params *p) {
@@ -154,47 +142,26 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	spin_init(&d->permit_lock, RANK_PERMIT);
 }
 
-static int vcpu_array_create(struct domain *d, const struct domain_params *p) {
+static int parts_create(struct domain *d, const struct domain_params *p) {
 	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
-	return d->vcpu ? 0 : -ENOMEM;
+	if (!d->vcpu) return -ENOMEM;
+	return shared_info_create(d) ?: evtchn_domain_create(d, p->max_evtchn_port) ?:
+		       grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames, p->grant_version);
 }
 
-static int evtchn_create(struct domain *d, const struct domain_params *p) {
-	return evtchn_domain_create(d, p->max_evtchn_port);
-}
+/* Also of one whose creation failed half-way. */
+static void domain_free(struct domain *d) {
+	struct vcpu *v;
 
-static int grant_create(struct domain *d, const struct domain_params *p) {
-	return grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames, p->grant_version);
-}
-
-/* What a domain consists of besides its list entry: created downwards, freed upwards. */
-static const struct {
-	int (*create)(struct domain *d, const struct domain_params *p);
-	void (*free)(struct domain *d);
-} domain_parts[] = {
-	{ vcpu_array_create, vcpus_free },
-	{ shared_info_create, shared_info_free },
-	{ evtchn_create, evtchn_domain_free },
-	{ grant_create, grant_domain_free },
-};
-
-static void parts_free(struct domain *d, unsigned n) {
-	while (n--) domain_parts[n].free(d);
+	if (d->grant) grant_domain_free(d);
+	evtchn_domain_free(d);
+	if (d->shared_info) frame_unshare(d->shared_info);
+	if (d->vcpu)
+		for_each_vcpu (d, v) vcpu_destroy(v);
+	heap_free(d->vcpu);
 	permits_free(d);
 	heap_free(d->cpu_policy);
 	heap_free(d);
-}
-
-static int parts_create(struct domain *d, const struct domain_params *p) {
-	for (unsigned i = 0; i < ARRAY_SIZE(domain_parts); i++) {
-		int err = domain_parts[i].create(d, p);
-
-		if (err) {
-			parts_free(d, i);
-			return err;
-		}
-	}
-	return 0;
 }
 
 int domain_create(const struct domain_params *p, struct domain **out) {
@@ -206,11 +173,10 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 	if (!d) return -ENOMEM;
 	domain_init(d, p);
 	err = parts_create(d, p);
-	if (err) return err;
-	domain_wallclock_update(d);
-	err = list_insert(d);
+	if (!err) domain_wallclock_update(d);
+	if (!err) err = list_insert(d);
 	if (err) {
-		parts_free(d, ARRAY_SIZE(domain_parts));
+		domain_free(d);
 		return err;
 	}
 	if (p->privileged && !dom0) dom0 = d;
@@ -225,7 +191,7 @@ void domains_reap(void) {
 		struct domain *next = d->dead_next;
 
 		list_remove_domain(d);
-		parts_free(d, ARRAY_SIZE(domain_parts));
+		domain_free(d);
 		d = next;
 	}
 }
@@ -260,17 +226,14 @@ void domain_unpause(struct domain *d) {
 
 /* -- shutdown and crash -- */
 
-static void dom0_shutdown(unsigned code) __noreturn;
-static void dom0_shutdown(unsigned code) {
-	printk(LOG_INFO, "dom0 shut down, reason %u\n", code);
-	arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
-}
-
 void domain_shutdown(struct domain *d, unsigned code) {
 	struct vcpu *v;
 	bool first;
 
-	if (d == dom0) dom0_shutdown(code);
+	if (d == dom0) {
+		printk(LOG_INFO, "dom0 shut down, reason %u\n", code);
+		arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
+	}
 	spin_lock(&d->domain_lock);
 	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
 	if (first) {
@@ -356,12 +319,11 @@ int domain_destroy(struct domain *d) {
 		if (err) return err;
 		d->destroy_step++;
 	}
-	if (d->state != DOM_DEAD) {
-		spin_lock(&domlist_lock);
-		d->state = DOM_DEAD;
-		spin_unlock(&domlist_lock);
-		domain_put(d);
-		virq_raise_global(VIRQ_DOM_EXC);
-	}
+	if (d->state == DOM_DEAD) return 0;
+	spin_lock(&domlist_lock);
+	d->state = DOM_DEAD;
+	spin_unlock(&domlist_lock);
+	domain_put(d);
+	virq_raise_global(VIRQ_DOM_EXC);
 	return 0;
 }

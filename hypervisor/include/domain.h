@@ -141,7 +141,6 @@ struct domain {
 	/* permit_lock: what it may use, see domain/permit.c */
 	struct permit_range *permits[PERMIT_KINDS];
 
-	uint64_t stat_hypercalls;
 	ARCH_DOMAIN_FIELDS
 };
 
@@ -212,7 +211,7 @@ int domain_destroy(struct domain *d) __must_check;
 uint64_t vcpu_cpu_time(const struct vcpu *v);
 /* Let it take an NMI as soon as it can. */
 void vcpu_nmi_send(struct vcpu *v);
-/* Free a vCPU that does not run, in reverse of vcpu_create(). */
+/* Free a vCPU that does not run, or of which only a part was made. */
 void vcpu_destroy(struct vcpu *v);
 
 /* -- permissions (domain/permit.c): [first, first + n) of machine frames or ports -- */

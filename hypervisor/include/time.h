@@ -64,7 +64,7 @@ void vcpu_periodic_set(struct vcpu *v, uint64_t period);
 void vcpu_periodic_resume(struct vcpu *v, uint64_t now);
 void vcpu_periodic_suspend(struct vcpu *v);
 
-int vcpu_timers_create(struct vcpu *v) __must_check;
+void vcpu_timers_create(struct vcpu *v);
 void vcpu_timers_destroy(struct vcpu *v);
 /* Move a vCPU's timers to the queue of the CPU it now runs on. */
 void vcpu_timers_migrate(struct vcpu *v, unsigned cpu);

@@ -110,7 +110,7 @@ static inline void machine_start(void) {
 	for (unsigned i = 0; i < CPUS; i++) {
 		host_cpu_set(i);
 		timers_init_cpu();
-		if (i == 0) sched_init();
+
 		sched_init_cpu();
 	}
 	host_cpu_set(0);
