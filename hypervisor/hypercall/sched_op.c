@@ -7,44 +7,14 @@
 
 #define POLL_PORTS_MAX 128
 
-/* struct sched_poll as a 32-bit guest lays it out */
-struct compat_sched_poll {
-	uint32_t ports;
-	uint32_t nr_ports;
-	uint64_t timeout;
-};
-
-static int poll_fetch(gvaddr_t at, gvaddr_t *ports, unsigned *n, uint64_t *timeout) {
-	struct sched_poll p;
-	struct compat_sched_poll c;
-
-	if (current->domain->pv32) {
-		if (copy_from_guest(&c, at, sizeof(c))) return -EFAULT;
-		*ports = gvaddr(c.ports);
-		*n = c.nr_ports;
-		*timeout = c.timeout;
-		return 0;
-	}
-	if (copy_from_guest(&p, at, sizeof(p))) return -EFAULT;
-	*ports = guest_ptr(p.ports.p);
-	*n = p.nr_ports;
-	*timeout = p.timeout;
-	return 0;
-}
-
-SUBOP(poll, void) {
+SUBOP(poll, struct sched_poll) {
 	port_t ports[POLL_PORTS_MAX];
-	gvaddr_t list;
-	uint64_t timeout;
-	unsigned n;
-	int err = poll_fetch(at, &list, &n, &timeout);
 
-	if (err) return err;
-	if (n > POLL_PORTS_MAX) return -EINVAL;
-	if (copy_from_guest(ports, list, n * sizeof(*ports))) return -EFAULT;
-	for (unsigned i = 0; i < n; i++)
+	if (a->nr_ports > POLL_PORTS_MAX) return -EINVAL;
+	if (copy_from_guest(ports, guest_ptr(a->ports.p), a->nr_ports * sizeof(*ports))) return -EFAULT;
+	for (unsigned i = 0; i < a->nr_ports; i++)
 		if (!evtchn_port_valid(v->domain, ports[i])) return -EINVAL;
-	vcpu_poll(ports, n, timeout);
+	vcpu_poll(ports, a->nr_ports, a->timeout);
 	return 0;
 }
 
@@ -74,7 +44,7 @@ SUBOP(pin_override, struct sched_pin_override) { return vcpu_pin_override(v, a->
 
 static const struct subop ops[] = {
 	[SCHEDOP_shutdown] = { shutdown, sizeof(struct sched_shutdown), 0 },
-	[SCHEDOP_poll] = { poll, 0, 0 },
+	[SCHEDOP_poll] = { poll, sizeof(struct sched_poll), 0 },
 	[SCHEDOP_remote_shutdown] = { remote_shutdown, sizeof(struct sched_remote_shutdown), 0 },
 	[SCHEDOP_shutdown_code] = { shutdown_code, sizeof(struct sched_shutdown), 0 },
 	[SCHEDOP_watchdog] = { watchdog, sizeof(struct sched_watchdog), 0 },

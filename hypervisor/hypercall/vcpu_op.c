@@ -69,37 +69,25 @@ SUBOP(is_up, void) { return !(READ_ONCE(v->pause_flags) & VPF_DOWN); }
 
 /* -- areas -- */
 
-/* An address as the guest's pointers are. */
-static int area_fetch(struct vcpu *v, gvaddr_t at, size_t size, gvaddr_t *area) {
-	*area = gvaddr(0);
-	if (copy_from_guest(&area->a, at, v->domain->pv32 ? 4 : 8)) return -EFAULT;
-	return guest_range_ok(area->a, size) ? 0 : -EFAULT;
-}
-
-SUBOP(get_runstate_info, void) {
-	struct vcpu_runstate_info r;
-
-	runstate_get(v, &r);
-	return runstate_copy_out(v, &r, at);
-}
-
-SUBOP(register_runstate, void) {
-	struct vcpu_runstate_info r;
-	gvaddr_t area;
-
-	if (area_fetch(v, at, sizeof(r), &area)) return -EFAULT;
-	v->runstate_area = area;
-	runstate_get(v, &r);
-	/* Not mapped now, it may be when the vCPU is switched in. */
-	if (area.a) (void)!runstate_copy_out(v, &r, area);
+SUBOP(get_runstate_info, struct vcpu_runstate_info) {
+	runstate_get(v, a);
 	return 0;
 }
 
-SUBOP(register_time, void) {
-	gvaddr_t area;
+SUBOP(register_runstate, struct vcpu_register_runstate_memory_area) {
+	struct vcpu_runstate_info r;
 
-	if (area_fetch(v, at, sizeof(struct vcpu_time_info), &area)) return -EFAULT;
-	vcpu_time_area_set(v, area);
+	if (!guest_range_ok(a->addr.p, sizeof(r))) return -EFAULT;
+	v->runstate_area = gvaddr(a->addr.p);
+	runstate_get(v, &r);
+	/* Not mapped now, it may be when the vCPU is switched in. */
+	if (a->addr.p) (void)!copy_to_guest(v->runstate_area, &r, sizeof(r));
+	return 0;
+}
+
+SUBOP(register_time, struct vcpu_register_time_memory_area) {
+	if (!guest_range_ok(a->addr.p, sizeof(struct vcpu_time_info))) return -EFAULT;
+	vcpu_time_area_set(v, gvaddr(a->addr.p));
 	return 0;
 }
 
@@ -132,20 +120,11 @@ SUBOP(stop_singleshot, void) {
 }
 
 HYPERCALL(do_set_timer_op) {
-	vcpu_singleshot_set(current, current->domain->pv32 ? (uint32_t)a1 | a2 << 32 : a1);
+	vcpu_singleshot_set(current, a1);
 	return 0;
 }
 
 /* -- others -- */
-
-SUBOP(get_physid, struct vcpu_get_physid) {
-	cpumask_t hard, soft;
-
-	vcpu_get_affinity(v, &hard, &soft);
-	if (!v->domain->privileged || bit_count(hard) != 1) return -EINVAL;
-	a->phys_id = arch_cpu_physid(bit_first(hard));
-	return 0;
-}
 
 SUBOP(send_nmi, void) {
 	vcpu_nmi_send(v);
@@ -157,17 +136,15 @@ static const struct subop ops[] = {
 	[VCPUOP_up] = { up, 0, 0 },
 	[VCPUOP_down] = { down, 0, 0 },
 	[VCPUOP_is_up] = { is_up, 0, 0 },
-	[VCPUOP_get_runstate_info] = { get_runstate_info, 0, 0 },
-	[VCPUOP_register_runstate_memory_area] = { register_runstate, 0, 0 },
+	[VCPUOP_get_runstate_info] = { get_runstate_info, sizeof(struct vcpu_runstate_info), SUBOP_OUT },
+	[VCPUOP_register_runstate_memory_area] = { register_runstate, 8, 0 },
 	[VCPUOP_set_periodic_timer] = { set_periodic, sizeof(struct vcpu_set_periodic_timer), 0 },
 	[VCPUOP_stop_periodic_timer] = { stop_periodic, 0, 0 },
-	/* the structure ends with the flags, also for a 32-bit guest, whose has no padding */
-	[VCPUOP_set_singleshot_timer] = { set_singleshot, 12, 0 },
+	[VCPUOP_set_singleshot_timer] = { set_singleshot, 12, 0 }, /* up to the flags */
 	[VCPUOP_stop_singleshot_timer] = { stop_singleshot, 0, 0 },
 	[VCPUOP_register_vcpu_info] = { register_info, sizeof(struct vcpu_register_vcpu_info), 0 },
 	[VCPUOP_send_nmi] = { send_nmi, 0, 0 },
-	[VCPUOP_get_physid] = { get_physid, sizeof(struct vcpu_get_physid), SUBOP_OUT },
-	[VCPUOP_register_vcpu_time_memory_area] = { register_time, 0, 0 },
+	[VCPUOP_register_vcpu_time_memory_area] = { register_time, 8, 0 },
 };
 
 HYPERCALL(do_vcpu_op) {

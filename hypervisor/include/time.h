@@ -51,8 +51,6 @@ void runstate_change(struct vcpu *v, int state, uint64_t now);
 /* The present runstate with the time since the last change added. */
 struct vcpu_runstate_info;
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
-/* Copy a runstate to the running guest in its layout. 0, -EFAULT. */
-int runstate_copy_out(const struct vcpu *v, const struct vcpu_runstate_info *r, gvaddr_t at) __must_check;
 /* Copy the runstate to the guest's registered area; v is current and its address space loaded. */
 void runstate_publish(struct vcpu *v);
 
