@@ -18,47 +18,52 @@ struct permit_range {
 #define RESERVED_MAX 32
 /* written at boot, const after: */
 static struct {
-	enum permit kind;
-	uint64_t first, end;
-} reserved[RESERVED_MAX];
-static unsigned reserved_count;
-
-static const uint64_t permit_limit[PERMIT_KINDS] = { [PERMIT_MMIO] = UINT64_MAX, [PERMIT_PORT] = 65536 };
+	unsigned count;
+	struct reservation {
+		uint64_t first, end;
+	} range[RESERVED_MAX];
+} reserved[PERMIT_KINDS];
 
 void permit_reserve(enum permit kind, uint64_t first, uint64_t n) {
-	CHECK(reserved_count < RESERVED_MAX);
-	reserved[reserved_count].kind = kind;
-	reserved[reserved_count].first = first;
-	reserved[reserved_count++].end = first + n;
+	unsigned i = reserved[kind].count++;
+
+	CHECK(i < RESERVED_MAX);
+	reserved[kind].range[i].first = first;
+	reserved[kind].range[i].end = first + n;
 }
 
 static bool in_range(enum permit kind, uint64_t first, uint64_t n) {
-	return n && first < permit_limit[kind] && n <= permit_limit[kind] - first;
+	uint64_t limit = kind == PERMIT_PORT ? 65536 : UINT64_MAX;
+
+	return n && first < limit && n <= limit - first;
 }
 
 static bool is_reserved(enum permit kind, uint64_t first, uint64_t end) {
-	for (unsigned i = 0; i < reserved_count; i++)
-		if (reserved[i].kind == kind && first < reserved[i].end && end > reserved[i].first)
-			return true;
+	const struct reservation *r = reserved[kind].range, *last = r + reserved[kind].count;
+
+	for (; r < last; r++)
+		if (first < r->end && end > r->first) return true;
 	return false;
 }
 
-bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n) {
-	struct spinlock *lock = &((struct domain *)d)->permit_lock;
-	uint64_t end = first + n;
+/* All of it is in the domain's ranges. */
+static __noinline bool is_granted(struct domain *d, enum permit kind, uint64_t first, uint64_t end) {
+	const struct permit_range *r;
+	SPIN_GUARD(&d->permit_lock);
 
-	if (!in_range(kind, first, n) || is_reserved(kind, first, end)) return false;
-	if (d->privileged) return true;
-	if (!READ_ONCE(d->permits[kind])) return false;
-	spin_lock(lock);
-	for (const struct permit_range *r = d->permits[kind]; r && first < end;) {
+	for (r = d->permits[kind]; r && first < end;) {
 		bool more = r->first <= first && first < r->end;
 
 		first = more ? r->end : first;
 		r = more ? d->permits[kind] : r->next;
 	}
-	spin_unlock(lock);
 	return first >= end;
+}
+
+bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n) {
+	if (!in_range(kind, first, n) || is_reserved(kind, first, first + n)) return false;
+	if (d->privileged) return true;
+	return READ_ONCE(d->permits[kind]) && is_granted((struct domain *)d, kind, first, first + n);
 }
 
 /* Take [first, end) out of a list. A range that sticks out on both sides needs *spare for its upper

@@ -87,7 +87,7 @@ static long array_restart(unsigned cmd, gvaddr_t array, size_t size, unsigned do
 				 (uint64_t)(count - done));
 }
 
-static long map_grant_ref(gvaddr_t array, unsigned count) {
+static __noinline long map_grant_ref(gvaddr_t array, unsigned count) {
 	struct gnttab_map_grant_ref op;
 	struct domain *d;
 
@@ -122,7 +122,7 @@ static int unmap_one(struct unmap_batch *b, gvaddr_t at) {
 	return copy_to_guest(at, &op.status, sizeof(op.status));
 }
 
-static long unmap_grant_ref(gvaddr_t array, unsigned count) {
+static __noinline long unmap_grant_ref(gvaddr_t array, unsigned count) {
 	const size_t size = sizeof(struct gnttab_unmap_grant_ref);
 	struct unmap_batch b;
 	unsigned i = 0;
@@ -156,7 +156,7 @@ static long copy_array(gvaddr_t array, unsigned count, struct copy_peer peer[2])
 	return 0;
 }
 
-static long copy(gvaddr_t array, unsigned count) {
+static __noinline long copy(gvaddr_t array, unsigned count) {
 	struct copy_peer peer[2] = { { NULL, 0 }, { NULL, 0 } };
 	long ret = copy_array(array, count, peer);
 
