@@ -26,7 +26,7 @@
 struct holder {
 	const struct options *opt;
 	int listen, signals, control;
-	int pipe[2];
+	int flight;
 	uint32_t next_id;
 	struct held *held;
 	uint32_t n, cap;
@@ -76,16 +76,14 @@ static void release(struct holder *h, uint32_t id) {
 static void keep_over_exec(int fd) { fcntl(fd, F_SETFD, 0); }
 
 /* Write down what is held; the descriptor to pass on, or -1. */
-static int write_takeover(int listen_fd, const int pipe_fd[2], uint32_t next_id, const struct held *held,
-			  uint32_t n) {
+static int write_takeover(const struct holder *h, const struct held *held, uint32_t n) {
 	int fd = memfd_create("takeover", 0);
 	FILE *f = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
 
 	if (!f) return -1;
-	fprintf(f, "%d %d %d %u %u\n", listen_fd, pipe_fd[0], pipe_fd[1], next_id, n);
-	keep_over_exec(listen_fd);
-	keep_over_exec(pipe_fd[0]);
-	keep_over_exec(pipe_fd[1]);
+	fprintf(f, "%d %d %u %u\n", h->listen, h->flight, h->next_id, n);
+	keep_over_exec(h->listen);
+	keep_over_exec(h->flight);
 	for (uint32_t i = 0; i < n; i++) {
 		fprintf(f, "%u %d\n", held[i].id, held[i].fd);
 		keep_over_exec(held[i].fd);
@@ -100,11 +98,10 @@ static bool read_takeover(struct holder *h) {
 	uint32_t n, id;
 	int fd;
 
-	if (!f || fscanf(f, "%d %d %d %u %u", &h->listen, &h->pipe[0], &h->pipe[1], &h->next_id, &n) != 5)
+	if (!f || fscanf(f, "%d %d %u %u", &h->listen, &h->flight, &h->next_id, &n) != 4)
 		return false;
 	fcntl(h->listen, F_SETFD, FD_CLOEXEC);
-	fcntl(h->pipe[0], F_SETFD, FD_CLOEXEC);
-	fcntl(h->pipe[1], F_SETFD, FD_CLOEXEC);
+	fcntl(h->flight, F_SETFD, FD_CLOEXEC);
 	while (n--) {
 		if (fscanf(f, "%u %d", &id, &fd) != 2 || !hold(h, id, fd)) return false;
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -141,9 +138,7 @@ static void exec_takeover(const struct options *o, const char *file, const char 
 /* --- the worker --- */
 
 static void worker_child(struct holder *h, int control) {
-	struct handover ho = {
-		.control = control, .pipe = { h->pipe[0], h->pipe[1] }, .n = h->n, .held = h->held
-	};
+	struct handover ho = { .control = control, .flight = h->flight, .n = h->n, .held = h->held };
 	struct held *left = NULL;
 	uint32_t n_left = 0;
 	int status, fd;
@@ -152,7 +147,7 @@ static void worker_child(struct holder *h, int control) {
 	status = worker_run(h->opt, &ho, &left, &n_left);
 	if (status >= 0) _exit(status);
 	/* The holder is dead: become the next one. */
-	fd = write_takeover(h->listen, h->pipe, h->next_id, left, n_left);
+	fd = write_takeover(h, left, n_left);
 	if (fd >= 0) exec_takeover(h->opt, "/proc/self/exe", "", fd);
 	_exit(WORKER_REFUSED);
 }
@@ -201,7 +196,7 @@ static void on_control(struct holder *h) {
 
 static void do_update(struct holder *h) {
 	const char *file = h->update.text, *args = file + strlen(file) + 1;
-	int fd = write_takeover(h->listen, h->pipe, h->next_id, h->held, h->n);
+	int fd = write_takeover(h, h->held, h->n);
 
 	h->update_wanted = false;
 	log_info("live update: going on as %s %s", file, args);
@@ -243,10 +238,9 @@ static int on_signal(struct holder *h) {
 /* --- clients --- */
 
 static void on_client(struct holder *h) {
-	int zero = 0, fd = accept4(h->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(h->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0) return;
-	setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero));
 	if (!hold(h, h->next_id, fd)) {
 		close(fd);
 		return;
@@ -328,7 +322,8 @@ int holder_main(const struct options *o) {
 		}
 	} else {
 		h.listen = service_listen(o);
-		if (h.listen < 0 || pipe2(h.pipe, O_CLOEXEC | O_NONBLOCK)) return 1;
+		h.flight = flight_make();
+		if (h.listen < 0 || h.flight < 0) return 1;
 	}
 	service_pid_file(o);
 	end = spawn(&h) ? hold_on(&h) : 1;

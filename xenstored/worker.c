@@ -100,7 +100,7 @@ static bool serve_piece(struct worker *w, struct peer *p) {
 	struct conn *c = p->conn;
 	uint32_t id = c->id;
 	char *room = worker_room(w, PIECE);
-	ssize_t n = c->is_ring ? ring_read(w, p, room, PIECE) : sock_peek(p, room, PIECE);
+	ssize_t n = c->is_ring ? ring_read(w, p, room, PIECE) : sock_receive(w, p, room, PIECE);
 
 	if (n == -EAGAIN) return false;
 	if (n == -EPROTO) {
@@ -113,11 +113,9 @@ static bool serve_piece(struct worker *w, struct peer *p) {
 		return true;
 	}
 	worker_feed(w, c, room, n);
+	sock_taken(w);
 	if (machine_conn(w->m, id) != c) return true;
-	if (c->is_ring)
-		ring_taken(p);
-	else
-		sock_taken(p, n);
+	if (c->is_ring) ring_taken(p);
 	/* A socket that gave less than asked for is empty; its next byte makes an edge. */
 	return c->is_ring || n == PIECE || conn_backlog(c);
 }
@@ -427,8 +425,6 @@ static int worker_open(struct worker *w, const struct options *o, const struct h
 
 	w->opt = o;
 	w->control = h->control;
-	w->pipe[0] = h->pipe[0];
-	w->pipe[1] = h->pipe[1];
 	w->outside = (struct outside){ outside_ask, outside_gone, w };
 	w->exception_port = -1;
 	list_init(&w->ready);
@@ -436,7 +432,8 @@ static int worker_open(struct worker *w, const struct options *o, const struct h
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->signals = open_signals();
 	if (w->epoll < 0 || w->signals < 0) return -errno;
-	err = watch_fd(w, w->control, KEY_CONTROL);
+	err = flight_open(w, h->flight);
+	if (!err) err = watch_fd(w, w->control, KEY_CONTROL);
 	if (!err) err = watch_fd(w, w->signals, KEY_SIGNALS);
 	if (!err) err = open_xen(w);
 	if (!err) err = drop_privileges(o);
