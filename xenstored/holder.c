@@ -98,8 +98,7 @@ static bool read_takeover(struct holder *h) {
 	uint32_t n, id;
 	int fd;
 
-	if (!f || fscanf(f, "%d %d %u %u", &h->listen, &h->flight, &h->next_id, &n) != 4)
-		return false;
+	if (!f || fscanf(f, "%d %d %u %u", &h->listen, &h->flight, &h->next_id, &n) != 4) return false;
 	fcntl(h->listen, F_SETFD, FD_CLOEXEC);
 	fcntl(h->flight, F_SETFD, FD_CLOEXEC);
 	while (n--) {
