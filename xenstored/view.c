@@ -230,7 +230,7 @@ int view_children(struct view *v, const char *path, size_t len, struct buf *name
 
 	if (v->tx) return tx_children(v, path, len, names);
 	n = tree_find(&v->m->tree, path, len);
-	if (!n || !n->kids) return 0;
+	if (!n || !n->kids || !n->kids->n) return 0;
 	at = buf_extend(names, n->kids->bytes);
 	if (!at) return -ENOMEM;
 	for (n = n->kids->first; n; n = n->next) at = mempcpy(at, n->name, n->name_len + 1);
