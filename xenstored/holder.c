@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "service.h"
+#include "systemd.h"
 #include "worker.h"
 
 /* A worker that lives less than this many milliseconds is not started again at once. */
@@ -47,6 +48,14 @@ static int64_t holder_now(void) {
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The name by which systemd keeps a connection. */
+static const char *held_name(uint32_t id) {
+	static char name[16];
+
+	snprintf(name, sizeof(name), "c%u", id);
+	return name;
+}
+
 static bool hold(struct holder *h, uint32_t id, int fd) {
 	struct held *a;
 
@@ -63,6 +72,7 @@ static bool hold(struct holder *h, uint32_t id, int fd) {
 static void release(struct holder *h, uint32_t id) {
 	for (uint32_t i = 0; i < h->n; i++) {
 		if (h->held[i].id != id) continue;
+		systemd_forget(held_name(id));
 		close(h->held[i].fd);
 		memmove(&h->held[i], &h->held[i + 1], (h->n - i - 1) * sizeof(*h->held));
 		h->n--;
@@ -107,6 +117,47 @@ static bool read_takeover(struct holder *h) {
 	}
 	fclose(f);
 	return true;
+}
+
+/* One descriptor that systemd kept when the last holder was killed. */
+static void take_kept(void *arg, const char *name, int fd) {
+	struct holder *h = arg;
+	unsigned id;
+
+	if (!strcmp(name, "listen"))
+		h->listen = fd;
+	else if (!strcmp(name, "flight"))
+		h->flight = fd;
+	else if (sscanf(name, "c%u", &id) != 1 || !hold(h, id, fd))
+		close(fd);
+	else if (id >= h->next_id)
+		h->next_id = id + 1;
+}
+
+static int held_by_id(const void *a, const void *b) {
+	const struct held *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The first holder: listen, unless systemd kept a socket that clients still find. */
+static bool open_all(struct holder *h) {
+	char path[300];
+
+	h->listen = h->flight = -1;
+	if (systemd_kept(take_kept, h)) log_info("systemd kept %u connections", h->n);
+	qsort(h->held, h->n, sizeof(*h->held), held_by_id);
+	snprintf(path, sizeof(path), "%s/socket", h->opt->run_dir);
+	if (h->listen < 0 || access(path, F_OK)) {
+		h->listen = service_listen(h->opt);
+		systemd_forget("listen");
+		systemd_keep("listen", h->listen);
+	}
+	if (h->flight < 0) {
+		h->flight = flight_make();
+		systemd_keep("flight", h->flight);
+	}
+	return h->listen >= 0 && h->flight >= 0;
 }
 
 /* Execute `file` as the next holder; returns only on failure. */
@@ -244,6 +295,7 @@ static void on_client(struct holder *h) {
 		close(fd);
 		return;
 	}
+	systemd_keep(held_name(h->next_id), fd);
 	h->next_id++;
 }
 
@@ -319,10 +371,8 @@ int holder_main(const struct options *o) {
 			log_err("nothing to take over");
 			return 1;
 		}
-	} else {
-		h.listen = service_listen(o);
-		h.flight = flight_make();
-		if (h.listen < 0 || h.flight < 0) return 1;
+	} else if (!open_all(&h)) {
+		return 1;
 	}
 	service_pid_file(o);
 	end = spawn(&h) ? hold_on(&h) : 1;

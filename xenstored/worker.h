@@ -102,6 +102,12 @@ struct handover {
  */
 int worker_run(const struct options *o, const struct handover *h, struct held **left, uint32_t *n_left);
 
+/*
+ * Whether a worker takes the place of a holder that died. It does not where it could not open again
+ * what it has (--user), nor where systemd starts both anew, with what it keeps for them.
+ */
+bool worker_may_succeed(const struct options *o);
+
 /* --- parts of the worker --- */
 
 /* worker.c: send a message to the holder. */

@@ -19,7 +19,8 @@ $(XST_B)/%_test: tests/xenstored/%_test.py $(XST_B)/xenstored-fake
 XST_UNIT_FLAGS := -g -O1 $(WARN) $(SAN) -std=gnu11 -D_GNU_SOURCE
 $(XST_B)/unit_test: tests/xenstored/unit_test.c $(wildcard xenstored/*.[ch])
 	@mkdir -p $(@D)
-	$(CC) $(XST_UNIT_FLAGS) -o $@ $< xenstored/journal.c xenstored/db.c $(XSD_CORE:%=xenstored/%.c) \
+	$(CC) $(XST_UNIT_FLAGS) -o $@ $< xenstored/journal.c xenstored/db.c xenstored/sandbox.c \
+		$(XSD_CORE:%=xenstored/%.c) \
 		$(XSD_LIBS) -lcmocka
 
 XST_WRAP := malloc calloc realloc machine_out_of_memory
