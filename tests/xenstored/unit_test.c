@@ -14,6 +14,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -353,7 +354,8 @@ static void test_sandbox(void **state) {
 	for (int successor = 0; successor < 2; successor++) {
 		pid_t child = fork();
 
-		if (child == 0) _exit(in_sandbox(successor));
+		/* Not by _exit(), where the sanitizer wants a system call of its own. */
+		if (child == 0) syscall(SYS_exit_group, in_sandbox(successor));
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_int_equal(status, 0);
 	}
