@@ -108,7 +108,8 @@ static const int calls_succeed[] = {
 
 /* --- the filter --- */
 
-#define ROOM (8 + 2 * (COUNT(calls_serve) + COUNT(calls_succeed)))
+/* What enter_filter() emits itself, and two for each call. */
+#define ROOM (9 + 2 * (COUNT(calls_serve) + COUNT(calls_succeed)))
 
 struct program {
 	struct sock_filter code[ROOM];
