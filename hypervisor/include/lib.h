@@ -22,8 +22,7 @@ char *strchr(const char *s, int c);
 /* Copy at most size-1 characters and end with NUL (size > 0). */
 void str_copy(char *dst, const char *src, size_t size);
 
-/* snprintf with %c %s %d %i %u %x %X %p %ld %lu %lx %lld %llu %llx %zu %zx, width, '0', '-',
- * precision for %s. */
+/* snprintf with %c %s %d %u %x, l or z before d, u and x, a width, and 0 before it. */
 int vformat(char *buf, size_t size, const char *fmt, va_list ap);
 int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
