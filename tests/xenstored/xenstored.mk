@@ -46,7 +46,7 @@ fuzz-xenstored: $(XST_B)/fuzz_machine
 	@mkdir -p $(XST_B)/corpus
 	$< -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=4096 $(XST_B)/corpus
 
-CHECK_TESTS += $(XST_B)/crash_test $(XST_B)/model_test $(XST_B)/protocol_test $(XST_B)/durable_test \
+CHECK_TESTS += $(XST_B)/advisory_test $(XST_B)/crash_test $(XST_B)/model_test $(XST_B)/protocol_test $(XST_B)/durable_test \
 	$(XST_B)/fuzz_test $(XST_B)/unit_test $(XST_B)/fault_test
 FORMAT_SRCS += $(wildcard tests/xenstored/*.[ch])
 
