@@ -461,7 +461,7 @@ static void reset_closes_everything(void **state) {
 static void reset_is_preempted(void **state) {
 	open_some(30);
 	hypercall_preempt_units = 5;
-	hypercall_budget_reset();
+	this_cpu()->preempt_budget = 0;
 	memset(arg_page, 0xff, 16);
 	*(domid_t *)arg_page = DOMID_SELF;
 	assert_int_equal(do_event_channel_op(EVTCHNOP_reset, ARG_VA, 0, 0, 0, 0), -ERESTART);
