@@ -20,7 +20,8 @@
 #include "systemd.h"
 #include "worker.h"
 
-/* A worker that lives less than this many milliseconds is not started again at once. */
+/* After so many workers in a row that failed within so many milliseconds the next one has to wait. Who was
+ * killed has not failed. */
 #define SHORT_LIFE_MS 50
 #define SHORT_LIVES   20
 
@@ -266,7 +267,10 @@ static int on_worker_end(struct holder *h, int status) {
 	if (h->stopping) return 1;
 	log_warn("the worker has ended (%s %d); starting another", WIFSIGNALED(status) ? "signal" : "status",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	h->short_lives = holder_now() - h->born < SHORT_LIFE_MS ? h->short_lives + 1 : 0;
+	if (holder_now() - h->born > SHORT_LIFE_MS)
+		h->short_lives = 0;
+	else if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		h->short_lives++;
 	if (h->short_lives > SHORT_LIVES) nanosleep(&pause, NULL);
 	return spawn(h) ? -1 : 1;
 }
