@@ -421,6 +421,8 @@ DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -E
 
 DOMCTL(irq_permission, irq_permission) { return irq_permission_set(d, a->pirq, a->allow_access); }
 
+DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
+
 /* Nobody gives what he may not use himself. */
 static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
 	if (allow && !permitted(current->domain, kind, first, n)) return -EPERM;
@@ -480,6 +482,7 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_getpageframeinfo3] = { getpageframeinfo3, NOT_SELF | LIVE },
 	[XEN_DOMCTL_shadow_op] = { shadow_op, NOT_SELF | COPY_BACK },
 	[XEN_DOMCTL_irq_permission] = { irq_permission, LIVE },
+	[XEN_DOMCTL_set_virq_handler] = { set_virq_handler, LIVE },
 	[XEN_DOMCTL_iomem_permission] = { iomem_permission, LIVE },
 	[XEN_DOMCTL_ioport_permission] = { ioport_permission, LIVE },
 	[XEN_DOMCTL_memory_mapping] = { memory_mapping, LIVE },
