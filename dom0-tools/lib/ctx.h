@@ -25,6 +25,7 @@ struct tl_ctx {
 	struct tl_hyper *h;
 	struct tl_store *s;
 	struct tl_host host;
+	int plug_ms;    /* how long the backend's side of a device may take; 0: TL_PLUG_MS */
 	char err[1024]; /* why the last operation failed; the first reason is kept */
 };
 

@@ -206,14 +206,8 @@ static void undo(struct create *cr) {
 int tl_domain_create(struct tl_ctx *ctx, struct tl_config *c, const char *text, const char *overrides,
 		     uint32_t *domid) {
 	struct create cr = { .ctx = ctx, .c = c };
-	int e;
+	int e = steps(&cr, text, overrides);
 
-	if (!c->kernel)
-		return tl_fail(ctx, -EOPNOTSUPP,
-			       "bootloader %s: boot loaders are not run; use kernel= or "
-			       "firmware=\"pvgrub64\"",
-			       c->bootloader);
-	e = steps(&cr, text, overrides);
 	if (e) undo(&cr);
 	*domid = cr.domid;
 	tl_kernel_release(&cr.kernel);

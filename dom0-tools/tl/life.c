@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 char *read_text(const char *path, size_t *len) {
@@ -123,16 +124,24 @@ static void show_config(const struct tl_config *c) {
 	tl_report_print(r, stdout, 1);
 }
 
-static int created(struct cmd *c, uint32_t domid, int64_t ms) {
+static int64_t now_us(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * (int64_t)1000000 + t.tv_nsec / 1000;
+}
+
+static int created(struct cmd *c, uint32_t domid, int64_t us) {
 	struct tl_report *r;
 
 	if (c->json) {
 		r = tl_pairs("create");
 		tl_pair(r, "domid", TL_NUM, "%u", domid);
-		tl_pair(r, "milliseconds", TL_NUM, "%lld", (long long)ms);
+		tl_pair(r, "milliseconds", TL_NUM, "%lld", (long long)us / 1000);
+		tl_pair(r, "microseconds", TL_NUM, "%lld", (long long)us);
 		tl_report_print(r, stdout, 1);
 	} else if (opt(c, 'd')) {
-		printf("domain %u created in %lld ms\n", domid, (long long)ms);
+		printf("domain %u created in %lld ms\n", domid, (long long)us / 1000);
 	}
 	return EXIT_OK;
 }
@@ -146,7 +155,7 @@ static int gone(void *arg) {
 }
 
 static int start(struct cmd *c, struct given *g) {
-	int64_t began = tl_now_ms();
+	int64_t began = now_us();
 	uint32_t domid;
 	void *pair[2] = { c, &domid };
 	int e;
@@ -164,7 +173,7 @@ static int start(struct cmd *c, struct given *g) {
 			return cmd_error(c, "starting domain %u: %s", domid, strerror(-e));
 		}
 	}
-	created(c, domid, tl_now_ms() - began);
+	created(c, domid, now_us() - began);
 	fflush(stdout);
 	if (opt(c, 'c')) return console_attach(c, domid, 0);
 	if (opt(c, 'F')) {
