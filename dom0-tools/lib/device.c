@@ -111,25 +111,29 @@ int tl_device_publish_free(struct tl_ctx *ctx, const struct tl_device *d, struct
 	return e;
 }
 
-/* The directory of all devices of one kind of one guest goes with the last of them. */
-static void erase_if_empty(struct tl_ctx *ctx, const char *path) {
+/* Remove a node, and the two directories above it (kind, device) when it was the last in them. */
+static void erase_with_parents(struct tl_ctx *ctx, char *path) {
 	char **names;
+	int up, n = 0;
 
-	if (tl_store_list(ctx->s, &names, "%s", path) == 0) tl_store_rm(ctx->s, "%s", path);
-	free(names);
+	tl_store_rm(ctx->s, "%s", path);
+	for (up = 0; up < 2 && n == 0; up++) {
+		*strrchr(path, '/') = 0;
+		n = tl_store_list(ctx->s, &names, "%s", path);
+		free(names);
+		if (n == 0) tl_store_rm(ctx->s, "%s", path);
+	}
 }
 
 void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d) {
 	char path[PATH];
 
 	tl_front_path(d, path, sizeof(path));
-	tl_store_rm(ctx->s, "%s", path);
+	erase_with_parents(ctx, path);
 	tl_back_path(d, path, sizeof(path));
-	tl_store_rm(ctx->s, "%s", path);
-	*strrchr(path, '/') = 0;
-	erase_if_empty(ctx, path);
+	erase_with_parents(ctx, path);
 	record_path(d, path, sizeof(path));
-	tl_store_rm(ctx->s, "%s", path);
+	erase_with_parents(ctx, path);
 }
 
 struct wait {

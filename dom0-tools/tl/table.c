@@ -121,6 +121,9 @@ const struct command commands[] = {
 	  life, create_opts, "KEY=VALUE pairs replace those of the file." },
 	{ "config-update", "DOMAIN [FILE] [KEY=VALUE]...", "change what a guest restarts from",
 	  cmd_config_update, STORE, 1, -1, life, update_opts, NULL },
+	{ "prepare", "KERNEL...", "unpack kernels ahead of their first guest", cmd_prepare, 0, 1, -1, life, NULL,
+	  "The unpacked kernels are kept in /var/cache/tl until their file changes. Debian's kernel packages "
+	  "run this by /etc/kernel/postinst.d/zz-tl." },
 	{ "destroy", "DOMAIN...", "end guests at once", cmd_destroy, BOTH, 1, -1, life, destroy_opts, NULL },
 	{ "shutdown", "-a|DOMAIN...", "ask guests to shut down", cmd_shutdown, BOTH, 0, -1, life,
 	  shutdown_opts, NULL },

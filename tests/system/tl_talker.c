@@ -6,7 +6,9 @@
  *   echo=1      send what comes from the console back, until a power-off is asked for by byte 0x04
  * Without end= and echo= it waits for ever.
  */
+#include <kit/evtchn.h>
 #include <kit/guest.h>
+#include <kit/shared.h>
 #include <xen/io/console.h>
 
 static unsigned long number(const char *key, unsigned long fallback) {
@@ -24,12 +26,19 @@ static volatile struct xencons_interface *ring(void) {
 	return (volatile struct xencons_interface *)(KIT_VIRT_BASE + (pfn << PAGE_SHIFT));
 }
 
-/* The next byte from the console's reader. No events: it looks, and yields. */
+/* The next byte from the console's reader; sleeps until there is one. */
 static char next_byte(void) {
 	volatile struct xencons_interface *r = ring();
+	evtchn_port_t port = kit_start_info->console.domU.evtchn;
+	struct sched_poll poll = { .nr_ports = 1 };
 	char byte;
 
-	while (r->in_cons == r->in_prod) hv_sched_op(SCHEDOP_yield, NULL);
+	set_xen_guest_handle(poll.ports, &port);
+	while (r->in_cons == r->in_prod) {
+		kit_event_clear(port);
+		barrier(); /* a byte that came before the clearing is seen now, a later one rings again */
+		if (r->in_cons == r->in_prod) hv_sched_op(SCHEDOP_poll, &poll);
+	}
 	barrier(); /* the index before the byte */
 	byte = r->in[MASK_XENCONS_IDX(r->in_cons, r->in)];
 	barrier(); /* the byte before its place is given back */
@@ -40,6 +49,7 @@ static char next_byte(void) {
 static void echo(void) {
 	char byte;
 
+	kit_shared_init();
 	while ((byte = next_byte()) != 4) kit_console_write(&byte, 1);
 }
 

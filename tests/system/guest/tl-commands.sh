@@ -15,7 +15,7 @@ for words in list "list -v" "list -l c" "list -c -n" vm-list uptime claims vcpu-
 	"config-update c /etc/xen/c.cfg" "block-attach -t 0 c /tmp/c.img,raw,xvda,w" "block-detach -t 1 -f c xvda" \
 	"network-attach -t 0 c bridge=br0" "network-detach -t 1 -f c 1" "shutdown c" "reboot c" \
 	"xenstore-quota-set watches=200" "autostart start" "autostart stop" devd "destroy c" \
-	"create -p -e /etc/xen/c.cfg" "console c -t serial" "list nosuch" "save c /tmp/x" "migrate c h" "vncviewer c"; do
+	"prepare /guest/talker.elf" "create -p -e /etc/xen/c.cfg" "console c -t serial" "list nosuch" "save c /tmp/x" "migrate c h" "vncviewer c"; do
 	# shellcheck disable=SC2086 # words are wanted
 	document $words
 done

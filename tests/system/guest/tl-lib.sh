@@ -45,7 +45,7 @@ nothing_left() {
 		cmp -s /tmp/before /tmp/after && break
 		usleep 400000
 	done
-	is "$1" "$(diff /tmp/before /tmp/after | grep '^[+-]' | head -n 5)" ""
+	is "$1" "$(diff /tmp/before /tmp/after | grep '^[+-]/' | head -n 5 | tr '\n' ';')" ""
 }
 
 # document WORDS...: run a command with --json and print what it answers for the host, which checks it
