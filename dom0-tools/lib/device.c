@@ -209,6 +209,22 @@ int tl_device_ask_close(struct tl_ctx *ctx, const struct tl_device *d) {
 	return e;
 }
 
+void tl_device_close_for_guest(struct tl_ctx *ctx, const struct tl_device *d) {
+	char front[PATH];
+
+	tl_front_path(d, front, sizeof(front));
+	if (tl_store_exists(ctx->s, "%s/state", front))
+		tl_store_putf(ctx->s, front, "state", "%d", TL_XS_CLOSED);
+}
+
+/* A guest that is paused or no more cannot close anything. */
+static int guest_is_still(struct tl_ctx *ctx, uint32_t domid) {
+	struct xen_domctl_getdomaininfo i;
+
+	return !ctx->h || tl_dom_info(ctx->h, domid, &i) ||
+	       i.flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_dying);
+}
+
 static int why_not_closed(struct tl_ctx *ctx, const struct tl_device *d, int e) {
 	char front[PATH];
 	uint64_t state;
@@ -234,9 +250,15 @@ int tl_device_remove(struct tl_ctx *ctx, const struct tl_device *d, int force, i
 	int e = tl_device_ask_close(ctx, d);
 
 	if (!e) {
+		if (force && guest_is_still(ctx, d->domid)) tl_device_close_for_guest(ctx, d);
 		e = tl_device_wait(ctx, d, 0, TL_XS_CLOSED, ms);
 		if (e && !force) return why_not_closed(ctx, d, e);
 		ctx->err[0] = 0;
+		if (e) {
+			tl_device_close_for_guest(ctx, d);
+			tl_device_wait(ctx, d, 0, TL_XS_CLOSED, 1000);
+			ctx->err[0] = 0;
+		}
 	} else if (e != -ENOENT) {
 		return tl_fail(ctx, e, "%s %u: asking the backend to close: %s", d->kind, d->devid,
 			       strerror(-e));

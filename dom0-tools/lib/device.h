@@ -64,6 +64,12 @@ int tl_device_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, int
 int tl_device_ask_close(struct tl_ctx *ctx, const struct tl_device *d);
 
 /*
+ * Say for a guest that cannot (it is paused, dead, or has not begun) that it has closed the device, so that
+ * the backend lets go at once.
+ */
+void tl_device_close_for_guest(struct tl_ctx *ctx, const struct tl_device *d);
+
+/*
  * Take a device away: both sides are asked to close and given `ms`. With force its nodes are
  * removed even if they do not answer. Returns -ETIMEDOUT (reason names the side) with the device
  * still there.

@@ -227,7 +227,8 @@ static void remove_devices(struct tl_ctx *ctx, uint32_t domid) {
 	int n = tl_device_list(ctx, domid, NULL, &list), i;
 
 	for (i = 0; i < n; i++)
-		if (strcmp(list[i].kind, "console") != 0) tl_device_ask_close(ctx, &list[i]);
+		if (strcmp(list[i].kind, "console") != 0 && tl_device_ask_close(ctx, &list[i]) == 0)
+			tl_device_close_for_guest(ctx, &list[i]);
 	for (i = 0; i < n; i++)
 		if (strcmp(list[i].kind, "console") != 0) tl_device_remove(ctx, &list[i], 1, TL_GUEST_MS);
 	free(list);

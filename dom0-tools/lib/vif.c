@@ -90,7 +90,8 @@ static int plug_built_in(struct tl_ctx *ctx, const struct tl_device *d, const ch
 			bridge ? bridge : "(none)", e == -ENODEV ? "there is no such bridge" : strerror(-e));
 	free(name);
 	free(bridge);
-	return e ? e : tl_store_put(ctx->s, back, "hotplug-status", "connected");
+	if (!e) e = tl_store_put(ctx->s, back, "hotplug-status", "connected");
+	return e ? tl_fail(ctx, e, "vif %u: writing to the store: %s", d->devid, strerror(-e)) : 0;
 }
 
 int tl_vif_plug(struct tl_ctx *ctx, const struct tl_device *d) {

@@ -7,7 +7,7 @@ TLT_LIB := $(patsubst dom0-tools/%.c,$(B)/tl-san/%.o,$(wildcard dom0-tools/lib/*
 TLT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/tl_*_test.c))
 TLT_LIBS := -lcmocka -llzma -lzstd -lz -llz4 -lxencall -lxenforeignmemory -lxenstore -lyajl
 
-CHECK_TESTS += $(TLT_TESTS)
+CHECK_TESTS += $(TLT_TESTS) tests/unit/tl_files_test
 FORMAT_SRCS += $(wildcard tests/unit/tl_*.[ch])
 
 $(B)/tl-san/%.o: dom0-tools/%.c

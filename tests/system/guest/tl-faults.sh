@@ -10,7 +10,7 @@ memory = 8
 disk = ["/tmp/fault.img,raw,xvda,w"]
 vif = ["bridge=br0"]
 END
-tl-faults /etc/xen/f.cfg > /tmp/faults.out 2>&1
+tl-faults /etc/xen/f.cfg 2>&1 | tee /tmp/faults.out | grep "^# step"
 merge_tap "create" 4 /tmp/faults.out
 ok "by the environment: a create that fails once" sh -c '! TL_FAULT=40 tl create -q -e /etc/xen/f.cfg 2>/tmp/err'
 ok "it says why" test -s /tmp/err

@@ -40,7 +40,6 @@ mkdir -p /etc/xen/scripts
 cat > /etc/xen/scripts/bad <<'END'
 #!/bin/sh
 env | grep '^XENBUS\|^script\|^vif' | sort >> /tmp/script.env
-echo "$1" >> /tmp/script.env
 case "$1" in
 add) xenstore-write "$XENBUS_PATH/hotplug-error" "the shelf is empty"; exit 1 ;;
 esac
@@ -49,11 +48,11 @@ printf '#!/bin/sh\nsleep 1000\n' > /etc/xen/scripts/hangs
 printf '#!/bin/sh\n[ "$1" = online ] || exit 0\nip link set "$vif" up\nxenstore-write "$XENBUS_PATH/hotplug-status" connected\n' \
 	> /etc/xen/scripts/fine
 chmod +x /etc/xen/scripts/*
-refused "a script that fails is quoted" "the shelf is empty" tl block-attach -t 3 mute target=/x,format=raw,vdev=xvda,script=bad
+refused "a script that fails is quoted" "the shelf is empty" tl block-attach -t 3 mute format=raw,vdev=xvda,script=bad,target=/x
 is "it had the stock environment" "$(head -n 4 /tmp/script.env | sed 's/=.*backend/=backend/' | tr '\n' ' ')" \
 	"XENBUS_BASE_PATH=backend XENBUS_PATH=backend/vbd/$id/51712 XENBUS_TYPE=vbd script=/etc/xen/scripts/bad "
 refused "a script that hangs is ended" "did not end within 3 s" \
-	tl block-attach -t 3 mute target=/x,format=raw,vdev=xvda,script=hangs
+	tl block-attach -t 3 mute format=raw,vdev=xvda,script=hangs,target=/x
 is "it does not run any more" "$(pidof sleep | wc -w)" 0
 ok "a script that works" tl network-attach -t 0 mute script=fine
 ok "explain says whose turn it is" sh -c 'tl explain mute vif0 | grep -q "waiting.*has no driver for vif"'

@@ -4,7 +4,7 @@
 # channels, on_* actions. Nothing is left behind.
 
 . /tests/tl-lib.sh
-[ "$1" = full ] && plan 55 || plan 13
+[ "$1" = full ] && plan 56 || plan 13
 tl_start
 truncate -s 16M /tmp/disk.img
 truncate -s 4M /tmp/second.img
@@ -90,7 +90,7 @@ ok "attach again after detach" tl block-attach g1 /tmp/second.img,raw,xvdb,r
 ok "detach again" tl block-detach g1 51728
 mkdir -p /etc/xen/scripts
 cp /host/scripts/block /etc/xen/scripts/block
-ok "attach by the hot-plug script" tl block-attach g1 target=/tmp/second.img,format=raw,vdev=xvdb,script=block
+ok "attach by the hot-plug script" tl block-attach g1 format=raw,vdev=xvdb,script=block,target=/tmp/second.img
 is "the guest has it" "$(tl block-list g1 | awk '$1 == 51728 { print $4 }')" 4
 ok "detach by the script" tl block-detach g1 xvdb
 is "its loop device is free again" "$(losetup -a | grep -c second.img)" 0
