@@ -166,7 +166,8 @@ void console_drain(struct shared *s, struct console *c) {
 		c->tokens -= n;
 		total += n;
 		guestlog_write(&c->log, buf, n);
-		ring_done(c->ring, n); /* what is not yet in the log when we are killed is still in the ring */
+		ring_done(c->ring,
+			  n); /* what is not yet in the log when we are killed is still in the ring */
 		keep(c, buf, n);
 	}
 	if (broken && !c->broken) {

@@ -302,14 +302,10 @@ static int usage(void) {
 }
 
 static const struct option options[] = {
-	{ "interactive", no_argument, NULL, 'i' },
-	{ "log", required_argument, NULL, 'l' },
-	{ "log-dir", required_argument, NULL, 'd' },
-	{ "log-size", required_argument, NULL, 's' },
-	{ "log-keep", required_argument, NULL, 'k' },
-	{ "rate", required_argument, NULL, 'r' },
-	{ "pid-file", required_argument, NULL, 'p' },
-	{ NULL, 0, NULL, 0 },
+	{ "interactive", no_argument, NULL, 'i' },    { "log", required_argument, NULL, 'l' },
+	{ "log-dir", required_argument, NULL, 'd' },  { "log-size", required_argument, NULL, 's' },
+	{ "log-keep", required_argument, NULL, 'k' }, { "rate", required_argument, NULL, 'r' },
+	{ "pid-file", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
 };
 
 static int open_all(void) {

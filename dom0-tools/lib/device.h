@@ -116,7 +116,7 @@ int tl_hotplug_run(struct tl_ctx *ctx, const struct tl_device *d, const char *sc
 int tl_netif_bridge(const char *netif, const char *bridge, unsigned mtu);
 int tl_netif_rename(const char *from, const char *to);
 
-#define TL_PLUG_MS  15000 /* backend driver, hot-plug script */
+#define TL_PLUG_MS 15000 /* backend driver, hot-plug script */
 static inline int tl_plug_ms(const struct tl_ctx *ctx) { return ctx->plug_ms ? ctx->plug_ms : TL_PLUG_MS; }
 
 #define TL_GUEST_MS 10000 /* the guest's driver */

@@ -183,7 +183,8 @@ void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d) {
 	script = tl_store_get(ctx->s, "%s/script", back);
 	snprintf(netif, sizeof(netif), "vif%u.%u", d->domid, d->devid);
 	if (script && !tl_store_exists(ctx->s, "%s/tl-plug", back))
-		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif, tl_plug_ms(ctx));
+		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif,
+			       tl_plug_ms(ctx));
 	ctx->err[0] = 0; /* nothing can be done about it: the log has it */
 	free(script);
 }

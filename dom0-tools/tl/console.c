@@ -133,7 +133,9 @@ int console_attach(struct cmd *c, uint32_t domid, unsigned num) {
 	else
 		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/%u/device/console/%u/tty", domid,
 			 num);
-	if (num) snprintf(s.socket_path, sizeof(s.socket_path), "/local/domain/0/backend/console/%u/%u/path", domid, num);
+	if (num)
+		snprintf(s.socket_path, sizeof(s.socket_path), "/local/domain/0/backend/console/%u/%u/path",
+			 domid, num);
 	tl_store_watch(c->ctx.s, s.tty_path, "tty");
 	while (!left) {
 		fd = tl_store_wait(c->ctx.s, 10000, tty_there, &s) - 1;

@@ -57,8 +57,9 @@ int usage_all(FILE *out, int all) {
 }
 
 static const struct tl_column columns[] = {
-	{ "command", "", TL_TEXT, 0, 0 }, { "group", "", TL_TEXT, 0, 0 },   { "arguments", "", TL_TEXT, 0, 0 },
-	{ "summary", "", TL_TEXT, 0, 0 }, { "available", "", TL_BOOL, 0, 0 },
+	{ "command", "", TL_TEXT, 0, 0 },   { "group", "", TL_TEXT, 0, 0 },
+	{ "arguments", "", TL_TEXT, 0, 0 }, { "summary", "", TL_TEXT, 0, 0 },
+	{ "available", "", TL_BOOL, 0, 0 },
 };
 
 static int help_rows(void) {

@@ -204,8 +204,10 @@ int cmd_prepare(struct cmd *c) {
 		if (tl_kernel_load(&c->ctx, c->arg[i], &kernel))
 			e = cmd_failed(c);
 		else if (kernel.unpacked.mapped && !kernel.kept)
-			e = cmd_error(c, "%s: the unpacked kernel could not be kept in " TL_CACHE_DIR
-					 " (does it belong to root alone, and is there room?)", c->arg[i]);
+			e = cmd_error(c,
+				      "%s: the unpacked kernel could not be kept in " TL_CACHE_DIR
+				      " (does it belong to root alone, and is there room?)",
+				      c->arg[i]);
 		tl_kernel_release(&kernel);
 	}
 	return e ? e : cmd_done(c, DOMID_INVALID);

@@ -223,7 +223,8 @@ static int run(struct cmd *c) {
 
 	if (e) return cmd_failed(c);
 	if (c->ctx.host.json) c->json = 1;
-	e = c->json && (c->def->run == cmd_man || c->def->run == cmd_completion) ? run_as_text(c) : c->def->run(c);
+	e = c->json && (c->def->run == cmd_man || c->def->run == cmd_completion) ? run_as_text(c)
+										 : c->def->run(c);
 	tl_ctx_close(&c->ctx);
 	if (fflush(stdout) || ferror(stdout)) return EXIT_FAILED;
 	return e;

@@ -238,7 +238,8 @@ static int sched_params(struct cmd *c, uint32_t id) {
 	    (opt(c, 'm') && cmd_number(c, opt_value(c, 'm'), 0, 100000, &delay)))
 		return EXIT_FAILED;
 	if (id != XEN_SCHEDULER_CREDIT && (slice >= 0 || delay >= 0))
-		return cmd_error(c, "-t and -m are parameters of the credit scheduler, the host runs credit2");
+		return cmd_error(c,
+				 "-t and -m are parameters of the credit scheduler, the host runs credit2");
 	e = tl_sysctl(c->ctx.h, XEN_SYSCTL_scheduler_op, &op);
 	if (!e && (rate >= 0 || slice >= 0 || delay >= 0)) {
 		if (rate >= 0 && id == XEN_SCHEDULER_CREDIT) credit->ratelimit_us = rate;
@@ -270,7 +271,8 @@ int cmd_sched(struct cmd *c) {
 	if (e || (id != XEN_SCHEDULER_CREDIT && id != XEN_SCHEDULER_CREDIT2))
 		return cmd_error(c, "the host's scheduler has no weights");
 	if (opt(c, 's') || opt(c, 'r') || opt(c, 't') || opt(c, 'm')) {
-		if (!opt(c, 's') || opt(c, 'd')) return cmd_usage(c, "-r, -t and -m go with -s, and without -d");
+		if (!opt(c, 's') || opt(c, 'd'))
+			return cmd_usage(c, "-r, -t and -m go with -s, and without -d");
 		return sched_params(c, id);
 	}
 	if (opt(c, 'd') && tl_find_domain(&c->ctx, opt_value(c, 'd'), &domid)) return cmd_failed(c);

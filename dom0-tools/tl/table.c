@@ -67,7 +67,8 @@ OPTIONS(sched_opts) = {
 	FLAG('s', "schedparam", "the scheduler's own parameters"),
 	VALUE('r', "ratelimit_us", "MICROSECONDS", "with -s: the least time a vCPU runs"),
 	VALUE('t', "tslice_ms", "MILLISECONDS", "with -s, sched-credit only: the length of a time slice"),
-	VALUE('m', "migration_delay_us", "MICROSECONDS", "with -s, sched-credit only: when a vCPU counts as cold"),
+	VALUE('m', "migration_delay_us", "MICROSECONDS",
+	      "with -s, sched-credit only: when a vCPU counts as cold"),
 	END,
 };
 OPTIONS(info_opts) = { FLAG('n', "numa", "also the NUMA topology"), END };
@@ -75,7 +76,8 @@ OPTIONS(dmesg_opts) = { FLAG('c', "clear", "clear the buffer after reading"), EN
 OPTIONS(uptime_opts) = { FLAG('s', "short", "shorter lines"), END };
 OPTIONS(pool_opts) = { FLAG('c', "cpus", "list the CPUs of each pool"), END };
 OPTIONS(attach_opts) = {
-	VALUE('t', "timeout", "SECONDS", "how long each side has to answer (default: guest 10, host 15; 0: do not wait for the guest)"),
+	VALUE('t', "timeout", "SECONDS",
+	      "how long each side has to answer (default: guest 10, host 15; 0: do not wait for the guest)"),
 	END,
 };
 OPTIONS(detach_opts) = {
@@ -121,7 +123,8 @@ const struct command commands[] = {
 	  life, create_opts, "KEY=VALUE pairs replace those of the file." },
 	{ "config-update", "DOMAIN [FILE] [KEY=VALUE]...", "change what a guest restarts from",
 	  cmd_config_update, STORE, 1, -1, life, update_opts, NULL },
-	{ "prepare", "KERNEL...", "unpack kernels ahead of their first guest", cmd_prepare, 0, 1, -1, life, NULL,
+	{ "prepare", "KERNEL...", "unpack kernels ahead of their first guest", cmd_prepare, 0, 1, -1, life,
+	  NULL,
 	  "The unpacked kernels are kept in /var/cache/tl until their file changes. Debian's kernel packages "
 	  "run this by /etc/kernel/postinst.d/zz-tl." },
 	{ "destroy", "DOMAIN...", "end guests at once", cmd_destroy, BOTH, 1, -1, life, destroy_opts, NULL },

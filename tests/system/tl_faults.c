@@ -21,9 +21,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STEPS_MAX  400
-#define SETTLE_MS  3000
-#define SNAPSHOT   65536
+#define STEPS_MAX 400
+#define SETTLE_MS 3000
+#define SNAPSHOT  65536
 
 struct snapshot {
 	char text[SNAPSHOT];
@@ -175,8 +175,9 @@ static void destroy(uint32_t domid) {
 static uint64_t free_pages(void) {
 	struct xen_sysctl op = { 0 };
 
-	return tl_sysctl(ctx.h, XEN_SYSCTL_physinfo, &op) ? 0
-							  : op.u.physinfo.free_pages + op.u.physinfo.scrub_pages;
+	return tl_sysctl(ctx.h, XEN_SYSCTL_physinfo, &op)
+		       ? 0
+		       : op.u.physinfo.free_pages + op.u.physinfo.scrub_pages;
 }
 
 /* Fail step n; returns 0 when create had no such step and succeeded. */

@@ -137,9 +137,9 @@ static void log_rotates(void **state) {
 
 int main(void) {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_in_order), cmocka_unit_test(stays_until_done),      cmocka_unit_test(full_ring),
-		cmocka_unit_test(nonsense_is_skipped), cmocka_unit_test(gives_what_fits),
-		cmocka_unit_test(log_rotates),
+		cmocka_unit_test(takes_in_order),  cmocka_unit_test(stays_until_done),
+		cmocka_unit_test(full_ring),       cmocka_unit_test(nonsense_is_skipped),
+		cmocka_unit_test(gives_what_fits), cmocka_unit_test(log_rotates),
 	};
 
 	return cmocka_run_group_tests_name("tl-ring", tests, NULL, NULL);

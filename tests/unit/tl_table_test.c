@@ -263,7 +263,8 @@ static int has_option(const struct command *c, char letter, const char *name, si
 	const struct option_row *o;
 
 	for (o = c->options; o && (o->letter || o->name); o++)
-		if (letter ? o->letter == letter : o->name && strlen(o->name) == n && !memcmp(o->name, name, n))
+		if (letter ? o->letter == letter
+			   : o->name && strlen(o->name) == n && !memcmp(o->name, name, n))
 			return 1;
 	return 0;
 }
@@ -282,15 +283,26 @@ static void wanted_are_there(void **state) {
 		for (p = wanted[i].letters; *p; p++)
 			if (!has_option(c, *p, NULL, 0)) fail_msg("%s has no option -%c", c->name, *p);
 		for (p = wanted[i].longs; (end = strchr(p, ' ')); p = end + 1)
-			if (!has_option(c, 0, p, end - p)) fail_msg("%s has no option --%.*s", c->name, (int)(end - p), p);
+			if (!has_option(c, 0, p, end - p))
+				fail_msg("%s has no option --%.*s", c->name, (int)(end - p), p);
 	}
 }
 
 /* What comes later has a row that says so. */
 static void later_is_named(void **state) {
 	static const char *const names[] = {
-		"save", "restore", "migrate", "migrate-receive", "suspend", "resume", "dump-core",
-		"pci-assignable-add", "pci-assignable-remove", "pci-assignable-list", "pci-attach", "pci-detach",
+		"save",
+		"restore",
+		"migrate",
+		"migrate-receive",
+		"suspend",
+		"resume",
+		"dump-core",
+		"pci-assignable-add",
+		"pci-assignable-remove",
+		"pci-assignable-list",
+		"pci-attach",
+		"pci-detach",
 		"pci-list",
 	};
 	size_t i;
@@ -389,10 +401,10 @@ static void pairs(void **state) {
 
 int main(void) {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_sound), cmocka_unit_test(every_xl_command_is_known),
+		cmocka_unit_test(rows_are_sound),   cmocka_unit_test(every_xl_command_is_known),
 		cmocka_unit_test(wanted_are_there), cmocka_unit_test(later_is_named),
-		cmocka_unit_test(beginnings),     cmocka_unit_test(text_table),
-		cmocka_unit_test(json_table),     cmocka_unit_test(pairs),
+		cmocka_unit_test(beginnings),       cmocka_unit_test(text_table),
+		cmocka_unit_test(json_table),       cmocka_unit_test(pairs),
 	};
 
 	return cmocka_run_group_tests_name("tl-table", tests, NULL, NULL);
