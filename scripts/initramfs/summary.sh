@@ -51,7 +51,6 @@ if [ -n "$(option demo)" ]; then
 	summary_check "in the guest" demo_result disk
 	summary_check "in the guest" demo_result network
 	summary_check "in the guest" demo_result events
-	summary_check "tl explain" tl explain demo
 	summary_check "tl shutdown -ww" demo_end
 fi
 echo "==== summary: $summary_checks checks, $summary_failed failed"
