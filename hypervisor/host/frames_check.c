@@ -13,7 +13,7 @@ struct tally {
 };
 static struct tally *count;
 
-#define HOLDS_MAX 64
+#define HOLDS_MAX 4096
 static struct {
 	mfn_t m;
 	int refs, uses;
