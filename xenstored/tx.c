@@ -91,7 +91,7 @@ static bool entry_holds(const struct machine *m, const struct tx *tx, const stru
 	if (!e->base_exists) return false;
 	return !((e->know & TX_DATA) && n->gen > tx->start) &&
 	       !((e->know & TX_PERM) && n->pgen > tx->start) &&
-	       !((e->know & TX_CHILD) && n->cgen > tx->start);
+	       !((e->know & TX_CHILD) && node_cgen(n) > tx->start);
 }
 
 static int tx_check(struct machine *m, struct tx *tx) {
@@ -151,7 +151,7 @@ static void apply_remove(struct view *v, const struct tx_entry *e) {
 	struct node *n = tree_find(&v->m->tree, e->path, e->len);
 	uint64_t gen = machine_tick(v->m);
 
-	if (!n || n->first) abort(); /* tx_check: nobody has added a child since */
+	if (!n || node_first(n)) abort(); /* tx_check: nobody has added a child since */
 	view_keep(v->m, n, gen, true);
 	tree_remove(&v->m->tree, n, gen);
 }

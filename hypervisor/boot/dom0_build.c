@@ -16,6 +16,8 @@
 #include "sched.h"
 #include "x86.h"
 
+#include <xen/elfnote.h>
+
 #define CHUNK_ORDER  9
 #define CHUNK_PAGES  (1UL << CHUNK_ORDER)
 #define SLACK        (512UL << 10)
@@ -29,14 +31,13 @@ struct area {
 struct layout {
 	uint64_t virt_base, mapped_end;
 	struct area initrd, p2m, p2m_tables, start_info, tables, stack;
-	uint64_t pfns; /* in use by all of the above */
+	uint64_t pfns; /* given out to the areas so far */
 };
 
 static struct kernel_image kernel __initdata;
 static struct layout layout __initdata;
 static mfn_t *chunks __initdata; /* first frame of each 2 MiB of dom0 */
 static uint64_t nr_pages __initdata;
-static uint64_t next_table __initdata, next_p2m_table __initdata; /* pfns */
 
 static mfn_t __init mfn_of(uint64_t p) { return mfn_add(chunks[p / CHUNK_PAGES], p % CHUNK_PAGES); }
 
@@ -84,28 +85,29 @@ static void __init memory_allocate(void) {
 
 static uint64_t __init pages_of(uint64_t bytes) { return DIV_ROUND_UP(bytes, PAGE_SIZE); }
 
+static uint64_t __init note(unsigned type) { return kernel.note[type].value; }
+
 static uint64_t __init segment_va(const struct kernel_segment *s) {
-	return s->paddr - kernel.paddr_offset + layout.virt_base;
+	return s->paddr - note(XEN_ELFNOTE_PADDR_OFFSET) + layout.virt_base;
 }
 
-static uint64_t __init image_end_va(void) {
+static uint64_t __init image_pages(void) {
 	uint64_t end = layout.virt_base;
 
 	for (unsigned i = 0; i < kernel.segments; i++) {
 		uint64_t va = segment_va(&kernel.segment[i]);
 
 		if (va < layout.virt_base || va + kernel.segment[i].mem_size < va)
-			panic("the kernel's ELF loads below its own VIRT_BASE; its Xen notes are "
-			      "wrong");
+			panic("the kernel's ELF loads below its own VIRT_BASE; its Xen notes are wrong");
 		end = MAX(end, va + kernel.segment[i].mem_size);
 	}
-	return ROUND_UP(end, PAGE_SIZE);
+	return pages_of(end - layout.virt_base);
 }
 
-/* Lay an area at va in the mapped part. */
-static uint64_t __init place(struct area *a, uint64_t va, uint64_t pages) {
-	*a = (struct area){ va, (va - layout.virt_base) >> PAGE_SHIFT, pages };
-	return va + (pages << PAGE_SHIFT);
+/* Give an area the next pfns; its address is where the mapped part has them. */
+static void __init append(struct area *a, uint64_t pages) {
+	*a = (struct area){ layout.virt_base + (layout.pfns << PAGE_SHIFT), layout.pfns, pages };
+	layout.pfns += pages;
 }
 
 /* Tables of one level (span: bytes one table covers) for [va, end). */
@@ -118,51 +120,37 @@ static uint64_t __init tables_below_root(uint64_t va, uint64_t end) {
 	       tables_for(va, end, 1UL << 39);
 }
 
-/* The tables map themselves: grow until they fit. */
-static void __init place_tables(uint64_t va) {
-	uint64_t n = 1, need, end;
+/* The tables map themselves: grow until they fit. The mapped part ends with them and the stack. */
+static void __init append_tables(void) {
+	uint64_t va = layout.virt_base + (layout.pfns << PAGE_SHIFT), n = 1, need;
 
 	for (;; n = need) {
-		end = va + ((n + 1) << PAGE_SHIFT);
-		end = ROUND_UP(end + SLACK, REGION_ALIGN);
-		need = 1 + tables_below_root(layout.virt_base, end);
+		layout.mapped_end = ROUND_UP(va + ((n + 1) << PAGE_SHIFT) + SLACK, REGION_ALIGN);
+		need = 1 + tables_below_root(layout.virt_base, layout.mapped_end);
 		if (need == n) break;
 	}
-	va = place(&layout.tables, va, n);
-	place(&layout.stack, va, 1);
-	layout.mapped_end = end;
-}
-
-static void __init place_unmapped(uint64_t initrd_pages, uint64_t p2m_pages) {
+	append(&layout.tables, n);
+	append(&layout.stack, 1);
 	layout.pfns = (layout.mapped_end - layout.virt_base) >> PAGE_SHIFT;
-	if (kernel.mod_start_pfn) {
-		layout.initrd = (struct area){ 0, layout.pfns, initrd_pages };
-		layout.pfns += initrd_pages;
-	}
-	if (kernel.has_init_p2m) {
-		layout.p2m = (struct area){ kernel.init_p2m, layout.pfns, p2m_pages };
-		layout.pfns += p2m_pages;
-		layout.p2m_tables =
-			(struct area){ 0, layout.pfns,
-				       tables_below_root(kernel.init_p2m,
-							 kernel.init_p2m + (p2m_pages << PAGE_SHIFT)) };
-		layout.pfns += layout.p2m_tables.pages;
-	}
 }
 
 static void __init lay_out(uint64_t initrd_bytes) {
-	uint64_t va, initrd_pages = pages_of(initrd_bytes), p2m_pages = pages_of(nr_pages * 8);
+	uint64_t p2m_va = note(XEN_ELFNOTE_INIT_P2M), p2m_pages = pages_of(nr_pages * 8);
 
-	layout.virt_base = kernel.virt_base;
-	va = image_end_va();
-	if (!kernel.mod_start_pfn) va = place(&layout.initrd, va, initrd_pages);
-	if (!kernel.has_init_p2m) va = place(&layout.p2m, va, p2m_pages);
-	va = place(&layout.start_info, va, 1);
-	place_tables(va);
-	place_unmapped(initrd_pages, p2m_pages);
+	layout.virt_base = note(XEN_ELFNOTE_VIRT_BASE);
+	layout.pfns = image_pages();
+	if (!note(XEN_ELFNOTE_MOD_START_PFN)) append(&layout.initrd, pages_of(initrd_bytes));
+	if (!p2m_va) append(&layout.p2m, p2m_pages);
+	append(&layout.start_info, 1);
+	append_tables();
+	if (note(XEN_ELFNOTE_MOD_START_PFN)) append(&layout.initrd, pages_of(initrd_bytes));
+	if (p2m_va) {
+		append(&layout.p2m, p2m_pages);
+		layout.p2m.va = p2m_va;
+		append(&layout.p2m_tables, tables_below_root(p2m_va, p2m_va + (p2m_pages << PAGE_SHIFT)));
+	}
 	if (layout.pfns > nr_pages)
-		panic("dom0's %lu MiB do not hold its kernel and initrd (%lu MiB); give a larger "
-		      "dom0_mem",
+		panic("dom0's %lu MiB do not hold its kernel and initrd (%lu MiB); give a larger dom0_mem",
 		      nr_pages >> 8, (layout.pfns >> 8) + 1);
 }
 
@@ -199,26 +187,15 @@ static void __init write_p2m(void) {
 	}
 }
 
-/* Stubs of 32 bytes that make the hypercall of their number (arch-x86/xen-x86_64.h); iret keeps rax
- * on the stack. */
 static void __init write_hypercall_page(void) {
-	static const uint8_t stub[] __initrodata = { 0x51, 0x41, 0x53, 0xb8, 0,    0,    0,
-						     0,    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
-	static const uint8_t iret[] __initrodata = { 0x51, 0x41, 0x53, 0x50, 0xb8, 23, 0, 0, 0, 0x0f, 0x05 };
-	uint64_t pfn_at = (kernel.hypercall_page - layout.virt_base) >> PAGE_SHIFT;
+	uint64_t va = note(XEN_ELFNOTE_HYPERCALL_PAGE);
 	uint8_t *page;
 
-	if (!kernel.has_hypercall_page) return;
-	if (kernel.hypercall_page % PAGE_SIZE || kernel.hypercall_page < layout.virt_base ||
-	    kernel.hypercall_page >= layout.start_info.va)
+	if (!va) return;
+	if (va % PAGE_SIZE || va < layout.virt_base || va >= layout.start_info.va)
 		panic("the kernel's HYPERCALL_PAGE note lies outside its image");
-	page = frame_map(mfn_of(pfn_at));
-	memset(page, 0xcc, PAGE_SIZE);
-	for (unsigned i = 0; i < 128; i++) {
-		memcpy(page + i * 32, stub, sizeof(stub));
-		page[i * 32 + 4] = (uint8_t)i;
-	}
-	memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
+	page = frame_map(mfn_of((va - layout.virt_base) >> PAGE_SHIFT));
+	hypercall_page_fill(page);
 	frame_unmap(page);
 }
 
@@ -233,14 +210,17 @@ static void __init write_start_info(const struct module *initrd) {
 	si->pt_base = layout.tables.va;
 	si->nr_pt_frames = layout.tables.pages;
 	si->mfn_list = layout.p2m.va;
-	if (kernel.has_init_p2m) {
+	if (note(XEN_ELFNOTE_INIT_P2M)) {
 		si->first_p2m_pfn = layout.p2m.pfn;
 		si->nr_p2m_frames = layout.p2m.pages + layout.p2m_tables.pages;
 	}
 	if (initrd) {
-		si->mod_start = kernel.mod_start_pfn ? layout.initrd.pfn : layout.initrd.va;
+		si->mod_start = layout.initrd.va;
 		si->mod_len = initrd->end - initrd->start;
-		si->flags |= kernel.mod_start_pfn ? SIF_MOD_START_PFN : 0;
+		if (note(XEN_ELFNOTE_MOD_START_PFN)) {
+			si->mod_start = layout.initrd.pfn;
+			si->flags |= SIF_MOD_START_PFN;
+		}
 	}
 	str_copy((char *)si->cmd_line, boot_info.module[0].cmdline, sizeof(si->cmd_line));
 	frame_unmap(si);
@@ -280,10 +260,11 @@ static void __init map_range(uint64_t va, uint64_t first, uint64_t pages, uint64
 }
 
 static void __init build_tables(void) {
-	next_table = layout.tables.pfn + 1;
-	next_p2m_table = layout.p2m_tables.pfn;
+	uint64_t next_table = layout.tables.pfn + 1, next_p2m_table = layout.p2m_tables.pfn;
+
 	map_range(layout.virt_base, 0, (layout.mapped_end - layout.virt_base) >> PAGE_SHIFT, &next_table);
-	if (kernel.has_init_p2m) map_range(layout.p2m.va, layout.p2m.pfn, layout.p2m.pages, &next_p2m_table);
+	if (note(XEN_ELFNOTE_INIT_P2M))
+		map_range(layout.p2m.va, layout.p2m.pfn, layout.p2m.pages, &next_p2m_table);
 	CHECK(next_table <= layout.tables.pfn + layout.tables.pages);
 	CHECK(next_p2m_table <= layout.p2m_tables.pfn + layout.p2m_tables.pages);
 }
@@ -298,7 +279,7 @@ static void __init start_vcpu0(void) {
 
 	if (!ctx) panic("no memory for dom0's first vCPU");
 	ctx->flags = VGCF_in_kernel | VGCF_online;
-	ctx->user_regs.rip = kernel.entry;
+	ctx->user_regs.rip = note(XEN_ELFNOTE_ENTRY);
 	ctx->user_regs.rsp = layout.stack.va + PAGE_SIZE;
 	ctx->user_regs.rsi = layout.start_info.va;
 	ctx->user_regs.rflags = EFLAGS_IF;
@@ -358,5 +339,5 @@ void __init dom0_build(void) {
 	start_vcpu0();
 	heap_free(chunks);
 	printk(LOG_INFO, "dom0: %lu MiB, %u vCPUs, kernel %lx-%lx, entry %lx\n", nr_pages >> 8,
-	       dom0->max_vcpus, layout.virt_base, layout.start_info.va, kernel.entry);
+	       dom0->max_vcpus, layout.virt_base, layout.start_info.va, note(XEN_ELFNOTE_ENTRY));
 }

@@ -53,42 +53,6 @@ static const char *__init not_elf(const struct kernel_image *k) {
 	return need_elf;
 }
 
-static uint64_t __init note_number(const uint8_t *desc, uint32_t size) {
-	uint64_t v = 0;
-
-	memcpy(&v, desc, MIN(size, 8u));
-	return v;
-}
-
-static void __init note_apply(struct kernel_image *k, uint32_t type, const uint8_t *desc, uint32_t size) {
-	uint64_t v = note_number(desc, size);
-
-	switch (type) {
-	case XEN_ELFNOTE_ENTRY:
-		k->entry = v;
-		k->has_entry = true;
-		break;
-	case XEN_ELFNOTE_VIRT_BASE:
-		k->virt_base = v;
-		k->has_virt_base = true;
-		break;
-	case XEN_ELFNOTE_PADDR_OFFSET:
-		k->paddr_offset = v;
-		k->has_paddr_offset = true;
-		break;
-	case XEN_ELFNOTE_HYPERCALL_PAGE:
-		k->hypercall_page = v;
-		k->has_hypercall_page = true;
-		break;
-	case XEN_ELFNOTE_INIT_P2M:
-		k->init_p2m = v;
-		k->has_init_p2m = true;
-		break;
-	case XEN_ELFNOTE_MOD_START_PFN: k->mod_start_pfn = v; break;
-	default: break;
-	}
-}
-
 static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t size) {
 	uint64_t end = offset + size;
 
@@ -103,7 +67,10 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 		if (next > end) return;
 		if (n.namesz == 4 && !memcmp(k->data + name, "Xen", 4)) {
 			k->guest_is_xen = true;
-			note_apply(k, n.type, k->data + desc, n.descsz);
+			if (n.type < KERNEL_NOTES) {
+				k->note[n.type] = (struct kernel_note){ .given = true };
+				memcpy(&k->note[n.type].value, k->data + desc, MIN(n.descsz, 8u));
+			}
 		}
 		offset = next;
 	}
@@ -161,9 +128,10 @@ const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_i
 	if (!out->guest_is_xen)
 		return "the kernel has no Xen notes: it was built without PV support "
 		       "(CONFIG_XEN_PV); use another kernel";
-	if (!out->has_entry)
+	if (!out->note[XEN_ELFNOTE_ENTRY].given)
 		return "the kernel's Xen notes name no entry point: it cannot be started as a PV "
 		       "guest";
-	if (!out->has_paddr_offset) out->paddr_offset = out->virt_base;
+	if (!out->note[XEN_ELFNOTE_PADDR_OFFSET].given)
+		out->note[XEN_ELFNOTE_PADDR_OFFSET] = out->note[XEN_ELFNOTE_VIRT_BASE];
 	return NULL;
 }

@@ -10,17 +10,20 @@ struct kernel_segment {
 };
 #define KERNEL_SEGMENTS_MAX 16
 
+/* Notes by type (XEN_ELFNOTE_*): the number each gives, if the kernel has it. */
+#define KERNEL_NOTES 32
+struct kernel_note {
+	uint64_t value;
+	bool given;
+};
+
 struct kernel_image {
 	const uint8_t *data;
 	uint64_t size;
-	bool is32;
 	unsigned segments;
 	struct kernel_segment segment[KERNEL_SEGMENTS_MAX];
-	/* from the notes; has_* where zero is a value */
-	uint64_t entry, virt_base, paddr_offset, init_p2m, hypercall_page;
-	bool has_entry, has_virt_base, has_paddr_offset, has_init_p2m, has_hypercall_page;
-	bool mod_start_pfn, guest_is_xen;
-	bool supports_dom0;
+	bool guest_is_xen;
+	struct kernel_note note[KERNEL_NOTES];
 };
 
 /* Parse; NULL if the kernel can be used, else a sentence that says what is wrong and what to do. */

@@ -14,7 +14,6 @@
 #define MB1_CMDLINE (1u << 2)
 #define MB1_MODS    (1u << 3)
 #define MB1_MMAP    (1u << 6)
-#define MB1_LOADER  (1u << 9)
 
 struct mb1_info {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
@@ -63,29 +62,26 @@ static void __init region_add(uint64_t addr, uint64_t size, uint32_t type) {
 }
 
 static void __init module_add(uint64_t start, uint64_t end, const char *string) {
-	struct module *m;
+	unsigned i = boot_info.modules;
 
-	if (boot_info.modules == BOOT_MODULES_MAX || end < start) return;
-	str_copy(module_strings[boot_info.modules], string, sizeof(module_strings[0]));
-	m = &boot_info.module[boot_info.modules];
-	*m = (struct module){ start, end, module_strings[boot_info.modules] };
+	if (i == BOOT_MODULES_MAX || end < start) return;
+	str_copy(module_strings[i], string, sizeof(module_strings[i]));
+	boot_info.module[i] = (struct module){ start, end, module_strings[i] };
 	boot_info.modules++;
 }
 
-/* A command line may start with the image's own path (GRUB 1, QEMU): options begin after it. */
-static void __init cmdline_set(const char *s) {
-	if (*s == '/' || strncmp(s, "build/", 6) == 0) {
-		while (*s && *s != ' ') s++;
-	}
-	while (*s == ' ') s++;
-	str_copy(boot_info.cmdline, s, sizeof(boot_info.cmdline));
-}
-
-/* A module's string in Multiboot 1: its file name, then the arguments. Multiboot 2 has these alone. */
-static const char *__init arguments(const char *s) {
+static const char *__init skip_word(const char *s) {
 	while (*s && *s != ' ') s++;
 	while (*s == ' ') s++;
 	return s;
+}
+
+/* The image's own path comes first by some loaders (QEMU, GRUB 1), "placeholder" by Debian's GRUB scripts. */
+static const char *__init arguments(const char *s) {
+	const char *rest = skip_word(s), *slash = strchr(s, '/'), *assign = strchr(s, '=');
+	bool path = slash && slash < rest && !(assign && assign < slash);
+
+	return path || !strncmp(s, "placeholder", 11) ? rest : s;
 }
 
 static void __init parse_v1(const struct mb1_info *mb) {
@@ -98,9 +94,10 @@ static void __init parse_v1(const struct mb1_info *mb) {
 		region_add(e->addr, e->len, e->type);
 		off += e->size + 4;
 	}
-	if (mb->flags & MB1_CMDLINE) cmdline_set(at(mb->cmdline));
+	if (mb->flags & MB1_CMDLINE)
+		str_copy(boot_info.cmdline, arguments(at(mb->cmdline)), sizeof(boot_info.cmdline));
 	for (uint32_t i = 0; (mb->flags & MB1_MODS) && i < mb->mods_count; i++)
-		module_add(mods[i].start, mods[i].end, arguments(at(mods[i].string)));
+		module_add(mods[i].start, mods[i].end, skip_word(at(mods[i].string)));
 }
 
 static void __init parse_mmap_v2(const struct mb2_mmap *m) {
@@ -120,8 +117,10 @@ static void __init parse_tag_v2(const struct mb2_tag *t) {
 	const struct mb2_module *m = (const void *)t;
 
 	switch (t->type) {
-	case MB2_CMDLINE: cmdline_set((const char *)(t + 1)); break;
-	case MB2_MODULE: module_add(m->start, m->end, m->string); break;
+	case MB2_CMDLINE:
+		str_copy(boot_info.cmdline, arguments((const char *)(t + 1)), sizeof(boot_info.cmdline));
+		break;
+	case MB2_MODULE: module_add(m->start, m->end, arguments(m->string)); break;
 	case MB2_MMAP: parse_mmap_v2((const void *)t); break;
 	case MB2_ACPI_OLD:
 	case MB2_ACPI_NEW:

@@ -21,14 +21,14 @@ static void show_vcpus(struct domain *d) {
 }
 
 static void show_domains(void) {
-	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next) {
+	spin_lock(&domlist_lock);
+	for_each_domain (d) {
 		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu, %u grant frames\n", d->id,
 		       state_name(d->state), d->refs, d->pause_count, d->pause_depth, d->tot_pages,
 		       d->max_pages, grant_frame_count(d));
 		show_vcpus(d);
 	}
-	domain_list_unlock();
+	spin_unlock(&domlist_lock);
 }
 
 static void show_memory(void) {
@@ -37,9 +37,9 @@ static void show_memory(void) {
 }
 
 static void show_grants(void) {
-	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next) grant_show(d);
-	domain_list_unlock();
+	spin_lock(&domlist_lock);
+	for_each_domain (d) grant_show(d);
+	spin_unlock(&domlist_lock);
 }
 
 static void show_help(void);

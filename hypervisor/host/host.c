@@ -254,8 +254,6 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 
 bool arch_tsc_stable(void) { return true; }
 
-uint64_t arch_cpu_physid(unsigned cpu) { return (uint64_t)(cpu + 100) << 32 | cpu * 2; }
-
 void arch_timer_program(uint64_t deadline_ns) { journal(HOST_TIMER, deadline_ns, 0); }
 
 uint64_t arch_wallclock_boot(void) { return 1767225600; }

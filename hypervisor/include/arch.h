@@ -154,9 +154,6 @@ uint64_t arch_wallclock_boot(void);
 
 /* -- machine -- */
 
-/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
-uint64_t arch_cpu_physid(unsigned cpu);
-
 enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 /* Stop all CPUs and reset or halt; honours the noreboot option. */
 void arch_machine_stop(enum machine_action action) __noreturn;

@@ -14,7 +14,6 @@ struct module {
 
 struct boot_info {
 	char cmdline[1024];
-	const char *loader;
 	unsigned modules;
 	struct module module[BOOT_MODULES_MAX];
 	uint64_t rsdp; /* machine address if the loader told, else 0 */

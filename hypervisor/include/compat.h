@@ -7,11 +7,9 @@
 #ifndef TENON_COMPAT_H
 #define TENON_COMPAT_H
 
-#define COMPAT_EVTCHN_PORTS      1024
-#define COMPAT_VCPU_INFO_SEL     4 /* evtchn_pending_sel */
-#define COMPAT_SHARED_PENDING    2048
-#define COMPAT_SHARED_MASK       2176
-#define COMPAT_SHARED_INFO_WC    2304 /* wc_version, wc_sec, wc_nsec */
-#define COMPAT_SHARED_INFO_WC_HI 2340 /* arch.wc_sec_hi */
+#define COMPAT_EVTCHN_PORTS   1024
+#define COMPAT_VCPU_INFO_SEL  4 /* evtchn_pending_sel */
+#define COMPAT_SHARED_PENDING 2048
+#define COMPAT_SHARED_MASK    2176
 
 #endif

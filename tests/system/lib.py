@@ -175,7 +175,7 @@ def md5_of(path, mib):
         return hashlib.md5(f.read(mib << 20)).hexdigest()
 
 
-def iso(name, hv, options, kernel_path, args, initrd_path):
+def iso(name, hv, options, kernel_path, args, initrd_path, first=""):
     """A GRUB rescue image that boots through Multiboot 2; its path."""
     root = os.path.join(IMAGES, f"{PROGRAM}-{name}.iso.d")
     shutil.rmtree(root, ignore_errors=True)
@@ -186,7 +186,7 @@ def iso(name, hv, options, kernel_path, args, initrd_path):
     with open(os.path.join(root, "boot/grub/grub.cfg"), "w") as f:
         f.write("serial --unit=0 --speed=115200\nterminal_output serial\n"
                 f"multiboot2 /boot/hv {options}\n"
-                f"module2 /boot/kernel console=hvc0 {args}\n"
+                f"module2 /boot/kernel {first} console=hvc0 {args}\n"
                 "module2 /boot/initrd\nboot\n")
     out = root[:-2]
     made = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", out, root],

@@ -118,7 +118,6 @@ static inline void machine_start(void) {
 }
 
 static inline void cpus_start(void) {
-	sched_init();
 	for (unsigned i = 0; i < CPUS; i++) {
 		host_cpu_set(i);
 		this_cpu()->work = 0;

@@ -107,7 +107,6 @@ static inline void machine_start(unsigned cpus) {
 	/* the last 16 frames stay what firmware left: no RAM */
 	frames_add(mfn(0), FRAMES - 16);
 	host_guest_memory(arg_page, ARG_VA, ARG_SIZE);
-	sched_init();
 	for (unsigned i = 0; i < cpus; i++) {
 		host_cpu_set(i);
 		timers_init_cpu();

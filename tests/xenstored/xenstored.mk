@@ -19,7 +19,8 @@ $(XST_B)/%_test: tests/xenstored/%_test.py $(XST_B)/xenstored-fake
 XST_UNIT_FLAGS := -g -O1 $(WARN) $(SAN) -std=gnu11 -D_GNU_SOURCE
 $(XST_B)/unit_test: tests/xenstored/unit_test.c $(wildcard xenstored/*.[ch])
 	@mkdir -p $(@D)
-	$(CC) $(XST_UNIT_FLAGS) -o $@ $< xenstored/journal.c xenstored/db.c $(XSD_CORE:%=xenstored/%.c) \
+	$(CC) $(XST_UNIT_FLAGS) -o $@ $< xenstored/journal.c xenstored/db.c xenstored/sandbox.c \
+		$(XSD_CORE:%=xenstored/%.c) \
 		$(XSD_LIBS) -lcmocka
 
 XST_WRAP := malloc calloc realloc machine_out_of_memory
@@ -45,7 +46,7 @@ fuzz-xenstored: $(XST_B)/fuzz_machine
 	@mkdir -p $(XST_B)/corpus
 	$< -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=4096 $(XST_B)/corpus
 
-CHECK_TESTS += $(XST_B)/crash_test $(XST_B)/model_test $(XST_B)/protocol_test $(XST_B)/durable_test \
+CHECK_TESTS += $(XST_B)/advisory_test $(XST_B)/crash_test $(XST_B)/model_test $(XST_B)/protocol_test $(XST_B)/durable_test \
 	$(XST_B)/fuzz_test $(XST_B)/unit_test $(XST_B)/fault_test
 FORMAT_SRCS += $(wildcard tests/xenstored/*.[ch])
 
