@@ -402,11 +402,9 @@ static int life_end(struct slot *s) {
 	s->dying = true;
 	hypercall_budget_reset();
 	rc = domain_destroy(d);
-	if (d->destroy_step > 1) {
-		s->fifo_count = 0;
-		for (unsigned i = 0; i < NR_VIRQS; i++)
-			if (handler[i] == d) handler[i] = NULL;
-	}
+	for (unsigned i = 0; i < NR_VIRQS; i++)
+		if (handler[i] == d) handler[i] = NULL;
+	if (d->destroy_step > 1) s->fifo_count = 0;
 	if (!rc) s->d = NULL;
 	return rc;
 }
@@ -456,7 +454,7 @@ static void step_run(const struct step *s) {
 
 static void pair_setup(void) {
 	if (!frame_table) {
-		machine_start(2);
+		machine_start(CPUS);
 		domain_end(domain_make(0, true)); /* what the first domain makes for good */
 		dom0 = NULL;
 		domains_reap();

@@ -31,6 +31,9 @@
 #ifndef FRAMES
 #define FRAMES 2048u
 #endif
+#ifndef CPUS
+#define CPUS 2u
+#endif
 #ifndef MAX_PORT
 #define MAX_PORT 127u
 #endif
@@ -129,7 +132,7 @@ static uint64_t frames_free_at_start;
 
 static inline int mm_setup(void **state) {
 	if (!frame_table) {
-		machine_start(2);
+		machine_start(CPUS);
 		domain_end(domain_make(0, true)); /* what the first domain makes for good */
 		dom0 = NULL;
 		domains_reap();
