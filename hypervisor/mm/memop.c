@@ -151,10 +151,10 @@ static void exchange_undo(struct exchange *e) {
 	}
 }
 
-/* A guest that takes its list away meanwhile only loses sight of its own frames; a domain that
- * begins to die meanwhile has no use for new ones. */
+/* A guest that takes its list away meanwhile only loses sight of its own frames; a dying domain has no
+ * use for new ones, and as many old ones are not replaced. */
 static int exchange_commit(struct exchange *e) {
-	unsigned order = e->x->out.extent_order;
+	unsigned order = e->x->out.extent_order, unreplaced = 0;
 	int rc = 0;
 
 	for (unsigned i = 0; i < e->out_n; i++) {
@@ -163,11 +163,13 @@ static int exchange_commit(struct exchange *e) {
 		if (domain_frames_assign(e->d, m, order)) {
 			extent_name(m, order, 0, false);
 			frame_free_raw(m, order);
+			unreplaced += 1u << order;
 		} else if (extent_write(&e->x->out, e->out_at + i, m)) {
 			rc = -EFAULT;
 		}
 	}
-	while (e->in_frames > 0) domain_frame_free(e->d, mfn(e->in[--e->in_frames]), true);
+	for (; e->in_frames > 0; e->in_frames--)
+		domain_frame_free(e->d, mfn(e->in[e->in_frames - 1]), e->in_frames > unreplaced);
 	return rc;
 }
 
