@@ -147,6 +147,21 @@ static void test_registers_that_may_fault(void) {
 	well("writes to registers that may be missing");
 }
 
+/* Components of the extended state that no guest gets: nobody would keep them apart. */
+static void test_state_not_offered(void) {
+	static const uint32_t components[] = { 1U << 3, 1U << 4, 1U << 9, 1U << 11, 3U << 17 };
+	uint64_t cr4;
+
+	asm volatile("movq %%cr4, %0" : "=r"(cr4));
+	asm volatile("movq %0, %%cr4" ::"r"(cr4 | 1UL << 18));
+	for (unsigned int i = 0; i < ARRAY_SIZE(components); i++) {
+		TRAP_TRY("xsetbv", ::"a"(3 | components[i]), "d"(0), "c"(0) : "memory");
+		trapped(VEC_GP, 0, "xsetbv with a component that is not offered");
+	}
+	asm volatile("movq %0, %%cr4" ::"r"(cr4));
+	well("xsetbv");
+}
+
 static void test_user_ports(void) {
 	is(user_run(user_in, 0, 0)->vector, VEC_GP, "user mode reads no port");
 	is(user_run(user_outs, 0, 0)->vector, VEC_GP, "user mode writes no string to a port");
@@ -163,6 +178,7 @@ void guest_main(void) {
 	test_icebp();
 	test_flush_addresses();
 	test_registers_that_may_fault();
+	test_state_not_offered();
 	test_user_ports();
 	done();
 }

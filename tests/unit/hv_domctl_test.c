@@ -92,6 +92,7 @@ static void what_is_not_offered_is_refused(void **state) {
 		XEN_DOMCTL_sethvmcontext,  XEN_DOMCTL_assign_device, XEN_DOMCTL_deassign_device,
 		XEN_DOMCTL_mem_sharing_op, XEN_DOMCTL_setvnumainfo,  XEN_DOMCTL_bind_pt_irq,
 		XEN_DOMCTL_vm_event_op,    XEN_DOMCTL_set_target,    XEN_DOMCTL_debug_op,
+		6 /* getmemlist, once */,
 	};
 	static const uint32_t shadow[] = { XEN_DOMCTL_SHADOW_OP_ENABLE_TEST,
 					   XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, XEN_DOMCTL_SHADOW_OP_ENABLE,
