@@ -29,7 +29,7 @@ static const struct op {
 	[XS_GET_PERMS] = { "GET_PERMS", req_get_perms, OP_TX },
 	[XS_WATCH] = { "WATCH", req_watch, OP_OK },
 	[XS_UNWATCH] = { "UNWATCH", req_unwatch, OP_OK },
-	[XS_TRANSACTION_START] = { "TRANSACTION_START", req_tx_start, 0 },
+	[XS_TRANSACTION_START] = { "TRANSACTION_START", req_tx_start, OP_TX },
 	[XS_TRANSACTION_END] = { "TRANSACTION_END", req_tx_end, OP_TX | OP_OK },
 	[XS_INTRODUCE] = { "INTRODUCE", req_introduce, OP_PRIV | OP_OK },
 	[XS_RELEASE] = { "RELEASE", req_release, OP_PRIV | OP_OK },

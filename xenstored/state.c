@@ -160,7 +160,7 @@ static void conn_save(const struct conn *c, struct buf *b) {
 	buf_u8(b, c->broken);
 	buf_blob(b, c->in, c->in_len);
 	buf_u64(b, c->in_total);
-	buf_blob(b, c->out + c->out_head, conn_queued(c));
+	buf_blob(b, conn_queued(c) ? c->out + c->out_head : NULL, conn_queued(c));
 	buf_u64(b, c->out_pos);
 	buf_u64(b, c->in_base);
 	buf_u64(b, c->out_base);

@@ -37,7 +37,7 @@ int vcpu_create(struct domain *d, unsigned id) {
 	if (!v) return -ENOMEM;
 	vcpu_timers_create(v);
 	/* The scheduler is last, it must not see a vCPU that is not complete. */
-	err = arch_vcpu_create(v) ?: evtchn_vcpu_create(v) ?: sched_vcpu_create(v);
+	err = arch_vcpu_create(v) ?: sched_vcpu_create(v);
 	if (err) {
 		vcpu_destroy(v);
 		return err;
@@ -48,7 +48,6 @@ int vcpu_create(struct domain *d, unsigned id) {
 
 void vcpu_destroy(struct vcpu *v) {
 	if (v->sched) sched_vcpu_destroy(v);
-	evtchn_vcpu_destroy(v);
 	vcpu_timers_destroy(v);
 	arch_vcpu_destroy(v);
 	heap_free(v);

@@ -102,7 +102,10 @@ int own_map(mfn_t first, unsigned long n) {
 	return host_should_fail() ? -ENOMEM : 0;
 }
 
-void own_unmap(mfn_t first, unsigned long n) { (void)first, (void)n; }
+void own_unmap(mfn_t first, unsigned long n) {
+	(void)first, (void)n;
+	arch_tlb_flush_own();
+}
 
 void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
 	unsigned c;

@@ -236,14 +236,12 @@ DOMCTL(getnodeaffinity, nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1, 1
  * guest came from a machine with another one. */
 DOMCTL(settscinfo, tsc_info) {
 	if (a->tsc_mode > 3) return -EINVAL;
-	d->tsc = (struct tsc_setting){ a->tsc_mode, a->gtsc_khz, a->incarnation, a->elapsed_nsec };
+	d->tsc = *a;
 	return 0;
 }
 
 DOMCTL(gettscinfo, tsc_info) {
-	a->tsc_mode = d->tsc.mode;
-	a->gtsc_khz = d->tsc.khz;
-	a->incarnation = d->tsc.incarnation;
+	*a = d->tsc;
 	a->elapsed_nsec = now_ns();
 	return 0;
 }
@@ -389,25 +387,19 @@ DOMCTL(scheduler_op, scheduler_op) {
 
 /* -- frames as a saver sees them, and permissions for devices -- */
 
-/* The XEN_DOMCTL_PFINFO_* of a frame. */
+/* The XEN_DOMCTL_PFINFO_* of a frame. A table that nobody uses any more is an ordinary page. */
 static uint64_t frame_info(struct domain *d, mfn_t m) {
-	uint64_t type, info = XEN_DOMCTL_PFINFO_NOTAB;
+	enum frame_type t;
+	uint64_t type;
 
 	if (!frame_get(m, d)) return XEN_DOMCTL_PFINFO_XTAB;
 	type = __atomic_load_n(&frame_of(m)->type, __ATOMIC_ACQUIRE);
-	switch (frame_type_of(type)) {
-	case FT_L1: info = XEN_DOMCTL_PFINFO_L1TAB; break;
-	case FT_L2: info = XEN_DOMCTL_PFINFO_L2TAB; break;
-	case FT_L3: info = XEN_DOMCTL_PFINFO_L3TAB; break;
-	case FT_L4: info = XEN_DOMCTL_PFINFO_L4TAB; break;
-	default: break;
-	}
-	/* A table that nobody uses any more is an ordinary page. */
-	if (!(type & FTF_COUNT)) info = XEN_DOMCTL_PFINFO_NOTAB;
-	if (type & FTF_PINNED) info |= XEN_DOMCTL_PFINFO_LPINTAB;
 	frame_put(m);
-	return info;
+	t = type & FTF_COUNT ? frame_type_of(type) : FT_NONE;
+	return (t <= FT_L4 ? (uint64_t)t << XEN_DOMCTL_PFINFO_LTAB_SHIFT : XEN_DOMCTL_PFINFO_NOTAB) |
+	       (type & FTF_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0);
 }
+_Static_assert(FT_NONE == 0 && FT_L1 == 1 && FT_L4 == 4, "as XEN_DOMCTL_PFINFO_* counts them");
 
 DOMCTL(getpageframeinfo3, getpageframeinfo3) {
 	uint64_t batch[PFN_BATCH];
@@ -428,6 +420,8 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3) {
 DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
 
 DOMCTL(irq_permission, irq_permission) { return irq_permission_set(d, a->pirq, a->allow_access); }
+
+DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
 
 /* Nobody gives what he may not use himself. */
 static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
@@ -488,6 +482,7 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_getpageframeinfo3] = { getpageframeinfo3, NOT_SELF | LIVE },
 	[XEN_DOMCTL_shadow_op] = { shadow_op, NOT_SELF | COPY_BACK },
 	[XEN_DOMCTL_irq_permission] = { irq_permission, LIVE },
+	[XEN_DOMCTL_set_virq_handler] = { set_virq_handler, LIVE },
 	[XEN_DOMCTL_iomem_permission] = { iomem_permission, LIVE },
 	[XEN_DOMCTL_ioport_permission] = { ioport_permission, LIVE },
 	[XEN_DOMCTL_memory_mapping] = { memory_mapping, LIVE },

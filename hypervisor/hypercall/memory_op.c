@@ -12,13 +12,12 @@
 #define OP_BITS 6
 #define OP_MASK ((1u << OP_BITS) - 1)
 
-static memop_extent *extent_function(unsigned op) {
-	switch (op) {
-	case XENMEM_increase_reservation: return memop_increase;
-	case XENMEM_decrease_reservation: return memop_decrease;
-	default: return memop_populate;
-	}
-}
+/* Those that work extent by extent. */
+static memop_extent *const extent_ops[] = {
+	[XENMEM_increase_reservation] = memop_increase,
+	[XENMEM_decrease_reservation] = memop_decrease,
+	[XENMEM_populate_physmap] = memop_populate,
+};
 
 static bool address_bits_ok(uint32_t mem_flags) {
 	unsigned bits = XENMEMF_get_address_bits(mem_flags);
@@ -28,7 +27,7 @@ static bool address_bits_ok(uint32_t mem_flags) {
 
 static long extents_apply(struct domain *d, const struct xen_memory_reservation *r, uint64_t cmd,
 			  gvaddr_t arg) {
-	memop_extent *apply = extent_function(cmd & OP_MASK);
+	memop_extent *apply = extent_ops[index_nospec(cmd & OP_MASK, ARRAY_SIZE(extent_ops))];
 	uint64_t i = cmd >> OP_BITS;
 
 	while (i < r->nr_extents && !apply(d, r, i)) {
@@ -189,10 +188,8 @@ static const struct subop ops[] = {
 };
 
 HYPERCALL(do_memory_op) {
-	switch (a1 & OP_MASK) {
-	case XENMEM_increase_reservation:
-	case XENMEM_decrease_reservation:
-	case XENMEM_populate_physmap: return reservation_op(a1, gvaddr(a2));
-	default: return subop_call(ops, ARRAY_SIZE(ops), a1 & OP_MASK, current, gvaddr(a2));
-	}
+	unsigned op = a1 & OP_MASK;
+
+	if (op < ARRAY_SIZE(extent_ops) && extent_ops[op]) return reservation_op(a1, gvaddr(a2));
+	return subop_call(ops, ARRAY_SIZE(ops), op, current, gvaddr(a2));
 }

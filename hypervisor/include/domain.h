@@ -12,6 +12,7 @@
 #include "evtchn.h"
 #include "time.h"
 
+#include <xen/domctl.h>
 #include <xen/vcpu.h>
 
 #define MAX_VCPUS 128
@@ -81,12 +82,6 @@ struct vcpu {
 /* pending_traps: */
 #define VCPU_TRAP_NMI (1u << 0)
 
-/* XEN_DOMCTL_settscinfo. */
-struct tsc_setting {
-	uint32_t mode, khz, incarnation;
-	uint64_t elapsed_ns;
-};
-
 struct domain {
 	/* set at creation, const after: */
 	domid_t id;
@@ -106,13 +101,13 @@ struct domain {
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
-	unsigned shutdown_latch; /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
-	bool shut_down;          /* and not resumed since: state may be DYING by now */
-	unsigned pause_count;    /* pauses a toolstack holds */
-	unsigned pause_depth;    /* domain_pause() in force; a vCPU is created with as many */
-	unsigned destroy_step;   /* how far domain_destroy() has come */
-	port_t suspend_port;     /* its peer in dom0 is told of a suspend; 0: none */
-	struct tsc_setting tsc;  /* as the toolstack set it */
+	unsigned shutdown_latch;        /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
+	bool shut_down;                 /* and not resumed since: state may be DYING by now */
+	unsigned pause_count;           /* pauses a toolstack holds */
+	unsigned pause_depth;           /* domain_pause() in force; a vCPU is created with as many */
+	unsigned destroy_step;          /* how far domain_destroy() has come */
+	port_t suspend_port;            /* its peer in dom0 is told of a suspend; 0: none */
+	struct xen_domctl_tsc_info tsc; /* as the toolstack set it */
 	uint32_t createflags;
 	struct xen_arch_domainconfig arch_config; /* as given at creation */
 	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */

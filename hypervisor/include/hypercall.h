@@ -76,8 +76,6 @@ bool hypercall_preempt(void) __must_check;
  * too). Returns -ERESTART for the handler to return.
  */
 long hypercall_restart(unsigned op, unsigned nargs, ...);
-/* Give the running hypercall a fresh budget; called on entry. */
-void hypercall_budget_reset(void);
 extern unsigned hypercall_preempt_units;
 
 #endif

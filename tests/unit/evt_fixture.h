@@ -211,7 +211,7 @@ static inline long call_event(unsigned op, void *arg, size_t size) {
 
 	memcpy(arg_page, arg, size);
 	do {
-		hypercall_budget_reset();
+		this_cpu()->preempt_budget = 0;
 		rc = do_event_channel_op(op, ARG_VA, 0, 0, 0, 0);
 	} while (rc == -ERESTART);
 	this_cpu()->work &= ~CPU_WORK_RESTART;

@@ -338,6 +338,11 @@ static void permissions(void **state) {
 	assert_int_equal(pirq_map_gsi(d, 12, &pirq), 0);
 	pirq = -1;
 	assert_int_equal(pirq_map_gsi(d, 13, &pirq), -EPERM);
+	op = ctl(XEN_DOMCTL_set_virq_handler, id);
+	op.u.set_virq_handler.virq = VIRQ_DOM_EXC;
+	assert_int_equal(run(&op), 0);
+	op.u.set_virq_handler.virq = VIRQ_TIMER; /* a vCPU's, not the machine's */
+	assert_int_equal(run(&op), -EINVAL);
 }
 
 /* -- sysctl -- */

@@ -218,7 +218,7 @@ static inline long finish(long rc) {
 		restarts++;
 		host_frames_check();
 		if (between) between();
-		hypercall_budget_reset();
+		this_cpu()->preempt_budget = 0;
 		rc = fn(r.arg[0], r.arg[1], r.arg[2], r.arg[3], r.arg[4], r.arg[5]);
 	}
 	return rc;

@@ -355,6 +355,37 @@ def test_systemd():
     d.stop()
 
 
+def test_restart_time():
+    """To service in under a second with 100,000 nodes, however it ended."""
+    d = xs.Daemon(PROGRAM, xen=True)
+    c = d.client()
+    batch = 500
+    for start in range(0, 100000, batch):
+        for i in range(start, start + batch):
+            c.out += xs.pack(xs.WRITE, 1, 0, b"/large/d%d/n%d\0value-%d" % (i // 100, i % 100, i))
+        c.flush()
+        while len(c.replies) < batch:
+            c.pump(5)
+        c.replies.clear()
+    took = {}
+
+    def time_to_answer(how, client):
+        started = time.time()
+        tap.is_(client().read("/large/d999/n99"), b"value-99999", f"{how}: the last of 100,000 nodes")
+        took[how] = time.time() - started
+    for _ in range(3):
+        d.kill_worker()
+        time_to_answer("worker killed", lambda: c)
+    d.stop()
+    started = time.time()
+    d.start()
+    time_to_answer("stopped and started", d.client)
+    took["stopped and started"] = time.time() - started
+    print("# " + ", ".join(f"{how}: {s:.3f} s" for how, s in took.items()))
+    tap.ok(max(took.values()) < 1, "and it came within a second", took)
+    d.stop()
+
+
 def test_one_at_a_time():
     d = xs.Daemon(PROGRAM, xen=True)
     pid = d.proc.pid

@@ -54,7 +54,10 @@ def test_payloads():
     tap.is_(top.write("/bin", bytes(range(256))), b"OK\0", "a value may hold any byte")
     tap.is_(top.read("/bin"), bytes(range(256)), "and comes back")
     tap.is_(top.call(xs.READ, "/p\0", tx=77), "ENOENT", "an unknown transaction")
-    tap.is_(top.call(xs.TX_START, "\0", tx=1), "EBUSY", "a transaction in a transaction")
+    tap.is_(top.call(xs.TX_START, "\0", tx=77), "ENOENT", "for another one too")
+    outer = top.begin()
+    tap.is_(top.call(xs.TX_START, "\0", tx=outer), "EBUSY", "a transaction in a transaction")
+    top.end(outer, False)
     tap.is_(top.call(xs.RM, "/\0"), "EINVAL", "the root stays")
 
 
