@@ -61,13 +61,13 @@ static hypercall_fn *function_of(unsigned op) {
 static long call(unsigned op, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4) {
 	long rc;
 
-	hypercall_budget_reset();
+	this_cpu()->preempt_budget = 0;
 	rc = function_of(op)(a1, a2, a3, a4, 0, 0);
 	while (rc == -ERESTART && finish_it) {
 		struct restart r = this_cpu()->restart;
 
 		check_all();
-		hypercall_budget_reset();
+		this_cpu()->preempt_budget = 0;
 		rc = function_of(r.op)(r.arg[0], r.arg[1], r.arg[2], r.arg[3], 0, 0);
 	}
 	this_cpu()->work &= ~CPU_WORK_RESTART;
@@ -242,14 +242,24 @@ static void do_entry_update(const struct step *s) {
 	(void)call(__HYPERVISOR_mmu_update, ARG_VA, 1, 0, foreign);
 }
 
-/* Give a page up, whoever maps it, and get another. */
+/* Give a page up, whoever maps it, and get another: dom0 also in another's name, as he is dying. */
 static void do_page(const struct step *s) {
-	struct slot *own = &slots[me];
-	struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+	struct slot *own = s->d & 1 ? slot_at(s->b) : &slots[me];
+	domid_t id = s->d & 1 ? (domid_t)(own - slots) : DOMID_SELF;
+	struct xen_memory_reservation r = { .nr_extents = 1, .domid = id };
+	struct xen_memory_exchange x = { .in = r, .out = r };
 	mfn_t *m = &own->page[s->a % PAGES];
+	bool exchange = s->d & 2;
 
-	r.extent_start.p = (xen_pfn_t *)(ARG_VA + LIST);
+	r.extent_start.p = x.in.extent_start.p = (xen_pfn_t *)(ARG_VA + LIST);
+	x.out.extent_start.p = (xen_pfn_t *)(ARG_VA + LIST + 8);
 	arg_put(LIST, m, sizeof(*m));
+	if (exchange) {
+		arg_put(0, &x, sizeof(x));
+		if (call(__HYPERVISOR_memory_op, XENMEM_exchange, ARG_VA, 0, 0) == 0)
+			memcpy(m, arg_page + LIST + 8, sizeof(*m));
+		return;
+	}
 	arg_put(0, &r, sizeof(r));
 	(void)call(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, ARG_VA, 0, 0);
 	arg_put(0, &r, sizeof(r));
@@ -400,7 +410,7 @@ static int life_end(struct slot *s) {
 	int rc;
 
 	s->dying = true;
-	hypercall_budget_reset();
+	this_cpu()->preempt_budget = 0;
 	rc = domain_destroy(d);
 	for (unsigned i = 0; i < NR_VIRQS; i++)
 		if (handler[i] == d) handler[i] = NULL;
@@ -490,7 +500,7 @@ static void pair_teardown(bool backwards) {
 }
 
 static void step_check(const struct step *s) {
-	hypercall_budget_reset();
+	this_cpu()->preempt_budget = 0;
 	step_run(s);
 	check_all();
 }

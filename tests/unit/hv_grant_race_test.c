@@ -34,7 +34,7 @@ static long call(unsigned cpu, unsigned cmd, void *op, size_t size) {
 	long rc;
 
 	arg_put(cpu * AREA, op, size);
-	hypercall_budget_reset();
+	this_cpu()->preempt_budget = 0;
 	rc = do_grant_table_op(cmd, ARG_VA + cpu * AREA, 1, 0, 0, 0);
 	memcpy(op, arg_page + cpu * AREA, size);
 	return rc;
