@@ -47,6 +47,11 @@ static unsigned ref_at(uint8_t i) {
 	return i < 0xc0 ? 8 + i % 3 : refs[i % ARRAY_SIZE(refs)];
 }
 
+static void run_slot(unsigned i) {
+	me = slots[i].d && !slots[i].dying ? i : 0;
+	run_as(slots[me].d);
+}
+
 /* -- hypercalls of the running domain */
 
 static hypercall_fn *function_of(unsigned op) {
@@ -148,6 +153,17 @@ static void do_map(const struct step *s) {
 		if (s->d & 0x800) op[i].flags ^= s->d >> 12 << 3;
 	}
 	(void)grant_call(GNTTABOP_map_grant_ref, op, sizeof(op[0]), n);
+}
+
+/* What takes both sides to do right: a page for another, who maps it. */
+static void do_share(const struct step *s) {
+	unsigned to = s->b % SLOTS, from = me;
+	struct step entry = { .a = s->a & 1, .b = (uint8_t)to, .c = s->c, .d = s->d & 2 };
+	struct step mapping = { .a = s->a & 1, .b = (uint8_t)from, .c = s->c >> 4 & 7, .d = s->d >> 4 & 7 };
+
+	do_entry(&entry);
+	run_slot(to);
+	do_map(&mapping);
 }
 
 static void do_unmap(const struct step *s) {
@@ -299,6 +315,18 @@ static void do_open(const struct step *s) {
 	}
 }
 
+/* What takes both ends to do right: a port for another, who binds to it. */
+static void do_join(const struct step *s) {
+	struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = (domid_t)(s->a % SLOTS) };
+	struct evtchn_bind_interdomain inter = { .remote_dom = (domid_t)me };
+
+	if (event_call(EVTCHNOP_alloc_unbound, &alloc, sizeof(alloc))) return;
+	memcpy(&alloc, arg_page, sizeof(alloc));
+	run_slot(s->a % SLOTS);
+	inter.remote_port = alloc.port;
+	(void)event_call(EVTCHNOP_bind_interdomain, &inter, sizeof(inter));
+}
+
 /* Whatever is sent to an end that somebody holds open is pending there. */
 static void do_send(const struct step *s) {
 	struct evtchn_send op = { port_at(s->a) };
@@ -419,11 +447,6 @@ static int life_end(struct slot *s) {
 	return rc;
 }
 
-static void run_slot(unsigned i) {
-	me = slots[i].d && !slots[i].dying ? i : 0;
-	run_as(slots[me].d);
-}
-
 static void do_life(const struct step *s) {
 	unsigned i = 1 + s->a % 2;
 	struct slot *slot = &slots[i];
@@ -439,9 +462,9 @@ static void do_life(const struct step *s) {
 
 static void step_run(const struct step *s) {
 	static void (*const kinds[])(const struct step *) = {
-		do_entry,  do_entry,    do_map,          do_map,  do_unmap, do_unmap, do_copy,
-		do_tables, do_resource, do_entry_update, do_page, do_open,  do_open,  do_send,
-		do_port,   do_port,     do_reset,        do_fifo, do_take,  do_virq,
+		do_entry,    do_share,        do_share, do_map,  do_unmap, do_unmap, do_copy, do_tables,
+		do_resource, do_entry_update, do_page,  do_open, do_join,  do_join,  do_send, do_send,
+		do_port,     do_port,         do_reset, do_fifo, do_fifo,  do_take,  do_virq,
 	};
 	unsigned kind = s->kind & 0x1f;
 
@@ -449,10 +472,10 @@ static void step_run(const struct step *s) {
 		kinds[kind](s);
 	} else if (kind < 25) {
 		run_slot(s->a % SLOTS);
-	} else if (kind < 27) {
+	} else if (kind < 26) {
 		hypercall_preempt_units = s->a & 1 ? 1 + s->b % 8 : 1000000;
 		finish_it = s->a & 6;
-	} else if (kind < 28) {
+	} else if (kind < 27) {
 		host_fail_allocation(s->a % 8);
 	} else {
 		host_fail_allocation(0);
