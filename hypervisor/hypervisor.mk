@@ -59,7 +59,7 @@ ALL += $(B)/tenon
 HV_PURE := $(addprefix $(HYP)/x86/,acpi.c decode.c gpr.c store.c)
 HV_HOST_SRCS := $(HV_OBJECTS) $(HV_PURE) $(wildcard $(HYP)/host/*.c)
 HV_HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin -fno-strict-aliasing $(WARN) -DTENON_DEBUG $(HV_CPPFLAGS) \
-	-I$(HYP)/host/include -I$(HYP)/host -I$(HYP)/x86/include -I$(HYP)/x86
+	-I$(HYP)/host/include -I$(HYP)/host -I$(HYP)/evtchn -I$(HYP)/x86/include -I$(HYP)/x86
 
 define hv_host_library
 $(B)/$(1)/%.c.o: %.c

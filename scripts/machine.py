@@ -225,8 +225,13 @@ class Machine:
                 time.sleep(0.02)
         self.qmp = link
         self.qmp_file = link.makefile("rw")
-        self.qmp_file.readline()
-        self.command("qmp_capabilities")
+        try:
+            self.qmp_file.readline()
+            self.command("qmp_capabilities")
+        except (OSError, Failed):
+            self.settle()
+            self.stop()
+            raise Failed(f"QEMU did not start: {last_line(self.text)}") from None
 
     def command(self, name, **arguments):
         """One QMP command; returns its answer. Events on the way are dropped."""

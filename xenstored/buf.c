@@ -24,10 +24,16 @@ static bool buf_room(struct buf *b, size_t n) {
 	return true;
 }
 
-void buf_put(struct buf *b, const void *p, size_t n) {
-	if (!n || !buf_room(b, n)) return;
-	memcpy(b->p + b->len, p, n);
+char *buf_extend(struct buf *b, size_t n) {
+	if (!buf_room(b, n)) return NULL;
 	b->len += n;
+	return b->p + b->len - n;
+}
+
+void buf_put(struct buf *b, const void *p, size_t n) {
+	char *at = n ? buf_extend(b, n) : NULL;
+
+	if (at) memcpy(at, p, n);
 }
 
 void buf_u8(struct buf *b, uint8_t v) { buf_put(b, &v, sizeof(v)); }

@@ -24,6 +24,8 @@ struct cursor {
 
 /* Append n bytes. */
 void buf_put(struct buf *b, const void *p, size_t n);
+/* Room for n bytes more, which the caller fills; NULL without memory. */
+char *buf_extend(struct buf *b, size_t n);
 /* Append one little-endian integer. */
 void buf_u8(struct buf *b, uint8_t v);
 void buf_u16(struct buf *b, uint16_t v);

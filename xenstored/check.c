@@ -24,13 +24,13 @@ static int node_check(const struct machine *m, const struct node *n, struct buf 
 	size_t len = node_path(n, path);
 	int bad = 0;
 
-	for (const struct node *c = n->first; c; c = c->next) {
+	for (const struct node *c = node_first(n); c; c = c->next) {
 		count++;
 		bytes += c->name_len + 1;
-		bad += c->parent != n || (c->next && c->next->prev != c) || c->birth > n->cgen;
+		bad += c->parent != n || (c->next && c->next->prev != c) || c->birth > node_cgen(n);
 	}
 	bad += tree_find(&m->tree, path, len) != n;
-	bad += count != n->n_children || bytes != n->child_bytes;
+	if (n->kids) bad += count != n->kids->n || bytes != n->kids->bytes;
 	bad += n->birth > n->gen || n->pgen > n->gen || n->gen > m->tree.generation;
 	if (bad) buf_printf(why, "node %s is inconsistent\n", path);
 	return bad;

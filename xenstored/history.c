@@ -45,12 +45,12 @@ static struct version *version_new(const char *path, size_t len, const void *val
 bool history_keep(struct history *h, const struct node *n, uint64_t until, bool removed) {
 	char path[PATH_BUF];
 	size_t len = node_path(n, path);
-	struct version *v = version_new(path, len, n->value, n->value_len);
+	struct version *v = version_new(path, len, node_value(n), n->value_len);
 
 	if (!v) return false;
 	v->birth = n->birth;
 	v->gen = n->gen;
-	v->cgen = n->cgen;
+	v->cgen = node_cgen(n);
 	v->until = until;
 	v->removed = removed;
 	v->perms = perms_ref(n->perms);

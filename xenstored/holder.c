@@ -17,16 +17,18 @@
 
 #include "log.h"
 #include "service.h"
+#include "systemd.h"
 #include "worker.h"
 
-/* A worker that lives less than this many milliseconds is not started again at once. */
+/* After so many workers in a row that failed within so many milliseconds the next one has to wait. Who was
+ * killed has not failed. */
 #define SHORT_LIFE_MS 50
 #define SHORT_LIVES   20
 
 struct holder {
 	const struct options *opt;
 	int listen, signals, control;
-	int pipe[2];
+	int flight;
 	uint32_t next_id;
 	struct held *held;
 	uint32_t n, cap;
@@ -47,6 +49,14 @@ static int64_t holder_now(void) {
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The name by which systemd keeps a connection. */
+static const char *held_name(uint32_t id) {
+	static char name[16];
+
+	snprintf(name, sizeof(name), "c%u", id);
+	return name;
+}
+
 static bool hold(struct holder *h, uint32_t id, int fd) {
 	struct held *a;
 
@@ -63,6 +73,7 @@ static bool hold(struct holder *h, uint32_t id, int fd) {
 static void release(struct holder *h, uint32_t id) {
 	for (uint32_t i = 0; i < h->n; i++) {
 		if (h->held[i].id != id) continue;
+		systemd_forget(held_name(id));
 		close(h->held[i].fd);
 		memmove(&h->held[i], &h->held[i + 1], (h->n - i - 1) * sizeof(*h->held));
 		h->n--;
@@ -76,16 +87,14 @@ static void release(struct holder *h, uint32_t id) {
 static void keep_over_exec(int fd) { fcntl(fd, F_SETFD, 0); }
 
 /* Write down what is held; the descriptor to pass on, or -1. */
-static int write_takeover(int listen_fd, const int pipe_fd[2], uint32_t next_id, const struct held *held,
-			  uint32_t n) {
+static int write_takeover(const struct holder *h, const struct held *held, uint32_t n) {
 	int fd = memfd_create("takeover", 0);
 	FILE *f = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
 
 	if (!f) return -1;
-	fprintf(f, "%d %d %d %u %u\n", listen_fd, pipe_fd[0], pipe_fd[1], next_id, n);
-	keep_over_exec(listen_fd);
-	keep_over_exec(pipe_fd[0]);
-	keep_over_exec(pipe_fd[1]);
+	fprintf(f, "%d %d %u %u\n", h->listen, h->flight, h->next_id, n);
+	keep_over_exec(h->listen);
+	keep_over_exec(h->flight);
 	for (uint32_t i = 0; i < n; i++) {
 		fprintf(f, "%u %d\n", held[i].id, held[i].fd);
 		keep_over_exec(held[i].fd);
@@ -100,17 +109,56 @@ static bool read_takeover(struct holder *h) {
 	uint32_t n, id;
 	int fd;
 
-	if (!f || fscanf(f, "%d %d %d %u %u", &h->listen, &h->pipe[0], &h->pipe[1], &h->next_id, &n) != 5)
-		return false;
+	if (!f || fscanf(f, "%d %d %u %u", &h->listen, &h->flight, &h->next_id, &n) != 4) return false;
 	fcntl(h->listen, F_SETFD, FD_CLOEXEC);
-	fcntl(h->pipe[0], F_SETFD, FD_CLOEXEC);
-	fcntl(h->pipe[1], F_SETFD, FD_CLOEXEC);
+	fcntl(h->flight, F_SETFD, FD_CLOEXEC);
 	while (n--) {
 		if (fscanf(f, "%u %d", &id, &fd) != 2 || !hold(h, id, fd)) return false;
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
 	fclose(f);
 	return true;
+}
+
+/* One descriptor that systemd kept when the last holder was killed. */
+static void take_kept(void *arg, const char *name, int fd) {
+	struct holder *h = arg;
+	unsigned id;
+
+	if (!strcmp(name, "listen"))
+		h->listen = fd;
+	else if (!strcmp(name, "flight"))
+		h->flight = fd;
+	else if (sscanf(name, "c%u", &id) != 1 || !hold(h, id, fd))
+		close(fd);
+	else if (id >= h->next_id)
+		h->next_id = id + 1;
+}
+
+static int held_by_id(const void *a, const void *b) {
+	const struct held *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The first holder: listen, unless systemd kept a socket that clients still find. */
+static bool open_all(struct holder *h) {
+	char path[300];
+
+	h->listen = h->flight = -1;
+	if (systemd_kept(take_kept, h)) log_info("systemd kept %u connections", h->n);
+	qsort(h->held, h->n, sizeof(*h->held), held_by_id);
+	snprintf(path, sizeof(path), "%s/socket", h->opt->run_dir);
+	if (h->listen < 0 || access(path, F_OK)) {
+		h->listen = service_listen(h->opt);
+		systemd_forget("listen");
+		systemd_keep("listen", h->listen);
+	}
+	if (h->flight < 0) {
+		h->flight = flight_make();
+		systemd_keep("flight", h->flight);
+	}
+	return h->listen >= 0 && h->flight >= 0;
 }
 
 /* Execute `file` as the next holder; returns only on failure. */
@@ -141,9 +189,7 @@ static void exec_takeover(const struct options *o, const char *file, const char 
 /* --- the worker --- */
 
 static void worker_child(struct holder *h, int control) {
-	struct handover ho = {
-		.control = control, .pipe = { h->pipe[0], h->pipe[1] }, .n = h->n, .held = h->held
-	};
+	struct handover ho = { .control = control, .flight = h->flight, .n = h->n, .held = h->held };
 	struct held *left = NULL;
 	uint32_t n_left = 0;
 	int status, fd;
@@ -152,7 +198,7 @@ static void worker_child(struct holder *h, int control) {
 	status = worker_run(h->opt, &ho, &left, &n_left);
 	if (status >= 0) _exit(status);
 	/* The holder is dead: become the next one. */
-	fd = write_takeover(h->listen, h->pipe, h->next_id, left, n_left);
+	fd = write_takeover(h, left, n_left);
 	if (fd >= 0) exec_takeover(h->opt, "/proc/self/exe", "", fd);
 	_exit(WORKER_REFUSED);
 }
@@ -201,7 +247,7 @@ static void on_control(struct holder *h) {
 
 static void do_update(struct holder *h) {
 	const char *file = h->update.text, *args = file + strlen(file) + 1;
-	int fd = write_takeover(h->listen, h->pipe, h->next_id, h->held, h->n);
+	int fd = write_takeover(h, h->held, h->n);
 
 	h->update_wanted = false;
 	log_info("live update: going on as %s %s", file, args);
@@ -221,7 +267,10 @@ static int on_worker_end(struct holder *h, int status) {
 	if (h->stopping) return 1;
 	log_warn("the worker has ended (%s %d); starting another", WIFSIGNALED(status) ? "signal" : "status",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	h->short_lives = holder_now() - h->born < SHORT_LIFE_MS ? h->short_lives + 1 : 0;
+	if (holder_now() - h->born > SHORT_LIFE_MS)
+		h->short_lives = 0;
+	else if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		h->short_lives++;
 	if (h->short_lives > SHORT_LIVES) nanosleep(&pause, NULL);
 	return spawn(h) ? -1 : 1;
 }
@@ -243,14 +292,14 @@ static int on_signal(struct holder *h) {
 /* --- clients --- */
 
 static void on_client(struct holder *h) {
-	int zero = 0, fd = accept4(h->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(h->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0) return;
-	setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero));
 	if (!hold(h, h->next_id, fd)) {
 		close(fd);
 		return;
 	}
+	systemd_keep(held_name(h->next_id), fd);
 	h->next_id++;
 }
 
@@ -326,9 +375,8 @@ int holder_main(const struct options *o) {
 			log_err("nothing to take over");
 			return 1;
 		}
-	} else {
-		h.listen = service_listen(o);
-		if (h.listen < 0 || pipe2(h.pipe, O_CLOEXEC | O_NONBLOCK)) return 1;
+	} else if (!open_all(&h)) {
+		return 1;
 	}
 	service_pid_file(o);
 	end = spawn(&h) ? hold_on(&h) : 1;

@@ -7,7 +7,10 @@
  * which inherits the sockets and goes on in the middle of what was under way. Should the holder
  * itself be killed, the worker sees the end of file on their socket pair and executes itself as
  * the next holder, with the sockets; that is also how a new program takes over (live update).
- * Only when both die at once do socket clients lose their connection; domains do not even then.
+ * Below systemd all descriptors are kept by it as well (systemd.h), and both processes are started
+ * anew with them. Without systemd clients of the socket lose their connection when both are killed
+ * at once; domains do not even then. In any case one is lost that is being accepted in the very
+ * instant of the holder's death: nobody else has it yet, and it has not been answered.
  */
 #ifndef XSD_HOLDER_H
 #define XSD_HOLDER_H

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define JOURNAL_MAGIC   0x6c616e72756f6a78ull
-#define JOURNAL_VERSION 1u
+#define JOURNAL_VERSION 2u
 #define HEAD_SIZE       4096u
 #define SLOTS_SIZE      (JOURNAL_SLOTS * sizeof(struct journal_slot))
 /* Room kept for the answers to one input. */
@@ -145,7 +145,6 @@ void journal_reset(struct journal *j, const char *boot_id, uint64_t next) {
 	struct journal_head *h = j->head;
 
 	memset(j->slot, 0, SLOTS_SIZE);
-	memset(&h->pipe, 0, sizeof(h->pipe));
 	h->base[0] = next;
 	h->base[1] = 0;
 	h->tail[0] = h->tail[1] = 0;
@@ -285,7 +284,7 @@ struct journal_slot *journal_slot_get(struct journal *j, uint32_t conn) {
 	for (uint32_t n = 0; n < SLOT_PROBES && !s; n++)
 		if (!slot_at(j, conn, n)->conn) s = slot_at(j, conn, n);
 	if (!s || s->conn == conn) return s;
-	s->sent = s->taken = 0;
+	s->sent = 0;
 	__atomic_store_n(&s->conn, conn, __ATOMIC_RELEASE);
 	return s;
 }

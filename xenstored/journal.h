@@ -16,9 +16,8 @@
  * up to its sequence number, then the half before it is free. Every record carries its number and
  * a checksum over all of it, so a torn or stale record is not taken for one.
  *
- * Beside the halves the file has what must be exact about bytes in flight, per connection: how
- * many bytes of its output have been handed over, and how many bytes of its input have been taken
- * out of the socket. See sock.c and ring.c for the protocol that makes each step recoverable.
+ * Beside the halves the file has, per connection, how many bytes of its output have been handed
+ * over. See sock.c and ring.c for the protocol that makes each step recoverable.
  */
 #ifndef XSD_JOURNAL_H
 #define XSD_JOURNAL_H
@@ -48,16 +47,6 @@ struct journal_slot {
 	uint32_t conn;
 	uint32_t unused;
 	uint64_t sent;
-	uint64_t taken;
-};
-
-/* Output on its way through the pipe (sock.c). */
-struct journal_pipe {
-	uint64_t base;
-	uint32_t slot;
-	uint32_t len;
-	uint32_t valid;
-	uint32_t unused;
 };
 
 struct journal_head {
@@ -73,7 +62,6 @@ struct journal_head {
 	uint64_t crash_seq;
 	uint32_t crash_count;
 	uint32_t unused;
-	struct journal_pipe pipe;
 };
 
 struct journal {

@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
 	int err;
 
 	options_parse(&o, argc, argv);
-	if (o.verbose) log_level(LOG_DEBUG);
+	log_level(o.log_level);
 	if (o.log_file) {
 		err = log_open(LOG_TO_FILE, o.log_file);
 		if (err) {

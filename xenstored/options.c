@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "quota.h"
 #include "request.h"
 
@@ -20,7 +21,7 @@ struct opt {
 #define NO_QUOTA (-1)
 
 /* Letters without a meaning to a user are above 'z'. */
-enum { OPT_DURABLE = 1, OPT_KEEP_TREE, OPT_REPAIR, OPT_JOURNAL, OPT_TAKEOVER, OPT_VERSION };
+enum { OPT_DURABLE = 1, OPT_KEEP_TREE, OPT_REPAIR, OPT_JOURNAL, OPT_TAKEOVER, OPT_VERSION, OPT_LOG_LEVEL };
 
 static const struct opt opt_table[] = {
 	{ 'D', "no-domain-init", NULL, "serve sockets only: do not look for Xen", NO_QUOTA },
@@ -41,7 +42,9 @@ static const struct opt opt_table[] = {
 	{ 'R', "no-recovery", NULL, "accepted; a damaged store is never served", NO_QUOTA },
 	{ 'I', "internal-db", "on|off", "accepted; the database is always a file", NO_QUOTA },
 	{ 'K', "keep-orphans", NULL, "keep the nodes of dead domains (a security risk)", NO_QUOTA },
-	{ 'V', "verbose", NULL, "log more", NO_QUOTA },
+	{ 'V', "verbose", NULL, "log everything, as --log-level debug", NO_QUOTA },
+	{ OPT_LOG_LEVEL, "log-level", "LEVEL", "err, warning, notice, info (the default) or debug",
+	  NO_QUOTA },
 	{ 'U', "user", "NAME", "serve as this user once everything is open", NO_QUOTA },
 	{ OPT_DURABLE, "durable", "process|power", "what an acknowledged write outlives (process)",
 	  NO_QUOTA },
@@ -70,7 +73,7 @@ static void usage(void) {
 	}
 }
 
-static void bad(const char *what, const char *value) {
+static _Noreturn void bad(const char *what, const char *value) {
 	fprintf(stderr, "xenstored: bad %s \"%s\" (try --help)\n", what, value);
 	exit(2);
 }
@@ -96,12 +99,24 @@ static void set_flag(struct options *o, int letter) {
 	case 'N': o->foreground = true; break;
 	case 'P': o->output_pid = true; break;
 	case 'K': o->keep_orphans = true; break;
-	case 'V': o->verbose = true; break;
+	case 'V': o->log_level = LOG_DEBUG; break;
 	case OPT_KEEP_TREE: o->keep_tree = true; break;
 	case OPT_REPAIR: o->repair = true; break;
 	case 'H': usage(); exit(0);
 	case OPT_VERSION: printf("xenstored %s\n", XENSTORED_VERSION); exit(0);
 	}
+}
+
+static int parse_level(const char *s) {
+	static const char *const name[] = { [LOG_ERR] = "err",
+					    [LOG_WARNING] = "warning",
+					    [LOG_NOTICE] = "notice",
+					    [LOG_INFO] = "info",
+					    [LOG_DEBUG] = "debug" };
+
+	for (int i = LOG_ERR; i <= LOG_DEBUG; i++)
+		if (!strcmp(s, name[i])) return i;
+	bad("log level", s);
 }
 
 static void set_value(struct options *o, int letter, const char *s) {
@@ -122,6 +137,7 @@ static void set_value(struct options *o, int letter, const char *s) {
 		o->journal_size = number("journal size", s, 1024) << 20;
 		if (!o->journal_size) bad("journal size", s);
 		break;
+	case OPT_LOG_LEVEL: o->log_level = parse_level(s); break;
 	case OPT_TAKEOVER: o->takeover_fd = number("descriptor", s, 65535); break;
 	}
 }
@@ -164,6 +180,7 @@ void options_parse(struct options *o, int argc, char **argv) {
 	o->journal_size = 8u << 20;
 	o->soft_memory = UINT32_MAX;
 	o->takeover_fd = -1;
+	o->log_level = LOG_INFO;
 	o->argc = argc;
 	o->argv = argv;
 	for (int i = 0; i < QUOTA_COUNT; i++) o->quota[i] = QUOTA_INHERIT;

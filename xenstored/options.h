@@ -12,7 +12,8 @@ struct options {
 	const char *run_dir, *db_dir;
 	const char *pid_file, *log_file;
 	const char *user;
-	bool foreground, output_pid, no_domain_init, verbose, keep_orphans;
+	bool foreground, output_pid, no_domain_init, keep_orphans;
+	int log_level;
 	/* Wait for the disk before replying; keep the tree over a reboot; accept loss in a repair. */
 	bool durable_power, keep_tree, repair;
 	uint32_t journal_size;

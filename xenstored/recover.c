@@ -198,9 +198,9 @@ static int recover_state(struct worker *w) {
 		log_err("%s: %s", path, err == -EINVAL ? "not a journal of this version" : strerror(-err));
 		return err;
 	}
+	flight_recover_output(w);
 	if (!w->j.head->boot_id[0]) return start_empty(w, boot_id);
 	if (strcmp(w->j.head->boot_id, boot_id)) return start_rebooted(w, boot_id);
-	pipe_recover(w);
 	err = load(w, &seq);
 	if (err) {
 		log_err("%s: %s", w->db_path, strerror(-err));
@@ -241,7 +241,6 @@ static void recover_sockets(struct worker *w, const struct handover *h) {
 			continue;
 		}
 		drop_sent(w, c);
-		sock_recover(w, c->peer);
 	}
 }
 
@@ -314,6 +313,7 @@ int worker_recover(struct worker *w, const struct handover *h) {
 	w->j.use_reserve = w->m->no_space;
 	if (w->m->no_space) w->retry_at = now_ms();
 	judge_suspect(w);
+	flight_recover_input(w);
 	recover_sockets(w, h);
 	close_lost(w);
 	recover_rings(w);

@@ -65,7 +65,7 @@ int req_directory(struct request *r) {
 
 	if (err) return err;
 	n = r->v.tx ? NULL : tree_find(&r->m->tree, p.s, p.len);
-	if (n && n->child_bytes > XENSTORE_PAYLOAD_MAX) return -E2BIG;
+	if (n && n->kids && n->kids->bytes > XENSTORE_PAYLOAD_MAX) return -E2BIG;
 	err = view_children(&r->v, p.s, p.len, &r->reply);
 	return !err && r->reply.len > XENSTORE_PAYLOAD_MAX ? -E2BIG : err;
 }
@@ -166,7 +166,7 @@ static int make_node(struct request *r, const struct path *p, uint32_t value_len
 	unsigned n;
 	int err = find_parent(r, p, &up, &img, &n);
 
-	if (!err) err = may_grow(r, n, n * sizeof(struct node) + value_len);
+	if (!err) err = may_grow(r, n, (uint64_t)n * NODE_COST + value_len);
 	if (err) return err;
 	perms = perms_inherit(r, img.perms);
 	if (!perms) return -ENOMEM;

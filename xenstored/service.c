@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "systemd.h"
 
 /* The starting process waits at the other end. */
 static int waiting = -1;
@@ -82,23 +82,6 @@ void service_pid_file(const struct options *o) {
 	}
 }
 
-static void notify_systemd(void) {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	char text[64];
-	int fd;
-
-	if (!path || strlen(path) >= sizeof(a.sun_path)) return;
-	strcpy(a.sun_path, path);
-	if (a.sun_path[0] == '@') a.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d\n", (int)getpid());
-	if (fd >= 0 && sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&a,
-			      offsetof(struct sockaddr_un, sun_path) + strlen(path)) < 0)
-		log_warn("systemd: %s", strerror(errno));
-	if (fd >= 0) close(fd);
-}
-
 void service_background(const struct options *o) {
 	int null;
 
@@ -110,11 +93,14 @@ void service_background(const struct options *o) {
 }
 
 void service_ready(const struct options *o) {
+	char text[64];
+
 	if (o->output_pid && o->takeover_fd < 0) {
 		printf("%d\n", (int)getpid());
 		fflush(stdout);
 	}
-	notify_systemd();
+	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d\n", (int)getpid());
+	systemd_notify(text, -1);
 	if (waiting < 0) return;
 	if (write(waiting, "r", 1) < 0) log_debug("nobody waits for the start");
 	close(waiting);

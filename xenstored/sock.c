@@ -2,31 +2,51 @@
 /*
  * Socket clients, exactly once.
  *
- * Input. Bytes are looked at (MSG_PEEK with SO_PEEK_OFF, which the kernel keeps for the socket),
- * journaled and executed, and only then taken out. Between turns the peek offset is 0, so after
- * a crash it says whether the last piece had been taken: if the journal has consumed more than
- * slot->taken, then an offset of just that difference means "not yet", and 0 means "done".
+ * recv() and send() leave no trace of how much the kernel moved if this process is killed before
+ * they return. recvmmsg() and sendmmsg() do: before they return, the kernel writes the number of
+ * bytes into the caller's own memory, and SIGKILL waits for the end of the system call. That
+ * memory is the flight page: shared, locked, and kept by the holder beside the clients' sockets.
  *
- * Output. send() would leave no trace of how much of it the kernel accepted. So the bytes go into
- * a pipe that the holder keeps, then the slot and length are written down, then they are spliced
- * on to the socket. After a crash the bytes still in the pipe tell how many have gone. It costs
- * one more system call per batch of replies.
+ * Input goes from the socket into the journal's room for the next record, where it is executed in
+ * place. The flight page says whose it is and which record it will be: if that record is missing
+ * after a crash, the bytes are still in the room, the page has their number, and they are executed.
+ *
+ * Output: the page says which connection and from which position on; the number of bytes, if the
+ * kernel wrote one, is added to the slot's position after a crash as it would have been without.
  */
 #include "worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <talloc.h>
 #include <unistd.h>
 
 #include "log.h"
 
-#define PIPE_MAX 32768u
+#define SEND_MAX 32768u
+/* The kernel has moved nothing. */
+#define MOVED_NONE UINT32_MAX
+
+/* A transfer under way; conn 0: none. */
+struct transfer {
+	uint32_t conn;
+	uint32_t unused;
+	/* Input: the number of the record. Output: the position of the first byte. */
+	uint64_t at;
+	/* msg.msg_len is written by the kernel. */
+	struct mmsghdr msg;
+	struct iovec part;
+};
+
+struct flight {
+	struct transfer in, out;
+};
+
+/* --- connections --- */
 
 struct peer *peer_new(struct worker *w, struct conn *c) {
 	struct peer *p = talloc_zero(NULL, struct peer);
@@ -68,86 +88,39 @@ int sock_attach(struct worker *w, struct conn *c, int fd) {
 	return 0;
 }
 
-static int peek_off(int fd) {
-	int off = 0;
-	socklen_t len = sizeof(off);
+/* --- transfers --- */
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &off, &len) ? -1 : off;
+static void transfer_begin(struct transfer *t, uint32_t conn, uint64_t at, const char *p, size_t n) {
+	t->at = at;
+	t->part = (struct iovec){ (void *)p, n };
+	t->msg = (struct mmsghdr){ .msg_hdr = { .msg_iov = &t->part, .msg_iovlen = 1 },
+				   .msg_len = MOVED_NONE };
+	__atomic_store_n(&t->conn, conn, __ATOMIC_RELEASE);
 }
 
-static void peek_from_start(int fd) {
-	int zero = 0;
+static void transfer_end(struct transfer *t) { __atomic_store_n(&t->conn, 0, __ATOMIC_RELEASE); }
 
-	setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero));
+ssize_t sock_receive(struct worker *w, struct peer *p, char *room, size_t n) {
+	struct transfer *t = &w->flight->in;
+
+	transfer_begin(t, p->conn->id, w->j.next, room, n);
+	return recvmmsg(p->fd, &t->msg, 1, MSG_DONTWAIT, NULL) == 1 ? (ssize_t)t->msg.msg_len : -errno;
 }
 
-ssize_t sock_peek(struct peer *p, char *buf, size_t n) {
-	ssize_t got = recv(p->fd, buf, n, MSG_PEEK | MSG_DONTWAIT);
+void sock_taken(struct worker *w) { transfer_end(&w->flight->in); }
 
-	return got < 0 ? -errno : got;
-}
+/* Send up to n bytes; how many went, or -errno. */
+static ssize_t send_some(struct worker *w, struct peer *p, const char *data, size_t n) {
+	struct transfer *t = &w->flight->out;
+	ssize_t went;
 
-/* Take n bytes out of the socket; they are there. */
-static void sock_discard(struct peer *p, size_t n) {
-	char scratch[8192];
-
-	while (n) {
-		ssize_t got = recv(p->fd, scratch, n < sizeof(scratch) ? n : sizeof(scratch), MSG_DONTWAIT);
-
-		if (got <= 0) break;
-		n -= got;
-	}
-}
-
-void sock_taken(struct peer *p, size_t n) {
-	sock_discard(p, n);
-	p->slot->taken = p->conn->in_total;
-}
-
-void sock_recover(struct worker *w, struct peer *p) {
-	uint64_t pending = p->conn->in_total - p->slot->taken;
-	int off = peek_off(p->fd);
-
-	(void)w;
-	if (pending && off > 0 && (uint64_t)off == pending) sock_discard(p, pending);
-	peek_from_start(p->fd);
-	p->slot->taken = p->conn->in_total;
-}
-
-/* Empty the pipe. */
-static void pipe_drain(struct worker *w) {
-	char scratch[4096];
-
-	while (read(w->pipe[0], scratch, sizeof(scratch)) > 0)
-		;
-}
-
-void pipe_recover(struct worker *w) {
-	struct journal_pipe *jp = &w->j.head->pipe;
-	int left = 0;
-
-	if (jp->valid && jp->slot < JOURNAL_SLOTS && !ioctl(w->pipe[0], FIONREAD, &left) &&
-	    (uint32_t)left <= jp->len)
-		w->j.slot[jp->slot].sent = jp->base + (jp->len - left);
-	__atomic_store_n(&jp->valid, 0, __ATOMIC_RELEASE);
-	pipe_drain(w);
-}
-
-/* Send up to n bytes from p; how many went, or -errno. */
-static ssize_t pipe_send(struct worker *w, struct peer *p, const char *data, size_t n) {
-	struct journal_pipe *jp = &w->j.head->pipe;
-	ssize_t put = write(w->pipe[1], data, n), went;
-
-	if (put <= 0) return -EIO;
-	jp->base = p->slot->sent;
-	jp->slot = p->slot - w->j.slot;
-	jp->len = put;
-	__atomic_store_n(&jp->valid, 1, __ATOMIC_RELEASE);
-	went = splice(w->pipe[0], NULL, p->fd, NULL, put, SPLICE_F_NONBLOCK);
-	if (went < 0) went = errno == EAGAIN ? 0 : -errno;
-	p->slot->sent += went > 0 ? went : 0;
-	__atomic_store_n(&jp->valid, 0, __ATOMIC_RELEASE);
-	if (went < put) pipe_drain(w);
+	transfer_begin(t, p->conn->id, p->slot->sent, data, n);
+	if (sendmmsg(p->fd, &t->msg, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+		went = t->msg.msg_len;
+	else
+		went = errno == EAGAIN ? 0 : -errno;
+	if (went > 0) p->slot->sent += went;
+	transfer_end(t);
 	return went;
 }
 
@@ -155,12 +128,55 @@ int sock_send(struct worker *w, struct peer *p) {
 	struct conn *c = p->conn;
 
 	while (conn_queued(c) && !p->blocked) {
-		uint32_t n = conn_queued(c) < PIPE_MAX ? conn_queued(c) : PIPE_MAX;
-		ssize_t went = pipe_send(w, p, c->out + c->out_head, n);
+		uint32_t n = conn_queued(c) < SEND_MAX ? conn_queued(c) : SEND_MAX;
+		ssize_t went = send_some(w, p, c->out + c->out_head, n);
 
 		if (went < 0) return went;
 		conn_sent(c, went);
 		p->blocked = went < (ssize_t)n;
 	}
 	return 0;
+}
+
+/* --- the flight page --- */
+
+int flight_make(void) {
+	int fd = memfd_create("flight", MFD_CLOEXEC);
+
+	if (fd >= 0 && !ftruncate(fd, sizeof(struct flight))) return fd;
+	log_err("flight page: %s", strerror(errno));
+	return -1;
+}
+
+int flight_open(struct worker *w, int fd) {
+	void *p = mmap(NULL, sizeof(struct flight), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED) return -errno;
+	/* In memory at all times: the kernel must not fail to write to it. */
+	if (mlock(p, sizeof(struct flight))) log_info("flight page: mlock: %s", strerror(errno));
+	w->flight = p;
+	return 0;
+}
+
+void flight_recover_output(struct worker *w) {
+	struct transfer *t = &w->flight->out;
+	struct journal_slot *s = t->conn ? journal_slot_find(&w->j, t->conn) : NULL;
+
+	if (s && t->msg.msg_len != MOVED_NONE) s->sent = t->at + t->msg.msg_len;
+	transfer_end(t);
+}
+
+void flight_recover_input(struct worker *w) {
+	struct transfer *t = &w->flight->in;
+	struct conn *c = t->conn ? machine_conn(w->m, t->conn) : NULL;
+	uint32_t n = t->msg.msg_len;
+	bool reserve = w->j.use_reserve;
+
+	/* Nothing may have been appended since: that would be in the bytes' place. */
+	if (c && t->at == w->j.next && n && n != MOVED_NONE) {
+		w->j.use_reserve = true; /* perhaps it was when they came */
+		worker_feed(w, c, journal_room(&w->j, n), n);
+		w->j.use_reserve = reserve;
+	}
+	transfer_end(t);
 }

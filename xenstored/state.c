@@ -18,9 +18,9 @@ void node_save(const struct node *n, struct buf *b) {
 	buf_u64(b, n->birth);
 	buf_u64(b, n->gen);
 	buf_u64(b, n->pgen);
-	buf_u64(b, n->cgen);
+	buf_u64(b, node_cgen(n));
 	perms_save(n->perms, b);
-	buf_blob(b, n->value, n->value_len);
+	buf_blob(b, node_value(n), n->value_len);
 }
 
 bool node_record_load(struct machine *m, const char *path, uint32_t path_len, struct cursor *c,
@@ -57,7 +57,8 @@ static bool record_add(struct machine *m, struct node_record *r) {
 		return false;
 	}
 	r->node = tree_add(&m->tree, parent, r->path + up, r->path_len - up, r->perms, r->birth);
-	return r->node && tree_set_value(&m->tree, r->node, r->value, r->value_len, r->gen);
+	return r->node && r->value_len <= UINT16_MAX &&
+	       tree_set_value(&m->tree, r->node, r->value, r->value_len, r->gen);
 }
 
 bool tree_build(struct machine *m, struct node_record *r, size_t n, bool lenient) {
@@ -70,10 +71,7 @@ bool tree_build(struct machine *m, struct node_record *r, size_t n, bool lenient
 		perms_put(&m->tree.perms, r[i].perms);
 	}
 	for (size_t i = 0; ok && i < n; i++) {
-		if (!r[i].node) continue;
-		r[i].node->gen = r[i].gen;
-		r[i].node->pgen = r[i].pgen;
-		r[i].node->cgen = r[i].cgen;
+		if (r[i].node) ok = tree_set_generations(r[i].node, r[i].gen, r[i].pgen, r[i].cgen);
 	}
 	return ok && m->tree.root;
 }
@@ -162,7 +160,7 @@ static void conn_save(const struct conn *c, struct buf *b) {
 	buf_u8(b, c->broken);
 	buf_blob(b, c->in, c->in_len);
 	buf_u64(b, c->in_total);
-	buf_blob(b, c->out + c->out_head, conn_queued(c));
+	buf_blob(b, conn_queued(c) ? c->out + c->out_head : NULL, conn_queued(c));
 	buf_u64(b, c->out_pos);
 	buf_u64(b, c->in_base);
 	buf_u64(b, c->out_base);

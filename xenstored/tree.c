@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define TREE_BUCKETS_MIN 1024
+/* Room for so many entries stays with an empty dirty list. */
+#define DIRTY_KEPT 1024u
 
 int tree_init(struct tree *t) {
 	memset(t, 0, sizeof(*t));
@@ -21,7 +23,8 @@ int tree_init(struct tree *t) {
 
 static void node_free(struct tree *t, struct node *n) {
 	perms_put(&t->perms, n->perms);
-	free(n->value);
+	if (n->value_len > VALUE_INSIDE) free(n->value.outside);
+	free(n->kids);
 	free(n);
 }
 
@@ -87,7 +90,7 @@ static void tree_charge(struct tree *t, const struct node *n, int nodes, long by
 }
 
 long node_bytes(const struct node *n) {
-	return (long)(sizeof(*n) + n->name_len + n->value_len + n->perms->n * sizeof(struct perm));
+	return (long)(NODE_COST + n->name_len + n->value_len + n->perms->n * sizeof(struct perm));
 }
 
 /* One more entry in the dirty list, or NULL (and dirty_all) without memory. */
@@ -140,6 +143,10 @@ void tree_clean(struct tree *t) {
 	}
 	t->n_dirty = 0;
 	t->dirty_all = false;
+	if (t->cap_dirty <= DIRTY_KEPT) return;
+	free(t->dirty);
+	t->dirty = NULL;
+	t->cap_dirty = 0;
 }
 
 static void node_link(struct tree *t, struct node *n) {
@@ -153,20 +160,27 @@ static void node_link(struct tree *t, struct node *n) {
 		t->root = n;
 		return;
 	}
-	n->prev = parent->last;
-	if (parent->last)
-		parent->last->next = n;
-	else
-		parent->first = n;
-	parent->last = n;
-	parent->n_children++;
-	parent->child_bytes += n->name_len + 1;
+	n->prev = parent->kids->last;
+	*(n->prev ? &n->prev->next : &parent->kids->first) = n;
+	parent->kids->last = n;
+	parent->kids->n++;
+	parent->kids->bytes += n->name_len + 1;
+}
+
+static bool node_get_kids(struct node *n) {
+	if (n->kids) return true;
+	n->kids = calloc(1, sizeof(*n->kids));
+	if (!n->kids) return false;
+	n->kids->cgen = n->birth;
+	return true;
 }
 
 struct node *tree_add(struct tree *t, struct node *parent, const char *name, size_t len, struct perms *perms,
 		      uint64_t gen) {
-	struct node *n = calloc(1, sizeof(*n) + len + 1);
+	struct node *n;
 
+	if (parent && !node_get_kids(parent)) return NULL;
+	n = calloc(1, sizeof(*n) + len + 1);
 	if (!n) return NULL;
 	if (t->n_node >= t->n_bucket) tree_grow(t);
 	memcpy(n->name, name, len);
@@ -174,10 +188,10 @@ struct node *tree_add(struct tree *t, struct node *parent, const char *name, siz
 	n->parent = parent;
 	n->hash = path_hash_seed;
 	if (parent) n->hash = path_hash_more(path_hash_more(parent->hash, "/", 1), name, len);
-	n->birth = n->gen = n->pgen = n->cgen = gen;
+	n->birth = n->gen = n->pgen = gen;
 	n->perms = perms_ref(perms);
 	node_link(t, n);
-	if (parent) parent->cgen = gen;
+	if (parent) parent->kids->cgen = gen;
 	tree_charge(t, n, 1, node_bytes(n));
 	node_dirty(t, n);
 	if (parent) node_dirty(t, parent);
@@ -195,17 +209,17 @@ static void node_unlink(struct tree *t, struct node *n) {
 		t->root = NULL;
 		return;
 	}
-	*(n->prev ? &n->prev->next : &parent->first) = n->next;
-	*(n->next ? &n->next->prev : &parent->last) = n->prev;
-	parent->n_children--;
-	parent->child_bytes -= n->name_len + 1;
+	*(n->prev ? &n->prev->next : &parent->kids->first) = n->next;
+	*(n->next ? &n->next->prev : &parent->kids->last) = n->prev;
+	parent->kids->n--;
+	parent->kids->bytes -= n->name_len + 1;
 }
 
 void tree_remove(struct tree *t, struct node *n, uint64_t gen) {
 	tree_charge(t, n, -1, -node_bytes(n));
 	node_dirty_gone(t, n);
 	if (n->parent) {
-		n->parent->cgen = gen;
+		n->parent->kids->cgen = gen;
 		node_dirty(t, n->parent);
 	}
 	node_unlink(t, n);
@@ -213,19 +227,30 @@ void tree_remove(struct tree *t, struct node *n, uint64_t gen) {
 }
 
 bool tree_set_value(struct tree *t, struct node *n, const void *value, uint32_t len, uint64_t gen) {
-	char *v = n->value;
+	char *old = n->value_len > VALUE_INSIDE ? n->value.outside : NULL;
+	char *v = n->value.inside;
 
-	if (len > n->value_len || len < n->value_len / 2) {
-		v = len ? malloc(len) : NULL;
-		if (len && !v) return false;
-		free(n->value);
-		n->value = v;
+	if (len > VALUE_INSIDE) {
+		/* The old room serves if it is large enough and not mostly waste. */
+		v = old && len <= n->value_len && len >= n->value_len / 2 ? old : malloc(len);
+		if (!v) return false;
 	}
+	if (old && old != v) free(old);
 	if (len) memcpy(v, value, len);
+	if (len > VALUE_INSIDE) n->value.outside = v;
 	tree_charge(t, n, 0, (long)len - (long)n->value_len);
 	n->value_len = len;
 	n->gen = gen;
 	node_dirty(t, n);
+	return true;
+}
+
+bool tree_set_generations(struct node *n, uint64_t gen, uint64_t pgen, uint64_t cgen) {
+	n->gen = gen;
+	n->pgen = pgen;
+	if (cgen == node_cgen(n)) return true;
+	if (!node_get_kids(n)) return false;
+	n->kids->cgen = cgen;
 	return true;
 }
 
@@ -257,7 +282,7 @@ size_t node_path(const struct node *n, char out[PATH_BUF]) {
 }
 
 struct node *tree_next(const struct node *n, const struct node *top) {
-	if (n->first) return n->first;
+	if (node_first(n)) return node_first(n);
 	while (n != top && !n->next) n = n->parent;
 	return n == top ? NULL : n->next;
 }

@@ -2,11 +2,10 @@
 /*
  * The committed tree.
  *
- * A node is one allocation (its name at the end) plus its value. Children form a list in the order
- * of their birth; `birth` also tells a node from a later one of the same path. Generations come
- * from one counter that grows with every change:
- *   birth  when the node was made
- *   gen    last change of value or permissions      (birth <= gen)
+ * A node is one allocation with its name at the end; a short value is inside, what only parents need
+ * is outside, for there may be very many nodes. Children form a list in the order of their birth; `birth`
+ * also tells a node from a later one of the same path. Generations come from one counter that grows with
+ * every change: birth  when the node was made gen    last change of value or permissions      (birth <= gen)
  *   pgen   last change of permissions
  *   cgen   last change of the list of children
  * A transaction begun at generation G conflicts exactly with what has a generation above G.
@@ -24,22 +23,51 @@
 #include "path.h"
 #include "perms.h"
 
+/* The children of a node that has, or had, some. */
+struct kids {
+	struct node *first, *last;
+	uint64_t cgen;
+	uint32_t n;
+	/* Sum of their names, each with its NUL. */
+	uint32_t bytes;
+};
+
+#define VALUE_INSIDE 16u
+/* What a node counts for in quotas, without its name, value and permissions. */
+#define NODE_COST 128u
+
 struct node {
 	struct node *hash_next;
 	uint64_t hash;
-	struct node *parent, *next, *prev, *first, *last;
-	uint64_t birth, gen, pgen, cgen;
+	struct node *parent, *next, *prev;
+	struct kids *kids;
+	uint64_t birth, gen, pgen;
 	struct perms *perms;
-	char *value;
-	uint32_t value_len;
-	uint32_t n_children;
-	/* Sum of the children's names, each with its NUL. */
-	uint32_t child_bytes;
+	/* See node_value(). */
+	union {
+		char inside[VALUE_INSIDE];
+		char *outside;
+	} value;
 	/* Index + 1 in the dirty list, 0 when clean. */
 	uint32_t dirty;
+	/* At most XENSTORE_PAYLOAD_MAX. */
+	uint16_t value_len;
 	uint16_t name_len;
 	char name[];
 };
+
+static inline struct node *node_first(const struct node *n) { return n->kids ? n->kids->first : NULL; }
+static inline struct node *node_last(const struct node *n) { return n->kids ? n->kids->last : NULL; }
+static inline uint64_t node_cgen(const struct node *n) { return n->kids ? n->kids->cgen : n->birth; }
+
+/* Last change of any kind. */
+static inline uint64_t node_changed(const struct node *n) {
+	return n->gen > node_cgen(n) ? n->gen : node_cgen(n);
+}
+
+static inline const char *node_value(const struct node *n) {
+	return n->value_len > VALUE_INSIDE ? n->value.outside : n->value.inside;
+}
 
 /* A changed node, or (n NULL) the path of a removed one. */
 struct dirty {
@@ -77,6 +105,8 @@ struct node *tree_add(struct tree *t, struct node *parent, const char *name, siz
 void tree_remove(struct tree *t, struct node *n, uint64_t gen);
 /* Replace the value; false without memory (nothing changed). */
 bool tree_set_value(struct tree *t, struct node *n, const void *value, uint32_t len, uint64_t gen);
+/* Set the generations of a node that is read back; false without memory. */
+bool tree_set_generations(struct node *n, uint64_t gen, uint64_t pgen, uint64_t cgen);
 void tree_set_perms(struct tree *t, struct node *n, struct perms *perms, uint64_t gen);
 /* The path of a node; returns its length. */
 size_t node_path(const struct node *n, char out[PATH_BUF]);

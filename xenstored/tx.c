@@ -10,6 +10,8 @@
 #include "quota.h"
 #include "watch.h"
 
+#define ERRNO_MAX 4095u
+
 struct tx *tx_start(struct machine *m, struct conn *c) {
 	struct tx *tx = talloc_zero(c, struct tx);
 
@@ -91,7 +93,7 @@ static bool entry_holds(const struct machine *m, const struct tx *tx, const stru
 	if (!e->base_exists) return false;
 	return !((e->know & TX_DATA) && n->gen > tx->start) &&
 	       !((e->know & TX_PERM) && n->pgen > tx->start) &&
-	       !((e->know & TX_CHILD) && n->cgen > tx->start);
+	       !((e->know & TX_CHILD) && node_cgen(n) > tx->start);
 }
 
 static int tx_check(struct machine *m, struct tx *tx) {
@@ -151,7 +153,7 @@ static void apply_remove(struct view *v, const struct tx_entry *e) {
 	struct node *n = tree_find(&v->m->tree, e->path, e->len);
 	uint64_t gen = machine_tick(v->m);
 
-	if (!n || n->first) abort(); /* tx_check: nobody has added a child since */
+	if (!n || node_first(n)) abort(); /* tx_check: nobody has added a child since */
 	view_keep(v->m, n, gen, true);
 	tree_remove(&v->m->tree, n, gen);
 }
@@ -277,7 +279,7 @@ static bool event_load(struct machine *m, struct tx *tx, struct cursor *cur) {
 }
 
 bool tx_load(struct machine *m, struct conn *c, struct cursor *cur) {
-	uint32_t next = c->next_tx;
+	uint32_t next = c->next_tx, failed;
 	struct tx *tx = tx_start(m, c);
 
 	if (!tx) return false;
@@ -285,7 +287,9 @@ bool tx_load(struct machine *m, struct conn *c, struct cursor *cur) {
 	tx->id = cur_u32(cur);
 	tx->start = cur_u64(cur);
 	tx->given_up = cur_u8(cur);
-	tx->failed = -(int)cur_u32(cur);
+	failed = cur_u32(cur);
+	if (failed > ERRNO_MAX) return false;
+	tx->failed = -(int)failed;
 	tx->seq = cur_u32(cur);
 	tx->nodes = cur_u64(cur);
 	while (cur_u8(cur) == 1)

@@ -65,8 +65,7 @@ static void base_get(const struct view *v, const char *path, size_t len, struct 
 	const struct version *old;
 
 	if (n && n->gen <= v->tx->start) {
-		*img = (struct image){ true, n->value, n->value_len, n->perms,
-				       n->gen > n->cgen ? n->gen : n->cgen };
+		*img = (struct image){ true, node_value(n), n->value_len, n->perms, node_changed(n) };
 		return;
 	}
 	old = history_find(&v->m->history, path, len, v->tx->start);
@@ -109,9 +108,7 @@ int view_get(struct view *v, const char *path, size_t len, unsigned know, struct
 	if (!v->tx) {
 		n = tree_find(&v->m->tree, path, len);
 		*img = (struct image){ 0 };
-		if (n)
-			*img = (struct image){ true, n->value, n->value_len, n->perms,
-					       n->gen > n->cgen ? n->gen : n->cgen };
+		if (n) *img = (struct image){ true, node_value(n), n->value_len, n->perms, node_changed(n) };
 		return 0;
 	}
 	e = entry_get(v, path, len, &err);
@@ -170,7 +167,7 @@ static int by_birth(const void *a, const void *b) {
 static void base_children(struct view *v, const char *path, size_t len, struct child_list *l) {
 	const struct node *n = tree_find(&v->m->tree, path, len);
 
-	for (n = n ? n->first : NULL; n; n = n->next)
+	for (n = n ? node_first(n) : NULL; n; n = n->next)
 		if (n->birth <= v->tx->start) child_add(l, n->birth, n->name, n->name_len);
 	history_children(&v->m->history, path, len, v->tx->start, child_add_old, l);
 	if (l->mixed && l->n) qsort(l->a, l->n, sizeof(*l->a), by_birth);
@@ -229,11 +226,15 @@ static int tx_children(struct view *v, const char *path, size_t len, struct buf 
 
 int view_children(struct view *v, const char *path, size_t len, struct buf *names) {
 	const struct node *n;
+	char *at;
 
 	if (v->tx) return tx_children(v, path, len, names);
 	n = tree_find(&v->m->tree, path, len);
-	for (n = n ? n->first : NULL; n; n = n->next) buf_put(names, n->name, n->name_len + 1);
-	return names->bad ? -ENOMEM : 0;
+	if (!n || !n->kids || !n->kids->n) return 0;
+	at = buf_extend(names, n->kids->bytes);
+	if (!at) return -ENOMEM;
+	for (n = n->kids->first; n; n = n->next) at = mempcpy(at, n->name, n->name_len + 1);
+	return 0;
 }
 
 /* --- changing --- */
@@ -384,7 +385,7 @@ static int tx_remove(struct view *v, struct path *p, bool top) {
 
 /* Deepest last child below n. */
 static struct node *node_bottom(struct node *n) {
-	while (n->last) n = n->last;
+	while (node_last(n)) n = node_last(n);
 	return n;
 }
 

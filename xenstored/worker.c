@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <malloc.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -21,7 +18,9 @@
 #include "control.h"
 #include "domain.h"
 #include "log.h"
+#include "sandbox.h"
 #include "service.h"
+#include "systemd.h"
 
 /* One piece of input; and output beyond which a connection is not read. */
 #define PIECE     4096u
@@ -100,7 +99,7 @@ static bool serve_piece(struct worker *w, struct peer *p) {
 	struct conn *c = p->conn;
 	uint32_t id = c->id;
 	char *room = worker_room(w, PIECE);
-	ssize_t n = c->is_ring ? ring_read(w, p, room, PIECE) : sock_peek(p, room, PIECE);
+	ssize_t n = c->is_ring ? ring_read(w, p, room, PIECE) : sock_receive(w, p, room, PIECE);
 
 	if (n == -EAGAIN) return false;
 	if (n == -EPROTO) {
@@ -113,11 +112,9 @@ static bool serve_piece(struct worker *w, struct peer *p) {
 		return true;
 	}
 	worker_feed(w, c, room, n);
+	sock_taken(w);
 	if (machine_conn(w->m, id) != c) return true;
-	if (c->is_ring)
-		ring_taken(p);
-	else
-		sock_taken(p, n);
+	if (c->is_ring) ring_taken(p);
 	/* A socket that gave less than asked for is empty; its next byte makes an edge. */
 	return c->is_ring || n == PIECE || conn_backlog(c);
 }
@@ -406,29 +403,11 @@ static void open_dom0(struct worker *w) {
 	ring_adopt(w);
 }
 
-/* Give up what is not needed any more: first the user, then the means to get it back. */
-static int drop_privileges(const struct options *o) {
-	const struct passwd *pw = o->user ? getpwnam(o->user) : NULL;
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (!o->user) return 0;
-	if (!pw) {
-		log_err("no such user: %s", o->user);
-		return -EINVAL;
-	}
-	if (chown(o->db_dir, pw->pw_uid, pw->pw_gid) || setgroups(0, NULL) ||
-	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid))
-		return -errno;
-	return 0;
-}
-
 static int worker_open(struct worker *w, const struct options *o, const struct handover *h) {
 	int err;
 
 	w->opt = o;
 	w->control = h->control;
-	w->pipe[0] = h->pipe[0];
-	w->pipe[1] = h->pipe[1];
 	w->outside = (struct outside){ outside_ask, outside_gone, w };
 	w->exception_port = -1;
 	list_init(&w->ready);
@@ -436,14 +415,17 @@ static int worker_open(struct worker *w, const struct options *o, const struct h
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->signals = open_signals();
 	if (w->epoll < 0 || w->signals < 0) return -errno;
-	err = watch_fd(w, w->control, KEY_CONTROL);
+	err = flight_open(w, h->flight);
+	if (!err) err = watch_fd(w, w->control, KEY_CONTROL);
 	if (!err) err = watch_fd(w, w->signals, KEY_SIGNALS);
 	if (!err) err = open_xen(w);
-	if (!err) err = drop_privileges(o);
+	if (!err) err = sandbox_enter(o, worker_may_succeed(o));
 	if (!err) err = worker_recover(w, h);
 	if (!err) open_dom0(w);
 	return err;
 }
+
+bool worker_may_succeed(const struct options *o) { return !o->user && !systemd_present(); }
 
 /* The connections, for whoever takes over from this process. */
 static void collect_held(struct worker *w, struct held **left, uint32_t *n) {
@@ -486,6 +468,10 @@ int worker_run(const struct options *o, const struct handover *h, struct held **
 	worker_tell(&w, &ready, 8);
 	while (!w.stop && !w.orphaned && !w.update) turn(&w);
 	if (w.orphaned && !w.stop) {
+		if (!worker_may_succeed(o)) {
+			log_err("the holder has died");
+			return WORKER_REFUSED;
+		}
 		log_warn("the holder has died; taking its place");
 		collect_held(&w, left, n_left);
 		/* Descriptors stay open; all else is the next worker's to recover. */

@@ -6,7 +6,7 @@
  * take one piece of input from each connection that has some (so nobody waits for another's
  * flood), journal and execute it, turn waiting events into output, wait for the disk if asked to,
  * send. It may be killed between any two instructions. Its parent, the holder (holder.h), keeps
- * the listening socket, the clients' sockets and the pipe open; a new worker loads the last
+ * the listening socket, the clients' sockets and the flight page open; a new worker loads the last
  * checkpoint, replays the journal, finds out from the kernel how far each transfer had come, and
  * goes on. The rings of domains are mapped and bound anew: what is in flight there is in the
  * shared page, and the positions in it are the journal's.
@@ -54,7 +54,7 @@ struct worker {
 	struct outside outside;
 	char db_path[300];
 	int epoll, signals, control;
-	int pipe[2];
+	struct flight *flight;
 	bool have_xen;
 	int exception_port;
 	struct list ready, rings;
@@ -88,7 +88,7 @@ struct control_msg {
 /* What the holder gives a new worker. */
 struct handover {
 	int control;
-	int pipe[2];
+	int flight;
 	uint32_t n;
 	const struct held {
 		uint32_t id;
@@ -101,6 +101,12 @@ struct handover {
  * tells the caller which connections to hold.
  */
 int worker_run(const struct options *o, const struct handover *h, struct held **left, uint32_t *n_left);
+
+/*
+ * Whether a worker takes the place of a holder that died. It does not where it could not open again
+ * what it has (--user), nor where systemd starts both anew, with what it keeps for them.
+ */
+bool worker_may_succeed(const struct options *o);
 
 /* --- parts of the worker --- */
 
@@ -130,16 +136,24 @@ bool record_apply(struct machine *m, const struct record *r);
 struct peer *peer_new(struct worker *w, struct conn *c);
 void peer_free(struct worker *w, struct peer *p);
 int sock_attach(struct worker *w, struct conn *c, int fd);
-/* Next piece of input into `buf`: bytes, 0 at the end, -EAGAIN, or another -errno. */
-ssize_t sock_peek(struct peer *p, char *buf, size_t n);
-/* What was peeked has been journaled. */
-void sock_taken(struct peer *p, size_t n);
+/*
+ * Receive the next piece of input into `room` of the journal: bytes, 0 at the end, -EAGAIN, or
+ * another -errno. Until sock_taken() the bytes are in flight.
+ */
+ssize_t sock_receive(struct worker *w, struct peer *p, char *room, size_t n);
+/* What was received has been journaled. */
+void sock_taken(struct worker *w);
 /* Send what is queued; -errno when the client is gone. */
 int sock_send(struct worker *w, struct peer *p);
-/* Put right what the last worker had under way. */
-void sock_recover(struct worker *w, struct peer *p);
-/* How much of the output in the pipe had been passed on when the last worker died. */
-void pipe_recover(struct worker *w);
+
+/* The page in which transfers under way are written down: a descriptor for it, or -1. */
+int flight_make(void);
+/* Map it; returns 0 or -errno. */
+int flight_open(struct worker *w, int fd);
+/* Book the output that had been handed over when the last worker died. */
+void flight_recover_output(struct worker *w);
+/* Execute the input that it had received but not journaled. */
+void flight_recover_input(struct worker *w);
 
 int64_t ring_attach(struct worker *w, unsigned domid, uint64_t gfn, uint32_t port);
 struct ring *ring_find(struct worker *w, unsigned domid);

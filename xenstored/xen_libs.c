@@ -40,7 +40,41 @@ static struct {
 	uint32_t domctl_version;
 	/* Pages that came by frame and not by grant. */
 	void *by_frame[64];
+	/* Domain 0's ring: mapped at the start, for it takes a capability. NULL: it has none for us. */
+	struct xenstore_domain_interface *dom0;
+	uint32_t dom0_port;
 } xen;
+
+static void *map_file(const char *name, uint32_t *port, bool ask) {
+	int fd = open(name, O_RDWR | O_CLOEXEC), got;
+	void *p;
+
+	if (fd < 0) return NULL;
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	got = ask ? ioctl(fd, XENBUS_BACKEND_EVTCHN, 0) : 0;
+	close(fd);
+	if (p == MAP_FAILED) return NULL;
+	if (ask && got <= 0) {
+		munmap(p, 4096);
+		return NULL;
+	}
+	if (ask) *port = got;
+	return p;
+}
+
+static bool read_port(uint32_t *port) {
+	FILE *f = fopen("/proc/xen/xsd_port", "re");
+	bool ok = f && fscanf(f, "%u", port) == 1;
+
+	if (f) fclose(f);
+	return ok;
+}
+
+static void open_dom0(void) {
+	xen.dom0 = map_file("/dev/xen/xenbus_backend", &xen.dom0_port, true);
+	if (!xen.dom0 && read_port(&xen.dom0_port))
+		xen.dom0 = map_file("/proc/xen/xsd_kva", &xen.dom0_port, false);
+}
 
 int xen_open(void) {
 	if (access("/dev/xen/evtchn", F_OK) && access("/proc/xen/privcmd", F_OK)) return -ENODEV;
@@ -51,6 +85,7 @@ int xen_open(void) {
 	if (!xen.evtchn || !xen.call) return -errno;
 	/* xen_pending() takes ports until there are none, and must not wait for more. */
 	if (fcntl(xenevtchn_fd(xen.evtchn), F_SETFL, O_NONBLOCK)) return -errno;
+	open_dom0();
 	xen.domctl = xencall_alloc_buffer(xen.call, sizeof(*xen.domctl));
 	xen.domctl_version = XEN_DOMCTL_INTERFACE_VERSION;
 	return xen.domctl ? 0 : -ENOMEM;
@@ -90,11 +125,14 @@ struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn) {
 	return p ? p : map_frame(domid, gfn);
 }
 
+struct xenstore_domain_interface *xen_map_dom0(uint32_t *port) {
+	*port = xen.dom0_port;
+	if (!xen.dom0) errno = ENODEV;
+	return xen.dom0;
+}
+
 void xen_unmap(unsigned domid, struct xenstore_domain_interface *page) {
-	if (domid == 0) {
-		munmap(page, 4096);
-		return;
-	}
+	if (domid == 0) return; /* it stays for the next time */
 	for (size_t i = 0; i < sizeof(xen.by_frame) / sizeof(*xen.by_frame); i++) {
 		if (xen.by_frame[i] == page) {
 			xen.by_frame[i] = NULL;
@@ -103,38 +141,6 @@ void xen_unmap(unsigned domid, struct xenstore_domain_interface *page) {
 		}
 	}
 	xengnttab_unmap(xen.gnttab, page, 1);
-}
-
-static void *map_file(const char *name, uint32_t *port, bool ask) {
-	int fd = open(name, O_RDWR | O_CLOEXEC), got;
-	void *p;
-
-	if (fd < 0) return NULL;
-	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	got = ask ? ioctl(fd, XENBUS_BACKEND_EVTCHN, 0) : 0;
-	close(fd);
-	if (p == MAP_FAILED) return NULL;
-	if (ask && got <= 0) {
-		munmap(p, 4096);
-		return NULL;
-	}
-	if (ask) *port = got;
-	return p;
-}
-
-static bool read_port(uint32_t *port) {
-	FILE *f = fopen("/proc/xen/xsd_port", "re");
-	bool ok = f && fscanf(f, "%u", port) == 1;
-
-	if (f) fclose(f);
-	return ok;
-}
-
-struct xenstore_domain_interface *xen_map_dom0(uint32_t *port) {
-	void *p = map_file("/dev/xen/xenbus_backend", port, true);
-
-	if (!p && read_port(port)) p = map_file("/proc/xen/xsd_kva", port, false);
-	return p;
 }
 
 int xen_bind(unsigned domid, uint32_t port) {

@@ -7,8 +7,8 @@ XSD_CFLAGS := $(CFLAGS) $(WARN) -std=gnu11 -D_GNU_SOURCE -MMD -MP
 XS_CFLAGS = $(XSD_CFLAGS)
 XSD_CORE := buf check conn control domain fatal history log machine path perms quota req_domain req_node \
 	req_watch request state tree tx view watch
-XSD_SHELL := checkpoint control_process db holder input journal main options recover ring service \
-	sock worker
+XSD_SHELL := checkpoint control_process db holder input journal main options recover ring sandbox \
+	service sock systemd worker
 XSD_LIBS := -ltalloc -ltdb
 XSD_XEN_LIBS := -lxencall -lxenevtchn -lxengnttab -lxenforeignmemory
 

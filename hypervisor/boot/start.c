@@ -53,7 +53,6 @@ void __init start(uint32_t magic, uint32_t info) {
 	memory_init();
 	cpu0_init();
 	platform_init();
-	sched_init();
 	sched_init_cpu();
 	timers_init_cpu();
 	smp_start();

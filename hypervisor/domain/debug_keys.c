@@ -5,12 +5,6 @@
 #include "frame.h"
 #include "grant.h"
 
-static const char *state_name(enum domain_state s) {
-	static const char *const names[] = { "creating", "running", "shut down", "dying", "dead" };
-
-	return names[s];
-}
-
 static void show_vcpus(struct domain *d) {
 	struct vcpu *v;
 
@@ -21,14 +15,15 @@ static void show_vcpus(struct domain *d) {
 }
 
 static void show_domains(void) {
-	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next) {
+	static const char *const states[] = { "creating", "running", "shut down", "dying", "dead" };
+	SPIN_GUARD(&domlist_lock);
+
+	for_each_domain (d) {
 		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu, %u grant frames\n", d->id,
-		       state_name(d->state), d->refs, d->pause_count, d->pause_depth, d->tot_pages,
-		       d->max_pages, grant_frame_count(d));
+		       states[d->state], d->refs, d->pause_count, d->pause_depth, d->tot_pages, d->max_pages,
+		       grant_frame_count(d));
 		show_vcpus(d);
 	}
-	domain_list_unlock();
 }
 
 static void show_memory(void) {
@@ -37,9 +32,9 @@ static void show_memory(void) {
 }
 
 static void show_grants(void) {
-	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next) grant_show(d);
-	domain_list_unlock();
+	SPIN_GUARD(&domlist_lock);
+
+	for_each_domain (d) grant_show(d);
 }
 
 static void show_help(void);

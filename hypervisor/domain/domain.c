@@ -24,31 +24,21 @@
 
 #include <xen/sched.h>
 
-#define IDS_PER_PAGE (PAGE_SIZE / sizeof(struct domain *))
-
 struct domain *dom0;
 struct domain *domain_list;
 
-static struct spinlock domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
-/* domlist_lock: who has an id; a page of pointers is made when needed and stays. Read without the
- * lock by domain_by_id(): a pointer appears when the domain is complete. */
-static struct domain **domain_ids[DIV_ROUND_UP(DOMID_FIRST_RESERVED, IDS_PER_PAGE)];
+struct spinlock domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
+/* domlist_lock: who has an id. Read without the lock by domain_by_id(): a pointer appears when the
+ * domain is complete. */
+static struct domain *domain_ids[DOMID_FIRST_RESERVED];
 /* atomic: stack of unreferenced domains, linked by dead_next */
 static struct domain *dead_domains;
-
-void domain_list_lock(void) { spin_lock(&domlist_lock); }
-
-void domain_list_unlock(void) { spin_unlock(&domlist_lock); }
 
 /* -- finding and counting -- */
 
 struct domain *domain_by_id(domid_t id) {
-	struct domain **page;
-
 	if (id >= DOMID_FIRST_RESERVED) return NULL;
-	page = __atomic_load_n(&domain_ids[index_nospec(id, DOMID_FIRST_RESERVED) / IDS_PER_PAGE],
-			       __ATOMIC_ACQUIRE);
-	return page ? __atomic_load_n(&page[id % IDS_PER_PAGE], __ATOMIC_ACQUIRE) : NULL;
+	return __atomic_load_n(&domain_ids[index_nospec(id, DOMID_FIRST_RESERVED)], __ATOMIC_ACQUIRE);
 }
 
 void domain_get(struct domain *d) {
@@ -69,26 +59,20 @@ void domain_put(struct domain *d) {
 }
 
 int domain_find(domid_t id, struct domain **out) {
-	struct domain *d;
-
 	if (id == DOMID_SELF) {
-		d = current->domain;
-		domain_get(d);
-		*out = d;
+		*out = current->domain;
+		domain_get(*out);
 		return 0;
 	}
 	spin_lock(&domlist_lock);
-	d = domain_by_id(id);
+	*out = domain_by_id(id);
 	/* DEAD is set by the holder of the list's reference before it drops it: any other state
 	 * seen here means that reference still stands. The lock keeps the struct from being reaped.
 	 */
-	if (d && READ_ONCE(d->state) != DOM_DEAD)
-		domain_get(d);
-	else
-		d = NULL;
+	if (*out && READ_ONCE((*out)->state) == DOM_DEAD) *out = NULL;
+	if (*out) domain_get(*out);
 	spin_unlock(&domlist_lock);
-	*out = d;
-	return d ? 0 : -ESRCH;
+	return *out ? 0 : -ESRCH;
 }
 
 int domain_may_control(const struct domain *d) {
@@ -98,41 +82,39 @@ int domain_may_control(const struct domain *d) {
 	return !v || v->domain->privileged ? 0 : -EPERM;
 }
 
-/* -- creation -- */
+int domain_find_controlled(domid_t id, struct domain **out) {
+	int err = domain_find(id, out);
 
-static int ids_page_make(domid_t id) {
-	struct domain ***slot = &domain_ids[id / IDS_PER_PAGE];
-	struct domain **page;
-
-	if (*slot) return 0;
-	page = heap_pages_alloc(0);
-	if (!page) return -ENOMEM;
-	__atomic_store_n(slot, page, __ATOMIC_RELEASE);
-	return 0;
+	if (err || *out == current->domain || !domain_may_control(*out)) return err;
+	domain_put(*out);
+	*out = NULL;
+	return -EPERM;
 }
+
+/* -- creation -- */
 
 static int list_insert(struct domain *d) {
 	struct domain **at = &domain_list;
-	int err = ids_page_make(d->id);
+	SPIN_GUARD(&domlist_lock);
 
-	if (err) return err;
-	if (domain_by_id(d->id)) return -EEXIST;
+	if (domain_ids[d->id]) return -EEXIST;
 	while (*at && (*at)->id < d->id) at = &(*at)->next;
 	d->next = *at;
 	*at = d;
-	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], d, __ATOMIC_RELEASE);
+	__atomic_store_n(&domain_ids[d->id], d, __ATOMIC_RELEASE);
 	return 0;
 }
 
 static void list_remove_domain(struct domain *d) {
 	struct domain **at = &domain_list;
+	SPIN_GUARD(&domlist_lock);
 
 	while (*at != d) at = &(*at)->next;
 	*at = d->next;
-	__atomic_store_n(&domain_ids[d->id / IDS_PER_PAGE][d->id % IDS_PER_PAGE], NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&domain_ids[d->id], NULL, __ATOMIC_RELEASE);
 }
 
-static int shared_info_create(struct domain *d, const struct domain_params *p __unused) {
+static int shared_info_create(struct domain *d) {
 	d->shared_info = heap_pages_alloc(0);
 	if (!d->shared_info) return -ENOMEM;
 	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
@@ -140,18 +122,6 @@ static int shared_info_create(struct domain *d, const struct domain_params *p __
 	d->shared_info_mfn = own_mfn(d->shared_info);
 	frame_share(d->shared_info, d, false);
 	return 0;
-}
-
-static void shared_info_free(struct domain *d) { frame_unshare(d->shared_info); }
-
-static void vcpus_free(struct domain *d) {
-	struct vcpu *v;
-
-	for_each_vcpu (d, v) {
-		d->vcpu[v->id] = NULL;
-		vcpu_destroy(v);
-	}
-	heap_free(d->vcpu);
 }
 
 static void domain_init(struct domain *d, const struct domain_params *p) {
@@ -169,50 +139,29 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	spin_init(&d->domain_lock, RANK_DOMAIN);
 	spin_init(&d->mm_lock, RANK_MM);
 	spin_init(&d->page_lock, RANK_PAGES);
-	spin_init(&d->iomem_lock, RANK_IOMEM);
-}
-
-static int vcpu_array_create(struct domain *d, const struct domain_params *p) {
-	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
-	return d->vcpu ? 0 : -ENOMEM;
-}
-
-static int evtchn_create(struct domain *d, const struct domain_params *p) {
-	return evtchn_domain_create(d, p->max_evtchn_port);
-}
-
-static int grant_create(struct domain *d, const struct domain_params *p) {
-	return grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames, p->grant_version);
-}
-
-/* What a domain consists of besides its list entry: created downwards, freed upwards. */
-static const struct {
-	int (*create)(struct domain *d, const struct domain_params *p);
-	void (*free)(struct domain *d);
-} domain_parts[] = {
-	{ vcpu_array_create, vcpus_free },
-	{ shared_info_create, shared_info_free },
-	{ evtchn_create, evtchn_domain_free },
-	{ grant_create, grant_domain_free },
-};
-
-static void parts_free(struct domain *d, unsigned n) {
-	while (n--) domain_parts[n].free(d);
-	permissions_free(d);
-	heap_free(d->cpu_policy);
-	heap_free(d);
+	spin_init(&d->permit_lock, RANK_PERMIT);
 }
 
 static int parts_create(struct domain *d, const struct domain_params *p) {
-	for (unsigned i = 0; i < ARRAY_SIZE(domain_parts); i++) {
-		int err = domain_parts[i].create(d, p);
+	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
+	if (!d->vcpu) return -ENOMEM;
+	return shared_info_create(d) ?: evtchn_domain_create(d, p->max_evtchn_port) ?:
+		       grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames, p->grant_version);
+}
 
-		if (err) {
-			parts_free(d, i);
-			return err;
-		}
-	}
-	return 0;
+/* Also of one whose creation failed half-way. */
+static void domain_free(struct domain *d) {
+	struct vcpu *v;
+
+	if (d->grant) grant_domain_free(d);
+	evtchn_domain_free(d);
+	if (d->shared_info) frame_unshare(d->shared_info);
+	if (d->vcpu)
+		for_each_vcpu (d, v) vcpu_destroy(v);
+	heap_free(d->vcpu);
+	permits_free(d);
+	heap_free(d->cpu_policy);
+	heap_free(d);
 }
 
 int domain_create(const struct domain_params *p, struct domain **out) {
@@ -224,13 +173,10 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 	if (!d) return -ENOMEM;
 	domain_init(d, p);
 	err = parts_create(d, p);
-	if (err) return err;
-	domain_wallclock_update(d);
-	spin_lock(&domlist_lock);
-	err = list_insert(d);
-	spin_unlock(&domlist_lock);
+	if (!err) domain_wallclock_update(d);
+	if (!err) err = list_insert(d);
 	if (err) {
-		parts_free(d, ARRAY_SIZE(domain_parts));
+		domain_free(d);
 		return err;
 	}
 	if (p->privileged && !dom0) dom0 = d;
@@ -244,10 +190,8 @@ void domains_reap(void) {
 	while (d) {
 		struct domain *next = d->dead_next;
 
-		spin_lock(&domlist_lock);
 		list_remove_domain(d);
-		spin_unlock(&domlist_lock);
-		parts_free(d, ARRAY_SIZE(domain_parts));
+		domain_free(d);
 		d = next;
 	}
 }
@@ -282,17 +226,14 @@ void domain_unpause(struct domain *d) {
 
 /* -- shutdown and crash -- */
 
-static void dom0_shutdown(unsigned code) __noreturn;
-static void dom0_shutdown(unsigned code) {
-	printk(LOG_INFO, "dom0 shut down, reason %u\n", code);
-	arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
-}
-
 void domain_shutdown(struct domain *d, unsigned code) {
 	struct vcpu *v;
 	bool first;
 
-	if (d == dom0) dom0_shutdown(code);
+	if (d == dom0) {
+		printk(LOG_INFO, "dom0 shut down, reason %u\n", code);
+		arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
+	}
 	spin_lock(&d->domain_lock);
 	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
 	if (first) {
@@ -313,21 +254,17 @@ void domain_shutdown(struct domain *d, unsigned code) {
 
 int domain_resume(struct domain *d) {
 	struct vcpu *v;
-	int err = -EINVAL;
+	SPIN_GUARD(&d->domain_lock);
 
-	spin_lock(&d->domain_lock);
-	if (d->state == DOM_SHUTDOWN) {
-		err = 0;
-		d->state = DOM_RUNNING;
-		d->shutdown_code = 0;
-		d->shut_down = false;
-		for_each_vcpu (d, v) {
-			if (v->shut_down) vcpu_unpause(v);
-			v->shut_down = false;
-		}
+	if (d->state != DOM_SHUTDOWN) return -EINVAL;
+	d->state = DOM_RUNNING;
+	d->shutdown_code = 0;
+	d->shut_down = false;
+	for_each_vcpu (d, v) {
+		if (v->shut_down) vcpu_unpause(v);
+		v->shut_down = false;
 	}
-	spin_unlock(&d->domain_lock);
-	return err;
+	return 0;
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...) {
@@ -382,12 +319,11 @@ int domain_destroy(struct domain *d) {
 		if (err) return err;
 		d->destroy_step++;
 	}
-	if (d->state != DOM_DEAD) {
-		spin_lock(&domlist_lock);
-		d->state = DOM_DEAD;
-		spin_unlock(&domlist_lock);
-		domain_put(d);
-		virq_raise_global(VIRQ_DOM_EXC);
-	}
+	if (d->state == DOM_DEAD) return 0;
+	spin_lock(&domlist_lock);
+	d->state = DOM_DEAD;
+	spin_unlock(&domlist_lock);
+	domain_put(d);
+	virq_raise_global(VIRQ_DOM_EXC);
 	return 0;
 }

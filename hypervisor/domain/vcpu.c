@@ -13,23 +13,6 @@
 
 static struct vcpu_info no_info;
 
-/* What a vCPU consists of: created downwards, destroyed upwards. The scheduler is last, it must not
- * see a vCPU that is not complete. */
-static const struct {
-	int (*create)(struct vcpu *v);
-	void (*destroy)(struct vcpu *v);
-} vcpu_parts[] = {
-	{ arch_vcpu_create, arch_vcpu_destroy },
-	{ vcpu_timers_create, vcpu_timers_destroy },
-	{ evtchn_vcpu_create, evtchn_vcpu_destroy },
-	{ sched_vcpu_create, sched_vcpu_destroy },
-};
-
-static void vcpu_unwind(struct vcpu *v, unsigned n) {
-	while (n--) vcpu_parts[n].destroy(v);
-	heap_free(v);
-}
-
 static struct vcpu *vcpu_alloc(struct domain *d, unsigned id) {
 	struct vcpu *v = heap_alloc(sizeof(*v));
 
@@ -46,24 +29,29 @@ static struct vcpu *vcpu_alloc(struct domain *d, unsigned id) {
 
 int vcpu_create(struct domain *d, unsigned id) {
 	struct vcpu *v;
+	int err;
 
 	if (id >= d->max_vcpus) return -EINVAL;
 	if (d->vcpu[id]) return -EEXIST;
 	v = vcpu_alloc(d, id);
 	if (!v) return -ENOMEM;
-	for (unsigned i = 0; i < ARRAY_SIZE(vcpu_parts); i++) {
-		int err = vcpu_parts[i].create(v);
-
-		if (err) {
-			vcpu_unwind(v, i);
-			return err;
-		}
+	vcpu_timers_create(v);
+	/* The scheduler is last, it must not see a vCPU that is not complete. */
+	err = arch_vcpu_create(v) ?: sched_vcpu_create(v);
+	if (err) {
+		vcpu_destroy(v);
+		return err;
 	}
 	__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
 	return 0;
 }
 
-void vcpu_destroy(struct vcpu *v) { vcpu_unwind(v, ARRAY_SIZE(vcpu_parts)); }
+void vcpu_destroy(struct vcpu *v) {
+	if (v->sched) sched_vcpu_destroy(v);
+	vcpu_timers_destroy(v);
+	arch_vcpu_destroy(v);
+	heap_free(v);
+}
 
 uint64_t vcpu_cpu_time(const struct vcpu *v) {
 	uint64_t t = v->runstate.time[RUNSTATE_running], now = now_ns();

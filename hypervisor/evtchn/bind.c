@@ -2,21 +2,24 @@
 /* The kinds of ports: how each comes to be. Each function decides under the domain's lock, then
  * does. */
 #include "irq.h"
-#include "port_bind.h"
+#include "port.h"
+
+/* Open a port of a kind that is `about` something. Domain's lock held. */
+static int port_new(struct domain *d, enum port_state state, unsigned vcpu, uint32_t about, port_t *out) {
+	int err = port_alloc(d, out);
+	struct evtchn *c;
+
+	if (err) return err;
+	c = port_open(d, *out, state, vcpu);
+	c->about = about;
+	spin_unlock(&c->lock);
+	return 0;
+}
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out) {
-	int err;
+	SPIN_GUARD(&d->evtchn.lock);
 
-	spin_lock(&d->evtchn.lock);
-	err = port_alloc(d, out);
-	if (!err) {
-		struct evtchn *c = port_open(d, *out, PORT_UNBOUND, 0);
-
-		c->binder = remote;
-		spin_unlock(&c->lock);
-	}
-	spin_unlock(&d->evtchn.lock);
-	return err;
+	return port_new(d, PORT_UNBOUND, 0, remote, out);
 }
 
 /* Both ends exist: join them. Both domains' locks held. */
@@ -51,20 +54,13 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *rd, port_t rport, p
 int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out) {
 	struct vcpu *v = domain_vcpu(d, vcpu);
 	int err;
+	SPIN_GUARD(&d->evtchn.lock);
 
 	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu)) return -EINVAL;
 	if (!v) return -ENOENT;
 	virq = (unsigned)index_nospec(virq, NR_VIRQS);
-	spin_lock(&d->evtchn.lock);
-	err = v->virq_port[virq] ? -EEXIST : port_alloc(d, out);
-	if (!err) {
-		struct evtchn *c = port_open(d, *out, PORT_VIRQ, vcpu);
-
-		c->virq = virq;
-		spin_unlock(&c->lock);
-		WRITE_ONCE(v->virq_port[virq], *out);
-	}
-	spin_unlock(&d->evtchn.lock);
+	err = v->virq_port[virq] ? -EEXIST : port_new(d, PORT_VIRQ, vcpu, virq, out);
+	if (!err) WRITE_ONCE(v->virq_port[virq], *out);
 	return err;
 }
 
@@ -76,91 +72,59 @@ void virq_unbind(struct domain *d, const struct evtchn *c, port_t port) {
 }
 
 int evtchn_bind_ipi(struct domain *d, unsigned vcpu, port_t *out) {
-	int err;
+	SPIN_GUARD(&d->evtchn.lock);
 
-	if (!domain_vcpu(d, vcpu)) return -ENOENT;
-	spin_lock(&d->evtchn.lock);
-	err = port_alloc(d, out);
-	if (!err) spin_unlock(&port_open(d, *out, PORT_IPI, vcpu)->lock);
-	spin_unlock(&d->evtchn.lock);
-	return err;
+	return domain_vcpu(d, vcpu) ? port_new(d, PORT_IPI, vcpu, 0, out) : -ENOENT;
 }
 
 int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out) {
 	struct vcpu *v = domain_vcpu(d, 0);
 	int err;
+	SPIN_GUARD(&d->evtchn.lock);
 
 	if (!v) return -ENOENT;
-	spin_lock(&d->evtchn.lock);
-	err = port_alloc(d, out);
-	if (!err) {
-		/* Open before the interrupt can come: the first one must find its port. */
-		struct evtchn *c = port_open(d, *out, PORT_PIRQ, 0);
-
-		c->pirq = pirq;
-		spin_unlock(&c->lock);
-		err = pirq_bind(v, pirq, *out, share);
-		if (err) port_revert(d, *out);
-	}
-	spin_unlock(&d->evtchn.lock);
+	/* Open before the interrupt can come: the first one must find its port. */
+	err = port_new(d, PORT_PIRQ, 0, pirq, out);
+	if (err) return err;
+	err = pirq_bind(v, pirq, *out, share);
+	if (err) port_revert(d, *out);
 	return err;
 }
 
 int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu) {
 	struct vcpu *v = domain_vcpu(d, vcpu);
-	struct evtchn *c;
-	int err = 0;
+	struct evtchn *c = port_find(d, port);
+	SPIN_GUARD(&d->evtchn.lock);
 
 	if (!v) return -ENOENT;
-	c = port_find(d, port);
-	if (!c) return -EINVAL;
-	spin_lock(&d->evtchn.lock);
-	switch (c->state) {
-	case PORT_VIRQ:
-		if (!virq_is_global(c->virq)) err = -EINVAL;
-		break;
-	case PORT_UNBOUND:
-	case PORT_INTERDOMAIN:
-	case PORT_PIRQ: break;
-	default: err = -EINVAL;
-	}
-	if (!err) {
-		spin_lock(&c->lock);
-		c->vcpu = (uint16_t)vcpu;
-		spin_unlock(&c->lock);
-		if (c->state == PORT_PIRQ) pirq_set_affinity(d, c->pirq, v);
-	}
-	spin_unlock(&d->evtchn.lock);
-	return err;
+	if (!c || !port_is_open(c) || c->state == PORT_IPI ||
+	    (c->state == PORT_VIRQ && !virq_is_global(c->virq)))
+		return -EINVAL;
+	spin_lock(&c->lock);
+	c->vcpu = (uint16_t)vcpu;
+	spin_unlock(&c->lock);
+	if (c->state == PORT_PIRQ) pirq_set_affinity(d, c->pirq, v);
+	return 0;
 }
 
 int evtchn_status(struct domain *d, struct evtchn_status *s) {
-	struct evtchn *c = port_find(d, s->port);
+	static const uint8_t status[] = {
+		[PORT_UNBOUND] = EVTCHNSTAT_unbound, [PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+		[PORT_PIRQ] = EVTCHNSTAT_pirq,       [PORT_VIRQ] = EVTCHNSTAT_virq,
+		[PORT_IPI] = EVTCHNSTAT_ipi,
+	};
+	const struct evtchn *c = port_find(d, s->port);
+	SPIN_GUARD(&d->evtchn.lock);
 
 	if (!c) return -EINVAL;
-	spin_lock(&d->evtchn.lock);
 	s->vcpu = c->vcpu;
-	switch (c->state) {
-	case PORT_UNBOUND:
-		s->status = EVTCHNSTAT_unbound;
-		s->u.unbound.dom = c->binder;
-		break;
-	case PORT_INTERDOMAIN:
-		s->status = EVTCHNSTAT_interdomain;
+	s->status = status[c->state];
+	if (c->state == PORT_UNBOUND) s->u.unbound.dom = (domid_t)c->binder;
+	if (c->state == PORT_PIRQ) s->u.pirq = c->pirq;
+	if (c->state == PORT_VIRQ) s->u.virq = c->virq;
+	if (c->state == PORT_INTERDOMAIN) {
 		s->u.interdomain.dom = c->remote.domain->id;
 		s->u.interdomain.port = c->remote.port;
-		break;
-	case PORT_PIRQ:
-		s->status = EVTCHNSTAT_pirq;
-		s->u.pirq = c->pirq;
-		break;
-	case PORT_VIRQ:
-		s->status = EVTCHNSTAT_virq;
-		s->u.virq = c->virq;
-		break;
-	case PORT_IPI: s->status = EVTCHNSTAT_ipi; break;
-	default: s->status = EVTCHNSTAT_closed;
 	}
-	spin_unlock(&d->evtchn.lock);
 	return 0;
 }

@@ -21,7 +21,7 @@
  */
 #include "hypercall.h"
 #include "irq.h"
-#include "port_bind.h"
+#include "port.h"
 
 static unsigned bucket_count(uint32_t max_port) { return max_port / PORTS_PER_BUCKET + 1; }
 
@@ -63,21 +63,11 @@ void evtchn_domain_free(struct domain *d) {
 	e->valid_ports = 0;
 }
 
-int evtchn_vcpu_create(struct vcpu *v) {
-	memset(v->virq_port, 0, sizeof(v->virq_port));
-	v->fifo = NULL;
-	return 0;
-}
-
-void evtchn_vcpu_destroy(struct vcpu *v) {
-	/* All ports are closed and the FIFO state released (evtchn_domain_destroy) before. */
-	CHECK(!v->fifo);
-}
-
 /* -- opening -- */
 
 static uint32_t port_limit(const struct domain *d) {
-	return MIN(d->evtchn.max_port, d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS - 1u : twolevel_ports(d) - 1);
+	return MIN(d->evtchn.max_port,
+		   (d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
 }
 
 /* The bucket's lowest free port that is in no queue of the guest's; -1 if there is none. */
@@ -252,45 +242,4 @@ int evtchn_domain_destroy(struct domain *d) {
 	do err = evtchn_reset(d);
 	while (err == -EAGAIN && d->state >= DOM_DYING);
 	return err;
-}
-
-/* -- invariants -- */
-
-static void check_port(struct domain *d, const struct evtchn *c, port_t port) {
-	const struct vcpu *v = domain_vcpu(d, c->vcpu);
-
-	CHECK(!port_is_open(c) || v || c->vcpu == 0);
-	if (c->state == PORT_INTERDOMAIN) {
-		const struct evtchn *peer = port_find(c->remote.domain, c->remote.port);
-
-		CHECK(peer && peer != c && peer->state == PORT_INTERDOMAIN);
-		CHECK(peer->remote.domain == d && peer->remote.port == port);
-	}
-	if (c->state == PORT_VIRQ) {
-		v = virq_is_global(c->virq) ? domain_vcpu(d, 0) : v;
-		CHECK(v && v->virq_port[c->virq] == port);
-	}
-}
-
-void evtchn_check_invariants(struct domain *d) {
-	struct evtchn_domain *e = &d->evtchn;
-	unsigned open = 0, virqs = 0, bound = 0;
-	struct vcpu *v;
-
-	spin_lock(&e->lock);
-	CHECK(e->valid_ports % PORTS_PER_BUCKET == 0 && e->valid_ports);
-	for (port_t p = 0; p < e->valid_ports; p++) {
-		const struct evtchn *c = port_find(d, p);
-
-		CHECK((e->buckets[p / PORTS_PER_BUCKET].used >> p % PORTS_PER_BUCKET & 1) ==
-		      (c->state != PORT_FREE));
-		open += port_is_open(c);
-		virqs += c->state == PORT_VIRQ;
-		check_port(d, c, p);
-	}
-	CHECK(open == e->active_ports);
-	for_each_vcpu (d, v)
-		for (unsigned i = 0; i < NR_VIRQS; i++) bound += v->virq_port[i] != 0;
-	CHECK(bound == virqs);
-	spin_unlock(&e->lock);
 }

@@ -228,7 +228,7 @@ static void control_free(struct evtchn_fifo_vcpu *q) {
 
 /* Ports that are pending in the 2-level format become so again when their page comes. */
 static void carry_pending(struct domain *d) {
-	uint32_t n = MIN(d->evtchn.valid_ports, twolevel_ports(d));
+	uint32_t n = MIN(d->evtchn.valid_ports, (uint32_t)EVTCHN_2L_NR_CHANNELS);
 
 	for (port_t p = 1; p < n; p++)
 		if (twolevel_pending(d, p)) {
@@ -240,21 +240,15 @@ static void carry_pending(struct domain *d) {
 /* Install a control block; *f is taken if it is the first. */
 static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q, struct evtchn_fifo_domain **f) {
 	struct domain *d = v->domain;
-	int err = 0;
+	SPIN_GUARD(&d->evtchn.lock);
 
-	spin_lock(&d->evtchn.lock);
-	if (v->fifo || d->state >= DOM_DYING) {
-		err = -EINVAL;
-	} else {
-		__atomic_store_n(&v->fifo, q, __ATOMIC_RELEASE);
-		if (!d->evtchn.fifo) {
-			carry_pending(d);
-			__atomic_store_n(&d->evtchn.fifo, *f, __ATOMIC_RELEASE);
-			*f = NULL;
-		}
-	}
-	spin_unlock(&d->evtchn.lock);
-	return err;
+	if (v->fifo || d->state >= DOM_DYING) return -EINVAL;
+	__atomic_store_n(&v->fifo, q, __ATOMIC_RELEASE);
+	if (d->evtchn.fifo) return 0;
+	carry_pending(d);
+	__atomic_store_n(&d->evtchn.fifo, *f, __ATOMIC_RELEASE);
+	*f = NULL;
+	return 0;
 }
 
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c) {
@@ -269,7 +263,7 @@ int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c) {
 	if (err) return err;
 	f = heap_alloc(sizeof(*f));
 	err = f ? control_install(v, q, &f) : -ENOMEM;
-	if (f) heap_free(f);
+	heap_free(f);
 	if (err)
 		control_free(q);
 	else
@@ -291,43 +285,36 @@ static void raise_noted(struct domain *d, uint32_t page) {
 	}
 }
 
-int evtchn_fifo_expand_array(struct domain *d, mfn_t page) {
+static int array_append(struct domain *d, mfn_t page) {
 	struct evtchn_fifo_domain *f;
-	int err = frame_get_as(page, d, FT_WRITABLE) ? -EINVAL : 0;
+	SPIN_GUARD(&d->evtchn.lock);
 
-	if (err) return d->evtchn.fifo ? err : -EOPNOTSUPP;
-	spin_lock(&d->evtchn.lock);
 	f = d->evtchn.fifo;
-	if (!f) {
-		err = -EOPNOTSUPP;
-	} else if (d->state >= DOM_DYING) {
-		err = -EINVAL;
-	} else if (f->pages > d->evtchn.max_port / WORDS_PER_PAGE) {
-		err = -ENOSPC;
-	} else {
-		/* there is room: max_port < EVTCHN_FIFO_NR_CHANNELS */
-		f->page[f->pages] = page;
-		__atomic_store_n(&f->pages, f->pages + 1, __ATOMIC_SEQ_CST);
-		raise_noted(d, f->pages - 1);
-	}
-	spin_unlock(&d->evtchn.lock);
+	if (!f) return -EOPNOTSUPP;
+	if (d->state >= DOM_DYING) return -EINVAL;
+	if (f->pages > d->evtchn.max_port / WORDS_PER_PAGE) return -ENOSPC;
+	/* there is room: max_port < EVTCHN_FIFO_NR_CHANNELS */
+	f->page[f->pages] = page;
+	__atomic_store_n(&f->pages, f->pages + 1, __ATOMIC_SEQ_CST);
+	raise_noted(d, f->pages - 1);
+	return 0;
+}
+
+int evtchn_fifo_expand_array(struct domain *d, mfn_t page) {
+	int err;
+
+	if (frame_get_as(page, d, FT_WRITABLE)) return d->evtchn.fifo ? -EINVAL : -EOPNOTSUPP;
+	err = array_append(d, page);
 	if (err) frame_put_as(page);
 	return err;
 }
 
 int evtchn_set_priority(struct domain *d, port_t port, unsigned priority) {
-	struct evtchn *c;
+	PORT_GUARD(c, d, port);
 
-	if (priority > EVTCHN_FIFO_PRIORITY_MIN) return -EINVAL;
-	c = port_lock(d, port);
-	if (!c) return -EINVAL;
-	/* an open port keeps the FIFO state */
-	if (!d->evtchn.fifo) {
-		spin_unlock(&c->lock);
-		return -ENOSYS;
-	}
+	if (priority > EVTCHN_FIFO_PRIORITY_MIN || !c) return -EINVAL;
+	if (!d->evtchn.fifo) return -ENOSYS; /* an open port keeps the FIFO state */
 	c->priority = (uint8_t)priority;
-	spin_unlock(&c->lock);
 	return 0;
 }
 

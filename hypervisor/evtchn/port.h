@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of evtchn/ share: the port, its states, and the two ways of delivery. */
+/* What the files of evtchn/ share: the port, its states, opening and closing, the two ways of delivery. */
 #ifndef TENON_EVTCHN_PORT_H
 #define TENON_EVTCHN_PORT_H
 
@@ -36,9 +36,10 @@ struct evtchn {
 		struct {
 			struct domain *domain;
 			port_t port;
-		} remote;       /* PORT_INTERDOMAIN */
-		domid_t binder; /* PORT_UNBOUND: who may bind */
-		uint32_t pirq, virq;
+		} remote; /* PORT_INTERDOMAIN */
+		/* PORT_UNBOUND: the domain that may bind; PORT_PIRQ, PORT_VIRQ: which; `about`: any of them
+		 */
+		uint32_t binder, pirq, virq, about;
 	};
 };
 
@@ -72,6 +73,12 @@ static inline struct evtchn *port_lock(const struct domain *d, port_t port) {
 	return NULL;
 }
 
+/* PORT_GUARD(c, d, port) declares the port as port_lock() gives it, unlocked at the end of the scope. */
+#define PORT_GUARD(c, d, port) struct evtchn *c __attribute__((cleanup(port_guard_end))) = port_lock(d, port)
+static inline void port_guard_end(struct evtchn **c) {
+	if (*c) spin_unlock(&(*c)->lock);
+}
+
 /*
  * Mark an open port pending and tell its vCPU and pollers. Held: the port's lock or, for an
  * interdomain port, its peer's. That keeps the port open, and with it the domain's FIFO state.
@@ -80,8 +87,28 @@ void port_raise(struct domain *d, struct evtchn *c, port_t port);
 /* Set evtchn_upcall_pending in info, and wake or kick v if it was not set. */
 void vcpu_notify(struct vcpu *v, struct vcpu_info *info);
 
+/* VIRQs that a domain, not a vCPU has (public/xen.h: "G"); those of the architecture too. */
+#define VIRQS_GLOBAL                                                                            \
+	(1u << VIRQ_CONSOLE | 1u << VIRQ_DOM_EXC | 1u << VIRQ_TBUF | 1u << VIRQ_DEBUGGER |      \
+	 1u << VIRQ_CON_RING | 1u << VIRQ_PCPU_STATE | 1u << VIRQ_MEM_EVENT | 1u << VIRQ_ARGO | \
+	 1u << VIRQ_ENOMEM | 0xffu << VIRQ_ARCH_0)
+
+static inline bool virq_is_global(unsigned virq) { return VIRQS_GLOBAL >> virq & 1; }
+
+/* Find a free port. It stays free: the caller, who holds the domain's lock, opens it. 0, -EINVAL
+ * (the domain is dying), -ENOSPC, -ENOMEM. */
+int port_alloc(struct domain *d, port_t *out) __must_check;
+/* Open a free port. Domain's lock held; returns with the port's lock held for the rest of the
+ * set-up. */
+struct evtchn *port_open(struct domain *d, port_t port, enum port_state state, unsigned vcpu);
+/* Undo port_open(): the binding failed. Domain's lock held. */
+void port_revert(struct domain *d, port_t port);
+/* A VIRQ's port is being closed. Domain's lock held. */
+void virq_unbind(struct domain *d, const struct evtchn *c, port_t port);
+/* d handles no global VIRQ any more. */
+void virq_handler_drop(struct domain *d);
+
 /* 2-level (evtchn/twolevel.c) */
-unsigned twolevel_ports(const struct domain *d);
 void twolevel_raise(struct domain *d, struct evtchn *c, port_t port);
 void twolevel_unmask(struct domain *d, struct evtchn *c, port_t port);
 void twolevel_clear(struct domain *d, port_t port);

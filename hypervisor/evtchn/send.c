@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Raising ports: sends, virtual and physical interrupts, unmask; and telling vCPUs of it. */
 #include "cpu.h"
-#include "port_bind.h"
+#include "port.h"
 
 /* -- the vCPU's side -- */
 
@@ -38,51 +38,41 @@ void port_raise(struct domain *d, struct evtchn *c, port_t port) {
 }
 
 int evtchn_send(struct domain *d, port_t port) {
-	struct evtchn *c = port_lock(d, port);
-	int err = 0;
+	PORT_GUARD(c, d, port);
 
 	if (unlikely(!c)) return -EINVAL;
-	if (likely(c->state == PORT_INTERDOMAIN)) {
+	if (likely(c->state == PORT_INTERDOMAIN))
 		port_raise(c->remote.domain, port_peer(c), c->remote.port);
-	} else if (c->state == PORT_IPI) {
+	else if (c->state == PORT_IPI)
 		port_raise(d, c, port);
-	} else if (c->state != PORT_UNBOUND) { /* nobody listens: no error */
-		err = -EINVAL;
-	}
-	spin_unlock(&c->lock);
-	return err;
+	else if (c->state != PORT_UNBOUND) /* nobody listens: no error */
+		return -EINVAL;
+	return 0;
 }
 
 int evtchn_unmask(struct domain *d, port_t port) {
-	struct evtchn *c = port_lock(d, port);
+	PORT_GUARD(c, d, port);
 
 	if (unlikely(!c)) return port_find(d, port) ? 0 : -EINVAL;
 	if (d->evtchn.fifo)
 		fifo_unmask(d, c, port);
 	else
 		twolevel_unmask(d, c, port);
-	spin_unlock(&c->lock);
 	return 0;
 }
 
 bool evtchn_port_valid(const struct domain *d, port_t port) { return port_find(d, port) != NULL; }
 
 bool evtchn_port_pending(struct domain *d, port_t port) {
-	struct evtchn *c = port_lock(d, port);
-	bool pending;
+	PORT_GUARD(c, d, port);
 
-	if (!c) return false;
-	pending = d->evtchn.fifo ? fifo_pending(d, c, port) : twolevel_pending(d, port);
-	spin_unlock(&c->lock);
-	return pending;
+	return c && (d->evtchn.fifo ? fifo_pending(d, c, port) : twolevel_pending(d, port));
 }
 
 void evtchn_raise_pirq(struct domain *d, port_t port) {
-	struct evtchn *c = port_lock(d, port);
+	PORT_GUARD(c, d, port);
 
-	if (!c) return;
-	if (c->state == PORT_PIRQ) port_raise(d, c, port);
-	spin_unlock(&c->lock);
+	if (c && c->state == PORT_PIRQ) port_raise(d, c, port);
 }
 
 /* -- virtual interrupts -- */
@@ -92,24 +82,19 @@ static struct domain *virq_handler[NR_VIRQS]; /* (virq_lock) holds a reference; 
 
 void virq_raise_vcpu(struct vcpu *v, unsigned virq) {
 	port_t port = READ_ONCE(v->virq_port[virq]);
-	struct evtchn *c;
+	PORT_GUARD(c, v->domain, port); /* port 0, for none, is never open */
 
-	if (!port) return;
-	c = port_lock(v->domain, port);
-	if (!c) return;
 	/* The port may have been closed, and opened as another, since it was looked up. */
-	if (c->state == PORT_VIRQ && c->virq == virq && (c->vcpu == v->id || virq_is_global(virq)))
+	if (c && c->state == PORT_VIRQ && c->virq == virq && (c->vcpu == v->id || virq_is_global(virq)))
 		port_raise(v->domain, c, port);
-	spin_unlock(&c->lock);
 }
 
 void virq_raise_global(unsigned virq) {
 	struct domain *d;
+	SPIN_GUARD(&virq_lock);
 
-	spin_lock(&virq_lock);
 	d = virq_handler[virq] ? virq_handler[virq] : dom0;
 	if (d && domain_vcpu(d, 0)) virq_raise_vcpu(d->vcpu[0], virq);
-	spin_unlock(&virq_lock);
 }
 
 int virq_handler_set(struct domain *d, unsigned virq) {

@@ -102,7 +102,10 @@ int own_map(mfn_t first, unsigned long n) {
 	return host_should_fail() ? -ENOMEM : 0;
 }
 
-void own_unmap(mfn_t first, unsigned long n) { (void)first, (void)n; }
+void own_unmap(mfn_t first, unsigned long n) {
+	(void)first, (void)n;
+	arch_tlb_flush_own();
+}
 
 void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
 	unsigned c;
@@ -251,8 +254,6 @@ void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t
 }
 
 bool arch_tsc_stable(void) { return true; }
-
-uint64_t arch_cpu_physid(unsigned cpu) { return (uint64_t)(cpu + 100) << 32 | cpu * 2; }
 
 void arch_timer_program(uint64_t deadline_ns) { journal(HOST_TIMER, deadline_ns, 0); }
 

@@ -5,97 +5,23 @@
  * again.
  */
 #include "domctl.h"
+#include "irq.h"
 
-#define COPY_BACK (1u << 0) /* the guest gets *op back */
-#define NOT_SELF  (1u << 1) /* not on the running domain */
-#define LIVE      (1u << 2) /* not on a dying domain */
+#define DEFAULT_GRANT_FRAMES    64
+#define DEFAULT_MAPTRACK_FRAMES 1024
+#define PFN_BATCH               64
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(RANK_DOMCTL);
 
-static const struct domctl_entry {
-	domctl_fn *fn;
-	unsigned flags;
-} domctl_table[] = {
-	[XEN_DOMCTL_destroydomain] = { domctl_destroydomain, NOT_SELF },
-	[XEN_DOMCTL_pausedomain] = { domctl_pausedomain, NOT_SELF | LIVE },
-	[XEN_DOMCTL_unpausedomain] = { domctl_unpausedomain, LIVE },
-	[XEN_DOMCTL_resumedomain] = { domctl_resumedomain, NOT_SELF | LIVE },
-	[XEN_DOMCTL_max_vcpus] = { domctl_max_vcpus, NOT_SELF | LIVE },
-	[XEN_DOMCTL_max_mem] = { domctl_max_mem, LIVE },
-	[XEN_DOMCTL_setdomainhandle] = { domctl_setdomainhandle, 0 },
-	[XEN_DOMCTL_settimeoffset] = { domctl_settimeoffset, LIVE },
-	[XEN_DOMCTL_subscribe] = { domctl_subscribe, LIVE },
-	[XEN_DOMCTL_setdebugging] = { domctl_setdebugging, NOT_SELF },
-	[XEN_DOMCTL_set_address_size] = { domctl_set_address_size, NOT_SELF | LIVE },
-	[XEN_DOMCTL_get_address_size] = { domctl_get_address_size, COPY_BACK },
-	[XEN_DOMCTL_setnodeaffinity] = { domctl_set_nodeaffinity, 0 },
-	[XEN_DOMCTL_getnodeaffinity] = { domctl_get_nodeaffinity, COPY_BACK },
-	[XEN_DOMCTL_settscinfo] = { domctl_settscinfo, LIVE },
-	[XEN_DOMCTL_gettscinfo] = { domctl_gettscinfo, COPY_BACK },
-
-	[XEN_DOMCTL_setvcpucontext] = { domctl_setvcpucontext, NOT_SELF | LIVE },
-	[XEN_DOMCTL_getvcpucontext] = { domctl_getvcpucontext, NOT_SELF | LIVE },
-	[XEN_DOMCTL_getvcpuinfo] = { domctl_getvcpuinfo, COPY_BACK },
-	[XEN_DOMCTL_setvcpuaffinity] = { domctl_set_vcpuaffinity, LIVE },
-	[XEN_DOMCTL_getvcpuaffinity] = { domctl_get_vcpuaffinity, 0 },
-	[XEN_DOMCTL_scheduler_op] = { domctl_scheduler_op, COPY_BACK },
-	[XEN_DOMCTL_sendtrigger] = { domctl_sendtrigger, LIVE },
-
-	[XEN_DOMCTL_getpageframeinfo3] = { domctl_getpageframeinfo3, NOT_SELF | LIVE },
-	[XEN_DOMCTL_shadow_op] = { domctl_shadow_op, NOT_SELF | COPY_BACK },
-	[XEN_DOMCTL_irq_permission] = { domctl_irq_permission, LIVE },
-	[XEN_DOMCTL_iomem_permission] = { domctl_iomem_permission, LIVE },
-	[XEN_DOMCTL_ioport_permission] = { domctl_ioport_permission, LIVE },
-	[XEN_DOMCTL_memory_mapping] = { domctl_memory_mapping, LIVE },
-};
-
-/* The handler's flags, or those of a sub-operation that only the arch may know. */
-static struct domctl_entry entry_of(uint32_t cmd) {
-	if (cmd < ARRAY_SIZE(domctl_table)) {
-		cmd = (uint32_t)index_nospec(cmd, ARRAY_SIZE(domctl_table));
-		if (domctl_table[cmd].fn) return domctl_table[cmd];
-	}
-	return (struct domctl_entry){ arch_domctl, COPY_BACK | LIVE };
-}
-
-static long domctl_on_domain(struct xen_domctl *op, bool *copy_back) {
-	struct domctl_entry entry = entry_of(op->cmd);
-	struct domain *d;
-	long ret = domain_find(op->domain, &d);
-
-	if (ret) return ret;
-	ret = domain_may_control(d);
-	if (!ret && (entry.flags & NOT_SELF) && d == current->domain) ret = -EINVAL;
-	if (!ret && (entry.flags & LIVE) && d->state >= DOM_DYING) ret = -EINVAL;
-	if (!ret) ret = entry.fn(d, op);
-	domain_put(d);
-	*copy_back = entry.flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
-	return ret;
-}
-
-static long domctl_run(struct xen_domctl *op, bool *copy_back) {
-	switch (op->cmd) {
-	case XEN_DOMCTL_createdomain: *copy_back = true; return domctl_createdomain(op);
-	case XEN_DOMCTL_getdomaininfo: *copy_back = true; return domctl_getdomaininfo(op);
-	default: return domctl_on_domain(op, copy_back);
-	}
-}
-
-HYPERCALL(do_domctl) {
-	struct xen_domctl op;
-	bool copy_back = false;
-	long ret;
-
-	if (!current->domain->privileged) return -EPERM;
-	if (copy_from_guest(&op, gvaddr(a1), sizeof(op))) return -EFAULT;
-	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
-	domains_reap();
-	if (!spin_trylock(&domctl_lock)) return hypercall_restart(__HYPERVISOR_domctl, 1, a1);
-	ret = domctl_run(&op, &copy_back);
-	spin_unlock(&domctl_lock);
-	if (copy_back && copy_to_guest(gvaddr(a1), &op, sizeof(op))) return -EFAULT;
-	return ret == -ERESTART ? hypercall_restart(__HYPERVISOR_domctl, 1, a1) : ret;
-}
+/*
+ * Define the handler of a sub-operation on its member of the argument's union. It has a reference to
+ * d and returns 0, a positive result, a negative errno, or -ERESTART to be called again with *a as
+ * it left it.
+ */
+#define DOMCTL(name, member)                                                                              \
+	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused);         \
+	static long name(struct domain *d, struct xen_domctl *op) { return name##_op(d, &op->u.member); } \
+	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused)
 
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
 	if (id >= d->max_vcpus) return -EINVAL;
@@ -120,4 +46,490 @@ int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits, unsigned nr)
 	for (unsigned i = have; i < MIN(room, 1024); i++)
 		if (copy_to_guest(guest_at(guest_ptr(map->bitmap.p), i, 1), &zero, 1)) return -EFAULT;
 	return 0;
+}
+
+/* -- creation -- */
+
+/* The next free id after the last one given out, so that an id is not soon seen again. */
+static int id_choose(domid_t *out) {
+	static domid_t last;
+
+	for (unsigned i = 0; i < DOMID_FIRST_RESERVED; i++) {
+		last = last + 1u < DOMID_FIRST_RESERVED ? (domid_t)(last + 1) : 1;
+		if (!domain_by_id(last)) {
+			*out = last;
+			return 0;
+		}
+	}
+	return -ENOMEM;
+}
+
+static int create_check(const struct xen_domctl_createdomain *c) {
+	uint32_t allowed = XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off;
+
+	if (c->flags & ~allowed || c->iommu_opts || c->vmtrace_size || c->cpupool_id) return -EINVAL;
+	if (c->arch.emulation_flags || c->arch.misc_flags & ~XEN_X86_MSR_RELAXED) return -EINVAL;
+	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) return -EINVAL;
+	return 0;
+}
+
+static unsigned limit_of(int32_t asked, unsigned fallback) { return asked < 0 ? fallback : (unsigned)asked; }
+
+static long createdomain(struct xen_domctl *op) {
+	const struct xen_domctl_createdomain *c = &op->u.createdomain;
+	struct domain_params p = {
+		.id = op->domain,
+		.max_vcpus = c->max_vcpus,
+		.max_grant_frames = limit_of(c->max_grant_frames, DEFAULT_GRANT_FRAMES),
+		.max_maptrack_frames = limit_of(c->max_maptrack_frames, DEFAULT_MAPTRACK_FRAMES),
+		.max_evtchn_port = c->max_evtchn_port,
+		.grant_version = XEN_DOMCTL_GRANT_version(c->grant_opts),
+		.createflags = c->flags,
+	};
+	struct domain *d;
+	int err = create_check(c);
+
+	memcpy(p.handle, c->handle, sizeof(p.handle));
+	if (!err && (p.id == 0 || p.id >= DOMID_FIRST_RESERVED)) err = id_choose(&p.id);
+	if (!err) err = domain_create(&p, &d);
+	if (err) return err;
+	d->arch_config = c->arch;
+	d->pause_count = 1; /* the pause it is born with is the toolstack's to end */
+	op->domain = p.id;
+	return 0;
+}
+
+DOMCTL(max_vcpus, max_vcpus) {
+	int err = 0;
+
+	if (a->max != d->max_vcpus) return -EINVAL;
+	for (unsigned i = 0; i < a->max && !err; i++) {
+		if (d->vcpu[i]) continue;
+		if (i && hypercall_preempt()) return -ERESTART;
+		spin_lock(&d->domain_lock);
+		err = vcpu_create(d, i);
+		spin_unlock(&d->domain_lock);
+	}
+	return err;
+}
+
+/* -- information -- */
+
+static void info_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info) {
+	bool all_blocked = true;
+	struct vcpu *v;
+
+	info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+	for_each_vcpu (d, v) {
+		uint32_t flags = READ_ONCE(v->pause_flags);
+
+		info->cpu_time += vcpu_cpu_time(v);
+		info->max_vcpu_id = v->id;
+		if (flags & VPF_DOWN) continue;
+		info->nr_online_vcpus++;
+		all_blocked = all_blocked && flags & (VPF_BLOCKED | VPF_POLL);
+		if (READ_ONCE(v->running)) info->flags |= XEN_DOMINF_running;
+	}
+	if (all_blocked) info->flags |= XEN_DOMINF_blocked;
+}
+
+static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
+	*info = (struct xen_domctl_getdomaininfo){
+		.domain = d->id,
+		.tot_pages = d->tot_pages,
+		.max_pages = d->max_pages,
+		.shared_info_frame = mfn_x(d->shared_info_mfn),
+		.arch_config = d->arch_config,
+		.gpaddr_bits = 52,
+	};
+	info_vcpus(d, info);
+	if (d->state >= DOM_DYING) info->flags |= XEN_DOMINF_dying;
+	if (d->shut_down)
+		info->flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask)
+							     << XEN_DOMINF_shutdownshift;
+	if (d->pause_count) info->flags |= XEN_DOMINF_paused;
+	if (d->createflags & XEN_DOMCTL_CDF_xs_domain) info->flags |= XEN_DOMINF_xs_domain;
+	memcpy(info->handle, d->handle, sizeof(info->handle));
+}
+
+long domctl_getdomaininfo(struct xen_domctl *op) {
+	SPIN_GUARD(&domlist_lock);
+	struct domain *d = domain_list;
+
+	while (d && d->id < op->domain) d = d->next;
+	if (!d) return -ESRCH;
+	info_fill(d, &op->u.getdomaininfo);
+	op->domain = d->id;
+	return 0;
+}
+
+/* -- life -- */
+
+static long destroydomain(struct domain *d, struct xen_domctl *op __unused) { return domain_destroy(d); }
+
+static long pausedomain(struct domain *d, struct xen_domctl *op __unused) {
+	if (d->pause_count == UINT8_MAX) return -EINVAL;
+	d->pause_count++;
+	domain_pause(d);
+	return 0;
+}
+
+static long unpausedomain(struct domain *d, struct xen_domctl *op __unused) {
+	if (!d->pause_count) return -EINVAL;
+	d->pause_count--;
+	domain_unpause(d);
+	return 0;
+}
+
+static long resumedomain(struct domain *d, struct xen_domctl *op __unused) { return domain_resume(d); }
+
+/* -- properties -- */
+
+DOMCTL(max_mem, max_mem) {
+	SPIN_GUARD(&d->page_lock);
+
+	d->max_pages = a->max_memkb >> (PAGE_SHIFT - 10);
+	return 0;
+}
+
+DOMCTL(setdomainhandle, setdomainhandle) {
+	memcpy(d->handle, a->handle, sizeof(d->handle));
+	return 0;
+}
+
+DOMCTL(settimeoffset, settimeoffset) {
+	if (a->time_offset_seconds != (int32_t)a->time_offset_seconds) return -EINVAL;
+	d->time_offset = (int32_t)a->time_offset_seconds;
+	domain_wallclock_update(d);
+	return 0;
+}
+
+DOMCTL(subscribe, subscribe) {
+	d->suspend_port = a->port;
+	return 0;
+}
+
+/* There is no debugger stub for a PV guest: its breakpoints are its own. */
+DOMCTL(setdebugging, setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
+
+/* A domain is 64-bit unless said otherwise before it has memory. */
+DOMCTL(set_address_size, address_size) {
+	if (a->size == (d->pv32 ? 32u : 64u)) return 0;
+	return a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
+}
+
+DOMCTL(get_address_size, address_size) {
+	a->size = d->pv32 ? 32 : 64;
+	return 0;
+}
+
+/* One memory node: any set that has it will do. */
+DOMCTL(setnodeaffinity, nodeaffinity) {
+	uint64_t nodes;
+
+	return bitmap_from_guest(&a->nodemap, &nodes) ?: nodes & 1 ? 0 : -EINVAL;
+}
+
+DOMCTL(getnodeaffinity, nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1, 1); }
+
+/* The TSC is never emulated: its rate is that of the machine, which every mode promises unless the
+ * guest came from a machine with another one. */
+DOMCTL(settscinfo, tsc_info) {
+	if (a->tsc_mode > 3) return -EINVAL;
+	d->tsc = *a;
+	return 0;
+}
+
+DOMCTL(gettscinfo, tsc_info) {
+	*a = d->tsc;
+	a->elapsed_nsec = now_ns();
+	return 0;
+}
+
+/* -- register state -- */
+
+/* A NULL context puts the vCPU back to where it was created: down, without one. */
+static long context_clear(struct vcpu *v) {
+	int err = arch_vcpu_release(v);
+
+	if (err) return err;
+	vcpu_info_release(v);
+	v->initialised = false;
+	vcpu_block_flag(v, VPF_DOWN);
+	return 0;
+}
+
+static long context_set(struct vcpu *v, gvaddr_t from) {
+	struct vcpu_guest_context *ctx = heap_alloc(sizeof(*ctx));
+	int err;
+
+	if (!ctx) return -ENOMEM;
+	err = copy_from_guest(ctx, from, sizeof(*ctx));
+	if (!err) err = arch_vcpu_set_context(v, ctx);
+	if (!err) {
+		v->initialised = true;
+		if (v->id == 0) domain_wallclock_update(v->domain);
+		if (ctx->flags & VGCF_online)
+			vcpu_unblock_flag(v, VPF_DOWN);
+		else
+			vcpu_block_flag(v, VPF_DOWN);
+	}
+	heap_free(ctx);
+	return err;
+}
+
+DOMCTL(setvcpucontext, vcpucontext) {
+	gvaddr_t from = guest_ptr(a->ctxt.p);
+	struct vcpu *v;
+	long ret = domctl_vcpu(d, a->vcpu, &v);
+
+	if (ret) return ret;
+	domain_pause(d);
+	arch_vcpu_sync(v);
+	ret = from.a ? context_set(v, from) : context_clear(v);
+	domain_unpause(d);
+	return ret;
+}
+
+DOMCTL(getvcpucontext, vcpucontext) {
+	struct vcpu_guest_context *ctx;
+	struct vcpu *v;
+	long ret = domctl_vcpu(d, a->vcpu, &v);
+
+	if (ret) return ret;
+	if (!v->initialised) return -ENODATA;
+	/* What is not filled in must not tell of ring 0's past: heap_alloc() zeroes. */
+	ctx = heap_alloc(sizeof(*ctx));
+	if (!ctx) return -ENOMEM;
+	vcpu_pause(v);
+	arch_vcpu_sync(v);
+	arch_vcpu_get_context(v, ctx);
+	if (!(READ_ONCE(v->pause_flags) & VPF_DOWN)) ctx->flags |= VGCF_online;
+	vcpu_unpause(v);
+	ret = copy_to_guest(guest_ptr(a->ctxt.p), ctx, sizeof(*ctx));
+	heap_free(ctx);
+	return ret;
+}
+
+DOMCTL(getvcpuinfo, getvcpuinfo) {
+	struct vcpu *v;
+	uint32_t flags;
+	int err = domctl_vcpu(d, a->vcpu, &v);
+
+	if (err) return err;
+	flags = READ_ONCE(v->pause_flags);
+	a->online = !(flags & VPF_DOWN);
+	a->blocked = !!(flags & (VPF_BLOCKED | VPF_POLL));
+	a->running = READ_ONCE(v->running);
+	a->cpu_time = vcpu_cpu_time(v);
+	a->cpu = v->processor;
+	return 0;
+}
+
+DOMCTL(sendtrigger, sendtrigger) {
+	struct vcpu *v;
+	int err = a->trigger == XEN_DOMCTL_SENDTRIGGER_NMI ? domctl_vcpu(d, a->vcpu, &v) : -ENOSYS;
+
+	if (!err) vcpu_nmi_send(v);
+	return err;
+}
+
+/* -- scheduling -- */
+
+DOMCTL(setvcpuaffinity, vcpuaffinity) {
+	bool set_hard = a->flags & XEN_VCPUAFFINITY_HARD, set_soft = a->flags & XEN_VCPUAFFINITY_SOFT;
+	cpumask_t hard, soft;
+	struct vcpu *v;
+	int err = domctl_vcpu(d, a->vcpu, &v);
+
+	if (!err && !set_hard && !set_soft) err = -EINVAL;
+	if (err) return err;
+	vcpu_get_affinity(v, &hard, &soft);
+	if (set_hard) err = bitmap_from_guest(&a->cpumap_hard, &hard);
+	if (!err && set_soft) err = bitmap_from_guest(&a->cpumap_soft, &soft);
+	if (!err) err = vcpu_set_affinity(v, hard, soft);
+	/* Tell what is in effect. */
+	if (!err && set_hard) err = bitmap_to_guest(&a->cpumap_hard, hard & cpus_online, MAX_CPUS);
+	if (!err && set_soft) err = bitmap_to_guest(&a->cpumap_soft, soft & hard & cpus_online, MAX_CPUS);
+	return err;
+}
+
+DOMCTL(getvcpuaffinity, vcpuaffinity) {
+	cpumask_t hard, soft;
+	struct vcpu *v;
+	int err = domctl_vcpu(d, a->vcpu, &v);
+
+	if (err) return err;
+	vcpu_get_affinity(v, &hard, &soft);
+	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_to_guest(&a->cpumap_hard, hard, MAX_CPUS);
+	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft, MAX_CPUS);
+	return err;
+}
+
+/* The scheduler has credit2's parameters and goes by its name. */
+DOMCTL(scheduler_op, scheduler_op) {
+	struct sched_params p;
+
+	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
+	sched_domain_get(d, &p);
+	switch (a->cmd) {
+	case XEN_DOMCTL_SCHEDOP_getinfo:
+		a->u.credit2.weight = p.weight;
+		a->u.credit2.cap = p.cap;
+		return 0;
+	case XEN_DOMCTL_SCHEDOP_putinfo:
+		if (a->u.credit2.weight) p.weight = a->u.credit2.weight;
+		if (a->u.credit2.cap != (uint16_t)~0U) p.cap = a->u.credit2.cap;
+		return sched_domain_set(d, &p);
+	default: return -EINVAL;
+	}
+}
+
+/* -- frames as a saver sees them, and permissions for devices -- */
+
+/* The XEN_DOMCTL_PFINFO_* of a frame. A table that nobody uses any more is an ordinary page. */
+static uint64_t frame_info(struct domain *d, mfn_t m) {
+	enum frame_type t;
+	uint64_t type;
+
+	if (!frame_get(m, d)) return XEN_DOMCTL_PFINFO_XTAB;
+	type = __atomic_load_n(&frame_of(m)->type, __ATOMIC_ACQUIRE);
+	frame_put(m);
+	t = type & FTF_COUNT ? frame_type_of(type) : FT_NONE;
+	return (t <= FT_L4 ? (uint64_t)t << XEN_DOMCTL_PFINFO_LTAB_SHIFT : XEN_DOMCTL_PFINFO_NOTAB) |
+	       (type & FTF_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0);
+}
+_Static_assert(FT_NONE == 0 && FT_L1 == 1 && FT_L4 == 4, "as XEN_DOMCTL_PFINFO_* counts them");
+
+DOMCTL(getpageframeinfo3, getpageframeinfo3) {
+	uint64_t batch[PFN_BATCH];
+
+	if (a->num > 1024) return -E2BIG;
+	for (uint64_t done = 0; done < a->num; done += PFN_BATCH) {
+		uint64_t n = MIN(a->num - done, PFN_BATCH);
+		gvaddr_t at = guest_at(guest_ptr(a->array.p), done, sizeof(batch[0]));
+
+		if (copy_from_guest(batch, at, n * sizeof(batch[0]))) return -EFAULT;
+		for (unsigned i = 0; i < n; i++) batch[i] = frame_info(d, mfn(batch[i]));
+		if (copy_to_guest(at, batch, n * sizeof(batch[0]))) return -EFAULT;
+	}
+	return 0;
+}
+
+/* Dirty-page logging is not offered: a toolstack saves a domain that is stopped. */
+DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
+
+DOMCTL(irq_permission, irq_permission) { return irq_permission_set(d, a->pirq, a->allow_access); }
+
+DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
+
+/* Nobody gives what he may not use himself. */
+static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
+	if (allow && !permitted(current->domain, kind, first, n)) return -EPERM;
+	return permit_set(d, kind, first, n, allow);
+}
+
+DOMCTL(iomem_permission, iomem_permission) {
+	return permission(d, PERMIT_MMIO, a->first_mfn, a->nr_mfns, a->allow_access);
+}
+
+DOMCTL(ioport_permission, ioport_permission) {
+	if (!a->nr_ports) return 0;
+	return permission(d, PERMIT_PORT, a->first_port, a->nr_ports, a->allow_access);
+}
+
+/* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own. */
+DOMCTL(memory_mapping, memory_mapping) {
+	if (!a->nr_mfns) return -EINVAL;
+	return a->add_mapping && !permitted(d, PERMIT_MMIO, a->first_mfn, a->nr_mfns) ? -EPERM : 0;
+}
+
+/* -- dispatch -- */
+
+#define COPY_BACK (1u << 0) /* the guest gets *op back */
+#define NOT_SELF  (1u << 1) /* not on the running domain */
+#define LIVE      (1u << 2) /* not on a dying domain */
+
+static const struct domctl_entry {
+	long (*fn)(struct domain *d, struct xen_domctl *op);
+	unsigned flags;
+} domctl_table[] = {
+	[XEN_DOMCTL_destroydomain] = { destroydomain, NOT_SELF },
+	[XEN_DOMCTL_pausedomain] = { pausedomain, NOT_SELF | LIVE },
+	[XEN_DOMCTL_unpausedomain] = { unpausedomain, LIVE },
+	[XEN_DOMCTL_resumedomain] = { resumedomain, NOT_SELF | LIVE },
+	[XEN_DOMCTL_max_vcpus] = { max_vcpus, NOT_SELF | LIVE },
+	[XEN_DOMCTL_max_mem] = { max_mem, LIVE },
+	[XEN_DOMCTL_setdomainhandle] = { setdomainhandle, 0 },
+	[XEN_DOMCTL_settimeoffset] = { settimeoffset, LIVE },
+	[XEN_DOMCTL_subscribe] = { subscribe, LIVE },
+	[XEN_DOMCTL_setdebugging] = { setdebugging, NOT_SELF },
+	[XEN_DOMCTL_set_address_size] = { set_address_size, NOT_SELF | LIVE },
+	[XEN_DOMCTL_get_address_size] = { get_address_size, COPY_BACK },
+	[XEN_DOMCTL_setnodeaffinity] = { setnodeaffinity, 0 },
+	[XEN_DOMCTL_getnodeaffinity] = { getnodeaffinity, COPY_BACK },
+	[XEN_DOMCTL_settscinfo] = { settscinfo, LIVE },
+	[XEN_DOMCTL_gettscinfo] = { gettscinfo, COPY_BACK },
+
+	[XEN_DOMCTL_setvcpucontext] = { setvcpucontext, NOT_SELF | LIVE },
+	[XEN_DOMCTL_getvcpucontext] = { getvcpucontext, NOT_SELF | LIVE },
+	[XEN_DOMCTL_getvcpuinfo] = { getvcpuinfo, COPY_BACK },
+	[XEN_DOMCTL_setvcpuaffinity] = { setvcpuaffinity, LIVE },
+	[XEN_DOMCTL_getvcpuaffinity] = { getvcpuaffinity, 0 },
+	[XEN_DOMCTL_scheduler_op] = { scheduler_op, COPY_BACK },
+	[XEN_DOMCTL_sendtrigger] = { sendtrigger, LIVE },
+
+	[XEN_DOMCTL_getpageframeinfo3] = { getpageframeinfo3, NOT_SELF | LIVE },
+	[XEN_DOMCTL_shadow_op] = { shadow_op, NOT_SELF | COPY_BACK },
+	[XEN_DOMCTL_irq_permission] = { irq_permission, LIVE },
+	[XEN_DOMCTL_set_virq_handler] = { set_virq_handler, LIVE },
+	[XEN_DOMCTL_iomem_permission] = { iomem_permission, LIVE },
+	[XEN_DOMCTL_ioport_permission] = { ioport_permission, LIVE },
+	[XEN_DOMCTL_memory_mapping] = { memory_mapping, LIVE },
+};
+
+/* The handler's flags, or those of a sub-operation that only the arch may know. */
+static struct domctl_entry entry_of(uint32_t cmd) {
+	if (cmd < ARRAY_SIZE(domctl_table)) {
+		cmd = (uint32_t)index_nospec(cmd, ARRAY_SIZE(domctl_table));
+		if (domctl_table[cmd].fn) return domctl_table[cmd];
+	}
+	return (struct domctl_entry){ arch_domctl, COPY_BACK | LIVE };
+}
+
+static long on_domain(struct xen_domctl *op, bool *copy_back) {
+	struct domctl_entry entry = entry_of(op->cmd);
+	DOMAIN_REF(d);
+	long ret = domain_find(op->domain, &d) ?: domain_may_control(d);
+
+	if (ret) return ret;
+	if (entry.flags & NOT_SELF && d == current->domain) return -EINVAL;
+	if (entry.flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
+	ret = entry.fn(d, op);
+	*copy_back = entry.flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
+	return ret;
+}
+
+static long domctl_run(struct xen_domctl *op, bool *copy_back) {
+	switch (op->cmd) {
+	case XEN_DOMCTL_createdomain: *copy_back = true; return createdomain(op);
+	case XEN_DOMCTL_getdomaininfo: *copy_back = true; return domctl_getdomaininfo(op);
+	default: return on_domain(op, copy_back);
+	}
+}
+
+HYPERCALL(do_domctl) {
+	struct xen_domctl op;
+	bool copy_back = false;
+	long ret;
+
+	if (!current->domain->privileged) return -EPERM;
+	if (copy_from_guest(&op, gvaddr(a1), sizeof(op))) return -EFAULT;
+	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
+	domains_reap();
+	if (!spin_trylock(&domctl_lock)) return hypercall_restart(__HYPERVISOR_domctl, 1, a1);
+	ret = domctl_run(&op, &copy_back);
+	spin_unlock(&domctl_lock);
+	if (copy_back && copy_to_guest(gvaddr(a1), &op, sizeof(op))) return -EFAULT;
+	return ret == -ERESTART ? hypercall_restart(__HYPERVISOR_domctl, 1, a1) : ret;
 }

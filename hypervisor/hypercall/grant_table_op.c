@@ -6,20 +6,8 @@
 #include "hypercall.h"
 #include "../grant/table.h"
 
-/* A domain named in a query or set-up: the caller's own, or any for who may control it. */
-static int domain_for_setup(domid_t id, struct domain **out) {
-	int err = domain_find(id, out);
-
-	if (err) return GNTST_bad_domain;
-	if (*out != current->domain && domain_may_control(*out)) {
-		domain_put(*out);
-		return GNTST_permission_denied;
-	}
-	return GNTST_okay;
-}
-
 /* Store the frame numbers [0, n) of the table or its status pages. */
-static int frames_store(struct domain *d, bool status, unsigned n, gvaddr_t list) {
+static int16_t frames_store(struct domain *d, bool status, unsigned n, gvaddr_t list) {
 	for (unsigned i = 0; i < n; i++) {
 		mfn_t m;
 
@@ -30,77 +18,66 @@ static int frames_store(struct domain *d, bool status, unsigned n, gvaddr_t list
 	return GNTST_okay;
 }
 
-static long setup_table(unsigned cmd __unused, gvaddr_t array, unsigned count) {
-	struct gnttab_setup_table op;
-	struct domain *d;
+/* -- operations of which there is one at a time -- */
 
-	if (count != 1) return -EINVAL;
-	if (copy_from_guest(&op, array, sizeof(op))) return -EFAULT;
-	op.status = (int16_t)domain_for_setup(op.dom, &d);
-	if (op.status == GNTST_okay) {
-		op.status = grant_resize(d, op.nr_frames) ? GNTST_general_error : GNTST_okay;
-		if (op.status == GNTST_okay)
-			op.status = (int16_t)frames_store(d, false, op.nr_frames, guest_ptr(op.frame_list.p));
-		domain_put(d);
-	}
-	return copy_to_guest(array, &op, sizeof(op));
+/* The status that stands for not finding a domain. */
+static int16_t find_status(int err) {
+	return err == -EPERM ? GNTST_permission_denied : err ? GNTST_bad_domain : GNTST_okay;
 }
 
-static long get_status_frames(unsigned cmd __unused, gvaddr_t array, unsigned count) {
-	struct gnttab_get_status_frames op;
-	struct domain *d;
+SUBOP(setup_table, struct gnttab_setup_table) {
+	DOMAIN_REF(d);
 
-	if (count != 1) return -EINVAL;
-	if (copy_from_guest(&op, array, sizeof(op))) return -EFAULT;
-	op.status = (int16_t)domain_for_setup(op.dom, &d);
-	if (op.status == GNTST_okay) {
-		op.status = (int16_t)frames_store(d, true, op.nr_frames, guest_ptr(op.frame_list.p));
-		domain_put(d);
-	}
-	return copy_to_guest(array, &op, sizeof(op));
+	a->status = find_status(domain_find_controlled(a->dom, &d));
+	if (a->status == GNTST_okay && grant_resize(d, a->nr_frames)) a->status = GNTST_general_error;
+	if (a->status == GNTST_okay)
+		a->status = frames_store(d, false, a->nr_frames, guest_ptr(a->frame_list.p));
+	return 0;
 }
 
-static long query_size(unsigned cmd __unused, gvaddr_t array, unsigned count) {
-	struct gnttab_query_size op;
-	struct domain *d;
+SUBOP(get_status_frames, struct gnttab_get_status_frames) {
+	DOMAIN_REF(d);
 
-	if (count != 1) return -EINVAL;
-	if (copy_from_guest(&op, array, sizeof(op))) return -EFAULT;
-	op.status = (int16_t)domain_for_setup(op.dom, &d);
-	if (op.status == GNTST_okay) {
-		op.nr_frames = grant_frame_count(d);
-		op.max_nr_frames = grant_frame_limit(d, false);
-		domain_put(d);
-	}
-	return copy_to_guest(array, &op, sizeof(op));
+	a->status = find_status(domain_find_controlled(a->dom, &d));
+	if (a->status == GNTST_okay)
+		a->status = frames_store(d, true, a->nr_frames, guest_ptr(a->frame_list.p));
+	return 0;
 }
 
-static long set_version(unsigned cmd __unused, gvaddr_t array, unsigned count) {
-	struct domain *d = current->domain;
-	struct gnttab_set_version op;
-	int err;
+SUBOP(query_size, struct gnttab_query_size) {
+	DOMAIN_REF(d);
 
-	if (count != 1) return -EINVAL;
-	if (copy_from_guest(&op, array, sizeof(op))) return -EFAULT;
-	err = grant_set_version(d, op.version);
-	op.version = grant_version(d);
-	return copy_to_guest(array, &op, sizeof(op)) ? -EFAULT : err;
+	a->status = find_status(domain_find_controlled(a->dom, &d));
+	if (a->status != GNTST_okay) return 0;
+	a->nr_frames = grant_frame_count(d);
+	a->max_nr_frames = grant_frame_limit(d, false);
+	return 0;
 }
 
-static long get_version(unsigned cmd __unused, gvaddr_t array, unsigned count) {
-	struct gnttab_get_version op;
-	struct domain *d;
-	int err;
+/* Tells the version in force also when it is not changed. */
+SUBOP(set_version, struct gnttab_set_version) {
+	int err = grant_set_version(v->domain, a->version);
 
-	if (count != 1) return -EINVAL;
-	if (copy_from_guest(&op, array, sizeof(op))) return -EFAULT;
-	err = domain_find(op.dom, &d);
-	if (err) return err;
-	err = d == current->domain ? 0 : domain_may_control(d);
-	op.version = grant_version(d);
-	domain_put(d);
-	return err ? err : copy_to_guest(array, &op, sizeof(op));
+	a->version = grant_version(v->domain);
+	return err;
 }
+
+SUBOP(get_version, struct gnttab_get_version) {
+	DOMAIN_REF(d);
+	int err = domain_find_controlled(a->dom, &d);
+
+	if (!err) a->version = grant_version(d);
+	return err;
+}
+
+static const struct subop single_ops[] = {
+	[GNTTABOP_setup_table] = { setup_table, sizeof(struct gnttab_setup_table), SUBOP_OUT },
+	[GNTTABOP_query_size] = { query_size, sizeof(struct gnttab_query_size), SUBOP_OUT },
+	[GNTTABOP_set_version] = { set_version, sizeof(struct gnttab_set_version), SUBOP_BACK },
+	[GNTTABOP_get_status_frames] = { get_status_frames, sizeof(struct gnttab_get_status_frames),
+					 SUBOP_OUT },
+	[GNTTABOP_get_version] = { get_version, sizeof(struct gnttab_get_version), SUBOP_OUT },
+};
 
 /* -- mapping and copying: arrays of any length -- */
 
@@ -110,14 +87,15 @@ static long array_restart(unsigned cmd, gvaddr_t array, size_t size, unsigned do
 				 (uint64_t)(count - done));
 }
 
-static long map_grant_ref(unsigned cmd, gvaddr_t array, unsigned count) {
+static __noinline long map_grant_ref(gvaddr_t array, unsigned count) {
 	struct gnttab_map_grant_ref op;
 	struct domain *d;
 
 	for (unsigned i = 0; i < count; i++) {
 		gvaddr_t at = guest_at(array, i, sizeof(op));
 
-		if (i && hypercall_preempt()) return array_restart(cmd, array, sizeof(op), i, count);
+		if (i && hypercall_preempt())
+			return array_restart(GNTTABOP_map_grant_ref, array, sizeof(op), i, count);
 		if (copy_from_guest(&op, at, sizeof(op))) return -EFAULT;
 		if (domain_find(op.dom, &d)) {
 			op.status = GNTST_bad_domain;
@@ -144,7 +122,7 @@ static int unmap_one(struct unmap_batch *b, gvaddr_t at) {
 	return copy_to_guest(at, &op.status, sizeof(op.status));
 }
 
-static long unmap_grant_ref(unsigned cmd, gvaddr_t array, unsigned count) {
+static __noinline long unmap_grant_ref(gvaddr_t array, unsigned count) {
 	const size_t size = sizeof(struct gnttab_unmap_grant_ref);
 	struct unmap_batch b;
 	unsigned i = 0;
@@ -156,19 +134,20 @@ static long unmap_grant_ref(unsigned cmd, gvaddr_t array, unsigned count) {
 		if (b.n < UNMAP_BATCH && i < count && !err) continue;
 		grant_unmap_finish(&b);
 		if (!err && i < count && hypercall_preempt())
-			return array_restart(cmd, array, size, i, count);
+			return array_restart(GNTTABOP_unmap_grant_ref, array, size, i, count);
 	}
 	return err;
 }
 
-static long copy_array(unsigned cmd, gvaddr_t array, unsigned count, struct copy_peer peer[2]) {
+static long copy_array(gvaddr_t array, unsigned count, struct copy_peer peer[2]) {
 	struct gnttab_copy op;
 	int16_t status;
 
 	for (unsigned i = 0; i < count; i++) {
 		gvaddr_t at = guest_at(array, i, sizeof(op));
 
-		if (i && hypercall_preempt()) return array_restart(cmd, array, sizeof(op), i, count);
+		if (i && hypercall_preempt())
+			return array_restart(GNTTABOP_copy, array, sizeof(op), i, count);
 		if (copy_from_guest(&op, at, sizeof(op))) return -EFAULT;
 		status = (int16_t)grant_copy(&op, peer);
 		at.a += offsetof(struct gnttab_copy, status);
@@ -177,32 +156,25 @@ static long copy_array(unsigned cmd, gvaddr_t array, unsigned count, struct copy
 	return 0;
 }
 
-static long copy(unsigned cmd, gvaddr_t array, unsigned count) {
+static __noinline long copy(gvaddr_t array, unsigned count) {
 	struct copy_peer peer[2] = { { NULL, 0 }, { NULL, 0 } };
-	long ret = copy_array(cmd, array, count, peer);
+	long ret = copy_array(array, count, peer);
 
 	copy_peer_put(&peer[0]);
 	copy_peer_put(&peer[1]);
 	return ret;
 }
 
-static long (*const grant_ops[])(unsigned cmd, gvaddr_t array, unsigned count) = {
-	[GNTTABOP_map_grant_ref] = map_grant_ref,
-	[GNTTABOP_unmap_grant_ref] = unmap_grant_ref,
-	[GNTTABOP_copy] = copy,
-	[GNTTABOP_setup_table] = setup_table,
-	[GNTTABOP_query_size] = query_size,
-	[GNTTABOP_set_version] = set_version,
-	[GNTTABOP_get_status_frames] = get_status_frames,
-	[GNTTABOP_get_version] = get_version,
-};
-
 HYPERCALL(do_grant_table_op) {
 	unsigned cmd = (unsigned)a1, count = (unsigned)a3;
 
-	if (cmd >= ARRAY_SIZE(grant_ops)) return -ENOSYS;
-	cmd = (unsigned)index_nospec(cmd, ARRAY_SIZE(grant_ops));
-	if (!grant_ops[cmd]) return -ENOSYS;
-	if ((int)count < 0) return -EINVAL;
-	return grant_ops[cmd](cmd, gvaddr(a2), count);
+	if ((int)count < 0) return cmd > GNTTABOP_cache_flush ? -ENOSYS : -EINVAL;
+	switch (cmd) {
+	case GNTTABOP_map_grant_ref: return map_grant_ref(gvaddr(a2), count);
+	case GNTTABOP_unmap_grant_ref: return unmap_grant_ref(gvaddr(a2), count);
+	case GNTTABOP_copy: return copy(gvaddr(a2), count);
+	default:
+		if (count != 1) return cmd < ARRAY_SIZE(single_ops) ? -EINVAL : -ENOSYS;
+		return subop_call(single_ops, ARRAY_SIZE(single_ops), cmd, current, gvaddr(a2));
+	}
 }

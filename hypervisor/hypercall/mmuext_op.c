@@ -34,30 +34,25 @@ static int op_copy(struct domain *d, mfn_t m, mfn_t src) {
 	return rc;
 }
 
-static int op_flush(struct vcpu *v, const struct mmuext_op *op) {
-	uint64_t va = TLB_FLUSH_ALL;
-	cpumask_t cpus = cpumask_of(cpu_id());
-
-	switch (op->cmd) {
-	case MMUEXT_INVLPG_LOCAL:
-	case MMUEXT_INVLPG_MULTI:
-	case MMUEXT_INVLPG_ALL: va = op->arg1.linear_addr;
-	}
-	switch (op->cmd) {
-	case MMUEXT_TLB_FLUSH_MULTI:
-	case MMUEXT_INVLPG_MULTI:
-		if (flush_targets(v, guest_ptr(op->arg2.vcpumask.p), &cpus)) return -EINVAL;
-		break;
-	case MMUEXT_TLB_FLUSH_ALL:
-	case MMUEXT_INVLPG_ALL: cpus = __atomic_load_n(&v->domain->dirty_cpus, __ATOMIC_SEQ_CST);
-	}
+static int op_flush(cpumask_t cpus, uint64_t va) {
 	arch_tlb_flush(cpus, va);
 	return 0;
 }
 
+/* On the CPUs of the vCPUs in the guest's bitmap. */
+static int op_flush_multi(struct vcpu *v, const struct mmuext_op *op, uint64_t va) {
+	cpumask_t cpus;
+
+	return flush_targets(v, guest_ptr(op->arg2.vcpumask.p), &cpus) ? -EINVAL : op_flush(cpus, va);
+}
+
+static int op_flush_all(struct vcpu *v, uint64_t va) {
+	return op_flush(__atomic_load_n(&v->domain->dirty_cpus, __ATOMIC_SEQ_CST), va);
+}
+
 /* Write-back of caches serves devices only. */
 static int op_cache_flush(const struct domain *d, cpumask_t cpus) {
-	if (!d->privileged && !d->iomem) return -EACCES;
+	if (!d->privileged && !d->permits[PERMIT_MMIO]) return -EACCES;
 	arch_cache_flush(cpus);
 	return 0;
 }
@@ -65,16 +60,21 @@ static int op_cache_flush(const struct domain *d, cpumask_t cpus) {
 /* Operations of the caller on itself. */
 static int op_self(struct vcpu *v, const struct mmuext_op *op) {
 	mfn_t m = mfn(op->arg1.mfn);
+	uint64_t va = op->arg1.linear_addr;
 
 	switch (op->cmd) {
 	case MMUEXT_NEW_BASEPTR: return mfn_valid(m) ? vcpu_root_set(v, m, false) : -EINVAL;
-	case MMUEXT_NEW_USER_BASEPTR:
-		if (v->domain->pv32) return -EOPNOTSUPP;
-		return vcpu_root_set(v, mfn_x(m) ? m : INVALID_MFN, true);
-	case MMUEXT_SET_LDT: return vcpu_ldt_set(v, gvaddr(op->arg1.linear_addr), op->arg2.nr_ents);
+	case MMUEXT_NEW_USER_BASEPTR: return vcpu_root_set(v, mfn_x(m) ? m : INVALID_MFN, true);
+	case MMUEXT_SET_LDT: return vcpu_ldt_set(v, gvaddr(va), op->arg2.nr_ents);
 	case MMUEXT_FLUSH_CACHE: return op_cache_flush(v->domain, cpumask_of(cpu_id()));
 	case MMUEXT_FLUSH_CACHE_GLOBAL: return op_cache_flush(v->domain, cpus_online);
-	default: return op_flush(v, op);
+	case MMUEXT_TLB_FLUSH_LOCAL: return op_flush(cpumask_of(cpu_id()), TLB_FLUSH_ALL);
+	case MMUEXT_INVLPG_LOCAL: return op_flush(cpumask_of(cpu_id()), va);
+	case MMUEXT_TLB_FLUSH_MULTI: return op_flush_multi(v, op, TLB_FLUSH_ALL);
+	case MMUEXT_INVLPG_MULTI: return op_flush_multi(v, op, va);
+	case MMUEXT_TLB_FLUSH_ALL: return op_flush_all(v, TLB_FLUSH_ALL);
+	case MMUEXT_INVLPG_ALL: return op_flush_all(v, va);
+	default: return -ENOSYS;
 	}
 }
 
@@ -89,20 +89,9 @@ static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op
 	case MMUEXT_UNPIN_TABLE: return table_unpin(d, m);
 	case MMUEXT_CLEAR_PAGE: return op_clear(d, m);
 	case MMUEXT_COPY_PAGE: return op_copy(d, m, mfn(op->arg2.src_mfn));
-	case MMUEXT_NEW_BASEPTR:
-	case MMUEXT_NEW_USER_BASEPTR:
-	case MMUEXT_SET_LDT:
-	case MMUEXT_FLUSH_CACHE:
-	case MMUEXT_FLUSH_CACHE_GLOBAL:
-	case MMUEXT_TLB_FLUSH_LOCAL:
-	case MMUEXT_INVLPG_LOCAL:
-	case MMUEXT_TLB_FLUSH_MULTI:
-	case MMUEXT_INVLPG_MULTI:
-	case MMUEXT_TLB_FLUSH_ALL:
-	case MMUEXT_INVLPG_ALL: return d == v->domain ? op_self(v, op) : -EPERM;
 	case MMUEXT_MARK_SUPER:
 	case MMUEXT_UNMARK_SUPER: return -EOPNOTSUPP;
-	default: return -ENOSYS;
+	default: return d == v->domain ? op_self(v, op) : op->cmd > MMUEXT_UNMARK_SUPER ? -ENOSYS : -EPERM;
 	}
 }
 

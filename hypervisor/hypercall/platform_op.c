@@ -10,131 +10,113 @@
 
 _Static_assert(sizeof(struct xen_platform_op) == 136, "<xen/platform.h>: u.pad[128]");
 
-static long settime32(struct xen_platform_op *op) {
-	wallclock_set(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
+SUBOP(settime32, struct xenpf_settime32) {
+	wallclock_set(a->secs, a->nsecs, a->system_time);
 	return 0;
 }
 
-static long settime64(struct xen_platform_op *op) {
-	if (op->u.settime64.mbz) return -EINVAL;
-	wallclock_set(op->u.settime64.secs, op->u.settime64.nsecs, op->u.settime64.system_time);
+SUBOP(settime64, struct xenpf_settime64) {
+	if (a->mbz) return -EINVAL;
+	wallclock_set(a->secs, a->nsecs, a->system_time);
 	return 0;
 }
 
-static long read_memtype(struct xen_platform_op *op) {
-	struct xenpf_read_memtype *m = &op->u.read_memtype;
+SUBOP(read_memtype, struct xenpf_read_memtype) {
 	mfn_t first;
-	int ret = arch_memory_type(m->reg, &first, &m->nr_mfns, &m->type);
+	int ret = arch_memory_type(a->reg, &first, &a->nr_mfns, &a->type);
 
-	if (!ret) m->mfn = mfn_x(first);
+	if (!ret) a->mfn = mfn_x(first);
 	return ret;
 }
 
 /* The image was not started by real-mode code, so what BIOS calls would tell is not there, nor is
  * EFI. */
-static long firmware_info(struct xen_platform_op *op) {
-	switch (op->u.firmware_info.type) {
+SUBOP(firmware_info, struct xenpf_firmware_info) {
+	switch (a->type) {
 	case XEN_FW_DISK_INFO:
-	case XEN_FW_DISK_MBR_SIGNATURE: return -ENOENT;
-	case XEN_FW_VBEDDC_INFO: return op->u.firmware_info.index ? -EINVAL : -ESRCH;
+	case XEN_FW_DISK_MBR_SIGNATURE: return -ESRCH;
+	case XEN_FW_VBEDDC_INFO: return a->index ? -EINVAL : -ESRCH;
 	case XEN_FW_EFI_INFO: return -ENOSYS;
 	case XEN_FW_KBD_SHIFT_FLAGS:
-		if (op->u.firmware_info.index) return -ESRCH;
-		op->u.firmware_info.u.kbd_shift_flags = arch_keyboard_flags();
+		if (a->index) return -ESRCH;
+		a->u.kbd_shift_flags = arch_keyboard_flags();
 		return 0;
 	default: return -EINVAL;
 	}
 }
 
 /* Only power-off: other states would come back with the CPUs reset. */
-static long enter_acpi_sleep(struct xen_platform_op *op) {
-	struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
-
-	if (s->flags & ~XENPF_ACPI_SLEEP_EXTENDED || s->sleep_state > 5) return -EINVAL;
-	if (s->flags || s->sleep_state != 5) return -EOPNOTSUPP;
-	return machine_sleep(s->val_a, s->val_b);
+SUBOP(enter_acpi_sleep, struct xenpf_enter_acpi_sleep) {
+	if (a->flags & ~XENPF_ACPI_SLEEP_EXTENDED || a->sleep_state > 5) return -EINVAL;
+	if (a->flags || a->sleep_state != 5) return -EOPNOTSUPP;
+	return machine_sleep(a->val_a, a->val_b);
 }
 
-static long set_processor_pminfo(struct xen_platform_op *op) {
-	return op->u.set_pminfo.type <= XEN_PM_PDC ? 0 : -EINVAL;
-}
+SUBOP(set_processor_pminfo, struct xenpf_set_processor_pminfo) { return a->type <= XEN_PM_PDC ? 0 : -EINVAL; }
 
-static long get_cpuinfo(struct xen_platform_op *op) {
-	struct xenpf_pcpuinfo *i = &op->u.pcpu_info;
-
-	i->max_present = bit_last(cpus_online);
-	i->flags = XEN_PCPU_FLAGS_INVALID;
-	i->apic_id = i->acpi_id = ~0u;
-	if (i->xen_cpuid < MAX_CPUS && cpus_online & cpumask_of(i->xen_cpuid)) {
-		i->flags = XEN_PCPU_FLAGS_ONLINE;
-		arch_cpu_identity(i->xen_cpuid, &i->apic_id, &i->acpi_id);
+SUBOP(get_cpuinfo, struct xenpf_pcpuinfo) {
+	a->max_present = bit_last(cpus_online);
+	a->flags = XEN_PCPU_FLAGS_INVALID;
+	a->apic_id = a->acpi_id = ~0u;
+	if (a->xen_cpuid < MAX_CPUS && cpus_online & cpumask_of(a->xen_cpuid)) {
+		a->flags = XEN_PCPU_FLAGS_ONLINE;
+		arch_cpu_identity(a->xen_cpuid, &a->apic_id, &a->acpi_id);
 	}
 	return 0;
 }
 
 static bool cpu_is_online(uint32_t cpu) { return cpu < MAX_CPUS && cpus_online & cpumask_of(cpu); }
 
-static long cpu_online(struct xen_platform_op *op) { return cpu_is_online(op->u.cpu_ol.cpuid) ? 0 : -EINVAL; }
+SUBOP(cpu_online, struct xenpf_cpu_ol) { return cpu_is_online(a->cpuid) ? 0 : -EINVAL; }
 
-static long cpu_offline(struct xen_platform_op *op) {
-	return cpu_is_online(op->u.cpu_ol.cpuid) ? -EOPNOTSUPP : -EINVAL;
-}
+SUBOP(cpu_offline, struct xenpf_cpu_ol) { return cpu_is_online(a->cpuid) ? -EOPNOTSUPP : -EINVAL; }
 
-static long core_parking(struct xen_platform_op *op) {
-	struct xenpf_core_parking *p = &op->u.core_parking;
-
-	if (p->type == XEN_CORE_PARKING_GET) {
-		p->idle_nums = 0;
+SUBOP(core_parking, struct xenpf_core_parking) {
+	if (a->type == XEN_CORE_PARKING_GET) {
+		a->idle_nums = 0;
 		return 0;
 	}
-	return p->type == XEN_CORE_PARKING_SET ? (p->idle_nums ? -EOPNOTSUPP : 0) : -EINVAL;
+	return a->type == XEN_CORE_PARKING_SET ? (a->idle_nums ? -EOPNOTSUPP : 0) : -EINVAL;
 }
 
-static long get_symbol(struct xen_platform_op *op) {
-	struct xenpf_symdata *s = &op->u.symdata;
+SUBOP(get_symbol, struct xenpf_symdata) {
 	const char *name;
-	uint32_t room = s->namelen;
+	uint32_t room = a->namelen;
 	size_t n;
 
-	if (!arch_symbol(s->symnum, &s->address, &name)) return 0; /* the same number back: the end */
+	if (!arch_symbol(a->symnum, &a->address, &name)) return 0; /* the same number back: the end */
 	n = strlen(name);
-	if (room && copy_to_guest(guest_ptr(s->name.p), name, MIN(n + 1, room))) return -EFAULT;
-	s->namelen = (uint32_t)n;
-	s->symnum++;
-	s->type = 't';
+	if (room && copy_to_guest(guest_ptr(a->name.p), name, MIN(n + 1, room))) return -EFAULT;
+	a->namelen = (uint32_t)n;
+	a->symnum++;
+	a->type = 't';
 	return 0;
 }
 
-static const struct {
-	uint16_t cmd;
-	bool results;
-	long (*fn)(struct xen_platform_op *op);
-} calls[] = {
-	{ XENPF_settime32, false, settime32 },
-	{ XENPF_settime64, false, settime64 },
-	{ XENPF_read_memtype, true, read_memtype },
-	{ XENPF_firmware_info, true, firmware_info },
-	{ XENPF_enter_acpi_sleep, false, enter_acpi_sleep },
-	{ XENPF_set_processor_pminfo, false, set_processor_pminfo },
-	{ XENPF_get_cpuinfo, true, get_cpuinfo },
-	{ XENPF_cpu_online, false, cpu_online },
-	{ XENPF_cpu_offline, false, cpu_offline },
-	{ XENPF_core_parking, true, core_parking },
-	{ XENPF_get_symbol, true, get_symbol },
+static const struct subop ops[] = {
+	[XENPF_settime32] = { settime32, 0, 0 },
+	[XENPF_settime64] = { settime64, 0, 0 },
+	[XENPF_read_memtype] = { read_memtype, 0, SUBOP_OUT },
+	[XENPF_firmware_info] = { firmware_info, 0, SUBOP_OUT },
+	[XENPF_enter_acpi_sleep] = { enter_acpi_sleep, 0, 0 },
+	[XENPF_set_processor_pminfo] = { set_processor_pminfo, 0, 0 },
+	[XENPF_get_cpuinfo] = { get_cpuinfo, 0, SUBOP_OUT },
+	[XENPF_cpu_online] = { cpu_online, 0, 0 },
+	[XENPF_cpu_offline] = { cpu_offline, 0, 0 },
+	[XENPF_core_parking] = { core_parking, 0, SUBOP_OUT },
+	[XENPF_get_symbol] = { get_symbol, 0, SUBOP_OUT },
 };
 
 HYPERCALL(do_platform_op) {
 	struct xen_platform_op op;
-	long ret = -ENOSYS;
+	const struct subop *sub;
+	long ret;
 
 	if (!current->domain->privileged) return -EPERM;
 	if (copy_from_guest(&op, gvaddr(a1), sizeof(op))) return -EFAULT;
 	if (op.interface_version != XENPF_INTERFACE_VERSION) return -EACCES;
-	for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
-		if (calls[i].cmd != op.cmd) continue;
-		ret = calls[i].fn(&op);
-		if (!ret && calls[i].results && copy_to_guest(gvaddr(a1), &op, sizeof(op))) ret = -EFAULT;
-		break;
-	}
+	sub = subop_find(ops, ARRAY_SIZE(ops), op.cmd);
+	ret = sub ? sub->fn(&op.u, current, gvaddr(a1)) : -ENOSYS;
+	if (!ret && sub->flags & SUBOP_OUT && copy_to_guest(gvaddr(a1), &op, sizeof(op))) return -EFAULT;
 	return ret;
 }

@@ -10,8 +10,6 @@
 /* About 25,000 instructions between two looks. */
 unsigned hypercall_preempt_units = 256;
 
-void hypercall_budget_reset(void) { this_cpu()->preempt_budget = 0; }
-
 bool hypercall_preempt(void) {
 	struct cpu *c = this_cpu();
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hypercall numbers (xen.h) to functions. What is not listed answers -ENOSYS. */
+/* Hypercall numbers to functions. What is not listed answers -ENOSYS. */
 #include "hypercall.h"
 
 static HYPERCALL(do_enosys) { return -ENOSYS; }

@@ -7,20 +7,6 @@
  */
 #include "targets.h"
 
-static int domain_named(domid_t id, struct domain **held, struct domain **out) {
-	struct domain *d;
-	int rc = domain_find(id, &d);
-
-	if (rc) return rc;
-	rc = domain_may_control(d);
-	if (rc) {
-		domain_put(d);
-		return rc;
-	}
-	*out = *held = d;
-	return 0;
-}
-
 static int frames_owner(struct pt_targets *t, domid_t id) {
 	int rc;
 
@@ -31,23 +17,25 @@ static int frames_owner(struct pt_targets *t, domid_t id) {
 	if (id == DOMID_SELF) return 0;
 	/* who names himself as a foreigner is refused, as by stock Xen */
 	if (id == current->domain->id) return -ESRCH;
-	rc = domain_named(id, &t->held[0], &t->c.io);
-	if (!rc) t->c.frames = t->c.io->id;
-	return rc;
+	rc = domain_find_controlled(id, &t->held[0]);
+	if (rc) return rc;
+	t->c.io = t->held[0];
+	t->c.frames = id;
+	return 0;
 }
 
 int pt_targets_get_foreign(struct pt_targets *t, uint32_t foreigndom) {
 	uint16_t tables = (uint16_t)(foreigndom >> 16);
 	int rc = frames_owner(t, (uint16_t)foreigndom);
 
-	if (!rc && tables) rc = domain_named((uint16_t)(tables - 1), &t->held[1], &t->c.d);
-	if (rc) pt_targets_put(t);
+	if (!rc && tables) rc = domain_find_controlled((uint16_t)(tables - 1), &t->held[1]);
+	if (!rc && tables) t->c.d = t->held[1];
 	return rc;
 }
 
 void pt_targets_put_foreign(struct pt_targets *t) {
-	for (unsigned i = 0; i < ARRAY_SIZE(t->held); i++)
-		if (t->held[i]) domain_put(t->held[i]);
+	domain_ref_end(&t->held[0]);
+	domain_ref_end(&t->held[1]);
 }
 
 int batch_resume(struct batch_progress *p) {

@@ -17,30 +17,22 @@ static int flush_apply(struct vcpu *v, uint64_t va, uint64_t flags) {
 	return 0;
 }
 
-static inline long update_va(uint64_t va, uint64_t e, uint64_t flags, uint32_t foreigndom) {
+static inline long update_va(unsigned op, uint64_t va, uint64_t e, uint64_t flags, uint64_t foreigndom) {
 	struct vcpu *v = current;
 	struct pt_targets t;
-	int rc = giveup_finish(v), flushed;
+	int flushed, rc = pt_targets_get(&t, v, (uint32_t)foreigndom);
 
-	if (!rc) rc = pt_targets_get(&t, v, foreigndom);
-	if (rc) return rc;
-	rc = pt_update_va(&t.c, gvaddr(va), e);
+	if (!rc) rc = giveup_finish(v);
+	if (!rc) rc = pt_update_va(&t.c, gvaddr(va), e);
 	pt_targets_put(&t);
-	if (rc == -ERESTART || (flags & UVMF_FLUSHTYPE_MASK) == UVMF_NONE) return rc;
+	if (unlikely(rc == -ERESTART)) return hypercall_restart(op, 4, va, e, flags, foreigndom);
+	if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_NONE) return rc;
 	flushed = flush_apply(v, va, flags);
 	return rc ? rc : flushed;
 }
 
-HYPERCALL(do_update_va_mapping) {
-	long rc = update_va(a1, a2, a3, DOMID_SELF);
-
-	return rc == -ERESTART ? hypercall_restart(__HYPERVISOR_update_va_mapping, 3, a1, a2, a3) : rc;
-}
+HYPERCALL(do_update_va_mapping) { return update_va(__HYPERVISOR_update_va_mapping, a1, a2, a3, DOMID_SELF); }
 
 HYPERCALL(do_update_va_mapping_otherdomain) {
-	long rc = update_va(a1, a2, a3, (uint16_t)a4);
-
-	return rc == -ERESTART
-		       ? hypercall_restart(__HYPERVISOR_update_va_mapping_otherdomain, 4, a1, a2, a3, a4)
-		       : rc;
+	return update_va(__HYPERVISOR_update_va_mapping_otherdomain, a1, a2, a3, (uint16_t)a4);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vcpu_op (24). */
+/* vcpu_op (24), and set_timer_op (15): the calling vCPU's single-shot timer. */
 #include "hypercall.h"
 #include "frame.h"
 #include "sched.h"
@@ -15,44 +15,44 @@
 /* The context is checked and taken by the arch; two callers at once are told apart by
  * `initialising`. */
 static int initialise_claim(struct vcpu *v) {
-	struct domain *d = v->domain;
-	int err = 0;
+	SPIN_GUARD(&v->domain->domain_lock);
 
-	spin_lock(&d->domain_lock);
-	if (v->initialised)
-		err = -EEXIST;
-	else if (v->initialising)
-		err = -EBUSY;
-	else
-		v->initialising = true;
-	spin_unlock(&d->domain_lock);
-	return err;
+	if (v->initialised) return -EEXIST;
+	if (v->initialising) return -EBUSY;
+	v->initialising = true;
+	return 0;
 }
 
-static int initialise(struct vcpu *v, gvaddr_t at) {
-	struct vcpu_guest_context *ctx = heap_alloc(sizeof(*ctx));
+static int initialise_with(struct vcpu *v, struct vcpu_guest_context *ctx, gvaddr_t at) {
 	int err;
 
-	if (!ctx) return -ENOMEM;
-	err = copy_from_guest(ctx, at, sizeof(*ctx)) ? -EFAULT : initialise_claim(v);
-	if (!err) {
-		err = arch_vcpu_set_context(v, ctx);
-		spin_lock(&v->domain->domain_lock);
-		v->initialising = false;
-		if (!err) v->initialised = true;
-		spin_unlock(&v->domain->domain_lock);
-	}
-	heap_free(ctx);
+	if (copy_from_guest(ctx, at, sizeof(*ctx))) return -EFAULT;
+	err = initialise_claim(v);
+	if (err) return err;
+	err = arch_vcpu_set_context(v, ctx);
+	spin_lock(&v->domain->domain_lock);
+	v->initialising = false;
+	v->initialised = !err;
+	spin_unlock(&v->domain->domain_lock);
 	return err;
 }
 
-static int up(struct vcpu *v) {
+SUBOP(initialise, void) {
+	struct vcpu_guest_context *ctx = heap_alloc(sizeof(*ctx));
+	int err = ctx ? initialise_with(v, ctx, at) : -ENOMEM;
+
+	heap_free(ctx);
+	if (err != -ERESTART) return err;
+	return hypercall_restart(__HYPERVISOR_vcpu_op, 3, (uint64_t)VCPUOP_initialise, (uint64_t)v->id, at.a);
+}
+
+SUBOP(up, void) {
 	if (!READ_ONCE(v->initialised)) return -EINVAL;
 	vcpu_unblock_flag(v, VPF_DOWN);
 	return 0;
 }
 
-static int down(struct vcpu *v) {
+SUBOP(down, void) {
 	struct domain *d = v->domain;
 	struct vcpu *other;
 	bool last = true;
@@ -61,125 +61,94 @@ static int down(struct vcpu *v) {
 	vcpu_block_flag(v, VPF_DOWN);
 	for_each_vcpu (d, other) last = last && READ_ONCE(other->pause_flags) & VPF_DOWN;
 	spin_unlock(&d->domain_lock);
-	if (last) /* nobody is left to bring one up */
-		domain_shutdown(d, SHUTDOWN_poweroff);
+	if (last) domain_shutdown(d, SHUTDOWN_poweroff); /* nobody is left to bring one up */
 	return 0;
 }
+
+SUBOP(is_up, void) { return !(READ_ONCE(v->pause_flags) & VPF_DOWN); }
 
 /* -- areas -- */
 
-static int area_fetch(gvaddr_t at, gvaddr_t *area) {
-	uint64_t p = 0;
-
-	if (copy_from_guest(&p, at, current->domain->pv32 ? 4 : 8)) return -EFAULT;
-	*area = gvaddr(p);
+SUBOP(get_runstate_info, struct vcpu_runstate_info) {
+	runstate_get(v, a);
 	return 0;
 }
 
-static int get_runstate(struct vcpu *v, gvaddr_t at) {
+SUBOP(register_runstate, struct vcpu_register_runstate_memory_area) {
 	struct vcpu_runstate_info r;
 
-	runstate_get(v, &r);
-	return runstate_copy_out(v, &r, at);
-}
-
-static int register_runstate(struct vcpu *v, gvaddr_t at) {
-	struct vcpu_runstate_info r;
-	gvaddr_t area;
-
-	if (area_fetch(at, &area) || !guest_range_ok(area.a, sizeof(r))) return -EFAULT;
-	v->runstate_area = area;
+	if (!guest_range_ok(a->addr.p, sizeof(r))) return -EFAULT;
+	v->runstate_area = gvaddr(a->addr.p);
 	runstate_get(v, &r);
 	/* Not mapped now, it may be when the vCPU is switched in. */
-	if (area.a) (void)!runstate_copy_out(v, &r, area);
+	if (a->addr.p) (void)!copy_to_guest(v->runstate_area, &r, sizeof(r));
 	return 0;
 }
 
-static int register_time(struct vcpu *v, gvaddr_t at) {
-	gvaddr_t area;
-
-	if (area_fetch(at, &area) || !guest_range_ok(area.a, sizeof(struct vcpu_time_info))) return -EFAULT;
-	vcpu_time_area_set(v, area);
+SUBOP(register_time, struct vcpu_register_time_memory_area) {
+	if (!guest_range_ok(a->addr.p, sizeof(struct vcpu_time_info))) return -EFAULT;
+	vcpu_time_area_set(v, gvaddr(a->addr.p));
 	return 0;
 }
 
-static int register_info(struct vcpu *v, gvaddr_t at) {
-	struct vcpu_register_vcpu_info r;
-	int err;
-
-	if (copy_from_guest(&r, at, sizeof(r))) return -EFAULT;
-	err = vcpu_info_register(v, mfn(r.mfn), r.offset);
-	if (!err) vcpu_time_update(v);
-	return err;
-}
+SUBOP(register_info, struct vcpu_register_vcpu_info) { return vcpu_info_register(v, mfn(a->mfn), a->offset); }
 
 /* -- timers -- */
 
-static int set_periodic(struct vcpu *v, gvaddr_t at) {
-	struct vcpu_set_periodic_timer p;
-
-	if (copy_from_guest(&p, at, sizeof(p))) return -EFAULT;
-	if (p.period_ns < MIN_PERIOD || p.period_ns > MAX_PERIOD) return -EINVAL;
-	vcpu_periodic_set(v, p.period_ns);
+SUBOP(set_periodic, struct vcpu_set_periodic_timer) {
+	if (a->period_ns < MIN_PERIOD || a->period_ns > MAX_PERIOD) return -EINVAL;
+	vcpu_periodic_set(v, a->period_ns);
 	return 0;
 }
 
-static int set_singleshot(struct vcpu *v, gvaddr_t at) {
-	struct vcpu_set_singleshot_timer s;
+SUBOP(stop_periodic, void) {
+	vcpu_periodic_set(v, 0);
+	return 0;
+}
 
+SUBOP(set_singleshot, struct vcpu_set_singleshot_timer) {
 	if (v != current) return -EINVAL;
-	if (copy_from_guest(&s, at, offsetof(struct vcpu_set_singleshot_timer, flags) + 4)) return -EFAULT;
 	/* One in the past fires at once, also with VCPU_SSHOTTMR_future; 0 is no request to stop. */
-	vcpu_singleshot_set(v, MAX(s.timeout_abs_ns, 1ULL));
+	vcpu_singleshot_set(v, MAX(a->timeout_abs_ns, 1ULL));
 	return 0;
 }
 
-static int stop_singleshot(struct vcpu *v) {
+SUBOP(stop_singleshot, void) {
 	if (v != current) return -EINVAL;
 	vcpu_singleshot_set(v, 0);
 	return 0;
 }
 
-/* -- others -- */
-
-static int get_physid(struct vcpu *v, gvaddr_t at) {
-	struct vcpu_get_physid p;
-	cpumask_t hard, soft;
-
-	vcpu_get_affinity(v, &hard, &soft);
-	if (!v->domain->privileged || bit_count(hard) != 1) return -EINVAL;
-	p.phys_id = arch_cpu_physid(bit_first(hard));
-	return copy_to_guest(at, &p, sizeof(p));
+HYPERCALL(do_set_timer_op) {
+	vcpu_singleshot_set(current, a1);
+	return 0;
 }
 
-static int send_nmi(struct vcpu *v) {
+/* -- others -- */
+
+SUBOP(send_nmi, void) {
 	vcpu_nmi_send(v);
 	return 0;
 }
 
+static const struct subop ops[] = {
+	[VCPUOP_initialise] = { initialise, 0, 0 },
+	[VCPUOP_up] = { up, 0, 0 },
+	[VCPUOP_down] = { down, 0, 0 },
+	[VCPUOP_is_up] = { is_up, 0, 0 },
+	[VCPUOP_get_runstate_info] = { get_runstate_info, sizeof(struct vcpu_runstate_info), SUBOP_OUT },
+	[VCPUOP_register_runstate_memory_area] = { register_runstate, 8, 0 },
+	[VCPUOP_set_periodic_timer] = { set_periodic, sizeof(struct vcpu_set_periodic_timer), 0 },
+	[VCPUOP_stop_periodic_timer] = { stop_periodic, 0, 0 },
+	[VCPUOP_set_singleshot_timer] = { set_singleshot, 12, 0 }, /* up to the flags */
+	[VCPUOP_stop_singleshot_timer] = { stop_singleshot, 0, 0 },
+	[VCPUOP_register_vcpu_info] = { register_info, sizeof(struct vcpu_register_vcpu_info), 0 },
+	[VCPUOP_send_nmi] = { send_nmi, 0, 0 },
+	[VCPUOP_register_vcpu_time_memory_area] = { register_time, 8, 0 },
+};
+
 HYPERCALL(do_vcpu_op) {
 	struct vcpu *v = domain_vcpu(current->domain, (uint32_t)a2);
-	gvaddr_t at = gvaddr(a3);
-	int err;
 
-	if (!v) return -ENOENT;
-	switch ((unsigned)a1) {
-	case VCPUOP_initialise:
-		err = initialise(v, at);
-		return err == -ERESTART ? hypercall_restart(__HYPERVISOR_vcpu_op, 3, a1, a2, a3) : err;
-	case VCPUOP_up: return up(v);
-	case VCPUOP_down: return down(v);
-	case VCPUOP_is_up: return !(READ_ONCE(v->pause_flags) & VPF_DOWN);
-	case VCPUOP_get_runstate_info: return get_runstate(v, at);
-	case VCPUOP_register_runstate_memory_area: return register_runstate(v, at);
-	case VCPUOP_set_periodic_timer: return set_periodic(v, at);
-	case VCPUOP_stop_periodic_timer: vcpu_periodic_set(v, 0); return 0;
-	case VCPUOP_set_singleshot_timer: return set_singleshot(v, at);
-	case VCPUOP_stop_singleshot_timer: return stop_singleshot(v);
-	case VCPUOP_register_vcpu_info: return register_info(v, at);
-	case VCPUOP_send_nmi: return send_nmi(v);
-	case VCPUOP_get_physid: return get_physid(v, at);
-	case VCPUOP_register_vcpu_time_memory_area: return register_time(v, at);
-	default: return -ENOSYS;
-	}
+	return v ? subop_call(ops, ARRAY_SIZE(ops), (unsigned)a1, v, gvaddr(a3)) : -ENOENT;
 }

@@ -20,16 +20,7 @@ static uint32_t features_word(const struct domain *d, uint32_t index) {
 	return f | 1u << XENFEAT_direct_mapped;
 }
 
-static long compile_info(gvaddr_t out) {
-	struct xen_compile_info info;
-
-	memset(&info, 0, sizeof(info));
-	str_copy(info.compiler, __VERSION__, sizeof(info.compiler));
-	str_copy(info.compile_by, "tenon", sizeof(info.compile_by));
-	str_copy(info.compile_domain, "", sizeof(info.compile_domain));
-	str_copy(info.compile_date, "", sizeof(info.compile_date));
-	return copy_to_guest(out, &info, sizeof(info));
-}
+static const struct xen_compile_info compile_info = { .compiler = __VERSION__, .compile_by = "tenon" };
 
 /* Copy a text into a fixed-size field of the ABI, zero-filled. */
 static long text_out(gvaddr_t out, const char *text, size_t size) {
@@ -49,7 +40,7 @@ HYPERCALL(do_xen_version) {
 	switch ((unsigned)a1) {
 	case XENVER_version: return ABI_MAJOR << 16 | ABI_MINOR;
 	case XENVER_extraversion: return text_out(out, "-tenon", sizeof(xen_extraversion_t));
-	case XENVER_compile_info: return compile_info(out);
+	case XENVER_compile_info: return copy_to_guest(out, &compile_info, sizeof(compile_info));
 	case XENVER_capabilities: return text_out(out, "xen-3.0-x86_64 ", sizeof(xen_capabilities_info_t));
 	case XENVER_changeset: return text_out(out, "tenon", sizeof(xen_changeset_info_t));
 	case XENVER_platform_parameters:

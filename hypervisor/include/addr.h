@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses are types. A machine frame number (mfn) names a frame of the machine, a guest frame
- * number (pfn) a slot of a guest's pseudo-physical space; to mix them up is a compile error.
- * Conversions live here only.
+ * Addresses are types. A machine frame number (mfn) names a frame of the machine; to mix it up with
+ * an address is a compile error. Conversions live here only.
  */
 #ifndef TENON_ADDR_H
 #define TENON_ADDR_H
@@ -16,9 +15,6 @@
 typedef struct {
 	uint64_t n;
 } mfn_t;
-typedef struct {
-	uint64_t n;
-} pfn_t;
 /* A machine (physical) byte address. */
 typedef struct {
 	uint64_t a;
@@ -32,11 +28,9 @@ typedef struct {
 #define INVALID_MFN ((mfn_t){ ~0ULL })
 
 static inline mfn_t mfn(uint64_t n) { return (mfn_t){ n }; }
-static inline pfn_t pfn(uint64_t n) { return (pfn_t){ n }; }
 static inline maddr_t maddr(uint64_t a) { return (maddr_t){ a }; }
 static inline gvaddr_t gvaddr(uint64_t a) { return (gvaddr_t){ a }; }
 static inline uint64_t mfn_x(mfn_t m) { return m.n; }
-static inline uint64_t pfn_x(pfn_t p) { return p.n; }
 static inline bool mfn_eq(mfn_t a, mfn_t b) { return a.n == b.n; }
 static inline mfn_t mfn_add(mfn_t m, uint64_t k) { return (mfn_t){ m.n + k }; }
 static inline maddr_t mfn_to_maddr(mfn_t m) { return (maddr_t){ m.n << PAGE_SHIFT }; }

@@ -28,8 +28,8 @@ static inline uint64_t frame_read(mfn_t m, unsigned index);
  * Ring 0's own memory. `own_va` is where a frame appears while it belongs to ring 0: a fixed
  * function of the mfn, so conversions are arithmetic. own_map/own_unmap make n frames accessible
  * (read, write, no execute) or inaccessible there. own_map returns 0 or -ENOMEM (page-table memory,
- * taken with frame_alloc_raw); own_unmap leaves stale entries in other CPUs' TLBs: the frames must
- * not reach a guest before tlb_flush_own().
+ * taken with frame_alloc_raw and given back with frame_free_raw); after own_unmap no CPU has a
+ * translation. Any context below RANK_FRAMES.
  */
 static inline void *own_va(mfn_t m);
 static inline mfn_t own_mfn(const void *va);
@@ -153,9 +153,6 @@ void arch_timer_program(uint64_t deadline_ns);
 uint64_t arch_wallclock_boot(void);
 
 /* -- machine -- */
-
-/* What VCPUOP_get_physid tells of a CPU: APIC id, ACPI id in the upper half. */
-uint64_t arch_cpu_physid(unsigned cpu);
 
 enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 /* Stop all CPUs and reset or halt; honours the noreboot option. */

@@ -12,10 +12,13 @@
 #include "evtchn.h"
 #include "time.h"
 
+#include <xen/domctl.h>
 #include <xen/vcpu.h>
 
-#define MAX_VCPUS      128
-#define NR_PERMIT_IRQS 256
+#define MAX_VCPUS 128
+
+/* What a domain may be given of the machine: frames of device memory, I/O ports. */
+enum permit { PERMIT_MMIO, PERMIT_PORT, PERMIT_KINDS };
 
 enum domain_state { DOM_CREATING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
@@ -79,12 +82,6 @@ struct vcpu {
 /* pending_traps: */
 #define VCPU_TRAP_NMI (1u << 0)
 
-/* XEN_DOMCTL_settscinfo. */
-struct tsc_setting {
-	uint32_t mode, khz, incarnation;
-	uint64_t elapsed_ns;
-};
-
 struct domain {
 	/* set at creation, const after: */
 	domid_t id;
@@ -104,13 +101,13 @@ struct domain {
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
-	unsigned shutdown_latch; /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
-	bool shut_down;          /* and not resumed since: state may be DYING by now */
-	unsigned pause_count;    /* pauses a toolstack holds */
-	unsigned pause_depth;    /* domain_pause() in force; a vCPU is created with as many */
-	unsigned destroy_step;   /* how far domain_destroy() has come */
-	port_t suspend_port;     /* its peer in dom0 is told of a suspend; 0: none */
-	struct tsc_setting tsc;  /* as the toolstack set it */
+	unsigned shutdown_latch;        /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
+	bool shut_down;                 /* and not resumed since: state may be DYING by now */
+	unsigned pause_count;           /* pauses a toolstack holds */
+	unsigned pause_depth;           /* domain_pause() in force; a vCPU is created with as many */
+	unsigned destroy_step;          /* how far domain_destroy() has come */
+	port_t suspend_port;            /* its peer in dom0 is told of a suspend; 0: none */
+	struct xen_domctl_tsc_info tsc; /* as the toolstack set it */
 	uint32_t createflags;
 	struct xen_arch_domainconfig arch_config; /* as given at creation */
 	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */
@@ -135,19 +132,18 @@ struct domain {
 	struct irq_domain *irq; /* pirqs and permissions, NULL if never had any */
 	struct pv_cpu_policy *cpu_policy;
 
-	/* permissions, changed under domain_lock: */
-	uint8_t *ioports;                   /* bitmap of 65,536 ports, 1: allowed; NULL: none */
-	struct spinlock iomem_lock;         /* rank below RANK_HEAP: */
-	struct mfn_range *iomem;            /* allowed MMIO ranges, see domain/iomem.c */
-	uint64_t irqs[NR_PERMIT_IRQS / 64]; /* bitmap of GSIs it may bind */
+	struct spinlock permit_lock;
+	/* permit_lock: what it may use, see domain/permit.c */
+	struct permit_range *permits[PERMIT_KINDS];
 
-	uint64_t stat_hypercalls;
 	ARCH_DOMAIN_FIELDS
 };
 
 extern struct domain *dom0;
-/* Head of the list of all domains, by rising id (domlist lock; see domain_list_lock()). */
+/* All domains, by rising id; to be walked with domlist_lock held. */
 extern struct domain *domain_list;
+extern struct spinlock domlist_lock;
+#define for_each_domain(d) for (struct domain *d = domain_list; d; d = d->next)
 
 #define for_each_vcpu(d, v)                                          \
 	for (unsigned vi_##v = 0; vi_##v < (d)->max_vcpus; vi_##v++) \
@@ -172,14 +168,19 @@ int vcpu_create(struct domain *d, unsigned id) __must_check;
 /* Find a domain and take a reference; DOMID_SELF is the caller's. -ESRCH if there is none (or it is
  * DEAD). */
 int domain_find(domid_t id, struct domain **out) __must_check;
+/* The same for one that the caller may act for: itself, or any if it is privileged. Also -EPERM; NULL
+ * on an error. */
+int domain_find_controlled(domid_t id, struct domain **out) __must_check;
 void domain_get(struct domain *d);
 /* Drop a reference. The last one queues the domain for domains_reap(): callable with any lock held. */
 void domain_put(struct domain *d);
+/* DOMAIN_REF(d) declares a pointer for domain_find(); the reference is dropped at the end of its scope. */
+#define DOMAIN_REF(d) struct domain *d __attribute__((cleanup(domain_ref_end))) = NULL
+static inline void domain_ref_end(struct domain **d) {
+	if (*d) domain_put(*d);
+}
 /* Free the domains that nobody refers to any more. No lock held. */
 void domains_reap(void);
-/* For a walk along domain_list. */
-void domain_list_lock(void);
-void domain_list_unlock(void);
 /* The domain whose frames carry this id, without reference; NULL if none. Caller must hold a frame
  * reference or a lock. */
 struct domain *domain_by_id(domid_t id);
@@ -205,25 +206,18 @@ int domain_destroy(struct domain *d) __must_check;
 uint64_t vcpu_cpu_time(const struct vcpu *v);
 /* Let it take an NMI as soon as it can. */
 void vcpu_nmi_send(struct vcpu *v);
-/* Free a vCPU that does not run, in reverse of vcpu_create(). */
+/* Free a vCPU that does not run, or of which only a part was made. */
 void vcpu_destroy(struct vcpu *v);
 
-/* -- permissions (domain/iomem.c, domain/ioport.c): dom0 may use all that ring 0 does not keep */
+/* -- permissions (domain/permit.c): [first, first + n) of machine frames or ports -- */
 
-/* Keep device registers (or firmware's memory) for ring 0 alone. Boot. */
-void iomem_reserve(mfn_t first, unsigned long n);
-void ioport_reserve(unsigned first, unsigned n);
-/* d may map machine frames [first, first + n) as device memory. */
-bool iomem_allowed(const struct domain *d, mfn_t first, unsigned long n);
-/* d may access ports [port, port + bytes). */
-bool ioport_allowed(const struct domain *d, unsigned port, unsigned bytes);
-/* Give or take. 0, -EINVAL (range), -ENOMEM. Under domain_lock. */
-int iomem_permit(struct domain *d, mfn_t first, unsigned long n, bool allow) __must_check;
-int ioport_permit(struct domain *d, unsigned first, unsigned n, bool allow) __must_check;
-/* d may use interrupt line (GSI) irq. */
-bool irq_allowed(const struct domain *d, unsigned irq);
-int irq_permit(struct domain *d, unsigned irq, bool allow) __must_check;
-void permissions_free(struct domain *d);
+/* Keep for ring 0 alone. Boot. */
+void permit_reserve(enum permit kind, uint64_t first, uint64_t n);
+/* d may use all of it; dom0 whatever ring 0 does not keep. */
+bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n);
+/* Give or take. 0, -EINVAL (empty, out of range or kept), -ENOMEM. */
+int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) __must_check;
+void permits_free(struct domain *d);
 
 /* -- domain/debug_keys.c */
 

@@ -45,8 +45,6 @@ int evtchn_domain_create(struct domain *d, uint32_t max_port) __must_check;
 /* Close everything; -ERESTART when preempted. */
 int evtchn_domain_destroy(struct domain *d) __must_check;
 void evtchn_domain_free(struct domain *d);
-int evtchn_vcpu_create(struct vcpu *v) __must_check;
-void evtchn_vcpu_destroy(struct vcpu *v);
 
 /* EVTCHNOP_send by the running domain. 0, -EINVAL. */
 int evtchn_send(struct domain *d, port_t port) __must_check;
@@ -87,7 +85,7 @@ int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c) __
 int evtchn_fifo_expand_array(struct domain *d, mfn_t page) __must_check;
 int evtchn_set_priority(struct domain *d, port_t port, unsigned priority) __must_check;
 
-/* Everything that must hold of a domain's ports; panics if something does not. No lock held. */
+/* Everything that must hold of a domain's ports; panics if something does not. No lock held. (host/) */
 void evtchn_check_invariants(struct domain *d);
 
 #endif

@@ -22,7 +22,7 @@ char *strchr(const char *s, int c);
 /* Copy at most size-1 characters and end with NUL (size > 0). */
 void str_copy(char *dst, const char *src, size_t size);
 
-/* snprintf with %c %s %d %u %x, l or z before d, u and x, a width, and 0 before it. */
+/* snprintf with %c %s %d %u %x %ld %lu %lx and, for numbers, a least number of digits (%04x). */
 int vformat(char *buf, size_t size, const char *fmt, va_list ap);
 int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
@@ -67,17 +67,13 @@ static inline bool bit_test(unsigned bit, const volatile void *addr) {
 struct list {
 	struct list *next, *prev;
 };
-#define LIST_INIT(l) \
-	{ &(l), &(l) }
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
-static inline bool list_empty(const struct list *l) { return l->next == l; }
 static inline void list_insert_before(struct list *at, struct list *node) {
 	node->prev = at->prev;
 	node->next = at;
 	at->prev->next = node;
 	at->prev = node;
 }
-static inline void list_append(struct list *head, struct list *node) { list_insert_before(head, node); }
 static inline void list_prepend(struct list *head, struct list *node) {
 	list_insert_before(head->next, node);
 }

@@ -6,7 +6,6 @@
 
 #include "domain.h"
 
-void sched_init(void);
 void sched_init_cpu(void);
 int sched_vcpu_create(struct vcpu *v) __must_check;
 void sched_vcpu_destroy(struct vcpu *v);

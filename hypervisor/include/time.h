@@ -51,8 +51,6 @@ void runstate_change(struct vcpu *v, int state, uint64_t now);
 /* The present runstate with the time since the last change added. */
 struct vcpu_runstate_info;
 void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
-/* Copy a runstate to the running guest in its layout. 0, -EFAULT. */
-int runstate_copy_out(const struct vcpu *v, const struct vcpu_runstate_info *r, gvaddr_t at) __must_check;
 /* Copy the runstate to the guest's registered area; v is current and its address space loaded. */
 void runstate_publish(struct vcpu *v);
 
@@ -64,7 +62,7 @@ void vcpu_periodic_set(struct vcpu *v, uint64_t period);
 void vcpu_periodic_resume(struct vcpu *v, uint64_t now);
 void vcpu_periodic_suspend(struct vcpu *v);
 
-int vcpu_timers_create(struct vcpu *v) __must_check;
+void vcpu_timers_create(struct vcpu *v);
 void vcpu_timers_destroy(struct vcpu *v);
 /* Move a vCPU's timers to the queue of the CPU it now runs on. */
 void vcpu_timers_migrate(struct vcpu *v, unsigned cpu);

@@ -215,15 +215,13 @@ static int gsi_setup(unsigned gsi, bool level, bool active_low) {
 }
 
 int irq_gsi_setup(unsigned gsi, bool level, bool active_low) {
-	int ret;
+	SPIN_GUARD(&pirq_lock);
 
-	spin_lock(&pirq_lock);
-	ret = gsi_setup(gsi, level, active_low);
-	spin_unlock(&pirq_lock);
-	return ret;
+	return gsi_setup(gsi, level, active_low);
 }
 
-static int own_gsi(unsigned gsi, bool level, bool active_low) {
+int irq_own_gsi(unsigned gsi, bool level, bool active_low) {
+	SPIN_GUARD(&pirq_lock);
 	int ret = gsi_setup(gsi, level, active_low);
 	struct irq *irq = irq_of_gsi(gsi);
 	uint8_t vector;
@@ -239,21 +237,12 @@ static int own_gsi(unsigned gsi, bool level, bool active_low) {
 	return 0;
 }
 
-int irq_own_gsi(unsigned gsi, bool level, bool active_low) {
-	int ret;
-
-	spin_lock(&pirq_lock);
-	ret = own_gsi(gsi, level, active_low);
-	spin_unlock(&pirq_lock);
-	return ret;
-}
-
 bool irq_gsi_is_grantable(unsigned gsi) { return gsi < arch_gsi_count() && !(irqs[gsi] && irqs[gsi]->own); }
 
 int irq_msi_restore(sbdf_t dev) {
+	SPIN_GUARD(&pirq_lock);
 	int ret = -ESRCH;
 
-	spin_lock(&pirq_lock);
 	for (unsigned i = arch_gsi_count(); i < IRQ_MAX; i++) {
 		struct irq *irq = irqs[i];
 
@@ -263,6 +252,5 @@ int irq_msi_restore(sbdf_t dev) {
 		msi_enable(&irq->msi, irq->kind == IRQ_MSIX, true);
 		ret = 0;
 	}
-	spin_unlock(&pirq_lock);
 	return ret;
 }

@@ -52,16 +52,15 @@ static bool gsi_permitted(const struct domain *d, unsigned gsi) {
 }
 
 int irq_permission_set(struct domain *d, unsigned gsi, bool allow) {
-	int ret = irq_gsi_is_grantable(gsi) ? 0 : -EINVAL;
+	SPIN_GUARD(&pirq_lock);
+	int ret = irq_gsi_is_grantable(gsi) ? table_ensure(d) : -EINVAL;
 
-	spin_lock(&pirq_lock);
-	if (!ret) ret = table_ensure(d);
-	if (!ret && allow)
+	if (ret) return ret;
+	if (allow)
 		bit_test_and_set(gsi, d->irq->permitted);
-	else if (!ret)
+	else
 		bit_test_and_clear(gsi, d->irq->permitted);
-	spin_unlock(&pirq_lock);
-	return ret;
+	return 0;
 }
 
 /* -- mapping -- */
@@ -78,12 +77,10 @@ static int free_run(const struct irq_domain *t, unsigned count) {
 }
 
 int pirq_find_free(struct domain *d, int *pirq) {
-	int ret;
+	SPIN_GUARD(&pirq_lock);
+	int ret = table_ensure(d);
 
-	spin_lock(&pirq_lock);
-	ret = table_ensure(d);
 	if (!ret) *pirq = ret = free_run(d->irq, 1);
-	spin_unlock(&pirq_lock);
 	return MIN(ret, 0);
 }
 
@@ -104,26 +101,21 @@ static int map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 	if (ret) return ret;
 	if (!gsi_permitted(d, gsi)) return -EPERM;
 	p = mapping_of(d, irq);
-	if (p) {
-		if (*pirq >= 0 && p->number != (unsigned)number) return -EEXIST;
-		*pirq = p->number;
-		return 0;
+	if (p && *pirq >= 0 && p->number != number) return -EEXIST;
+	if (!p) {
+		p = pirq_of(d, (unsigned)number);
+		if (!p) return -EINVAL;
+		if (p->irq) return -EBUSY;
+		p->irq = irq;
 	}
-	p = pirq_of(d, (unsigned)number);
-	if (!p) return -EINVAL;
-	if (p->irq) return -EBUSY;
-	p->irq = irq;
-	*pirq = number;
+	*pirq = p->number;
 	return 0;
 }
 
 int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
-	int ret;
+	SPIN_GUARD(&pirq_lock);
 
-	spin_lock(&pirq_lock);
-	ret = map_gsi(d, gsi, pirq);
-	spin_unlock(&pirq_lock);
-	return ret;
+	return map_gsi(d, gsi, pirq);
 }
 
 /* One message of a block: descriptor, vector and pirq. */
@@ -183,7 +175,8 @@ static bool run_is_free(const struct irq_domain *t, unsigned first, unsigned cou
 	return true;
 }
 
-static int map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
+int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
+	SPIN_GUARD(&pirq_lock);
 	unsigned block = 1;
 	struct msi m;
 	uint8_t vector;
@@ -209,15 +202,6 @@ static int map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	return 0;
 }
 
-int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
-	int ret;
-
-	spin_lock(&pirq_lock);
-	ret = map_msi(d, req, pirq);
-	spin_unlock(&pirq_lock);
-	return ret;
-}
-
 /* -- binding -- */
 
 static int bind_check(const struct irq *irq, bool will_share) {
@@ -228,14 +212,10 @@ static int bind_check(const struct irq *irq, bool will_share) {
 }
 
 static int vector_ensure(struct irq *irq, unsigned cpu) {
-	uint8_t vector;
+	uint8_t vector = irq->vector ? 0 : vectors_reserve(cpu, 1);
 
 	if (irq->vector) return 0;
-	vector = vectors_reserve(cpu, 1);
-	if (!vector) {
-		cpu = 0;
-		vector = vectors_reserve(0, 1);
-	}
+	if (!vector) vector = vectors_reserve(cpu = 0, 1);
 	if (!vector) return -ENOSPC;
 	vector_assign(irq, cpu, vector);
 	irq_program(irq);
@@ -256,7 +236,8 @@ static void bind_apply(struct pirq *p, struct vcpu *v, port_t port, bool will_sh
 	spin_unlock(&irq->lock);
 }
 
-static int bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
+int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
+	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(v->domain, pirq);
 	int ret, number = (int)pirq;
 
@@ -271,15 +252,6 @@ static int bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	ret = bind_check(p->irq, will_share);
 	if (!ret) ret = vector_ensure(p->irq, v->processor);
 	if (!ret) bind_apply(p, v, port, will_share);
-	return ret;
-}
-
-int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
-	int ret;
-
-	spin_lock(&pirq_lock);
-	ret = bind(v, pirq, port, will_share);
-	spin_unlock(&pirq_lock);
 	return ret;
 }
 
@@ -307,12 +279,10 @@ static void unbind(struct pirq *p) {
 }
 
 void pirq_unbind(struct domain *d, unsigned pirq) {
-	struct pirq *p;
+	SPIN_GUARD(&pirq_lock);
+	struct pirq *p = pirq_of(d, pirq);
 
-	spin_lock(&pirq_lock);
-	p = pirq_of(d, pirq);
 	if (p && p->bound) unbind(p);
-	spin_unlock(&pirq_lock);
 }
 
 /* All messages of the block that p begins (a block has consecutive pirqs). */
@@ -339,17 +309,12 @@ static void unmap(struct domain *d, struct pirq *p) {
 }
 
 int pirq_unmap(struct domain *d, unsigned pirq) {
-	struct pirq *p;
-	int ret = -EINVAL;
+	SPIN_GUARD(&pirq_lock);
+	struct pirq *p = pirq_of(d, pirq);
 
-	spin_lock(&pirq_lock);
-	p = pirq_of(d, pirq);
-	if (p && p->irq && !(p->irq->kind == IRQ_MSI && p->irq->msi.index)) {
-		unmap(d, p);
-		ret = 0;
-	}
-	spin_unlock(&pirq_lock);
-	return ret;
+	if (!p || !p->irq || (p->irq->kind == IRQ_MSI && p->irq->msi.index)) return -EINVAL;
+	unmap(d, p);
+	return 0;
 }
 
 void irq_domain_destroy(struct domain *d) {
@@ -367,44 +332,31 @@ void irq_domain_destroy(struct domain *d) {
 /* -- running -- */
 
 void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {
-	struct pirq *p;
+	SPIN_GUARD(&pirq_lock);
+	struct pirq *p = pirq_of(d, pirq);
 
-	spin_lock(&pirq_lock);
-	p = pirq_of(d, pirq);
-	if (p && p->bound) {
-		p->vcpu = v;
-		irq_move(p->irq, v->processor);
-	}
-	spin_unlock(&pirq_lock);
+	if (!p || !p->bound) return;
+	p->vcpu = v;
+	irq_move(p->irq, v->processor);
 }
 
 int pirq_eoi(struct domain *d, unsigned pirq) {
-	struct pirq *p;
-	int ret = -EINVAL;
+	SPIN_GUARD(&pirq_lock);
+	struct pirq *p = pirq_of(d, pirq);
 
-	spin_lock(&pirq_lock);
-	p = pirq_of(d, pirq);
-	if (p && p->irq) {
-		spin_lock(&p->irq->lock);
-		eoi_one(p);
-		spin_unlock(&p->irq->lock);
-		ret = 0;
-	}
-	spin_unlock(&pirq_lock);
-	return ret;
+	if (!p || !p->irq) return -EINVAL;
+	spin_lock(&p->irq->lock);
+	eoi_one(p);
+	spin_unlock(&p->irq->lock);
+	return 0;
 }
 
 int pirq_status(struct domain *d, unsigned pirq, bool *needs_eoi, bool *shared) {
-	struct pirq *p;
-	int ret = -EINVAL;
+	SPIN_GUARD(&pirq_lock);
+	const struct pirq *p = pirq_of(d, pirq);
 
-	spin_lock(&pirq_lock);
-	p = pirq_of(d, pirq);
-	if (p && (p->irq || (d->privileged && pirq < arch_gsi_count()))) {
-		*needs_eoi = p->irq && p->irq->kind == IRQ_GSI && p->irq->level;
-		*shared = p->irq && p->irq->bound_count > 1;
-		ret = 0;
-	}
-	spin_unlock(&pirq_lock);
-	return ret;
+	if (!p || (!p->irq && !(d->privileged && pirq < arch_gsi_count()))) return -EINVAL;
+	*needs_eoi = p->irq && p->irq->kind == IRQ_GSI && p->irq->level;
+	*shared = p->irq && p->irq->bound_count > 1;
+	return 0;
 }

@@ -8,62 +8,39 @@ struct out {
 	size_t size, len;
 };
 
-struct spec {
-	size_t width;
-	bool zero, is_long;
-};
-
 static void put(struct out *o, char c) {
 	if (o->len + 1 < o->size) o->buf[o->len] = c;
 	o->len++;
 }
 
-static void put_padded(struct out *o, const struct spec *s, const char *text, size_t n) {
-	for (size_t pad = s->width > n ? s->width - n : 0; pad; pad--) put(o, ' ');
-	while (n--) put(o, *text++);
+static void put_number(struct out *o, uint64_t v, unsigned base, unsigned digits) {
+	char text[64];
+	unsigned n = 0;
+
+	for (; v || !n; v /= base) text[n++] = "0123456789abcdef"[v % base];
+	for (; digits > n; digits--) put(o, '0');
+	while (n) put(o, text[--n]);
 }
 
-static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned base, bool negative) {
-	char text[72];
-	char *end = text + sizeof(text), *p = end;
-	size_t want = s->zero ? MIN(s->width, 64u) : 0;
-
-	do *--p = "0123456789abcdef"[v % base];
-	while (v /= base);
-	while ((size_t)(end - p) + negative < want) *--p = '0';
-	if (negative) *--p = '-';
-	put_padded(o, s, p, (size_t)(end - p));
+static void put_signed(struct out *o, int64_t v, unsigned digits) {
+	if (v < 0) put(o, '-');
+	put_number(o, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, digits);
 }
 
-static const char *parse_spec(const char *f, struct spec *s) {
-	*s = (struct spec){ .zero = *f == '0' };
-	for (; *f >= '0' && *f <= '9'; f++) s->width = s->width * 10 + (size_t)(*f - '0');
-	for (; *f == 'l' || *f == 'z'; f++) s->is_long = true;
-	return f;
+static void put_string(struct out *o, const char *s) {
+	for (s = s ? s : "(null)"; *s; s++) put(o, *s);
 }
 
-static void put_signed(struct out *o, const struct spec *s, int64_t v) {
-	put_number(o, s, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, v < 0);
-}
-
-static void convert(struct out *o, const struct spec *s, char c, va_list *ap) {
-	const char *text;
-	char ch;
-
+/* The conversion of the letter c, with a number's least digits and its size. */
+static void convert(struct out *o, char c, unsigned digits, bool is_long, va_list *ap) {
 	switch (c) {
-	case 'd': put_signed(o, s, s->is_long ? va_arg(*ap, int64_t) : va_arg(*ap, int)); break;
+	case 'c': put(o, (char)va_arg(*ap, int)); break;
+	case 's': put_string(o, va_arg(*ap, const char *)); break;
+	case 'd': put_signed(o, is_long ? va_arg(*ap, int64_t) : va_arg(*ap, int), digits); break;
 	case 'u':
 	case 'x':
-		put_number(o, s, s->is_long ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned),
-			   c == 'u' ? 10 : 16, false);
-		break;
-	case 's':
-		text = va_arg(*ap, const char *);
-		put_padded(o, s, text, strlen(text));
-		break;
-	case 'c':
-		ch = (char)va_arg(*ap, int);
-		put_padded(o, s, &ch, 1);
+		put_number(o, is_long ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned), c == 'u' ? 10 : 16,
+			   digits);
 		break;
 	default: put(o, c);
 	}
@@ -71,18 +48,21 @@ static void convert(struct out *o, const struct spec *s, char c, va_list *ap) {
 
 int vformat(char *buf, size_t size, const char *fmt, va_list ap_in) {
 	struct out o = { buf, size, 0 };
-	struct spec s;
 	va_list ap;
 
 	va_copy(ap, ap_in);
-	for (; *fmt; fmt++) {
+	while (*fmt) {
+		unsigned digits = 0;
+		bool is_long;
+
 		if (*fmt != '%') {
-			put(&o, *fmt);
+			put(&o, *fmt++);
 			continue;
 		}
-		fmt = parse_spec(fmt + 1, &s);
-		if (!*fmt) break;
-		convert(&o, &s, *fmt, &ap);
+		for (fmt++; *fmt >= '0' && *fmt <= '9'; fmt++) digits = digits * 10 + (unsigned)(*fmt - '0');
+		is_long = *fmt == 'l';
+		fmt += is_long;
+		if (*fmt) convert(&o, *fmt++, digits, is_long, &ap);
 	}
 	va_end(ap);
 	if (size) buf[MIN(o.len, size - 1)] = 0;

@@ -38,7 +38,7 @@ static bool frame_is_m2p(mfn_t m) {
 
 /* Memory that devices read past the caches: only for a domain that has devices. */
 static int uncached_note(const struct pt_context *c, struct frame *f) {
-	if (!c->d->privileged && !c->d->iomem) return -EINVAL;
+	if (!c->d->privileged && !c->d->permits[PERMIT_MMIO]) return -EINVAL;
 	__atomic_fetch_or(&f->refs, FRAME_UNCACHED, __ATOMIC_RELAXED);
 	return 0;
 }
@@ -59,7 +59,7 @@ int l1e_get_special(const struct pt_context *c, uint64_t e) {
 
 	if (!(e & PTE_P)) return absent_ok(e) ? 0 : -EINVAL;
 	if (mfn_x(m) >= frame_limit) return -EINVAL;
-	if (frame_is_device(m)) return iomem_allowed(c->io, m, 1) ? 0 : -EPERM;
+	if (frame_is_device(m)) return permitted(c->io, PERMIT_MMIO, mfn_x(m), 1) ? 0 : -EPERM;
 	if (c->frames == DOMID_XEN) return !(e & PTE_RW) && frame_is_m2p(m) ? 0 : -EBUSY;
 	return l1e_get_ram(c, e);
 }

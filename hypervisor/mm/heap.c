@@ -42,7 +42,6 @@ static void *pages_take(unsigned order) {
 
 static void pages_give(mfn_t m, unsigned order) {
 	own_unmap(m, 1UL << order);
-	arch_tlb_flush_own();
 	for (uint64_t i = 0; i < 1UL << order; i++) frame_of(mfn_add(m, i))->refs = 0;
 	frame_free_raw(m, order);
 }

@@ -3,8 +3,12 @@
  * A domain's share of the machine: weight and cap. All its vCPUs have the domain's weight. The cap
  * is a budget for the domain as a whole, refilled once per cycle; it may be overdrawn by the time
  * between two looks, and pays that back. The refill timer beats only while the budget is in use.
+ *
+ * And its watchdogs: timers that it pokes; one that runs out shuts it down.
  */
 #include "unit.h"
+
+#include <xen/sched.h>
 
 static int64_t quota(const struct sched_group *g) {
 	return (int64_t)(SCHED_CAP_CYCLE * READ_ONCE(g->cap) / 100);
@@ -57,6 +61,13 @@ static struct sched_group *group_of(const struct domain *d) {
 	return NULL;
 }
 
+static void watchdog_bites(void *arg) {
+	struct sched_group *g = arg;
+
+	gprintk(g->domain, LOG_WARN, "watchdog ran out\n");
+	domain_shutdown(g->domain, SHUTDOWN_watchdog);
+}
+
 int group_join(struct sched_unit *u) {
 	struct sched_group *g = group_of(u->vcpu->domain);
 
@@ -65,7 +76,7 @@ int group_join(struct sched_unit *u) {
 		if (!g) return -ENOMEM;
 		g->domain = u->vcpu->domain;
 		timer_init(&g->refill, refill, g);
-		watchdogs_init(g);
+		for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_init(&g->watchdog[i], watchdog_bites, g);
 		set(g, SCHED_WEIGHT, 0);
 	}
 	g->units++;
@@ -78,23 +89,18 @@ void group_leave(struct sched_unit *u) {
 
 	if (--g->units) return;
 	timer_kill(&g->refill);
-	watchdogs_kill(g);
+	for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_kill(&g->watchdog[i]);
 	heap_free(g);
 }
 
 int sched_domain_set(struct domain *d, const struct sched_params *p) {
-	struct sched_group *g;
-	int err = -EINVAL;
+	SPIN_GUARD(&d->domain_lock);
+	struct sched_group *g = group_of(d);
 
-	spin_lock(&d->domain_lock);
-	g = group_of(d);
-	if (g && p->weight && p->cap <= 100 * MIN(d->max_vcpus, 655u)) {
-		set(g, p->weight, p->cap);
-		release_capped(d);
-		err = 0;
-	}
-	spin_unlock(&d->domain_lock);
-	return err;
+	if (!g || !p->weight || p->cap > 100 * MIN(d->max_vcpus, 655u)) return -EINVAL;
+	set(g, p->weight, p->cap);
+	release_capped(d);
+	return 0;
 }
 
 void sched_domain_get(struct domain *d, struct sched_params *p) {
@@ -102,4 +108,25 @@ void sched_domain_get(struct domain *d, struct sched_params *p) {
 
 	p->weight = g ? g->weight : SCHED_WEIGHT;
 	p->cap = g ? g->cap : 0;
+}
+
+static int watchdog_find(const struct sched_group *g, uint32_t id, uint32_t seconds) {
+	if (id) return id <= NR_WATCHDOGS && timer_pending(&g->watchdog[id - 1]) ? (int)id - 1 : -EINVAL;
+	if (!seconds) return -EINVAL;
+	for (unsigned i = 0; i < NR_WATCHDOGS; i++)
+		if (!timer_pending(&g->watchdog[i])) return (int)i;
+	return -ENOSPC;
+}
+
+int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds) {
+	struct sched_group *g = current->sched->group;
+	SPIN_GUARD(&d->domain_lock);
+	int i = watchdog_find(g, id, seconds);
+
+	if (i < 0) return i;
+	if (seconds)
+		timer_set(&g->watchdog[i], cpu_id(), now_ns() + seconds * 1000000000ULL);
+	else
+		timer_stop(&g->watchdog[i]);
+	return id ? 0 : i + 1;
 }

@@ -23,6 +23,12 @@
 struct sched_cpu sched_cpus[MAX_CPUS];
 cpumask_t sched_idle;
 
+static cpumask_t unit_hard(const struct sched_unit *u) {
+	return (u->pinned ? u->pinned : u->hard) & cpus_online;
+}
+
+static uint64_t virtual_ns(uint64_t ns, uint32_t rate) { return ns * rate >> 16; }
+
 /* -- set-up -- */
 
 static void slice_over(void *arg) {
@@ -35,8 +41,6 @@ static void slice_over(void *arg) {
 		timer_set(&q->slice, cpu, READ_ONCE(q->slice_end));
 }
 
-void sched_init(void) { sched_idle = 0; }
-
 void sched_init_cpu(void) {
 	struct sched_cpu *q = &sched_cpus[cpu_id()];
 
@@ -46,6 +50,7 @@ void sched_init_cpu(void) {
 	timer_init(&q->slice, slice_over, q);
 	q->slice.cpu = (uint16_t)cpu_id();
 	this_cpu()->sched = q;
+	__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu_id()), __ATOMIC_SEQ_CST);
 }
 
 /* The n-th CPU that is up, counting round. */
@@ -79,6 +84,43 @@ void sched_vcpu_destroy(struct vcpu *v) {
 	group_leave(v->sched);
 	heap_free(v->sched);
 	v->sched = NULL;
+}
+
+/* -- run queues -- */
+
+/* Lock the run queue that a vCPU belongs to. */
+static struct sched_cpu *unit_queue_lock(const struct vcpu *v) {
+	for (;;) {
+		unsigned cpu = READ_ONCE(v->processor);
+		struct sched_cpu *q = &sched_cpus[cpu];
+
+		spin_lock(&q->lock);
+		if (likely(v->processor == cpu)) return q;
+		spin_unlock(&q->lock);
+	}
+}
+
+/* Add to / remove from a queue whose lock is held. */
+static void queue_insert(struct sched_cpu *q, struct sched_unit *u) {
+	struct list *at = q->queue.prev;
+
+	while (at != &q->queue && list_entry(at, struct sched_unit, link)->vtime > u->vtime) at = at->prev;
+	list_prepend(at, &u->link);
+	u->queued = true;
+	WRITE_ONCE(q->length, q->length + 1);
+}
+
+static void queue_remove(struct sched_cpu *q, struct sched_unit *u) {
+	list_remove(&u->link);
+	u->queued = false;
+	WRITE_ONCE(q->length, q->length - 1);
+}
+
+/* Not behind by more than the slack, nor far ahead, of the queue it comes to. Lock held. */
+static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack) {
+	uint64_t low = q->vnow > slack ? q->vnow - slack : 0;
+
+	u->vtime = MIN(MAX(u->vtime, low), q->vnow + SCHED_LAG);
 }
 
 /* -- accounting -- */
@@ -130,6 +172,93 @@ static void slice_arm(struct sched_cpu *q, uint64_t now) {
 	/* One that is set too early finds that out and sets itself anew. */
 	if (!timer_pending(&q->slice) || q->slice.expires > q->slice_end)
 		timer_set(&q->slice, (unsigned)(q - sched_cpus), q->slice_end);
+}
+
+/*
+ * -- on which CPU --
+ *
+ * To an idle CPU if there is one that the vCPU likes (soft affinity) or may use (hard affinity),
+ * else where it is, unless another CPU runs one that has had much more time. An idle CPU takes from
+ * the queues of others.
+ */
+
+/* Virtual time of what a CPU runs; a guess, no lock is held. */
+static uint64_t running_vtime(const struct sched_cpu *q, uint64_t now) {
+	uint64_t since = READ_ONCE(q->curr_since);
+
+	return READ_ONCE(q->curr_vtime) +
+	       (now > since ? virtual_ns(now - since, READ_ONCE(q->curr_rate)) : 0);
+}
+
+/* The CPU of the mask that runs what has had the most time, if that is far ahead of u; else `home`. */
+static unsigned most_ahead(const struct sched_unit *u, cpumask_t mask, unsigned home, uint64_t now) {
+	uint64_t limit = u->vtime + SCHED_PUSH;
+	unsigned best = home, c;
+
+	if (cpumask_of(home) & mask) limit = MAX(limit, running_vtime(&sched_cpus[home], now) + SCHED_GRAN);
+	for_each_cpu (c, mask & ~cpumask_of(home)) {
+		uint64_t t = running_vtime(&sched_cpus[c], now);
+
+		if (t > limit) {
+			limit = t;
+			best = c;
+		}
+	}
+	return best;
+}
+
+/* The CPU where a vCPU that is to be queued should be. Lock of its home held. */
+static unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now) {
+	unsigned home = u->vcpu->processor;
+	cpumask_t hard = unit_hard(u), soft = hard & u->soft, idle;
+
+	if (unlikely(!hard)) return home; /* all its CPUs went away: it waits there */
+	/* Idle, though it may not have said so yet: where its state is. */
+	if (!sched_cpus[home].curr && !sched_cpus[home].length && cpumask_of(home) & (soft ? soft : hard))
+		return home;
+	idle = READ_ONCE(sched_idle) & hard;
+	if (idle) {
+		if (idle & soft) idle &= soft;
+		return cpumask_of(home) & idle ? home : bit_first(idle);
+	}
+	if (!soft) soft = hard;
+	if (!(cpumask_of(home) & soft)) home = bit_first(soft);
+	return most_ahead(u, soft, home, now);
+}
+
+/* The first vCPU in a queue that may run on the CPU. Lock held. */
+static struct sched_unit *first_for(struct sched_cpu *q, unsigned cpu) {
+	for (struct list *l = q->queue.next; l != &q->queue; l = l->next) {
+		struct sched_unit *u = list_entry(l, struct sched_unit, link);
+
+		if (unit_hard(u) & cpumask_of(cpu)) return u;
+	}
+	return NULL;
+}
+
+static bool steal_from(struct sched_cpu *from, struct sched_cpu *to, unsigned cpu) {
+	struct sched_unit *u;
+
+	spin_lock_both(&from->lock, &to->lock);
+	u = first_for(from, cpu);
+	if (u) {
+		queue_remove(from, u);
+		WRITE_ONCE(u->vcpu->processor, cpu);
+		vtime_fit(to, u, SCHED_LAG);
+		queue_insert(to, u);
+	}
+	spin_unlock_both(&from->lock, &to->lock);
+	return u != NULL;
+}
+
+/* Get a vCPU from another CPU's queue into the empty one of this CPU. True if one was found. */
+static bool queue_steal(unsigned cpu) {
+	unsigned c;
+
+	for_each_cpu (c, cpus_online & ~cpumask_of(cpu))
+		if (READ_ONCE(sched_cpus[c].length) && steal_from(&sched_cpus[c], &sched_cpus[cpu], cpu))
+			return true;
+	return READ_ONCE(sched_cpus[cpu].length) != 0;
 }
 
 /* -- choosing -- */
@@ -210,24 +339,6 @@ void schedule(void) {
 
 /* -- waking and stopping -- */
 
-struct sched_cpu *unit_queue_lock(const struct vcpu *v) {
-	for (;;) {
-		unsigned cpu = READ_ONCE(v->processor);
-		struct sched_cpu *q = &sched_cpus[cpu];
-
-		spin_lock(&q->lock);
-		if (likely(v->processor == cpu)) return q;
-		spin_unlock(&q->lock);
-	}
-}
-
-/* Not behind by more than the slack, nor far ahead, of the queue it comes to. Lock held. */
-static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack) {
-	uint64_t low = q->vnow > slack ? q->vnow - slack : 0;
-
-	u->vtime = MIN(MAX(u->vtime, low), q->vnow + SCHED_LAG);
-}
-
 /* A CPU that fell idle while its like was sought: have it take the vCPU. */
 static void call_idle(const struct sched_unit *u) {
 	cpumask_t idle;
@@ -289,7 +400,8 @@ void vcpu_wake(struct vcpu *v) {
 	spin_unlock(&q->lock);
 }
 
-void unit_reconsider(struct vcpu *v) {
+/* The vCPU may not run (there) any more: take it off the queue, or off its CPU. */
+static void unit_reconsider(struct vcpu *v) {
 	struct sched_cpu *q = unit_queue_lock(v);
 	struct sched_unit *u = v->sched;
 	bool allowed = vcpu_runnable(v) && unit_hard(u) & cpumask_of(v->processor);
@@ -339,6 +451,42 @@ void vcpu_kick(struct vcpu *v) {
 		vcpu_unblock_flag(v, VPF_BLOCKED);
 	else if (READ_ONCE(v->running) && v->processor != cpu_id())
 		arch_cpu_kick(v->processor);
+}
+
+/* -- affinity -- */
+
+int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft) {
+	struct sched_cpu *q;
+
+	if (!(hard & cpus_online)) return -EINVAL;
+	q = unit_queue_lock(v);
+	v->sched->hard = hard;
+	v->sched->soft = soft;
+	spin_unlock(&q->lock);
+	unit_reconsider(v);
+	return 0;
+}
+
+void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft) {
+	*hard = v->sched->pinned ? v->sched->pinned : v->sched->hard;
+	*soft = v->sched->soft;
+}
+
+int vcpu_pin_override(struct vcpu *v, int cpu) {
+	struct sched_cpu *q;
+	int err = 0;
+
+	if (cpu >= MAX_CPUS || (cpu >= 0 && !(cpus_online & cpumask_of((unsigned)cpu)))) return -EINVAL;
+	q = unit_queue_lock(v);
+	if (cpu < 0)
+		v->sched->pinned = 0;
+	else if (v->sched->pinned)
+		err = -EBUSY;
+	else
+		v->sched->pinned = cpumask_of((unsigned)cpu);
+	spin_unlock(&q->lock);
+	unit_reconsider(v);
+	return err;
 }
 
 /* -- what a vCPU asks for itself -- */

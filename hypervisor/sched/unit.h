@@ -16,17 +16,11 @@
 #define SCHED_CAP_CYCLE 10000000ULL /* ns in which a capped domain gets its cap of a CPU */
 #define NR_WATCHDOGS    2
 
-/* One of a domain's watchdogs (sched/watchdog.c). */
-struct watchdog {
-	struct timer timer;
-	bool used; /* (domain_lock) */
-};
-
 /* A domain's share, made with its first vCPU. */
 struct sched_group {
 	struct domain *domain;
-	unsigned units; /* (domain_lock) */
-	struct watchdog watchdog[NR_WATCHDOGS];
+	unsigned units;                      /* (domain_lock) */
+	struct timer watchdog[NR_WATCHDOGS]; /* (domain_lock) pending: in use */
 	/* written under domain_lock, read anywhere: */
 	uint32_t rate; /* virtual ns per ns, 16 binary digits after the point */
 	uint16_t weight, cap;
@@ -64,12 +58,6 @@ struct sched_cpu {
 extern struct sched_cpu sched_cpus[MAX_CPUS];
 extern cpumask_t sched_idle; /* atomic: CPUs that have nothing to run */
 
-static inline cpumask_t unit_hard(const struct sched_unit *u) {
-	return (u->pinned ? u->pinned : u->hard) & cpus_online;
-}
-
-static inline uint64_t virtual_ns(uint64_t ns, uint32_t rate) { return ns * rate >> 16; }
-
 /* sched/group.c */
 int group_join(struct sched_unit *u) __must_check;
 void group_leave(struct sched_unit *u);
@@ -78,24 +66,8 @@ bool group_charge(struct sched_group *g, uint64_t ns);
 /* The longest the unit may run now. */
 uint64_t group_slice(const struct sched_group *g);
 
-/* sched/watchdog.c */
-void watchdogs_init(struct sched_group *g);
-void watchdogs_kill(struct sched_group *g);
-
 /* sched/sched.c: one attempt of schedule(). False if there is nothing to run: the CPU is marked
  * idle. */
 bool schedule_round(struct cpu *cpu);
-/* Lock the run queue that a vCPU belongs to. */
-struct sched_cpu *unit_queue_lock(const struct vcpu *v);
-/* The vCPU may not run (there) any more: take it off the queue, or off its CPU. */
-void unit_reconsider(struct vcpu *v);
-
-/* sched/balance.c: the CPU where a vCPU that is to be queued should be. Lock of its home held. */
-unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now);
-/* Get a vCPU from another CPU's queue into the empty one of this CPU. True if one was found. */
-bool queue_steal(unsigned cpu);
-/* Add to / remove from a queue whose lock is held. */
-void queue_insert(struct sched_cpu *q, struct sched_unit *u);
-void queue_remove(struct sched_cpu *q, struct sched_unit *u);
 
 #endif

@@ -10,7 +10,6 @@
  * Wall clock: wall time at system time 0, the same for all domains, plus the domain's offset.
  */
 #include "arch.h"
-#include "compat.h"
 #include "domain.h"
 #include "time.h"
 
@@ -42,18 +41,26 @@ static void second_copy(struct vcpu *v, const struct vcpu_time_info *t) {
 	(void)!copy_to_guest_kernel(at, &copy.version, sizeof(copy.version));
 }
 
-static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t) {
-	t->version = (READ_ONCE(u->version) | 1) + 1;
-	WRITE_ONCE(u->version, t->version - 1);
-	/* The guest must see the odd version before any new value, and all values before the even
-	 * one. */
+/* The guest must see the odd version before any new value, and all values before the even one. */
+static uint32_t version_begin(uint32_t *at) {
+	uint32_t odd = READ_ONCE(*at) | 1;
+
+	WRITE_ONCE(*at, odd);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return odd + 1;
+}
+
+static void version_end(uint32_t *at, uint32_t even) { __atomic_store_n(at, even, __ATOMIC_RELEASE); }
+
+/* Also tells *t its version. */
+static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t) {
+	t->version = version_begin(&u->version);
 	u->tsc_timestamp = t->tsc_timestamp;
 	u->system_time = t->system_time;
 	u->tsc_to_system_mul = t->tsc_to_system_mul;
 	u->tsc_shift = t->tsc_shift;
 	u->flags = t->flags;
-	__atomic_store_n(&u->version, t->version, __ATOMIC_RELEASE);
+	version_end(&u->version, t->version);
 }
 
 void vcpu_time_update(struct vcpu *v) {
@@ -91,43 +98,20 @@ static struct {
 	uint32_t nsec;
 } wall;
 
-struct wallclock {
-	uint32_t version, sec, nsec;
-};
-
-static void wallclock_place(struct domain *d, struct wallclock **w, uint32_t **hi) {
-	char *si = (char *)d->shared_info;
-
-	if (d->pv32) {
-		*w = (struct wallclock *)(si + COMPAT_SHARED_INFO_WC);
-		*hi = (uint32_t *)(si + COMPAT_SHARED_INFO_WC_HI);
-	} else {
-		*w = (struct wallclock *)&d->shared_info->wc_version;
-		*hi = &d->shared_info->wc_sec_hi;
-	}
-}
-
 void domain_wallclock_update(struct domain *d) {
-	struct wallclock *w;
-	uint32_t *hi, version;
+	struct shared_info *si = d->shared_info;
+	SPIN_GUARD(&wall_lock);
+	uint32_t version;
 	uint64_t sec;
 
-	if (!d->shared_info) return;
-	wallclock_place(d, &w, &hi);
-	spin_lock(&wall_lock);
-	if (!wall.known) {
-		wall.sec = arch_wallclock_boot();
-		wall.known = true;
-	}
+	if (!wall.known) wall.sec = arch_wallclock_boot();
+	wall.known = true;
 	sec = wall.sec + (uint64_t)(int64_t)d->time_offset;
-	version = (READ_ONCE(w->version) | 1) + 1;
-	WRITE_ONCE(w->version, version - 1);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in time_write() */
-	w->sec = (uint32_t)sec;
-	*hi = (uint32_t)(sec >> 32);
-	w->nsec = wall.nsec;
-	__atomic_store_n(&w->version, version, __ATOMIC_RELEASE);
-	spin_unlock(&wall_lock);
+	version = version_begin(&si->wc_version);
+	si->wc_sec = (uint32_t)sec;
+	si->wc_sec_hi = (uint32_t)(sec >> 32);
+	si->wc_nsec = wall.nsec;
+	version_end(&si->wc_version, version);
 }
 
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time) {
@@ -145,7 +129,7 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time) {
 	wall.sec = sec;
 	wall.nsec = nsec - part;
 	spin_unlock(&wall_lock);
-	domain_list_lock();
-	for (struct domain *d = domain_list; d; d = d->next) domain_wallclock_update(d);
-	domain_list_unlock();
+	spin_lock(&domlist_lock);
+	for_each_domain (d) domain_wallclock_update(d);
+	spin_unlock(&domlist_lock);
 }

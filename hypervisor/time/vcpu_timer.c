@@ -56,13 +56,12 @@ void vcpu_periodic_suspend(struct vcpu *v) {
 	if (unlikely(v->periodic_period)) timer_stop(&v->periodic);
 }
 
-int vcpu_timers_create(struct vcpu *v) {
+void vcpu_timers_create(struct vcpu *v) {
 	timer_init(&v->singleshot, singleshot_fired, v);
 	timer_init(&v->periodic, periodic_fired, v);
 	timer_init(&v->poll_timer, vcpu_poll_timeout, v);
 	v->periodic_period = DEFAULT_PERIOD;
 	v->periodic.expires = now_ns() + DEFAULT_PERIOD;
-	return 0;
 }
 
 void vcpu_timers_destroy(struct vcpu *v) {

@@ -15,7 +15,8 @@ uint32_t guest_port_read(struct domain *d, unsigned port, unsigned bytes) {
 	if (is_pci_address(port, bytes)) return d->pci_address;
 	if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
 		return pci_data_read(d->pci_address, port, bytes);
-	if (port + bytes > 0x10000 || is_pci_data(port, bytes) || !ioport_allowed(d, port, bytes)) return ~0u;
+	if (port + bytes > 0x10000 || is_pci_data(port, bytes) || !permitted(d, PERMIT_PORT, port, bytes))
+		return ~0u;
 	return port_read(port, bytes);
 }
 
@@ -24,6 +25,7 @@ void guest_port_write(struct domain *d, unsigned port, unsigned bytes, uint32_t 
 		d->pci_address = value;
 	else if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
 		pci_data_write(d->pci_address, port, bytes, value);
-	else if (port + bytes <= 0x10000 && !is_pci_data(port, bytes) && ioport_allowed(d, port, bytes))
+	else if (port + bytes <= 0x10000 && !is_pci_data(port, bytes) &&
+		 permitted(d, PERMIT_PORT, port, bytes))
 		port_write(port, bytes, value);
 }

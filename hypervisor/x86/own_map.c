@@ -19,6 +19,8 @@
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_A)
 #define LEAF_FLAGS  (PTE_P | PTE_A | PTE_D)
 
+#define TABLE_FREEABLE 1
+
 uint64_t *hv_root;
 uint64_t *m2p_table;
 static struct spinlock lock = SPINLOCK_INIT(RANK_OWNMAP);
@@ -49,38 +51,57 @@ static uint64_t table_flags(uint64_t va) {
 	return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS;
 }
 
-static mfn_t table_page(void) { return boot_pages_live() ? boot_page_alloc() : frame_alloc_raw(0, 64); }
-
-/* Make the tables for va exist. Allocates outside the lock; a page that a race made needless goes
- * back. */
-static int tables_ensure(uint64_t va) {
-	uint64_t *entry, *table;
+/* A table's page; own_unmap() knows those that it may free by `partial`. */
+static mfn_t table_page(void) {
 	mfn_t page;
 
+	if (boot_pages_live()) return boot_page_alloc();
+	page = frame_alloc_raw(0, 64);
+	if (!mfn_eq(page, INVALID_MFN)) frame_of(page)->partial = TABLE_FREEABLE;
+	return page;
+}
+
+/* Hang in a table where one is missing on the way to va. False, and the page is the caller's, if
+ * none is. Lock held. */
+static bool table_add(uint64_t va, mfn_t page) {
+	uint64_t *table, *entry = missing_level(va, &table);
+
+	if (!entry) return false;
+	WRITE_ONCE(*entry, mfn_to_maddr(page).a | table_flags(va));
+	invlpg((uint64_t)table);
+	memset(table, 0, PAGE_SIZE);
+	return true;
+}
+
+/* One entry. Allocates outside the lock; a page that a race made needless goes back. */
+static int map_page(uint64_t va, uint64_t entry) {
+	uint64_t *table;
+	mfn_t page;
+
+	spin_lock(&lock);
 	while (missing_level(va, &table)) {
+		spin_unlock(&lock);
 		page = table_page();
 		if (mfn_eq(page, INVALID_MFN)) return -ENOMEM;
 		spin_lock(&lock);
-		entry = missing_level(va, &table);
-		if (entry) {
-			WRITE_ONCE(*entry, mfn_to_maddr(page).a | table_flags(va));
-			invlpg((uint64_t)table);
-			memset(table, 0, PAGE_SIZE);
-			page = INVALID_MFN;
-		}
+		if (table_add(va, page)) continue;
 		spin_unlock(&lock);
-		if (!mfn_eq(page, INVALID_MFN)) frame_free_raw(page, 0);
+		frame_free_raw(page, 0);
+		spin_lock(&lock);
 	}
+	WRITE_ONCE(*l1e_of(va), entry);
+	spin_unlock(&lock);
+	invlpg(va);
 	return 0;
 }
 
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) {
-	for (unsigned long i = 0; i < n; i++, va += PAGE_SIZE) {
-		if (tables_ensure(va)) return -ENOMEM;
-		WRITE_ONCE(*l1e_of(va), mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
-		invlpg(va);
-	}
-	return 0;
+	int err = 0;
+
+	for (unsigned long i = 0; !err && i < n; i++)
+		err = map_page(va + (i << PAGE_SHIFT),
+			       mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
+	return err;
 }
 
 void hv_unmap(uint64_t va, unsigned long n) {
@@ -97,7 +118,35 @@ int own_map(mfn_t first, unsigned long n) {
 	return hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G);
 }
 
-void own_unmap(mfn_t first, unsigned long n) { hv_unmap((uint64_t)own_va(first), n); }
+/* Take the level-1 table of va out if nothing is in it any more. Lock held. */
+static mfn_t table_drop(uint64_t va) {
+	const uint64_t *l1 = hv_l1_of(va);
+	mfn_t page = maddr_to_mfn(maddr(*l2e_of(va) & PTE_ADDR));
+
+	if (frame_of(page)->partial != TABLE_FREEABLE) return INVALID_MFN;
+	for (unsigned i = 0; i < 512; i++)
+		if (l1[i]) return INVALID_MFN;
+	WRITE_ONCE(*l2e_of(va), 0);
+	return page;
+}
+
+void own_unmap(mfn_t first, unsigned long n) {
+	while (n) {
+		unsigned long part = MIN(n, 512 - mfn_x(first) % 512);
+		uint64_t va = (uint64_t)own_va(first);
+		mfn_t table;
+
+		spin_lock(&lock);
+		hv_unmap(va, part);
+		table = table_drop(va);
+		/* under the lock: nobody may hang in another table while a CPU remembers this one */
+		arch_tlb_flush_own();
+		spin_unlock(&lock);
+		if (!mfn_eq(table, INVALID_MFN)) frame_free_raw(table, 0);
+		first = mfn_add(first, part);
+		n -= part;
+	}
+}
 
 void *io_map(maddr_t at, size_t size) {
 	uint64_t offset = at.a & ~PAGE_MASK;
@@ -167,6 +216,10 @@ void __init own_map_init(uint64_t nr_frames) {
 	frame_table = (struct frame *)FRAMES_BASE;
 	frame_count = nr_frames;
 	frames_init();
+	/* own_unmap() frees level-1 tables only, so the level above is there from the start */
+	for (uint64_t n = 0; n < nr_frames; n += 1UL << 18)
+		if (!(*l3e_of((uint64_t)own_va(mfn(n))) & PTE_P))
+			CHECK(table_add((uint64_t)own_va(mfn(n)), boot_page_alloc()));
 }
 
 /* The image's pages get the rights their contents need: W^X from here on. */

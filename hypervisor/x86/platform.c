@@ -73,11 +73,12 @@ static void __init pic_disable(void) {
 static void __init resources_reserve(void) {
 	static const struct { uint16_t first, count; } ports[] = { { 0x20, 2 }, { 0xa0, 2 } };
 
-	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++) ioport_reserve(ports[i].first, ports[i].count);
-	if (uart_present()) ioport_reserve(COM1_BASE, COM1_PORTS);
-	iomem_reserve(maddr_to_mfn(maddr(acpi.lapic_address)), 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
+		permit_reserve(PERMIT_PORT, ports[i].first, ports[i].count);
+	if (uart_present()) permit_reserve(PERMIT_PORT, COM1_BASE, COM1_PORTS);
+	permit_reserve(PERMIT_MMIO, acpi.lapic_address >> PAGE_SHIFT, 1);
 	for (unsigned i = 0; i < acpi.ioapics; i++)
-		iomem_reserve(maddr_to_mfn(maddr(acpi.ioapic[i].address)), 1);
+		permit_reserve(PERMIT_MMIO, acpi.ioapic[i].address >> PAGE_SHIFT, 1);
 }
 
 static void __init console_irq_init(void) {

@@ -14,5 +14,3 @@ int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) {
 	arch_root_load(v);
 	return rc;
 }
-
-uint64_t arch_cpu_physid(unsigned cpu) { return (uint64_t)cpu_of(cpu)->acpi_id << 32 | cpu_of(cpu)->apic_id; }

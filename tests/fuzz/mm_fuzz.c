@@ -249,7 +249,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (size && data[0] & 1) tree_start();
 	for (size_t at_byte = 1; at_byte + sizeof(s) <= size; at_byte += sizeof(s)) {
 		memcpy(&s, data + at_byte, sizeof(s));
-		hypercall_budget_reset();
+		this_cpu()->preempt_budget = 0;
 		step_run(&s);
 		host_frames_check();
 		assert_int_equal(this_cpu()->windows_open, 0);

@@ -4,7 +4,7 @@
 # tests/guest/run boots each of them, alone, as the first kernel of a hypervisor.
 
 GUEST := tests/guest
-GUEST_COMMON := tap usermode
+GUEST_COMMON := tap usermode child
 GUEST_TESTS := $(filter-out $(GUEST_COMMON),$(patsubst $(GUEST)/%.c,%,$(wildcard $(GUEST)/*.c)))
 GUEST_ELFS := $(GUEST_TESTS:%=$(B)/$(GUEST)/%.elf)
 GUEST_SHARED := $(patsubst %,$(B)/$(GUEST)/%.c.o,$(filter $(patsubst $(GUEST)/%.c,%,$(wildcard $(GUEST)/*.c)),$(GUEST_COMMON))) \

@@ -118,7 +118,6 @@ static inline void machine_start(void) {
 }
 
 static inline void cpus_start(void) {
-	sched_init();
 	for (unsigned i = 0; i < CPUS; i++) {
 		host_cpu_set(i);
 		this_cpu()->work = 0;
@@ -212,7 +211,7 @@ static inline long call_event(unsigned op, void *arg, size_t size) {
 
 	memcpy(arg_page, arg, size);
 	do {
-		hypercall_budget_reset();
+		this_cpu()->preempt_budget = 0;
 		rc = do_event_channel_op(op, ARG_VA, 0, 0, 0, 0);
 	} while (rc == -ERESTART);
 	this_cpu()->work &= ~CPU_WORK_RESTART;

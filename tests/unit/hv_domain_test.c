@@ -205,28 +205,28 @@ static void memory_is_scrubbed_before_others_see_it(void **state) {
 static void device_memory_ranges(void **state) {
 	struct domain *d = domain_make(1);
 
-	assert_true(iomem_allowed(dom0, mfn(0x100), 0x100));
-	assert_false(iomem_allowed(d, mfn(0x100), 1));
-	assert_int_equal(iomem_permit(d, mfn(0x100), 0x10, true), 0);
-	assert_int_equal(iomem_permit(d, mfn(0x120), 0x10, true), 0);
-	assert_false(iomem_allowed(d, mfn(0x100), 0x30));
-	assert_int_equal(iomem_permit(d, mfn(0x110), 0x10, true), 0);
-	assert_true(iomem_allowed(d, mfn(0x100), 0x30));
-	assert_false(iomem_allowed(d, mfn(0xff), 2));
-	assert_false(iomem_allowed(d, mfn(0x12f), 2));
-	assert_int_equal(iomem_permit(d, mfn(0x108), 4, false), 0);
-	assert_true(iomem_allowed(d, mfn(0x100), 8));
-	assert_true(iomem_allowed(d, mfn(0x10c), 0x24));
-	assert_false(iomem_allowed(d, mfn(0x107), 2));
-	assert_int_equal(iomem_permit(d, mfn(0), 0x104, false), 0);
-	assert_false(iomem_allowed(d, mfn(0x103), 1));
-	assert_true(iomem_allowed(d, mfn(0x104), 4));
-	assert_int_equal(iomem_permit(d, mfn(0x101), 0x40, true), 0);
-	assert_true(iomem_allowed(d, mfn(0x101), 0x40));
-	assert_int_equal(iomem_permit(d, mfn(0x101), 0, true), -EINVAL);
-	assert_int_equal(iomem_permit(d, mfn(~0ull - 1), 4, true), -EINVAL);
+	assert_true(permitted(dom0, PERMIT_MMIO, 0x100, 0x100));
+	assert_false(permitted(d, PERMIT_MMIO, 0x100, 1));
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0x100, 0x10, true), 0);
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0x120, 0x10, true), 0);
+	assert_false(permitted(d, PERMIT_MMIO, 0x100, 0x30));
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0x110, 0x10, true), 0);
+	assert_true(permitted(d, PERMIT_MMIO, 0x100, 0x30));
+	assert_false(permitted(d, PERMIT_MMIO, 0xff, 2));
+	assert_false(permitted(d, PERMIT_MMIO, 0x12f, 2));
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0x108, 4, false), 0);
+	assert_true(permitted(d, PERMIT_MMIO, 0x100, 8));
+	assert_true(permitted(d, PERMIT_MMIO, 0x10c, 0x24));
+	assert_false(permitted(d, PERMIT_MMIO, 0x107, 2));
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0, 0x104, false), 0);
+	assert_false(permitted(d, PERMIT_MMIO, 0x103, 1));
+	assert_true(permitted(d, PERMIT_MMIO, 0x104, 4));
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0x101, 0x40, true), 0);
+	assert_true(permitted(d, PERMIT_MMIO, 0x101, 0x40));
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0x101, 0, true), -EINVAL);
+	assert_int_equal(permit_set(d, PERMIT_MMIO, ~0ull - 1, 4, true), -EINVAL);
 	host_fail_allocation(1);
-	assert_int_equal(iomem_permit(d, mfn(0x500), 4, true), -ENOMEM);
+	assert_int_equal(permit_set(d, PERMIT_MMIO, 0x500, 4, true), -ENOMEM);
 }
 
 /* Against a bitmap, with random ranges. */
@@ -239,40 +239,35 @@ static void device_memory_ranges_at_random(void **state) {
 		unsigned first = (unsigned)rand() % 60, n = 1 + (unsigned)rand() % (63 - first);
 		bool allow = rand() & 1;
 
-		assert_int_equal(iomem_permit(d, mfn(first), n, allow), 0);
+		assert_int_equal(permit_set(d, PERMIT_MMIO, first, n, allow), 0);
 		for (unsigned k = 0; k < n; k++) model[first + k] = allow;
-		for (unsigned k = 0; k < 64; k++) assert_int_equal(iomem_allowed(d, mfn(k), 1), model[k]);
+		for (unsigned k = 0; k < 64; k++) assert_int_equal(permitted(d, PERMIT_MMIO, k, 1), model[k]);
 	}
 }
 
 static void ports_and_lines(void **state) {
 	struct domain *d = domain_make(1);
 
-	assert_true(ioport_allowed(dom0, 0x60, 4));
-	assert_false(ioport_allowed(dom0, 0xffff, 2));
-	assert_false(ioport_allowed(d, 0x60, 1));
-	assert_int_equal(ioport_permit(d, 0x60, 2, true), 0);
-	assert_true(ioport_allowed(d, 0x60, 2));
-	assert_false(ioport_allowed(d, 0x60, 4));
-	assert_int_equal(ioport_permit(d, 0x61, 1, false), 0);
-	assert_false(ioport_allowed(d, 0x61, 1));
-	assert_int_equal(ioport_permit(d, 0xffff, 2, true), -EINVAL);
-	assert_true(irq_allowed(dom0, 9));
-	assert_false(irq_allowed(d, 9));
-	assert_int_equal(irq_permit(d, 9, true), 0);
-	assert_true(irq_allowed(d, 9));
-	assert_int_equal(irq_permit(d, NR_PERMIT_IRQS, true), -EINVAL);
+	assert_true(permitted(dom0, PERMIT_PORT, 0x60, 4));
+	assert_false(permitted(dom0, PERMIT_PORT, 0xffff, 2));
+	assert_false(permitted(d, PERMIT_PORT, 0x60, 1));
+	assert_int_equal(permit_set(d, PERMIT_PORT, 0x60, 2, true), 0);
+	assert_true(permitted(d, PERMIT_PORT, 0x60, 2));
+	assert_false(permitted(d, PERMIT_PORT, 0x60, 4));
+	assert_int_equal(permit_set(d, PERMIT_PORT, 0x61, 1, false), 0);
+	assert_false(permitted(d, PERMIT_PORT, 0x61, 1));
+	assert_int_equal(permit_set(d, PERMIT_PORT, 0xffff, 2, true), -EINVAL);
 }
 
 static void what_ring0_reserves_is_nobodys(void **state) {
-	iomem_reserve(mfn(0xfee00), 1);
-	ioport_reserve(0x3f8, 8);
-	assert_false(iomem_allowed(dom0, mfn(0xfedff), 2));
-	assert_true(iomem_allowed(dom0, mfn(0xfedff), 1));
-	assert_int_equal(iomem_permit(dom0, mfn(0xfee00), 1, true), -EINVAL);
-	assert_false(ioport_allowed(dom0, 0x3f7, 2));
-	assert_true(ioport_allowed(dom0, 0x400, 1));
-	assert_int_equal(ioport_permit(dom0, 0x3f8, 1, true), -EINVAL);
+	permit_reserve(PERMIT_MMIO, 0xfee00, 1);
+	permit_reserve(PERMIT_PORT, 0x3f8, 8);
+	assert_false(permitted(dom0, PERMIT_MMIO, 0xfedff, 2));
+	assert_true(permitted(dom0, PERMIT_MMIO, 0xfedff, 1));
+	assert_int_equal(permit_set(dom0, PERMIT_MMIO, 0xfee00, 1, true), -EINVAL);
+	assert_false(permitted(dom0, PERMIT_PORT, 0x3f7, 2));
+	assert_true(permitted(dom0, PERMIT_PORT, 0x400, 1));
+	assert_int_equal(permit_set(dom0, PERMIT_PORT, 0x3f8, 1, true), -EINVAL);
 }
 
 /* -- vcpu_info -- */

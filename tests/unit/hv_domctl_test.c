@@ -295,23 +295,31 @@ static void frame_types_for_saving(void **state) {
 
 static void permissions(void **state) {
 	domid_t id = create(1);
+	int pirq = -1;
 	struct domain *d = domain_by_id(id);
 	struct xen_domctl op = ctl(XEN_DOMCTL_iomem_permission, id);
 
 	op.u.iomem_permission = (struct xen_domctl_iomem_permission){ .first_mfn = 0x90000, .nr_mfns = 2, 1 };
 	assert_int_equal(run(&op), 0);
-	assert_true(iomem_allowed(d, mfn(0x90000), 2));
+	assert_true(permitted(d, PERMIT_MMIO, 0x90000, 2));
 	op = ctl(XEN_DOMCTL_ioport_permission, id);
 	op.u.ioport_permission =
 		(struct xen_domctl_ioport_permission){ .first_port = 0x70, .nr_ports = 2, 1 };
 	assert_int_equal(run(&op), 0);
-	assert_true(ioport_allowed(d, 0x70, 2));
+	assert_true(permitted(d, PERMIT_PORT, 0x70, 2));
 	op.u.ioport_permission.nr_ports = 0x10000;
 	assert_int_equal(run(&op), -EPERM);
 	op = ctl(XEN_DOMCTL_irq_permission, id);
 	op.u.irq_permission = (struct xen_domctl_irq_permission){ .pirq = 12, .allow_access = 1 };
 	assert_int_equal(run(&op), 0);
-	assert_true(irq_allowed(d, 12));
+	assert_int_equal(pirq_map_gsi(d, 12, &pirq), 0);
+	pirq = -1;
+	assert_int_equal(pirq_map_gsi(d, 13, &pirq), -EPERM);
+	op = ctl(XEN_DOMCTL_set_virq_handler, id);
+	op.u.set_virq_handler.virq = VIRQ_DOM_EXC;
+	assert_int_equal(run(&op), 0);
+	op.u.set_virq_handler.virq = VIRQ_TIMER; /* a vCPU's, not the machine's */
+	assert_int_equal(run(&op), -EINVAL);
 }
 
 /* -- sysctl -- */

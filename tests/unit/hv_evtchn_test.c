@@ -317,26 +317,6 @@ static void a_registered_vcpu_info_takes_over(void **state) {
 	assert_int_equal(guest->shared_info->vcpu_info[1].evtchn_upcall_pending, 0);
 }
 
-static void compat_layout(void **state) {
-	struct evtchn_bind_ipi b = { .vcpu = 1 };
-	uint8_t *si = (uint8_t *)guest->shared_info;
-
-	guest->pv32 = true;
-	for (unsigned i = 0; i < 40; i++) assert_int_equal(CALL(bind_ipi, b), 0);
-	assert_int_equal(send(guest, 40), 0);
-	assert_int_equal(si[2048 + 5], 1);    /* evtchn_pending[1] bit 8 */
-	assert_int_equal(si[64 + 4], 1 << 1); /* vcpu_info[1].evtchn_pending_sel */
-	assert_int_equal(si[64], 1);
-	si[64] = si[64 + 4] = si[2048 + 5] = 0;
-	si[2048 + 128 + 5] = 1; /* masked */
-	assert_int_equal(send(guest, 40), 0);
-	assert_int_equal(si[64], 0);
-	/* ports end at 1,023 */
-	for (unsigned i = 41; i < 1024; i++) assert_int_equal(CALL(bind_ipi, b), 0);
-	assert_int_equal(CALL(bind_ipi, b), -ENOSPC);
-	guest->pv32 = false;
-}
-
 /* -- limits, bind_vcpu, status, bad ports -- */
 
 static void the_table_ends_at_4095_without_fifo(void **state) {
@@ -481,7 +461,7 @@ static void reset_closes_everything(void **state) {
 static void reset_is_preempted(void **state) {
 	open_some(30);
 	hypercall_preempt_units = 5;
-	hypercall_budget_reset();
+	this_cpu()->preempt_budget = 0;
 	memset(arg_page, 0xff, 16);
 	*(domid_t *)arg_page = DOMID_SELF;
 	assert_int_equal(do_event_channel_op(EVTCHNOP_reset, ARG_VA, 0, 0, 0, 0), -ERESTART);
@@ -549,7 +529,6 @@ int main(void) {
 		EVT_TEST(masked_ports_stay_quiet_until_unmasked),
 		EVT_TEST(running_vcpus_are_interrupted_blocked_ones_woken),
 		EVT_TEST(a_registered_vcpu_info_takes_over),
-		EVT_TEST(compat_layout),
 		EVT_TEST(the_table_ends_at_4095_without_fifo),
 		EVT_TEST(max_port_is_obeyed),
 		EVT_TEST(bad_ports),

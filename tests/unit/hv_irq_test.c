@@ -29,6 +29,14 @@ int domain_find(domid_t id, struct domain **out) {
 	references++;
 	return 0;
 }
+int domain_find_controlled(domid_t id, struct domain **out) {
+	int err = domain_find(id, out);
+
+	if (err || *out == current->domain || current->domain->privileged) return err;
+	domain_put(*out);
+	*out = NULL;
+	return -EPERM;
+}
 int domain_may_control(const struct domain *d) { return current->domain->privileged ? 0 : -EPERM; }
 void *heap_alloc(size_t size) {
 	if (host_should_fail()) return NULL;

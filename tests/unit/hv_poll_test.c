@@ -128,17 +128,6 @@ static void bounds(void **state) {
 	assert_true(waits(guest->vcpu[0]));
 }
 
-static void the_argument_of_a_32_bit_guest(void **state) {
-	uint32_t arg[4] = { ARG_VA + 0x100, 1, 0, 0 };
-
-	guest->pv32 = true;
-	*(port_t *)(arg_page + 0x100) = ipi(0);
-	memcpy(arg_page, arg, sizeof(arg));
-	assert_int_equal(do_sched_op(SCHEDOP_poll, ARG_VA, 0, 0, 0, 0), 0);
-	assert_true(waits(guest->vcpu[0]));
-	guest->pv32 = false;
-}
-
 /* A port becomes pending at each fetch of the argument: never a lost wake-up. */
 static port_t raise_me;
 static void raise_now(gvaddr_t src, size_t n) {
@@ -167,8 +156,7 @@ int main(void) {
 		EVT_TEST(a_masked_port_ends_it),          EVT_TEST(several_ports),
 		EVT_TEST(a_pending_port_ends_it_at_once), EVT_TEST(the_timeout_ends_it),
 		EVT_TEST(an_event_to_deliver_ends_it),    EVT_TEST(bounds),
-		EVT_TEST(the_argument_of_a_32_bit_guest), EVT_TEST(raised_while_it_is_set_up),
-		EVT_TEST(ports_are_fetched_once),
+		EVT_TEST(raised_while_it_is_set_up),      EVT_TEST(ports_are_fetched_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

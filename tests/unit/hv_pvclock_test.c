@@ -78,24 +78,12 @@ static void wall_clock(void **state) {
 	assert_int_equal(peer->shared_info->wc_nsec, 500000000);
 }
 
-static void wall_clock_of_a_32_bit_guest(void **state) {
-	uint32_t *si = (uint32_t *)guest->shared_info;
-
-	guest->pv32 = true;
-	wallclock_set(0x500000007ULL, 9, 0);
-	assert_int_equal(si[2304 / 4 + 1], 7);
-	assert_int_equal(si[2304 / 4 + 2], 9);
-	assert_int_equal(si[2340 / 4], 5);
-	guest->pv32 = false;
-}
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(records_tell_the_time),
 		EVT_TEST(versions_step_by_two),
 		EVT_TEST(second_copy),
 		EVT_TEST(wall_clock),
-		EVT_TEST(wall_clock_of_a_32_bit_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,30 +62,6 @@ static void the_update_flag_is_cleared_last(void **state) {
 	guest->vm_assist = 0;
 }
 
-static void the_area_of_a_32_bit_guest(void **state) {
-	struct vcpu *v = guest->vcpu[0];
-	uint32_t *w = (uint32_t *)area();
-
-	guest->pv32 = true;
-	memset(area(), 0xee, 64);
-	v->runstate_area = gvaddr(ARG_VA + 0x100);
-	v->runstate = (struct vcpu_runstate_info){ .state = 2,
-						   .state_entry_time = 0x100000002ULL,
-						   .time = { 3, 4, 5, 6 } };
-	runstate_publish(v);
-	assert_int_equal(w[0], 2);
-	assert_int_equal(w[1], 2);
-	assert_int_equal(w[2], 1);
-	assert_int_equal(w[3], 3);
-	assert_int_equal(w[9], 6);
-	assert_int_equal(w[11], 0xeeeeeeee);
-	guest->vm_assist = 1ULL << VMASST_TYPE_runstate_update_flag;
-	runstate_publish(v);
-	assert_int_equal(w[2], 1);
-	guest->vm_assist = 0;
-	guest->pv32 = false;
-}
-
 static void the_sum_does_not_drift(void **state) {
 	struct vcpu *v = guest->vcpu[0];
 	struct vcpu_runstate_info r;
@@ -118,7 +94,6 @@ int main(void) {
 		EVT_TEST(times_add_up),
 		EVT_TEST(the_area_is_written),
 		EVT_TEST(the_update_flag_is_cleared_last),
-		EVT_TEST(the_area_of_a_32_bit_guest),
 		EVT_TEST(the_sum_does_not_drift),
 	};
 

@@ -133,10 +133,6 @@ static void set_timer_op(void **state) {
 	assert_int_equal(do_set_timer_op(0, 0, 0, 0, 0, 0), 0);
 	host_time_advance(2 * MS);
 	assert_false(tick(p));
-	guest->pv32 = true; /* two halves */
-	assert_int_equal(do_set_timer_op((uint32_t)(now_ns() + MS), (now_ns() + MS) >> 32, 0, 0, 0, 0), 0);
-	assert_int_equal(guest->vcpu[0]->singleshot.expires, now_ns() + MS);
-	guest->pv32 = false;
 }
 
 static void periodic(void **state) {
@@ -218,17 +214,6 @@ static void vcpu_info_has_the_time(void **state) {
 	assert_int_equal(VCPU(register_vcpu_info, 2, r), -ENXIO);
 }
 
-static void physid_of_a_pinned_vcpu(void **state) {
-	struct vcpu_get_physid p = { 0 };
-
-	assert_int_equal(VCPU(get_physid, 0, p), -EINVAL);
-	run_on(0, dom0->vcpu[0]);
-	assert_int_equal(VCPU(get_physid, 0, p), -EINVAL);
-	assert_int_equal(vcpu_set_affinity(dom0->vcpu[0], cpumask_of(3), CPUMASK_ALL), 0);
-	assert_int_equal(VCPU(get_physid, 0, p), 0);
-	assert_int_equal(*(uint64_t *)arg_page, 103ull << 32 | 6);
-}
-
 static void nmi_wakes(void **state) {
 	guest->vcpu[1]->pause_flags = VPF_BLOCKED;
 	assert_int_equal(VCPU0(send_nmi, 1), 0);
@@ -298,7 +283,6 @@ int main(void) {
 		EVT_TEST(runstate_info),
 		EVT_TEST(areas_must_be_the_guests),
 		EVT_TEST(vcpu_info_has_the_time),
-		EVT_TEST(physid_of_a_pinned_vcpu),
 		EVT_TEST(nmi_wakes),
 		EVT_TEST(shutdown_codes),
 		EVT_TEST(sched_op_refusals),

@@ -104,7 +104,6 @@ static inline void machine_start(unsigned cpus) {
 	/* the last 16 frames stay what firmware left: no RAM */
 	frames_add(mfn(0), FRAMES - 16);
 	host_guest_memory(arg_page, ARG_VA, ARG_SIZE);
-	sched_init();
 	for (unsigned i = 0; i < cpus; i++) {
 		host_cpu_set(i);
 		timers_init_cpu();
@@ -223,7 +222,7 @@ static inline long finish(long rc) {
 		restarts++;
 		host_frames_check();
 		if (between) between();
-		hypercall_budget_reset();
+		this_cpu()->preempt_budget = 0;
 		rc = fn(r.arg[0], r.arg[1], r.arg[2], r.arg[3], r.arg[4], r.arg[5]);
 	}
 	return rc;

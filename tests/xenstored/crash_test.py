@@ -182,7 +182,7 @@ class Adopted:
             return b"--takeover" in f.read()
 
     def poll(self):
-        return None if os.path.exists(f"/proc/{self.pid}") else 0
+        return None if xs.alive(self.pid) else 0
 
     def send_signal(self, sig):
         os.kill(self.pid, sig)
@@ -192,8 +192,8 @@ class Adopted:
 
     def wait(self, timeout=20):
         end = time.time() + timeout
-        while os.path.exists(f"/proc/{self.pid}") and time.time() < end:
-            time.sleep(0.01)
+        while xs.alive(self.pid) and time.time() < end:
+            time.sleep(0.001)
         self.returncode = 0
 
 

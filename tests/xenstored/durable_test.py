@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -232,9 +233,132 @@ def full_disk(home):
     tap.ok(got is True, "no room for the journal: it says so and does not start", got)
 
 
+def status(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def test_privileges():
+    d = xs.Daemon(PROGRAM, xen=True)
+    s = status(d.worker())
+    tap.is_((s["NoNewPrivs"], s["Seccomp"], int(s["CapPrm"], 16)), ("1", "2", 0),
+            "the worker has no capability and lives in a seccomp filter")
+    d.stop()
+    if os.geteuid():
+        tap.ok(True, "another user # SKIP needs root")
+        return
+    home = tempfile.mkdtemp(prefix="xsd-user-")
+    os.chmod(home, 0o777)
+    mask = os.umask(0)
+    try:
+        as_user(home)
+    finally:
+        os.umask(mask)
+
+
+def as_user(home):
+    d = filled("--journal-size", "1", home=home)
+    d.args += ["--user", "nobody"]
+    d.start()
+    s = status(d.worker())
+    tap.ok(set(s["Uid"].split()) == {"65534"} and not s["Groups"].strip(" 65534"),
+           "--user: the worker is that user", (s["Uid"], s["Groups"]))
+    tap.ok(set(status(d.proc.pid)["Uid"].split()) == {"0"}, "and the holder is not")
+    c, g = d.client(), d.domain(6)
+    tap.ok(good(c), "a database that was root's is served")
+    for i in range(3000):
+        c.write(f"/user/n{i % 300}", "x" * 500)
+    d.kill_worker()
+    tap.is_(c.write("/user/after", "1"), b"OK\0", "it writes checkpoints and comes back after a kill")
+    tap.is_(g.write("x", "1"), b"OK\0", "with the domains")
+    worker = d.worker()
+    d.proc.kill()
+    d.proc.wait()
+    end = time.time() + 10
+    while xs.alive(worker) and time.time() < end:
+        time.sleep(0.01)
+    tap.ok(not xs.alive(worker), "without its holder it ends: it could not open the devices again")
+    d.start()
+    tap.is_((d.client().read("/user/after"), g.read("x")), (b"1", b"1"), "and can be started again")
+    tap.is_(d.stop(), 0, "and stopped")
+
+
+class Manager:
+    """What systemd does for a service: hears notifications, keeps descriptors, passes them on."""
+
+    def __init__(self, home):
+        self.path, self.kept, self.told = home + "/notify", {}, []
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(self.path)
+        self.sock.settimeout(0.3)
+
+    def hear(self):
+        try:
+            while True:
+                text, fds, _, _ = socket.recv_fds(self.sock, 4096, 1)
+                lines = dict(l.split("=", 1) for l in text.decode().splitlines())
+                self.told.append(lines)
+                if "FDSTORE" in lines:
+                    self.kept[lines["FDNAME"]] = fds[0]
+                if "FDSTOREREMOVE" in lines and lines["FDNAME"] in self.kept:
+                    os.close(self.kept.pop(lines["FDNAME"]))
+        except TimeoutError:
+            pass
+
+    def start(self, d):
+        """As after a failure: everything kept becomes descriptors 3, 4, ..."""
+        names, fds = list(self.kept), list(self.kept.values())
+
+        def place():
+            high = [os.dup2(fd, 500 + i) for i, fd in enumerate(fds)]
+            for i, fd in enumerate(high):
+                os.dup2(fd, 3 + i)
+            os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)),
+                              LISTEN_FDNAMES=":".join(names))
+            os.execve(d.args[0], d.args, dict(d.env, **{k: v for k, v in os.environ.items()
+                                                        if k.startswith("LISTEN_")}))
+        d.proc = subprocess.Popen(d.args, env=d.env, stdout=d.log, stderr=d.log, close_fds=False,
+                                  preexec_fn=place)
+
+
+def test_systemd():
+    home = tempfile.mkdtemp(prefix="xsd-sd-")
+    m = Manager(home)
+    d = xs.Daemon(PROGRAM, xen=True, home=home, env={"NOTIFY_SOCKET": m.path})
+    m.hear()
+    ready = [t for t in m.told if "READY" in t]
+    tap.is_([t["MAINPID"] for t in ready], [str(d.proc.pid)], "systemd is told once that it serves")
+    tap.is_(sorted(m.kept), ["flight", "listen"], "and keeps what must not be lost")
+    c, other = d.client(), d.client()
+    c.watch("/s", "t")
+    c.take_events()
+    other.write("/s/a", "1")
+    other.close()
+    m.hear()
+    tap.is_(sorted(n[0] for n in m.kept), ["c", "f", "l"], "with each connection until its end")
+    tx = c.begin()
+    c.write("/s/b", "2", tx)
+    want = c.send(xs.TX_END, "T\0", tx)
+    worker = d.worker()
+    os.kill(d.proc.pid, signal.SIGSTOP)
+    os.kill(worker, signal.SIGKILL)
+    d.proc.kill()
+    d.proc.wait()
+    m.hear()
+    m.start(d)
+    while not c.replies:
+        c.pump(5)
+    tap.is_(c.replies.popleft()[1], want, "both processes killed: the client is answered, once")
+    tap.is_(c.read("/s/b"), b"2", "its connection goes on")
+    tap.is_(sorted(c.take_events()), [("/s/a", "t"), ("/s/b", "t")], "with its watch")
+    tap.is_(d.client().read("/s/a"), b"1", "and new clients come")
+    d.stop()
+
+
 def test_one_at_a_time():
     d = xs.Daemon(PROGRAM, xen=True)
     pid = d.proc.pid
+    d.client().sync()
     env = dict(d.env, XENSTORED_RUNDIR=d.home + "/run2")
     run = subprocess.run([PROGRAM, "-N", "-D"], env=env, capture_output=True, text=True, timeout=60)
     tap.ok(run.returncode == 1 and "in use" in run.stderr, "no two daemons on one database", run.stderr)

@@ -74,6 +74,9 @@ def test_directory_part():
     got = top.call(xs.DIRECTORY_PART, "/many\0" + "0\0")
     tap.ok(got.partition(b"\0")[0] not in gens, "which changes with the list")
     tap.is_(top.call(xs.RM, "/many\0"), b"OK\0", "all gone at once")
+    top.write("/few/one", "")
+    top.call(xs.RM, "/few/one\0")
+    tap.is_(top.ls("/few"), [], "a list that has become empty")
 
 
 def test_client_tools():

@@ -7,10 +7,15 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../xenstored/check.h"
@@ -20,6 +25,7 @@
 #include "../../xenstored/journal.h"
 #include "../../xenstored/log.h"
 #include "../../xenstored/request.h"
+#include "../../xenstored/sandbox.h"
 #include "../../xenstored/watch.h"
 
 static int64_t no_ask(void *arg, const struct question *q) {
@@ -323,6 +329,38 @@ static void test_event_bound(void **state) {
 	machine_free(m);
 }
 
+/* In a process of its own, for there is no way back: a bit for each thing that is not as it should be. */
+static int in_sandbox(bool successor) {
+	static const struct options o;
+	char *const argv[] = { "false", NULL };
+	int wrong = 0;
+
+	if (sandbox_enter(&o, successor)) return 1;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || errno != ENOSYS) wrong |= 2;
+	if (socket(AF_UNIX, SOCK_STREAM, 0) < 0) wrong |= 4;
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 || errno != ENOSYS) wrong |= 8;
+	if (unshare(CLONE_NEWUSER) == 0 || errno != ENOSYS) wrong |= 16;
+	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0) wrong |= 32;
+	if (setuid(0) == 0 || errno != ENOSYS) wrong |= 64;
+	execv("/no/such/program", argv);
+	if (errno != (successor ? ENOENT : ENOSYS)) wrong |= 128;
+	return wrong;
+}
+
+static void test_sandbox(void **state) {
+	int status;
+
+	(void)state;
+	for (int successor = 0; successor < 2; successor++) {
+		pid_t child = fork();
+
+		/* Not by _exit(), where the sanitizer wants a system call of its own. */
+		if (child == 0) syscall(SYS_exit_group, in_sandbox(successor));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void test_database(void **state) {
 	struct machine *m = machine(), *copy = machine_new(&nobody);
 	struct conn *a = machine_open(m, 1);
@@ -369,7 +407,7 @@ int main(void) {
 		cmocka_unit_test(test_journal_torn),  cmocka_unit_test(test_journal_full),
 		cmocka_unit_test(test_slots),         cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_history_bound), cmocka_unit_test(test_event_bound),
-		cmocka_unit_test(test_database),
+		cmocka_unit_test(test_database),      cmocka_unit_test(test_sandbox),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Device memory and I/O ports: who may use what.
+ *
+ * dom0 may use everything except what ring 0 reserved for itself at boot; another domain what a
+ * domctl gave it, never what is reserved. A domain's ranges are disjoint and in no order; two may
+ * touch. (Interrupt lines are in irq/pirq.c.)
+ */
+#include "domain.h"
+#include "frame.h"
+
+/* [first, end) */
+struct permit_range {
+	struct permit_range *next;
+	uint64_t first, end;
+};
+
+#define RESERVED_MAX 32
+/* written at boot, const after: */
+static struct {
+	unsigned count;
+	struct reservation {
+		uint64_t first, end;
+	} range[RESERVED_MAX];
+} reserved[PERMIT_KINDS];
+
+void permit_reserve(enum permit kind, uint64_t first, uint64_t n) {
+	unsigned i = reserved[kind].count++;
+
+	CHECK(i < RESERVED_MAX);
+	reserved[kind].range[i].first = first;
+	reserved[kind].range[i].end = first + n;
+}
+
+static bool in_range(enum permit kind, uint64_t first, uint64_t n) {
+	uint64_t limit = kind == PERMIT_PORT ? 65536 : UINT64_MAX;
+
+	return n && first < limit && n <= limit - first;
+}
+
+static bool is_reserved(enum permit kind, uint64_t first, uint64_t end) {
+	const struct reservation *r = reserved[kind].range, *last = r + reserved[kind].count;
+
+	for (; r < last; r++)
+		if (first < r->end && end > r->first) return true;
+	return false;
+}
+
+/* All of it is in the domain's ranges. */
+static __noinline bool is_granted(struct domain *d, enum permit kind, uint64_t first, uint64_t end) {
+	const struct permit_range *r;
+	SPIN_GUARD(&d->permit_lock);
+
+	for (r = d->permits[kind]; r && first < end;) {
+		bool more = r->first <= first && first < r->end;
+
+		first = more ? r->end : first;
+		r = more ? d->permits[kind] : r->next;
+	}
+	return first >= end;
+}
+
+bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n) {
+	if (!in_range(kind, first, n) || is_reserved(kind, first, first + n)) return false;
+	if (d->privileged) return true;
+	return READ_ONCE(d->permits[kind]) && is_granted((struct domain *)d, kind, first, first + n);
+}
+
+/* Take [first, end) out of a list. A range that sticks out on both sides needs *spare for its upper
+ * part; there is at most one such. */
+static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, struct permit_range **spare) {
+	struct permit_range *r;
+
+	while ((r = *at)) {
+		bool below = r->first<first, above = r->end> end;
+
+		if (r->end <= first || r->first >= end) {
+			at = &r->next;
+		} else if (below && above) {
+			**spare = (struct permit_range){ r->next, end, r->end };
+			r->next = *spare;
+			r->end = first;
+			*spare = NULL;
+		} else if (below) {
+			r->end = first;
+		} else if (above) {
+			r->first = end;
+		} else {
+			*at = r->next;
+			heap_free(r);
+		}
+	}
+}
+
+int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
+	struct permit_range *spare, *added = NULL;
+
+	if (!in_range(kind, first, n) || (allow && is_reserved(kind, first, first + n))) return -EINVAL;
+	spare = heap_alloc(sizeof(*spare));
+	if (spare && allow) added = heap_alloc(sizeof(*added));
+	if (!spare || (allow && !added)) {
+		heap_free(spare);
+		return -ENOMEM;
+	}
+	spin_lock(&d->permit_lock);
+	range_cut(&d->permits[kind], first, first + n, &spare);
+	if (allow) {
+		*added = (struct permit_range){ d->permits[kind], first, first + n };
+		d->permits[kind] = added;
+	}
+	spin_unlock(&d->permit_lock);
+	heap_free(spare);
+	return 0;
+}
+
+void permits_free(struct domain *d) {
+	struct permit_range *r;
+
+	for (unsigned kind = 0; kind < PERMIT_KINDS; kind++) {
+		while ((r = d->permits[kind])) {
+			d->permits[kind] = r->next;
+			heap_free(r);
+		}
+	}
+}
