@@ -42,14 +42,14 @@
 #define BULK    (8UL << 20)
 
 /* `before` makes ready for one operation, the rest is the operation. */
-#define ROW(row, rounds, before, ...)                  \
-	do {                                           \
+#define ROW(row, rounds, before, ...)                   \
+	do {                                            \
 		for (int i_ = 0; i_ < (rounds); i_++) { \
-			before;                        \
-			MARK(2 * (row));               \
-			__VA_ARGS__;                   \
-			MARK(2 * (row) + 1);           \
-		}                                      \
+			before;                         \
+			MARK(2 * (row));                \
+			__VA_ARGS__;                    \
+			MARK(2 * (row) + 1);            \
+		}                                       \
 	} while (0)
 
 static void must(bool good, const char *what) {
@@ -120,7 +120,8 @@ static void round_trip(int to, int from) {
 static void echo(int from, int to) {
 	char byte;
 
-	while (read(from, &byte, 1) == 1 && write(to, &byte, 1) == 1) {}
+	while (read(from, &byte, 1) == 1 && write(to, &byte, 1) == 1) {
+	}
 	_exit(0);
 }
 
@@ -171,8 +172,8 @@ static void memory_rows(void) {
 	ROW(110, 50, madvise(many, PAGE, MADV_DONTNEED), touch(many));
 	ROW(111, 50, madvise(file, 64 * PAGE, MADV_DONTNEED), (void)*(volatile char *)file);
 	memset(many, 1, 256 * PAGE);
-	ROW(112, 20, mprotect(many, 256 * PAGE, PROT_READ | PROT_WRITE); memset(many, 1, 256 * PAGE),
-	    mprotect(many, 256 * PAGE, PROT_READ));
+	ROW(112, 20, mprotect(many, 256 * PAGE, PROT_READ | PROT_WRITE);
+	    memset(many, 1, 256 * PAGE), mprotect(many, 256 * PAGE, PROT_READ));
 	unlink("/tmp/os.data");
 }
 
@@ -227,10 +228,11 @@ static void serve(int s) {
 	no_delay(s);
 	if (read(s, &service, 1) != 1) _exit(0);
 	if (service == 'e') echo(s, s);
+	/* One byte asks to be given more; what is to be taken begins without a word. */
 	for (;;) {
 		char go;
 
-		if (service == 'g' && read(s, &go, 1) != 1) _exit(0);
+		if (recv(s, &go, 1, service == 'g' ? 0 : MSG_PEEK) != 1) _exit(0);
 		if (service == 'g') {
 			give(s, buffer);
 		} else {
@@ -285,9 +287,7 @@ static void net_rows(const char *address) {
 
 /* --- the processor and the disk */
 
-static void spin(uint64_t rounds) {
-	asm volatile("1: decq %0; jnz 1b" : "+r"(rounds)::"cc");
-}
+static void spin(uint64_t rounds) { asm volatile("1: decq %0; jnz 1b" : "+r"(rounds)::"cc"); }
 
 static void disk_rows(const char *device) {
 	int disk = open(device, O_RDWR | O_DIRECT | O_SYNC);

@@ -42,6 +42,25 @@ static inline bool work_left(unsigned *left, uint64_t e, unsigned i) {
 	return *left;
 }
 
+#define RUN 16u
+
+/* The RUN entries are all zero, as most are in most tables: they hold nothing, whatever the level. */
+static inline bool run_empty(const uint64_t *e) {
+	uint64_t any = e[0];
+
+	if (likely(any)) return false;
+#pragma GCC unroll 16
+	for (unsigned k = 1; k < RUN; k++) any |= e[k];
+	return !any;
+}
+
+/* Pass over such a run in one step; *rc is -ERESTART if work is used up and `more` is to be done. */
+static inline bool run_skip(const uint64_t *e, bool more, unsigned *left, int *rc) {
+	if (!run_empty(e)) return false;
+	if (!work_left(left, 0, 0) && more) *rc = -ERESTART;
+	return true;
+}
+
 /* Take the references of entries *index.. of an L1 table. */
 static int l1_fill(struct domain *d, uint64_t *table, unsigned *index, unsigned *left) {
 	const struct pt_context c = { .d = d, .frames = d->id, .io = d };
@@ -49,8 +68,13 @@ static int l1_fill(struct domain *d, uint64_t *table, unsigned *index, unsigned 
 	int rc = 0;
 
 	while (i < PT_ENTRIES && !rc) {
-		uint64_t e = READ_ONCE(table[i]), was = e;
+		uint64_t e, was;
 
+		if (i % RUN == 0 && run_skip(&table[i], i + RUN < PT_ENTRIES, &work, &rc)) {
+			i += RUN;
+			continue;
+		}
+		e = was = READ_ONCE(table[i]);
 		rc = e ? l1e_get(&c, &e) : 0;
 		if (unlikely(rc)) break;
 		if (e != was) table[i] = e;
@@ -67,8 +91,13 @@ static int l1_drain(const uint64_t *table, unsigned *index, unsigned *left) {
 	int rc = 0;
 
 	while (i > 0 && !rc) {
-		uint64_t e = table[--i];
+		uint64_t e;
 
+		if (i % RUN == 0 && run_skip(&table[i - RUN], i > RUN, &work, &rc)) {
+			i -= RUN;
+			continue;
+		}
+		e = table[--i];
 		l1e_put(e);
 		if (!work_left(&work, e, i) && i > 0) rc = -ERESTART;
 	}
@@ -107,8 +136,13 @@ static int upper_fill(struct domain *d, struct frame *f, uint64_t *table, unsign
 	int rc = 0;
 
 	while (i < PT_ENTRIES && !rc) {
-		uint64_t e = READ_ONCE(table[i]), was = e;
+		uint64_t e, was;
 
+		if (i % RUN == 0 && run_skip(&table[i], i + RUN < PT_ENTRIES, left, &rc)) {
+			i += RUN;
+			continue;
+		}
+		e = was = READ_ONCE(table[i]);
 		if (is_guest_entry(level, i)) rc = lne_get(d, f, level, &e, left);
 		if (rc) break;
 		if (e != was) table[i] = e;
@@ -125,6 +159,10 @@ static int upper_drain(struct domain *d, struct frame *f, const uint64_t *table,
 
 	if (i < PT_ENTRIES && is_guest_entry(level, i)) rc = child_take_down(d, f, table[i], linear, left);
 	while (i > 0 && !rc) {
+		if (i % RUN == 0 && run_skip(&table[i - RUN], i > RUN, left, &rc)) {
+			i -= RUN;
+			continue;
+		}
 		i--;
 		if (is_guest_entry(level, i)) rc = lne_put(d, f, level, table[i], left);
 		if (!work_left(left, table[i], i) && !rc && i > 0) rc = -ERESTART;
