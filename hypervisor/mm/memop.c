@@ -160,12 +160,8 @@ static int exchange_commit(struct exchange *e) {
 	for (unsigned i = 0; i < e->out_n; i++) {
 		mfn_t m = mfn(e->out[i]);
 
-		if (domain_frames_assign(e->d, m, order)) {
-			extent_name(m, order, 0, false);
-			frame_free_raw(m, order);
-		} else if (extent_write(&e->x->out, e->out_at + i, m)) {
+		if (!domain_frames_assign(e->d, m, order) && extent_write(&e->x->out, e->out_at + i, m))
 			rc = -EFAULT;
-		}
 	}
 	while (e->in_frames > 0) domain_frame_free(e->d, mfn(e->in[--e->in_frames]), true);
 	return rc;
