@@ -28,9 +28,7 @@
 
 /* As an entry is about half a unit of hypercall_preempt(), a full table goes in one turn. Tests with
  * lower limits cut after each entry. */
-unsigned pt_work(void) {
-	return hypercall_preempt_units < PT_WORK / 2 ? hypercall_preempt_units : PT_WORK;
-}
+unsigned pt_work(void) { return hypercall_preempt_units < PT_WORK / 2 ? hypercall_preempt_units : PT_WORK; }
 
 static unsigned partial_index(const struct frame *f) { return f->partial & PARTIAL_INDEX; }
 
@@ -44,6 +42,18 @@ static void partial_set(struct frame *f, unsigned index, int error) {
 static inline bool work_left(unsigned *left, uint64_t e, unsigned i) {
 	if (*left && (e & PTE_P || i % 16 == 0)) --*left;
 	return *left;
+}
+
+#define RUN 16u
+
+/* These RUN entries are all zero, as most are in most tables: they hold nothing, at any level. */
+static inline bool run_empty(const uint64_t *e) {
+	uint64_t any = e[0];
+
+	if (likely(any)) return false;
+#pragma GCC unroll 16
+	for (unsigned k = 1; k < RUN; k++) any |= e[k];
+	return !any;
 }
 
 static bool is_guest_entry(unsigned level, unsigned i) { return level != 4 || !l4_index_is_hv(i); }
@@ -78,8 +88,14 @@ static __always_inline int fill(struct domain *d, struct frame *f, unsigned leve
 	int rc = 0;
 
 	while (i < PT_ENTRIES && !rc) {
-		uint64_t e = READ_ONCE(table[i]), was = e;
+		uint64_t e, was;
 
+		if (i % RUN == 0 && run_empty(&table[i])) {
+			i += RUN;
+			if (!work_left(&work, 0, i) && i < PT_ENTRIES) rc = -ERESTART;
+			continue;
+		}
+		e = was = READ_ONCE(table[i]);
 		if (level == 1)
 			rc = e ? l1e_get(&c, &e) : 0;
 		else if (is_guest_entry(level, i))
@@ -100,8 +116,14 @@ static __always_inline int drain(struct domain *d, struct frame *f, unsigned lev
 	int rc = 0;
 
 	while (i > 0 && !rc) {
-		uint64_t e = table[--i];
+		uint64_t e;
 
+		if (i % RUN == 0 && run_empty(&table[i - RUN])) {
+			i -= RUN;
+			if (!work_left(&work, 0, i) && i > 0) rc = -ERESTART;
+			continue;
+		}
+		e = table[--i];
 		if (level == 1)
 			l1e_put(e);
 		else if (is_guest_entry(level, i))
