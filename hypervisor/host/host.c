@@ -175,30 +175,6 @@ bool guest_range_ok(uint64_t va, size_t n) { return va + n >= va && va + n <= 1U
 
 int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) { return copy_to_guest(dst, src, n); }
 
-int arch_vcpu_create(struct vcpu *v) {
-	v->root_kernel = v->root_user = INVALID_MFN;
-	return host_should_fail() ? -ENOMEM : 0;
-}
-
-void arch_vcpu_destroy(struct vcpu *v) { (void)v; }
-
-int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) {
-	(void)v, (void)ctx;
-	return 0;
-}
-
-void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
-	(void)v;
-	memset(ctx, 0, sizeof(*ctx));
-}
-
-int arch_vcpu_release(struct vcpu *v) {
-	int rc = vcpu_root_set(v, INVALID_MFN, true);
-
-	if (!rc) rc = vcpu_root_set(v, INVALID_MFN, false);
-	return rc ? rc : table_giveup_finish(v);
-}
-
 void cpu_raise(unsigned cpu, uint32_t work) {
 	uint32_t old = __atomic_fetch_or(&host_cpus[cpu].work, work, __ATOMIC_SEQ_CST);
 
