@@ -223,8 +223,6 @@ void arch_spin_wait(void) { sched_yield(); /* tests run more CPUs, as threads, t
 
 uint64_t now_ns(void) { return host_now; }
 
-uint64_t arch_tsc(void) { return host_now; }
-
 void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp) {
 	*mul = 0x80000000u;
 	*shift = 1;

@@ -125,7 +125,6 @@ static uint32_t domains_count(void) {
 
 /* One pool, number 0, with all CPUs and all domains. */
 SUBOP(cpupool_op, struct xen_sysctl_cpupool_op) {
-
 	switch (a->op) {
 	case XEN_SYSCTL_CPUPOOL_OP_INFO:
 		/* The pool with this number or the next higher one. */
@@ -141,7 +140,6 @@ SUBOP(cpupool_op, struct xen_sysctl_cpupool_op) {
 }
 
 SUBOP(scheduler_op, struct xen_sysctl_scheduler_op) {
-
 	if (a->cpupool_id) return -ESRCH;
 	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
 	if (a->cmd != XEN_SYSCTL_SCHEDOP_getinfo) return -EOPNOTSUPP;

@@ -141,8 +141,7 @@ void arch_spin_wait(void);
 
 /* Nanoseconds since boot, monotonic across CPUs. */
 uint64_t now_ns(void);
-/* The raw time-stamp counter and the pvclock parameters that turn it into now_ns(). */
-uint64_t arch_tsc(void);
+/* The pvclock parameters that turn the time-stamp counter into now_ns(). */
 void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp);
 /* The counter runs at one rate and shows one time on all CPUs: guests may use it without ring 0. */
 bool arch_tsc_stable(void);

@@ -159,8 +159,6 @@ uint64_t now_ns(void) {
 	return scale(delta, ns_mul) + NS_AT_BOOT;
 }
 
-uint64_t arch_tsc(void) { return rdtsc(); }
-
 void arch_tsc_params(uint32_t *mul, int8_t *shift, uint64_t *tsc_stamp, uint64_t *ns_stamp) {
 	*mul = ns_mul;
 	*shift = ns_shift;

@@ -2,6 +2,9 @@
 /* Guest-visible time: pvclock records and their versions, the second copy, the wall clock. */
 #include "evt_fixture.h"
 
+/* The host port's counter counts nanoseconds. */
+static uint64_t host_tsc(void) { return now_ns(); }
+
 static struct vcpu_time_info *record(struct vcpu *v) { return &info_of(v)->time; }
 
 static uint64_t guest_time(const struct vcpu_time_info *t, uint64_t tsc) {
@@ -17,7 +20,7 @@ static void records_tell_the_time(void **state) {
 	vcpu_time_update(v);
 	assert_false(record(v)->version & 1);
 	assert_true(record(v)->version);
-	assert_int_equal(guest_time(record(v), arch_tsc()), now_ns());
+	assert_int_equal(guest_time(record(v), host_tsc()), now_ns());
 	assert_int_equal(record(v)->flags, XEN_PVCLOCK_TSC_STABLE_BIT);
 }
 
@@ -38,7 +41,7 @@ static void versions_step_by_two(void **state) {
 	record(v)->version = 0xffffffff;
 	vcpu_time_update(v);
 	assert_int_equal(record(v)->version & 1, 0);
-	assert_int_equal(guest_time(record(v), arch_tsc()), now_ns());
+	assert_int_equal(guest_time(record(v), host_tsc()), now_ns());
 }
 
 static void second_copy(void **state) {
@@ -50,11 +53,11 @@ static void second_copy(void **state) {
 	host_time_advance(5000);
 	vcpu_time_update(v);
 	assert_memory_equal(copy, record(v), sizeof(*copy));
-	assert_int_equal(guest_time(copy, arch_tsc()), now_ns());
+	assert_int_equal(guest_time(copy, host_tsc()), now_ns());
 	v->time_area = gvaddr(0x100); /* gone: only the copy is lost */
 	host_time_advance(5000);
 	vcpu_time_update(v);
-	assert_int_equal(guest_time(record(v), arch_tsc()), now_ns());
+	assert_int_equal(guest_time(record(v), host_tsc()), now_ns());
 }
 
 static void wall_clock(void **state) {
