@@ -9,22 +9,23 @@
 #include "domain.h"
 #include "frame.h"
 
-#define MAX_ORDER   18
-#define PT_ENTRIES  512u
-#define PTE_P       (1ULL << 0)
-#define PTE_RW      (1ULL << 1)
-#define PTE_US      (1ULL << 2)
-#define PTE_PWT     (1ULL << 3)
-#define PTE_PCD     (1ULL << 4)
-#define PTE_A       (1ULL << 5)
-#define PTE_D       (1ULL << 6)
-#define PTE_PSE     (1ULL << 7) /* L2 and above: superpage */
-#define PTE_PAT     (1ULL << 7) /* L1 */
-#define PTE_G       (1ULL << 8)
-#define PTE_ADDR    0x000ffffffffff000ULL
-#define PTE_CACHE   (PTE_PAT | PTE_PCD | PTE_PWT)
-#define HV_L4_FIRST 256u /* L4 entries that are ring 0's (the PV ABI's hole) */
-#define HV_L4_END   272u
+#define MAX_ORDER       18
+#define PT_ENTRIES      512u
+#define PTE_P           (1ULL << 0)
+#define PTE_RW          (1ULL << 1)
+#define PTE_US          (1ULL << 2)
+#define PTE_PWT         (1ULL << 3)
+#define PTE_PCD         (1ULL << 4)
+#define PTE_A           (1ULL << 5)
+#define PTE_D           (1ULL << 6)
+#define PTE_PSE         (1ULL << 7) /* L2 and above: superpage */
+#define PTE_PAT         (1ULL << 7) /* L1 */
+#define PTE_G           (1ULL << 8)
+#define PTE_AVAIL_SHIFT 9 /* bits 9 to 11: the guest's own */
+#define PTE_ADDR        0x000ffffffffff000ULL
+#define PTE_CACHE       (PTE_PAT | PTE_PCD | PTE_PWT)
+#define HV_L4_FIRST     256u /* L4 entries that are ring 0's (the PV ABI's hole) */
+#define HV_L4_END       272u
 
 static inline mfn_t pte_mfn(uint64_t e) { return mfn(e << 12 >> 24); }
 static inline bool l4_index_is_hv(unsigned index) { return index >= HV_L4_FIRST && index < HV_L4_END; }
