@@ -27,6 +27,7 @@ static long console_io_read(uint32_t count, uint64_t buffer) {
 	size_t n;
 
 	if (!current->domain->privileged) return -EPERM;
+	if (count > INT32_MAX) return -E2BIG;
 	n = console_read(text, MIN(count, CHUNK));
 	if (n && copy_to_guest(gvaddr(buffer), text, n)) return -EFAULT;
 	return (long)n;

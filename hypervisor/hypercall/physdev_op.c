@@ -95,9 +95,16 @@ SUBOP(get_free_pirq, struct physdev_get_free_pirq) {
  * by nobody. */
 SUBOP(device_known, void) { return 0; }
 
-SUBOP(restore_msi, struct physdev_restore_msi) { return irq_msi_restore(sbdf(0, a->bus, a->devfn)); }
+/* A device that has no messages set up has none to restore. */
+static int msi_restore(sbdf_t dev) {
+	int err = irq_msi_restore(dev);
 
-SUBOP(restore_msi_ext, struct physdev_pci_device) { return irq_msi_restore(sbdf(a->seg, a->bus, a->devfn)); }
+	return err == -ESRCH && pci_read(dev, PCI_VENDOR, 2) != 0xffff ? 0 : err;
+}
+
+SUBOP(restore_msi, struct physdev_restore_msi) { return msi_restore(sbdf(0, a->bus, a->devfn)); }
+
+SUBOP(restore_msi_ext, struct physdev_pci_device) { return msi_restore(sbdf(a->seg, a->bus, a->devfn)); }
 
 SUBOP(msix_owner, struct physdev_pci_device) {
 	return pci_capability(sbdf(a->seg, a->bus, a->devfn), PCI_CAP_MSIX) ? 0 : -ENODEV;

@@ -34,7 +34,7 @@ SUBOP(read_memtype, struct xenpf_read_memtype) {
 SUBOP(firmware_info, struct xenpf_firmware_info) {
 	switch (a->type) {
 	case XEN_FW_DISK_INFO:
-	case XEN_FW_DISK_MBR_SIGNATURE: return -ENOENT;
+	case XEN_FW_DISK_MBR_SIGNATURE: return -ESRCH;
 	case XEN_FW_VBEDDC_INFO: return a->index ? -EINVAL : -ESRCH;
 	case XEN_FW_EFI_INFO: return -ENOSYS;
 	case XEN_FW_KBD_SHIFT_FLAGS:

@@ -25,7 +25,7 @@ bool memop_exchange_valid(const struct xen_memory_exchange *x);
 /* XENMEM_set_memory_map, XENMEM_memory_map. 0, -EINVAL, -ENOMEM, -EFAULT, -ENOSYS (none set). */
 int memop_map_set(struct domain *d, const struct xen_memory_map *map) __must_check;
 int memop_map_get(struct domain *d, struct xen_memory_map *map) __must_check;
-/* XENMEM_machine_memory_map; with a NULL buffer counts. 0, -EFAULT. */
+/* XENMEM_machine_memory_map; with a NULL buffer counts. 0, -EFAULT, -EINVAL (buffer too small). */
 int memop_machine_map_get(struct xen_memory_map *map) __must_check;
 
 #endif

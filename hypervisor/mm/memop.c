@@ -218,10 +218,10 @@ int memop_map_get(struct domain *d, struct xen_memory_map *map) {
 }
 
 int memop_machine_map_get(struct xen_memory_map *map) {
-	unsigned n = map->buffer.p ? MIN(map->nr_entries, e820_count) : e820_count;
-
-	if (map->buffer.p && copy_to_guest(guest_ptr(map->buffer.p), e820_map, n * sizeof(e820_map[0])))
+	if (map->buffer.p && map->nr_entries < e820_count) return -EINVAL;
+	if (map->buffer.p &&
+	    copy_to_guest(guest_ptr(map->buffer.p), e820_map, e820_count * sizeof(e820_map[0])))
 		return -EFAULT;
-	map->nr_entries = n;
+	map->nr_entries = e820_count;
 	return 0;
 }

@@ -192,10 +192,9 @@ static uint64_t running_vtime(const struct sched_cpu *q, uint64_t now) {
 
 /* The CPU of the mask that runs what has had the most time, if that is far ahead of u; else `home`. */
 static unsigned most_ahead(const struct sched_unit *u, cpumask_t mask, unsigned home, uint64_t now) {
-	uint64_t limit = u->vtime + SCHED_PUSH;
+	uint64_t limit = MAX(u->vtime + SCHED_PUSH, running_vtime(&sched_cpus[home], now) + SCHED_GRAN);
 	unsigned best = home, c;
 
-	if (cpumask_of(home) & mask) limit = MAX(limit, running_vtime(&sched_cpus[home], now) + SCHED_GRAN);
 	for_each_cpu (c, mask & ~cpumask_of(home)) {
 		uint64_t t = running_vtime(&sched_cpus[c], now);
 
@@ -221,9 +220,10 @@ static unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now) {
 		if (idle & soft) idle &= soft;
 		return cpumask_of(home) & idle ? home : bit_first(idle);
 	}
+	/* Where it likes to be, but not at the cost of its share. */
 	if (!soft) soft = hard;
 	if (!(cpumask_of(home) & soft)) home = bit_first(soft);
-	return most_ahead(u, soft, home, now);
+	return most_ahead(u, hard, home, now);
 }
 
 /* The first vCPU in a queue that may run on the CPU. Lock held. */

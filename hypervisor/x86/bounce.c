@@ -130,24 +130,22 @@ void deliver_event(struct regs *r) {
 void user_syscall_bounce(struct regs *r);
 void user_syscall_bounce(struct regs *r) { callback_bounce(r, &current->arch.syscall, "syscall"); }
 
+/* An entry that the guest need not have: then it is the exception that the processor would raise. */
+static void optional_bounce(struct regs *r, const struct callback *cb, const char *what, unsigned trap) {
+	if (!current->arch.user_mode || !cb->rip)
+		guest_trap(r, trap, 0);
+	else
+		callback_bounce(r, cb, what);
+}
+
 void user_syscall32_bounce(struct regs *r);
 void user_syscall32_bounce(struct regs *r) {
-	const struct callback *cb = &current->arch.syscall32;
-
-	if (!current->arch.user_mode || !cb->rip)
-		guest_trap(r, TRAP_UD, 0);
-	else
-		callback_bounce(r, cb, "syscall32");
+	optional_bounce(r, &current->arch.syscall32, "syscall32", TRAP_UD);
 }
 
 void user_sysenter_bounce(struct regs *r);
 void user_sysenter_bounce(struct regs *r) {
-	const struct callback *cb = &current->arch.sysenter;
-
-	if (!current->arch.user_mode || !cb->rip)
-		guest_trap(r, TRAP_GP, 0);
-	else
-		callback_bounce(r, cb, "sysenter");
+	optional_bounce(r, &current->arch.sysenter, "sysenter", TRAP_GP);
 }
 
 void guest_iret_failed(struct regs *r) { callback_bounce(r, &current->arch.failsafe, "failsafe"); }

@@ -43,42 +43,32 @@ static void fpu_save(struct vcpu *v, void *area) {
 			 : "memory");
 }
 
-/* A bad image (a guest's context may hold one) leaves the reset state. */
-static void fpu_load(struct vcpu *v, const void *area) {
-	static const uint8_t reset[1024] __aligned(64) = { [0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f };
+/* FCW 0x37f, MXCSR 0x1f80; the rest of the area is zero. */
+static const uint8_t fpu_initial[1024] __aligned(64) = { [0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f };
 
+/* A bad image (a guest's context may hold one) leaves the initial state. */
+static void fpu_load(struct vcpu *v, const void *area) {
 	__asm__ volatile("clts");
 	if (cpu_has.xsave) {
-		if (uaccess_xrstor(area, cpu_has.xcr0)) CHECK(uaccess_xrstor(reset, cpu_has.xcr0) == 0);
+		if (uaccess_xrstor(area, cpu_has.xcr0)) CHECK(uaccess_xrstor(fpu_initial, cpu_has.xcr0) == 0);
 		if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(v->arch.xcr0);
 	} else if (uaccess_fxrstor(area)) {
-		CHECK(uaccess_fxrstor(reset) == 0);
+		CHECK(uaccess_fxrstor(fpu_initial) == 0);
 	}
 	if (v->arch.ts) write_cr0(read_cr0() | CR0_TS);
 }
 
-static void fpu_reset(void *area) {
-	uint8_t *p = area;
-
-	memset(p, 0, PAGE_SIZE - FPU_OFFSET);
-	p[0] = 0x7f; /* FCW 0x37f */
-	p[1] = 0x03;
-	p[24] = 0x80; /* MXCSR 0x1f80 */
-	p[25] = 0x1f;
-}
-
 /* -- debug registers -- */
 
-static void debug_load(const struct vcpu *v) {
-	if (v->arch.dr[7] & 0xff) {
-		__asm__ volatile("mov %0, %%dr0" : : "r"(v->arch.dr[0]));
-		__asm__ volatile("mov %0, %%dr1" : : "r"(v->arch.dr[1]));
-		__asm__ volatile("mov %0, %%dr2" : : "r"(v->arch.dr[2]));
-		__asm__ volatile("mov %0, %%dr3" : : "r"(v->arch.dr[3]));
-		__asm__ volatile("mov %0, %%dr7" : : "r"(v->arch.dr[7]));
-	} else {
-		__asm__ volatile("mov %0, %%dr7" : : "r"(0x400UL));
-	}
+void debug_load(const struct vcpu *v) {
+	const uint64_t *dr = v->arch.dr;
+
+	/* with no breakpoint enabled the addresses are dead: a guest reads its own copies */
+	if (dr[7] & 0xff)
+		__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
+				 :
+				 : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
+	__asm__ volatile("mov %0, %%dr7" : : "r"(dr[7] & 0xff ? dr[7] : 0x400UL));
 }
 
 /* -- segments and bases -- */
@@ -262,7 +252,7 @@ int arch_vcpu_create(struct vcpu *v) {
 	}
 	s = frame_map(v->arch.state_mfn);
 	memset(s, 0, PAGE_SIZE);
-	fpu_reset(s->fpu);
+	memcpy(s->fpu, fpu_initial, sizeof(fpu_initial));
 	frame_unmap(s);
 	return 0;
 }

@@ -23,76 +23,45 @@ static bool next(struct cursor *c, uint8_t *b) {
 	return true;
 }
 
-/* What follows a one-byte opcode. */
-static unsigned form1(uint8_t op) {
-	if (op < 0x40 && (op & 7) < 4) return OK | M; /* add or adc sbb and sub xor cmp: r/m,r and r,r/m */
-	switch (op) {
-	case 0x84: /* test */
-	case 0x85:
-	case 0x86: /* xchg */
-	case 0x87:
-	case 0x88: /* mov */
-	case 0x89:
-	case 0x8a:
-	case 0x8b:
-	case 0xfe: /* inc dec */
-	case 0xff: return OK | M;
-	case 0x80:
-	case 0x83:
-	case 0xc6: return OK | M | I8;
-	case 0x81:
-	case 0xc7: return OK | M | IZ;
-	case 0xe4: /* in, out imm8 */
-	case 0xe5:
-	case 0xe6:
-	case 0xe7: return OK | I8;
-	case 0x6c: /* ins outs */
-	case 0x6d:
-	case 0x6e:
-	case 0x6f:
-	case 0xa4: /* movs */
-	case 0xa5:
-	case 0xaa: /* stos */
-	case 0xab:
-	case 0xec: /* in, out dx */
-	case 0xed:
-	case 0xee:
-	case 0xef:
-	case 0xf4: /* hlt */
-	case 0xfa: /* cli */
-	case 0xfb: /* sti */ return OK;
-	default: return 0;
-	}
-}
+/* What follows a one-byte opcode; 0: not known. (add or adc sbb and sub xor cmp: in form_of().) */
+static const uint8_t form1[256] = {
+	[0x6c ... 0x6f] = OK, /* ins outs */
+	[0x80] = OK | M | I8,
+	[0x81] = OK | M | IZ,
+	[0x83] = OK | M | I8,
+	[0x84 ... 0x8b] = OK | M, /* test, xchg, mov */
+	[0xa4 ... 0xa5] = OK,     /* movs */
+	[0xaa ... 0xab] = OK,     /* stos */
+	[0xc6] = OK | M | I8,
+	[0xc7] = OK | M | IZ,
+	[0xe4 ... 0xe7] = OK | I8, /* in, out imm8 */
+	[0xec ... 0xef] = OK,      /* in, out dx */
+	[0xf4] = OK,               /* hlt */
+	[0xfa ... 0xfb] = OK,      /* cli, sti */
+	[0xfe ... 0xff] = OK | M,  /* inc dec */
+};
 
 /* What follows 0f and this byte. */
-static unsigned form2(uint8_t op) {
-	switch (op) {
-	case 0x01: /* group 7 */
-	case 0x20: /* mov cr, dr */
-	case 0x21:
-	case 0x22:
-	case 0x23:
-	case 0xab: /* bts btr btc */
-	case 0xb3:
-	case 0xbb:
-	case 0xb0: /* cmpxchg */
-	case 0xb1:
-	case 0xc0: /* xadd */
-	case 0xc1:
-	case 0xc3: /* movnti */
-	case 0xc7: /* cmpxchg8b */ return OK | M;
-	case 0xba: return OK | M | I8;
-	case 0x06: /* clts */
-	case 0x08: /* invd */
-	case 0x09: /* wbinvd */
-	case 0x30: /* wrmsr */
-	case 0x31: /* rdtsc */
-	case 0x32: /* rdmsr */
-	case 0x33: /* rdpmc */
-	case 0xa2: /* cpuid */ return OK;
-	default: return 0;
-	}
+static const uint8_t form2[256] = {
+	[0x01] = OK | M,          /* group 7 */
+	[0x06] = OK,              /* clts */
+	[0x08 ... 0x09] = OK,     /* invd, wbinvd */
+	[0x20 ... 0x23] = OK | M, /* mov cr, dr */
+	[0x30 ... 0x33] = OK,     /* wrmsr, rdtsc, rdmsr, rdpmc */
+	[0xa2] = OK,              /* cpuid */
+	[0xab] = OK | M,          /* bts */
+	[0xb0 ... 0xb1] = OK | M, /* cmpxchg */
+	[0xb3] = OK | M,          /* btr */
+	[0xba] = OK | M | I8,
+	[0xbb] = OK | M,          /* btc */
+	[0xc0 ... 0xc1] = OK | M, /* xadd */
+	[0xc3] = OK | M,          /* movnti */
+	[0xc7] = OK | M,          /* cmpxchg8b */
+};
+
+static unsigned form_of(uint16_t opcode) {
+	if (opcode >> 8) return form2[opcode & 0xff];
+	return opcode < 0x40 && (opcode & 7) < 4 ? OK | M : form1[opcode];
 }
 
 static bool is_prefix(struct insn *i, uint8_t b) {
@@ -102,13 +71,8 @@ static bool is_prefix(struct insn *i, uint8_t b) {
 	case 0xf0: i->lock = true; return true;
 	case 0xf2: i->repne = true; return true;
 	case 0xf3: i->rep = true; return true;
-	case 0x64:
-	case 0x65: i->segment = b; return true;
-	case 0x26:
-	case 0x2e:
-	case 0x36:
-	case 0x3e: return true;
-	default: return false;
+	case 0x64 ... 0x65: i->segment = b; return true;
+	default: return (b & 0xe7) == 0x26; /* es, cs, ss, ds */
 	}
 }
 
@@ -163,12 +127,11 @@ int insn_decode(const uint8_t *bytes, unsigned n, struct insn *i) {
 		if (!next(&c, &b)) return -EINVAL;
 	}
 	i->opcode = b;
-	form = form1(b);
 	if (b == 0x0f) {
 		if (!next(&c, &b)) return -EINVAL;
 		i->opcode = (uint16_t)(0x0f00 | b);
-		form = form2(b);
 	}
+	form = form_of(i->opcode);
 	if (!form || ((form & M) && !read_modrm(&c, i)) || !read_immediate(&c, i, form)) return -EINVAL;
 	i->length = (uint8_t)c.at;
 	return 0;

@@ -25,10 +25,11 @@ struct insn {
  */
 int insn_decode(const uint8_t *bytes, unsigned n, struct insn *out);
 
+/* Operand size in bytes of an instruction that has no form for bytes. */
+static inline unsigned insn_wide_bytes(const struct insn *i) { return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4; }
 /* Operand size in bytes for an opcode whose lowest bit says "not byte". */
 static inline unsigned insn_operand_bytes(const struct insn *i) {
-	if (!(i->opcode & 1)) return 1;
-	return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4;
+	return i->opcode & 1 ? insn_wide_bytes(i) : 1;
 }
 
 #endif

@@ -60,12 +60,10 @@ static long callback_register(const struct callback_register *reg) {
 	}
 }
 
-static long callback_unregister(uint16_t type) {
-	if (type == CALLBACKTYPE_nmi) {
-		current->arch.traps[TRAP_NMI].address = 0;
-		return 0;
-	}
-	return type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
+static long callback_unregister(const struct callback_unregister *unreg) {
+	if (unreg->type != CALLBACKTYPE_nmi) return unreg->type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
+	current->arch.traps[TRAP_NMI].address = 0;
+	return 0;
 }
 
 HYPERCALL(do_callback_op) {
@@ -77,23 +75,20 @@ HYPERCALL(do_callback_op) {
 		return copy_from_guest(&reg, gvaddr(a2), sizeof(reg)) ? -EFAULT : callback_register(&reg);
 	case CALLBACKOP_unregister:
 		return copy_from_guest(&unreg, gvaddr(a2), sizeof(unreg)) ? -EFAULT
-									  : callback_unregister(unreg.type);
+									  : callback_unregister(&unreg);
 	default: return -ENOSYS;
 	}
 }
 
 HYPERCALL(do_nmi_op) {
-	struct xennmi_callback cb;
+	struct xennmi_callback cb = { 0 };
 
-	switch ((unsigned)a1) {
-	case XENNMI_register_callback:
-		if (copy_from_guest(&cb, gvaddr(a2), sizeof(cb))) return -EFAULT;
-		if (!code_address_ok(cb.handler_address)) return -EINVAL;
-		current->arch.traps[TRAP_NMI].address = cb.handler_address;
-		return 0;
-	case XENNMI_unregister_callback: current->arch.traps[TRAP_NMI].address = 0; return 0;
-	default: return -ENOSYS;
-	}
+	if ((unsigned)a1 > XENNMI_unregister_callback) return -ENOSYS;
+	if ((unsigned)a1 == XENNMI_register_callback && copy_from_guest(&cb, gvaddr(a2), sizeof(cb)))
+		return -EFAULT;
+	if (!code_address_ok(cb.handler_address)) return -EINVAL;
+	current->arch.traps[TRAP_NMI].address = cb.handler_address;
+	return 0;
 }
 
 HYPERCALL(do_fpu_taskswitch) {
@@ -146,14 +141,6 @@ static int dr7_check(const struct arch_vcpu *v, uint64_t *dr7) {
 	return 0;
 }
 
-static void debug_reload(const struct vcpu *v) {
-	if (v != current) return;
-	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
-			 :
-			 : "r"(v->arch.dr[0]), "r"(v->arch.dr[1]), "r"(v->arch.dr[2]), "r"(v->arch.dr[3]));
-	__asm__ volatile("mov %0, %%dr7" : : "r"(v->arch.dr[7]));
-}
-
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
 	int rc;
 
@@ -175,7 +162,7 @@ int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
 		break;
 	default: return -EINVAL;
 	}
-	debug_reload(v);
+	if (v == current) debug_load(v);
 	return 0;
 }
 
@@ -198,11 +185,11 @@ HYPERCALL(do_vm_assist) {
 			 1ULL << VMASST_TYPE_m2p_strict;
 
 	if (type >= 64 || !(known >> type & 1)) return -EINVAL;
-	switch ((unsigned)a1) {
-	case VMASST_CMD_enable: __atomic_or_fetch(&d->vm_assist, 1ULL << type, __ATOMIC_SEQ_CST); return 0;
-	case VMASST_CMD_disable:
+	if ((unsigned)a1 == VMASST_CMD_enable)
+		__atomic_or_fetch(&d->vm_assist, 1ULL << type, __ATOMIC_SEQ_CST);
+	else if ((unsigned)a1 == VMASST_CMD_disable)
 		__atomic_and_fetch(&d->vm_assist, ~(1ULL << type), __ATOMIC_SEQ_CST);
-		return 0;
-	default: return -ENOSYS;
-	}
+	else
+		return -ENOSYS;
+	return 0;
 }

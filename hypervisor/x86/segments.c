@@ -47,10 +47,6 @@ void gdt_fill(struct cpu *c) {
 	system_entry(c, SEL_TSS, (uint64_t)&c->tss, sizeof(c->tss) - 1, 9);
 }
 
-static uint64_t ldt_view(const struct cpu *c) {
-	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
-}
-
 static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
 	if (!v->arch.ldt_entries) {
 		__asm__ volatile("lldt %w0" : : "r"(0));

@@ -26,31 +26,19 @@ static void alu_apply(struct store *s, enum alu op, uint64_t b) {
 	uint64_t m = width_mask(s->bytes), a = s->old & m, sign = 1ULL << (s->bytes * 8 - 1), v;
 
 	b &= m;
-	s->flags_mask = ARITH_FLAGS;
 	switch (op) {
-	case ALU_ADD:
-		v = (a + b) & m;
-		s->flags = (v < a ? FLAG_CF : 0) | (~(a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
-		break;
-	case ALU_SUB:
-		v = (a - b) & m;
-		s->flags = (a < b ? FLAG_CF : 0) | ((a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
-		break;
-	case ALU_OR:
-		v = a | b;
-		s->flags = 0;
-		break;
-	case ALU_AND:
-		v = a & b;
-		s->flags = 0;
-		break;
-	default:
-		v = a ^ b;
-		s->flags = 0;
-		break;
+	case ALU_ADD: v = a + b; break;
+	case ALU_SUB: v = a - b; break;
+	case ALU_OR: v = a | b; break;
+	case ALU_AND: v = a & b; break;
+	default: v = a ^ b;
 	}
-	if (op == ALU_ADD || op == ALU_SUB) s->flags |= (a ^ b ^ v) & 0x10 ? FLAG_AF : 0;
-	s->flags |= result_flags(v, s->bytes);
+	v &= m;
+	s->flags_mask = ARITH_FLAGS;
+	s->flags = result_flags(v, s->bytes);
+	if (op == ALU_ADD) s->flags |= (v < a ? FLAG_CF : 0) | (~(a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
+	if (op == ALU_SUB) s->flags |= (a < b ? FLAG_CF : 0) | ((a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
+	if (op == ALU_ADD || op == ALU_SUB) s->flags |= (a ^ b ^ v) & FLAG_AF;
 	s->new_value = v;
 }
 
@@ -91,12 +79,9 @@ static bool cmpxchg8b_apply(struct store *s, struct regs *r) {
 	return true;
 }
 
-static bool group1_apply(struct store *s) {
-	enum alu op = s->insn.reg & 7;
-
-	if (op == ALU_ADC || op == ALU_SBB || op == ALU_CMP) return false;
-	alu_apply(s, op, (uint64_t)s->insn.imm);
-	return true;
+static bool group1_apply(struct store *s, uint64_t b, enum alu op) {
+	alu_apply(s, op, b);
+	return op != ALU_ADC && op != ALU_SBB && op != ALU_CMP;
 }
 
 unsigned store_bytes(const struct insn *i) {
@@ -108,7 +93,7 @@ unsigned store_bytes(const struct insn *i) {
 	case 0x0fb3:
 	case 0x0fbb:
 	case 0x0fc3:
-	case 0x83: return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4;
+	case 0x83: return insn_wide_bytes(i);
 	case 0x0fc7: return 8;
 	default: return insn_operand_bytes(i);
 	}
@@ -134,57 +119,34 @@ bool store_compute(struct store *s, struct regs *r) {
 	uint64_t reg = gpr_read(r, i, i->reg, s->bytes);
 
 	switch (i->opcode) {
-	case 0xa4:
-	case 0xa5:
-	case 0xaa:
-	case 0xab: return string_compute(s, r);
-	case 0x88:
-	case 0x89:
+	case 0xa4 ... 0xa5:
+	case 0xaa ... 0xab: return string_compute(s, r);
+	case 0x88 ... 0x89:
 	case 0x0fc3:
 		s->plain = true;
 		s->new_value = reg;
 		return true;
-	case 0xc6:
-	case 0xc7:
+	case 0xc6 ... 0xc7:
 		s->plain = true;
 		s->new_value = (uint64_t)i->imm & width_mask(s->bytes);
 		return (i->reg & 7) == 0;
-	case 0x86:
-	case 0x87:
+	case 0x86 ... 0x87:
 		s->writes_reg = true;
 		s->new_value = reg;
 		return true;
-	case 0x0fc0:
-	case 0x0fc1:
+	case 0x0fc0 ... 0x0fc1:
 		s->writes_reg = true;
 		alu_apply(s, ALU_ADD, reg);
 		return true;
-	case 0x0fb0:
-	case 0x0fb1: cmpxchg_apply(s, r); return true;
+	case 0x0fb0 ... 0x0fb1: cmpxchg_apply(s, r); return true;
 	case 0x0fc7: return cmpxchg8b_apply(s, r);
 	case 0x0fab:
 	case 0x0fb3:
 	case 0x0fbb: bit_apply(s, (i->opcode - 0x0fab) / 8 + 5, reg); return true;
-	case 0x0fba:
-		if ((i->reg & 7) < 5) return false;
-		bit_apply(s, i->reg & 7, (uint64_t)i->imm);
-		return true;
-	case 0x80:
-	case 0x81:
-	case 0x83: return group1_apply(s);
-	case 0xfe:
-	case 0xff: increment_apply(s, (i->reg & 7) == 1); return (i->reg & 7) < 2;
-	case 0x00:
-	case 0x01:
-	case 0x08:
-	case 0x09:
-	case 0x20:
-	case 0x21:
-	case 0x28:
-	case 0x29:
-	case 0x30:
-	case 0x31: alu_apply(s, (enum alu)(i->opcode >> 3), reg); return true;
-	default: return false;
+	case 0x0fba: bit_apply(s, i->reg & 7, (uint64_t)i->imm); return (i->reg & 7) >= 5;
+	case 0x80 ... 0x83: return group1_apply(s, (uint64_t)i->imm, i->reg & 7);
+	case 0xfe ... 0xff: increment_apply(s, (i->reg & 7) == 1); return (i->reg & 7) < 2;
+	default: return i->opcode < 0x40 && (i->opcode & 6) == 0 && group1_apply(s, reg, i->opcode >> 3);
 	}
 }
 

@@ -16,12 +16,12 @@ void exit_work_do(struct regs *r);
 static void page_fault(struct regs *r, uint32_t error_code) {
 	uint64_t cr2 = read_cr2();
 	struct cpu *c = this_cpu();
-	uint64_t ldt = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
 	struct vcpu *v = c->vcpu;
+	uint64_t in_ldt = cr2 - ldt_view(c);
 
-	if (unlikely(cr2 - ldt < 16 * PAGE_SIZE)) {
-		if (ldt_fault_in(v, cr2 - ldt)) return;
-		cr2 = v->arch.ldt_base.a + (cr2 - ldt);
+	if (unlikely(in_ldt < 16 * PAGE_SIZE)) {
+		if (ldt_fault_in(v, in_ldt)) return;
+		cr2 = v->arch.ldt_base.a + in_ldt;
 	}
 	if ((error_code & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_FETCH)) == (PF_PRESENT | PF_WRITE) &&
 	    guest_in_kernel(v) && emulate_pt_store(r, cr2))
@@ -143,8 +143,7 @@ static bool fixup(struct regs *r) {
 /* A guest's LDT page that is not in view yet can also be touched by ring 0's own selector loads and
  * iret. */
 static bool ring0_ldt_fault(void) {
-	uint64_t offset = read_cr2() - (WINDOW_BASE + ((uint64_t)cpu_id() << WINDOW_SHIFT) +
-					((uint64_t)WINDOW_LDT << PAGE_SHIFT));
+	uint64_t offset = read_cr2() - ldt_view(this_cpu());
 
 	return offset < 16 * PAGE_SIZE && current && ldt_fault_in(current, offset);
 }

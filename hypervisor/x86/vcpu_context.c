@@ -51,36 +51,24 @@ static bool addresses_ok(const struct vcpu_guest_context *ctx) {
 	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 
-static void regs_set(struct regs *r, const struct vcpu_guest_context *ctx) {
-	const struct cpu_user_regs *u = &ctx->user_regs;
+/* r15 to rdi lie alike in both. */
+#define GENERAL_SIZE (offsetof(struct regs, rdi) + sizeof(uint64_t))
+_Static_assert(offsetof(struct regs, r15) == 0 && offsetof(struct cpu_user_regs, r15) == 0 &&
+		       offsetof(struct regs, rbp) == offsetof(struct cpu_user_regs, rbp) &&
+		       offsetof(struct regs, rax) == offsetof(struct cpu_user_regs, rax) &&
+		       offsetof(struct regs, rdi) == offsetof(struct cpu_user_regs, rdi),
+	       "general registers, arch-x86/xen-x86_64.h");
 
-	*r = (struct regs){ .r15 = u->r15,
-			    .r14 = u->r14,
-			    .r13 = u->r13,
-			    .r12 = u->r12,
-			    .rbp = u->rbp,
-			    .rbx = u->rbx,
-			    .r11 = u->r11,
-			    .r10 = u->r10,
-			    .r9 = u->r9,
-			    .r8 = u->r8,
-			    .rax = u->rax,
-			    .rcx = u->rcx,
-			    .rdx = u->rdx,
-			    .rsi = u->rsi,
-			    .rdi = u->rdi,
-			    .rip = u->rip,
-			    .cs = u->cs | 3,
-			    .rsp = u->rsp,
-			    .ss = u->ss | 3,
-			    .rflags = (u->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) |
-				      EFLAGS_IF | 2 };
+static void regs_set(struct regs *r, const struct cpu_user_regs *u) {
+	*r = (struct regs){ .rip = u->rip, .cs = u->cs | 3, .rsp = u->rsp, .ss = u->ss | 3 };
+	memcpy(r, u, GENERAL_SIZE);
+	r->rflags = (u->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) | EFLAGS_IF | 2;
 }
 
 static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 	void *page = frame_map(v->arch.state_mfn);
 
-	regs_set(page, ctx);
+	regs_set(page, &ctx->user_regs);
 	if (ctx->flags & VGCF_i387_valid) {
 		memcpy((uint8_t *)page + 512, &ctx->fpu_ctxt, sizeof(ctx->fpu_ctxt));
 		memset((uint8_t *)page + 1024, 0, 64);
@@ -99,7 +87,8 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 					 .mask_events = ctx->flags & VGCF_failsafe_disables_events };
 	a->syscall = (struct callback){ .rip = ctx->syscall_callback_eip,
 					.mask_events = ctx->flags & VGCF_syscall_disables_events };
-	a->iopl = ctx->user_regs.rflags >> 12 & 3; /* virtual: see emulate_priv.c */
+	/* virtual: see emulate_priv.c; so Linux gives its further vCPUs access to ports */
+	a->iopl = ctx->user_regs.rflags >> 12 & 3;
 	a->kernel_sp = ctx->kernel_sp;
 	a->kernel_ss = ctx->kernel_ss;
 	a->fs_base = ctx->fs_base;
@@ -113,8 +102,6 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->ldt_base = gvaddr(ctx->ldt_base);
 	a->ldt_entries = (unsigned)ctx->ldt_ents;
 	a->ts = ctx->ctrlreg[0] & CR0_TS;
-	/* Linux asks for its secondary vCPUs' I/O privilege here */
-	a->iopl = (uint8_t)(ctx->user_regs.rflags >> 12 & 3);
 	/* addresses before DR7, which is judged with them; a refused value leaves its register as
 	 * it was */
 	for (unsigned i = 0; i < 8; i++)
@@ -144,33 +131,17 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) 
 	v->root_user = roots.user;
 	state_set(v, ctx);
 	arch_state_set(v, ctx);
-	/* the way in which a kernel gives its further vCPUs access to ports */
-	v->arch.iopl = ctx->user_regs.rflags >> 12 & 3;
 	v->initialised = true;
 	return 0;
 }
 
 static void regs_get(struct cpu_user_regs *u, const struct regs *r) {
-	*u = (struct cpu_user_regs){ .r15 = r->r15,
-				     .r14 = r->r14,
-				     .r13 = r->r13,
-				     .r12 = r->r12,
-				     .rbp = r->rbp,
-				     .rbx = r->rbx,
-				     .r11 = r->r11,
-				     .r10 = r->r10,
-				     .r9 = r->r9,
-				     .r8 = r->r8,
-				     .rax = r->rax,
-				     .rcx = r->rcx,
-				     .rdx = r->rdx,
-				     .rsi = r->rsi,
-				     .rdi = r->rdi,
-				     .rip = r->rip,
+	*u = (struct cpu_user_regs){ .rip = r->rip,
 				     .cs = (uint16_t)r->cs,
 				     .rflags = r->rflags,
 				     .rsp = r->rsp,
 				     .ss = (uint16_t)r->ss };
+	memcpy(u, r, GENERAL_SIZE);
 }
 
 void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {

@@ -97,7 +97,7 @@ static void test_cpus(void **state) {
 
 static void test_firmware(void **state) {
 	op.u.firmware_info.type = XEN_FW_DISK_INFO;
-	assert_int_equal(call(XENPF_firmware_info), -ENOENT);
+	assert_int_equal(call(XENPF_firmware_info), -ESRCH);
 	op.u.firmware_info.type = XEN_FW_VBEDDC_INFO;
 	assert_int_equal(call(XENPF_firmware_info), -ESRCH);
 	op.u.firmware_info.type = XEN_FW_KBD_SHIFT_FLAGS;

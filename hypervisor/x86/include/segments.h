@@ -23,4 +23,9 @@ int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) __must_
 void gdt_drop(struct vcpu *v);
 void gdt_install(struct vcpu *v, const uint64_t *frames, unsigned entries);
 
+/* Where a CPU's guest sees its LDT. */
+static inline uint64_t ldt_view(const struct cpu *c) {
+	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
+}
+
 #endif

@@ -261,6 +261,8 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2);
 
 /* Enter the guest mode that is not the present one: page tables and GS base (x86/context.c). */
 void toggle_guest_mode(struct vcpu *v);
+/* Load a vCPU's debug registers into this CPU. */
+void debug_load(const struct vcpu *v);
 /* Set a debug register after auditing it; 4 and 5 are 6 and 7. 0, -EINVAL, -EPERM. */
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
 /* Load a GS selector whose base is the user mode's (SEGBASE_GS_USER_SEL); a bad one loads null.

@@ -3,7 +3,7 @@
 # Our xenstored in place of the stock one, below stock xl: the kernel of dom0, a domain with a disk
 # and an interface, and the tools go on while the daemon is killed again and again.
 
-plan 20
+plan 25
 export XENSTORED_TRACE=
 store=/usr/lib/tenon/bin/xenstored
 # The same client through the kernel's ring instead of the socket.
@@ -33,23 +33,8 @@ xenconsoled --pid-file=/run/xenconsoled.pid --log=all --log-dir=/var/log/xen
 
 mkdir -p /etc/xen
 truncate -s 16M /tmp/disk.img
-cat > /etc/xen/g1.cfg <<END
-name = "g1"
-type = "pv"
-kernel = "/guest/vmlinux"
-ramdisk = "/guest/initrd.gz"
-extra = "console=hvc0 tenon.test=domu"
-memory = 160
-vcpus = 1
-disk = ["/tmp/disk.img,raw,xvda,w"]
-vif = ["mac=00:16:3e:00:00:01,bridge=br0"]
-on_poweroff = "destroy"
-on_crash = "preserve"
-END
-brctl addbr br0
-ip addr add 10.9.0.1/24 dev br0
-ip link set br0 up
-nc -ll -p 7 -e cat &
+guest_config g1 tenon.test=domu /tmp/disk.img > /etc/xen/g1.cfg
+host_network
 
 # Kill it about three times a second until the file /tmp/calm appears.
 (
@@ -84,4 +69,14 @@ sleep 1
 ok "a new start after both were killed" $store --pid-file /run/xenstored.pid
 is "the kernel's ring after the new start" "$(by_ring xenstore-read /test/a)" hello
 is "the store is consistent" "$(xenstore-control check)" OK
+
+# Stopped, and started as a user without rights.
+grep -q ^nobody: /etc/passwd || echo nobody:x:65534:65534::/:/bin/false >> /etc/passwd
+kill "$(holder)"
+wait_for 20 sh -c '! pidof xenstored' && pass "it stops when asked" || fail "it stops when asked"
+ok "it starts as another user" $store --pid-file /run/xenstored.pid --user nobody
+is "the worker's user" "$(awk '/^Uid:/ { print $2 }' "/proc/$(worker "$(holder)")/status")" 65534
+kill_worker
+is "the kernel's ring, after a crash of that one too" "$(by_ring xenstore-read /test/a)" hello
+ok "a tool writes through the kernel" by_ring xenstore-write /test/b there
 grep -E "<[0-5]>" /var/log/xenstored.log | grep -v -E "has ended|holder has died" | head -n 20 | sed 's/^/# /'
