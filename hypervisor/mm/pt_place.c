@@ -45,6 +45,7 @@ int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain
 	rc = place_find(v, addr, is_pte, at);
 	if (!rc) rc = entry_get(e, owner);
 	if (rc) return rc;
+	if (e & PTE_RW && owner != v->domain) foreign_note(frame_of(pte_mfn(e)));
 	table = frame_map(at->table);
 	l1e_put(__atomic_exchange_n(&table[at->index], e, __ATOMIC_SEQ_CST));
 	frame_unmap(table);
