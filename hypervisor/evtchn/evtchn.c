@@ -168,8 +168,9 @@ int evtchn_close(struct domain *d, port_t port) {
 	while (c->state == PORT_INTERDOMAIN && c->remote.domain != rd) {
 		struct domain *want = c->remote.domain;
 
-		/* The pair keeps the remote domain alive until the lock is dropped. */
-		domain_get(want);
+		/* The pair keeps the remote domain alive until the lock is dropped. (It may be d itself by
+		 * now: nothing to hold then, nor to drop at the end.) */
+		if (want != d) domain_get(want);
 		spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
 		if (rd != d) domain_put(rd);
 		rd = want;

@@ -107,27 +107,19 @@ void grant_domain_free(struct domain *d) {
 /* -- what a guest and its toolstack ask for -- */
 
 int grant_resize(struct domain *d, unsigned nr_frames) {
-	int err;
+	SPIN_GUARD(&d->grant->lock);
 
-	spin_lock(&d->grant->lock);
-	err = table_grow(d, nr_frames);
-	spin_unlock(&d->grant->lock);
-	return err;
+	return table_grow(d, nr_frames);
 }
 
 int grant_frame(struct domain *d, bool status, unsigned i, mfn_t *out) {
 	struct grant_table *gt = d->grant;
-	int err = 0;
+	SPIN_GUARD(&gt->lock);
 
-	spin_lock(&gt->lock);
-	if (status && gt->version != 2)
-		err = -EINVAL;
-	else if (i >= (status ? gt->nr_status : gt->nr_frames))
-		err = -EINVAL;
-	else
-		*out = own_mfn(status ? (void *)gt->status[i] : gt->shared[i]);
-	spin_unlock(&gt->lock);
-	return err;
+	if (status && gt->version != 2) return -EINVAL;
+	if (i >= (status ? gt->nr_status : gt->nr_frames)) return -EINVAL;
+	*out = own_mfn(status ? (void *)gt->status[i] : gt->shared[i]);
+	return 0;
 }
 
 int grant_frame_grow(struct domain *d, bool status, unsigned i, mfn_t *out) {
@@ -147,63 +139,64 @@ unsigned grant_frame_count(const struct domain *d) { return READ_ONCE(d->grant->
 
 unsigned grant_version(const struct domain *d) { return READ_ONCE(d->grant->version); }
 
-/* The reserved entries (console, store) survive a change of version. */
-static void reserved_to_v2(struct grant_table *gt) {
-	struct grant_entry_v1 old[GNTTAB_NR_RESERVED_ENTRIES];
-	union grant_entry_v2 *e = gt->shared[0];
+/* A grant of a whole frame, in terms of neither version. */
+struct plain_grant {
+	uint64_t frame;
+	uint16_t flags;
+	domid_t domid;
+};
 
-	memcpy(old, gt->shared[0], sizeof(old));
-	for (unsigned i = 0; i < gt->nr_frames; i++) memset(gt->shared[i], 0, PAGE_SIZE);
-	for (unsigned i = 0; i < gt->nr_status; i++) memset(gt->status[i], 0, PAGE_SIZE);
-	for (unsigned i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++) {
-		if ((old[i].flags & GTF_type_mask) != GTF_permit_access) continue;
-		e[i].full_page.frame = old[i].frame;
-		e[i].hdr.domid = old[i].domid;
-		e[i].hdr.flags = old[i].flags & ~(GTF_reading | GTF_writing);
+static struct plain_grant plain_read(const struct grant_table *gt, unsigned i) {
+	const struct grant_entry_v1 *v1 = (struct grant_entry_v1 *)gt->shared[0] + i;
+	const union grant_entry_v2 *v2 = (union grant_entry_v2 *)gt->shared[0] + i;
+
+	if (gt->version == 1) return (struct plain_grant){ v1->frame, v1->flags, v1->domid };
+	return (struct plain_grant){ v2->full_page.frame, v2->hdr.flags, v2->hdr.domid };
+}
+
+static void plain_write(struct grant_table *gt, unsigned i, const struct plain_grant *g) {
+	struct grant_entry_v1 *v1 = (struct grant_entry_v1 *)gt->shared[0] + i;
+	union grant_entry_v2 *v2 = (union grant_entry_v2 *)gt->shared[0] + i;
+	uint16_t flags = g->flags & (uint16_t) ~(GTF_reading | GTF_writing);
+
+	if (gt->version == 1) {
+		*v1 = (struct grant_entry_v1){ flags, g->domid, (uint32_t)g->frame };
+	} else {
+		v2->full_page.frame = g->frame;
+		v2->hdr = (struct grant_entry_header){ flags, g->domid };
 	}
 }
 
-static void reserved_to_v1(struct grant_table *gt) {
-	union grant_entry_v2 old[GNTTAB_NR_RESERVED_ENTRIES];
-	struct grant_entry_v1 *e = gt->shared[0];
+/* The reserved entries (console, store) survive a change of version. */
+static void version_change(struct grant_table *gt, unsigned version) {
+	struct plain_grant kept[GNTTAB_NR_RESERVED_ENTRIES];
 
-	memcpy(old, gt->shared[0], sizeof(old));
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) kept[i] = plain_read(gt, i);
 	for (unsigned i = 0; i < gt->nr_frames; i++) memset(gt->shared[i], 0, PAGE_SIZE);
-	for (unsigned i = 0; i < GNTTAB_NR_RESERVED_ENTRIES; i++) {
-		if ((old[i].hdr.flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access ||
-		    old[i].full_page.frame > UINT32_MAX)
-			continue;
-		e[i].frame = (uint32_t)old[i].full_page.frame;
-		e[i].domid = old[i].hdr.domid;
-		e[i].flags = old[i].hdr.flags;
-	}
+	for (unsigned i = 0; version == 2 && i < gt->nr_status; i++) memset(gt->status[i], 0, PAGE_SIZE);
+	gt->version = version;
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
+		if ((kept[i].flags & (GTF_type_mask | GTF_sub_page)) == GTF_permit_access &&
+		    (version == 2 || kept[i].frame <= UINT32_MAX))
+			plain_write(gt, i, &kept[i]);
 }
 
 int grant_set_version(struct domain *d, unsigned version) {
 	struct grant_table *gt = d->grant;
-	int err = 0;
+	SPIN_GUARD(&gt->lock);
 
 	if (version < 1 || version > gt->max_version) return -EINVAL;
-	spin_lock(&gt->lock);
-	if (gt->version == version) goto out;
-	err = gt->pinned ? -EBUSY : 0;
-	if (!err && version == 2) err = status_grow(d, gt->nr_frames);
-	if (err) goto out;
-	if (version == 2)
-		reserved_to_v2(gt);
-	else
-		reserved_to_v1(gt);
-	gt->version = version;
-out:
-	spin_unlock(&gt->lock);
-	return err;
+	if (gt->version == version) return 0;
+	if (gt->pinned) return -EBUSY;
+	if (version == 2 && status_grow(d, gt->nr_frames)) return -ENOMEM;
+	version_change(gt, version);
+	return 0;
 }
 
 void grant_show(struct domain *d) {
 	struct grant_table *gt = d->grant;
+	SPIN_GUARD(&gt->lock);
 
-	spin_lock(&gt->lock);
 	printk(LOG_INFO, "d%u: version %u, %u of %u frames, %u pins, %u handles\n", d->id, gt->version,
 	       gt->nr_frames, gt->max_frames, gt->pinned, gt->nr_handles);
-	spin_unlock(&gt->lock);
 }

@@ -92,45 +92,33 @@ static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	return status;
 }
 
-static int pin_locked(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-		      struct granted *out) {
+int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
+	      struct granted *out) {
 	struct grant_table *gt = d->grant;
-	struct grant_pins *p;
-	unsigned entries = grant_entries(gt);
+	unsigned entries;
+	uint16_t *uses;
 	int status;
+	SPIN_GUARD(&gt->lock);
 
-	if (ref >= entries || READ_ONCE(d->state) >= DOM_DYING) return GNTST_bad_gntref;
+	entries = grant_entries(gt);
+	if (ref >= entries || domain_is_dying(d)) return GNTST_bad_gntref;
 	ref = (grant_ref_t)index_nospec(ref, entries);
-	p = pins_of(gt, ref);
-	if ((readonly ? p->readers : p->writers) == UINT16_MAX) return GNTST_no_space;
+	uses = readonly ? &pins_of(gt, ref)->readers : &pins_of(gt, ref)->writers;
+	if (*uses == UINT16_MAX) return GNTST_no_space;
 	status = gt->version == 1 ? pin_v1(gt, ref, grantee, readonly, out)
 				  : pin_v2(gt, ref, grantee, readonly, whole, out);
 	if (status != GNTST_okay) return status;
-	if (readonly)
-		p->readers++;
-	else
-		p->writers++;
+	++*uses;
 	gt->pinned++;
 	return GNTST_okay;
 }
 
-int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-	      struct granted *out) {
-	int status;
-
-	spin_lock(&d->grant->lock);
-	status = pin_locked(d, ref, grantee, readonly, whole, out);
-	spin_unlock(&d->grant->lock);
-	return status;
-}
-
 void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly) {
 	struct grant_table *gt = d->grant;
-	struct grant_pins *p;
+	struct grant_pins *p = pins_of(gt, ref);
 	uint16_t gone;
+	SPIN_GUARD(&gt->lock);
 
-	spin_lock(&gt->lock);
-	p = pins_of(gt, ref);
 	gt->pinned--;
 	if (readonly)
 		p->readers--;
@@ -142,5 +130,4 @@ void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly) {
 		gone = p->readers ? GTF_writing : GTF_reading | GTF_writing;
 		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
 	}
-	spin_unlock(&gt->lock);
 }

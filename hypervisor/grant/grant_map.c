@@ -10,27 +10,19 @@
  *
  * Order: pin, then table entry with its references; back: table entry, TLB flush, pin.
  */
+#include "hypercall.h"
 #include "table.h"
 
 #define MAP_FLAGS                                                                         \
 	(GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map | \
 	 GNTMAP_contains_pte | GNTMAP_guest_avail_mask)
 
-#define L1E_PRESENT     (1ULL << 0)
-#define L1E_WRITABLE    (1ULL << 1)
-#define L1E_USER        (1ULL << 2)
-#define L1E_ACCESSED    (1ULL << 5)
-#define L1E_DIRTY       (1ULL << 6)
-#define L1E_AVAIL_SHIFT 9
-#define L1E_AVAIL_MASK  7u
-
 /* The entry that maps the frame as the guest asked. */
 static uint64_t l1e_for(mfn_t frame, uint32_t flags) {
-	uint64_t avail = flags >> _GNTMAP_guest_avail0 & L1E_AVAIL_MASK;
-	uint64_t e =
-		mfn_x(frame) << PAGE_SHIFT | L1E_PRESENT | L1E_ACCESSED | L1E_USER | avail << L1E_AVAIL_SHIFT;
+	uint64_t avail = (flags & GNTMAP_guest_avail_mask) >> _GNTMAP_guest_avail0;
+	uint64_t e = mfn_to_maddr(frame).a | avail << PTE_AVAIL_SHIFT | PTE_P | PTE_US | PTE_A;
 
-	return flags & GNTMAP_readonly ? e : e | L1E_WRITABLE | L1E_DIRTY;
+	return flags & GNTMAP_readonly ? e : e | PTE_RW | PTE_D;
 }
 
 static int host_map(const struct gnttab_map_grant_ref *op, struct maptrack *m, const struct domain *granter) {
@@ -161,4 +153,26 @@ void grant_unmap_finish(struct unmap_batch *b) {
 	}
 	b->n = 0;
 	b->flush = false;
+}
+
+/* -- the end of a domain -- */
+
+/*
+ * A dying domain lets go of what it has mapped of others. None of its vCPUs runs any more, so one
+ * flush ends its use of all mappings; the entries in its page tables keep their references until
+ * the tables are torn down.
+ */
+int grant_domain_destroy(struct domain *d) {
+	struct grant_table *gt = d->grant;
+
+	if (!gt->destroy_at && gt->nr_handles) arch_tlb_flush(d->dirty_cpus, TLB_FLUSH_ALL);
+	while (gt->destroy_at < gt->nr_handles) {
+		uint32_t handle = gt->destroy_at++;
+		struct maptrack *m = maptrack_claim(d, handle);
+
+		if (m && m->device) granted_put(mfn(m->frame), m->readonly);
+		if (m) mapping_end(d, m, handle);
+		if (hypercall_preempt()) return -ERESTART;
+	}
+	return 0;
 }

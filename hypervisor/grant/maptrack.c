@@ -28,16 +28,13 @@ static bool maptrack_grow(struct grant_table *gt) {
 uint32_t maptrack_get(struct domain *d, struct maptrack **out) {
 	struct grant_table *gt = d->grant;
 	uint32_t handle;
+	SPIN_GUARD(&gt->maptrack_lock);
 
-	spin_lock(&gt->maptrack_lock);
+	if (gt->free_handle == MAPTRACK_NONE && !maptrack_grow(gt)) return MAPTRACK_NONE;
 	handle = gt->free_handle;
-	if (handle == MAPTRACK_NONE && maptrack_grow(gt)) handle = gt->free_handle;
-	if (handle != MAPTRACK_NONE) {
-		*out = track_of(gt, handle);
-		gt->free_handle = (*out)->ref;
-		(*out)->busy = 1;
-	}
-	spin_unlock(&gt->maptrack_lock);
+	*out = track_of(gt, handle);
+	gt->free_handle = (*out)->ref;
+	(*out)->busy = 1;
 	return handle;
 }
 
@@ -49,33 +46,28 @@ void maptrack_publish(struct maptrack *m, struct domain *granter) {
 
 void maptrack_put(struct domain *d, uint32_t handle, struct maptrack *m) {
 	struct grant_table *gt = d->grant;
+	SPIN_GUARD(&gt->maptrack_lock);
 
-	spin_lock(&gt->maptrack_lock);
 	*m = (struct maptrack){ .ref = gt->free_handle };
 	gt->free_handle = handle;
-	spin_unlock(&gt->maptrack_lock);
 }
 
 struct maptrack *maptrack_claim(struct domain *d, uint32_t handle) {
 	struct grant_table *gt = d->grant;
-	struct maptrack *m = NULL;
+	struct maptrack *m;
+	SPIN_GUARD(&gt->maptrack_lock);
 
-	spin_lock(&gt->maptrack_lock);
-	if (handle < gt->nr_handles) {
-		m = track_of(gt, (uint32_t)index_nospec(handle, gt->nr_handles));
-		if (__atomic_load_n(&m->granter, __ATOMIC_ACQUIRE) && !m->busy)
-			m->busy = 1;
-		else
-			m = NULL;
-	}
-	spin_unlock(&gt->maptrack_lock);
+	if (handle >= gt->nr_handles) return NULL;
+	m = track_of(gt, (uint32_t)index_nospec(handle, gt->nr_handles));
+	if (!__atomic_load_n(&m->granter, __ATOMIC_ACQUIRE) || m->busy) return NULL;
+	m->busy = 1;
 	return m;
 }
 
 void maptrack_release(struct domain *d, struct maptrack *m) {
-	spin_lock(&d->grant->maptrack_lock);
+	SPIN_GUARD(&d->grant->maptrack_lock);
+
 	m->busy = 0;
-	spin_unlock(&d->grant->maptrack_lock);
 }
 
 void maptrack_free(struct grant_table *gt) {

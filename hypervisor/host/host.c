@@ -107,9 +107,12 @@ void own_unmap(mfn_t first, unsigned long n) {
 	arch_tlb_flush_own();
 }
 
+void (*host_flush_hook)(cpumask_t cpus, uint64_t va);
+
 void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
 	unsigned c;
 
+	if (host_flush_hook) host_flush_hook(cpus, va);
 	journal(HOST_TLB_FLUSH, cpus, va);
 	if (va != TLB_FLUSH_ALL) return;
 	tlb_clock++;

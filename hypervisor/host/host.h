@@ -28,6 +28,8 @@ struct host_event {
 extern struct host_event host_journal[HOST_JOURNAL_MAX];
 extern unsigned host_journal_count;
 void host_journal_clear(void);
+/* If set, runs before a flush is done. */
+extern void (*host_flush_hook)(cpumask_t cpus, uint64_t va);
 /* Events of a kind in the journal. */
 unsigned host_journal_find(enum host_event_kind kind);
 

@@ -90,7 +90,7 @@ static long updates(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t fore
 /* One request of the caller's on itself, the commonest call. */
 static long update_one(uint64_t req_at) {
 	struct vcpu *v = current;
-	struct pt_context c = { v->domain, v->domain->id, v->domain, v };
+	struct pt_context c = { v->domain, v->domain->id, v->domain, v, v->domain->id };
 	struct mmu_update req;
 	int rc;
 

@@ -30,6 +30,7 @@ int pt_targets_get_foreign(struct pt_targets *t, uint32_t foreigndom) {
 
 	if (!rc && tables) rc = domain_find_controlled((uint16_t)(tables - 1), &t->held[1]);
 	if (!rc && tables) t->c.d = t->held[1];
+	t->c.plain = t->c.frames == t->c.d->id ? t->c.frames : DOMID_INVALID;
 	return rc;
 }
 

@@ -16,7 +16,7 @@ void pt_targets_put_foreign(struct pt_targets *t);
 
 /* 0, -ESRCH, -EPERM. */
 static inline int pt_targets_get(struct pt_targets *t, struct vcpu *v, uint32_t foreigndom) {
-	t->c = (struct pt_context){ v->domain, v->domain->id, v->domain, v };
+	t->c = (struct pt_context){ v->domain, v->domain->id, v->domain, v, v->domain->id };
 	t->held[0] = t->held[1] = NULL;
 	return likely(foreigndom == DOMID_SELF) ? 0 : pt_targets_get_foreign(t, foreigndom);
 }

@@ -40,6 +40,7 @@ struct frame {
 #define FRAME_ALLOCATED (1ULL << 63)  /* the owner's allocation reference is not dropped yet */
 #define FRAME_RING0     (1ULL << 62)  /* ring 0's own page, perhaps shown to a domain */
 #define FRAME_UNCACHED  (1ULL << 61)  /* may have been mapped other than write-back */
+#define FRAME_FOREIGN   (1ULL << 60)  /* another domain than the owner may have it mapped writable */
 #define FRAME_COUNT     0xffffffffULL /* at most 2^31 - 1 are given out */
 
 /* frame.type: */
@@ -168,6 +169,7 @@ struct pt_context {
 			       DOMID_XEN: the machine-to-physical table only */
 	struct domain *io;  /* whose permission for device memory counts */
 	struct vcpu *giver; /* the running vCPU: keeps a preempted devalidation (table_giveup) */
+	domid_t plain;      /* `frames` if that is d, else DOMID_INVALID: l1e_get_special() sees those */
 };
 struct mmu_update;
 /*

@@ -50,7 +50,10 @@ static int l1e_get_ram(const struct pt_context *c, uint64_t e) {
 	if (!f) return -EBUSY;
 	if (e & PTE_CACHE) rc = uncached_note(c, f);
 	if (!rc && e & PTE_RW) rc = type_get_writable(f);
-	if (rc) ref_drop(f);
+	if (rc)
+		ref_drop(f);
+	else if (e & PTE_RW && c->frames != c->d->id)
+		foreign_note(f);
 	return rc;
 }
 

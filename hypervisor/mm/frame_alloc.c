@@ -126,6 +126,7 @@ static uint64_t block_claim(uint32_t n, unsigned order) {
 mfn_t frame_alloc_raw(unsigned order, unsigned address_bits) {
 	unsigned zones = address_bits < PAGE_SHIFT ? 0 : MIN(address_bits - PAGE_SHIFT + 1, (unsigned)ZONES);
 	uint64_t newest = 0;
+	cpumask_t lagging;
 	uint32_t n;
 
 	if (order > MAX_ORDER || arch_alloc_fails()) return INVALID_MFN;
@@ -134,7 +135,8 @@ mfn_t frame_alloc_raw(unsigned order, unsigned address_bits) {
 	if (n != FRAME_NONE) newest = block_claim(n, order);
 	spin_unlock(&frames_lock);
 	if (n == FRAME_NONE) return INVALID_MFN;
-	tlb_flush_lagging(newest);
+	lagging = tlb_lagging(cpus_online, newest);
+	if (lagging) arch_tlb_flush(lagging, TLB_FLUSH_ALL);
 	return mfn(n);
 }
 

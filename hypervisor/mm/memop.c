@@ -27,6 +27,11 @@ static int extent_write(const struct xen_memory_reservation *r, uint64_t i, mfn_
 	return copy_to_guest(guest_at(guest_ptr(r->extent_start.p), i, sizeof(n)), &n, sizeof(n));
 }
 
+static void extent_name(mfn_t first, unsigned order, uint64_t gpfn, bool valid) {
+	for (uint64_t k = 0; k < 1UL << order; k++)
+		m2p_set(mfn_add(first, k), valid ? gpfn + k : M2P_INVALID);
+}
+
 static void extent_release(struct domain *d, mfn_t first, unsigned order) {
 	for (uint64_t i = 0; i < 1UL << order; i++)
 		if (domain_frame_release(d, mfn_add(first, i)))
@@ -56,7 +61,7 @@ int memop_populate(struct domain *d, const struct xen_memory_reservation *r, uin
 	int rc = extent_read(r, i, &gpfn);
 
 	if (!rc) rc = extent_hand_out(d, r, i, &m);
-	for (uint64_t k = 0; !rc && k < 1UL << r->extent_order; k++) m2p_set(mfn_add(m, k), gpfn + k);
+	if (!rc) extent_name(m, r->extent_order, gpfn, true);
 	return rc;
 }
 
@@ -115,11 +120,6 @@ static int exchange_steal(struct exchange *e) {
 		}
 	}
 	return 0;
-}
-
-static void extent_name(mfn_t first, unsigned order, uint64_t gpfn, bool valid) {
-	for (uint64_t k = 0; k < 1UL << order; k++)
-		m2p_set(mfn_add(first, k), valid ? gpfn + k : M2P_INVALID);
 }
 
 static int exchange_allocate(struct exchange *e) {
@@ -209,26 +209,12 @@ int memop_map_set(struct domain *d, const struct xen_memory_map *map) {
 	return 0;
 }
 
-static bool map_entry(struct domain *d, unsigned i, struct e820entry *out) {
-	bool there;
-
-	spin_lock(&d->page_lock);
-	there = d->e820 && i < d->e820_count;
-	if (there) *out = d->e820[i];
-	spin_unlock(&d->page_lock);
-	return there;
-}
-
 int memop_map_get(struct domain *d, struct xen_memory_map *map) {
-	struct e820entry e;
-	unsigned i = 0;
+	SPIN_GUARD(&d->page_lock);
 
-	if (!map_entry(d, 0, &e)) return -ENOSYS;
-	for (; i < map->nr_entries && map_entry(d, i, &e); i++)
-		if (copy_to_guest(guest_at(guest_ptr(map->buffer.p), i, sizeof(e)), &e, sizeof(e)))
-			return -EFAULT;
-	map->nr_entries = i;
-	return 0;
+	if (!d->e820) return -ENOSYS;
+	map->nr_entries = MIN(map->nr_entries, d->e820_count);
+	return copy_to_guest(guest_ptr(map->buffer.p), d->e820, map->nr_entries * sizeof(*d->e820));
 }
 
 int memop_machine_map_get(struct xen_memory_map *map) {

@@ -44,13 +44,28 @@ void frame_put(mfn_t m) { ref_drop(frame_of(m)); }
 
 /* -- flushes -- */
 
-void tlb_flush_lagging(uint64_t stamp) {
+cpumask_t tlb_lagging(cpumask_t cpus, uint64_t stamp) {
 	cpumask_t lagging = 0;
 	unsigned c;
 
-	for_each_cpu (c, cpus_online)
+	for_each_cpu (c, cpus)
 		if (READ_ONCE(cpu_of(c)->tlb_time) <= stamp) lagging |= cpumask_of(c);
-	if (lagging) arch_tlb_flush(lagging, TLB_FLUSH_ALL);
+	return lagging;
+}
+
+/*
+ * CPUs that may translate by the type that f, which is BUSY, gives up. Only the owner's tables lead
+ * to it, and CPUs where the owner does not run have dropped what they knew of them; but for a frame
+ * that other domains mapped writable (FRAME_FOREIGN is set after the use is taken, so not now) or
+ * that ring 0 shows.
+ */
+static cpumask_t type_cpus(struct frame *f) {
+	uint64_t refs = __atomic_load_n(&f->refs, __ATOMIC_SEQ_CST);
+	const struct domain *d = domain_by_id(f->owner);
+
+	if (refs & FRAME_FOREIGN) __atomic_fetch_and(&f->refs, ~FRAME_FOREIGN, __ATOMIC_RELAXED);
+	if (refs & (FRAME_FOREIGN | FRAME_RING0) || !d) return cpus_online;
+	return __atomic_load_n(&d->dirty_cpus, __ATOMIC_SEQ_CST) & cpus_online;
 }
 
 /* -- types -- */
@@ -68,10 +83,14 @@ static bool type_cas(struct frame *f, uint64_t *old, uint64_t t) {
 static bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags) {
 	uint64_t fresh = FTF_TYPE(t) | flags | 1;
 	enum frame_type was = frame_type_of(old);
+	cpumask_t lagging;
 
 	if (was == t) return type_cas(f, &old, fresh);
 	if (!type_cas(f, &old, fresh | FTF_BUSY)) return false;
-	if (was != FT_NONE) tlb_flush_lagging(tlb_stamp_full(f->tlb_stamp));
+	if (was != FT_NONE) {
+		lagging = tlb_lagging(type_cpus(f), tlb_stamp_full(f->tlb_stamp));
+		if (lagging) arch_tlb_flush(lagging, TLB_FLUSH_ALL);
+	}
 	if (t != FT_WRITABLE && __atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_UNCACHED)
 		arch_cache_flush(CPUMASK_ALL);
 	__atomic_store_n(&f->type, fresh, __ATOMIC_RELEASE);

@@ -8,23 +8,25 @@
 
 #include "domain.h"
 #include "frame.h"
+#include "hypercall.h"
 
-#define MAX_ORDER   18
-#define PT_ENTRIES  512u
-#define PTE_P       (1ULL << 0)
-#define PTE_RW      (1ULL << 1)
-#define PTE_US      (1ULL << 2)
-#define PTE_PWT     (1ULL << 3)
-#define PTE_PCD     (1ULL << 4)
-#define PTE_A       (1ULL << 5)
-#define PTE_D       (1ULL << 6)
-#define PTE_PSE     (1ULL << 7) /* L2 and above: superpage */
-#define PTE_PAT     (1ULL << 7) /* L1 */
-#define PTE_G       (1ULL << 8)
-#define PTE_ADDR    0x000ffffffffff000ULL
-#define PTE_CACHE   (PTE_PAT | PTE_PCD | PTE_PWT)
-#define HV_L4_FIRST 256u /* L4 entries that are ring 0's (the PV ABI's hole) */
-#define HV_L4_END   272u
+#define MAX_ORDER       18
+#define PT_ENTRIES      512u
+#define PTE_P           (1ULL << 0)
+#define PTE_RW          (1ULL << 1)
+#define PTE_US          (1ULL << 2)
+#define PTE_PWT         (1ULL << 3)
+#define PTE_PCD         (1ULL << 4)
+#define PTE_A           (1ULL << 5)
+#define PTE_D           (1ULL << 6)
+#define PTE_PSE         (1ULL << 7) /* L2 and above: superpage */
+#define PTE_PAT         (1ULL << 7) /* L1 */
+#define PTE_G           (1ULL << 8)
+#define PTE_AVAIL_SHIFT 9 /* bits 9 to 11: the guest's own */
+#define PTE_ADDR        0x000ffffffffff000ULL
+#define PTE_CACHE       (PTE_PAT | PTE_PCD | PTE_PWT)
+#define HV_L4_FIRST     256u /* L4 entries that are ring 0's (the PV ABI's hole) */
+#define HV_L4_END       272u
 
 static inline mfn_t pte_mfn(uint64_t e) { return mfn(e << 12 >> 24); }
 static inline bool l4_index_is_hv(unsigned index) { return index >= HV_L4_FIRST && index < HV_L4_END; }
@@ -39,13 +41,27 @@ static inline uint64_t type_load(const struct frame *f) {
 
 /* Entries (or tables) looked at under one hold of mm_lock. */
 #define PT_WORK 512u
-unsigned pt_work(void);
+/* As an entry is about half a unit of hypercall_preempt(), a full table goes in one turn. Tests with
+ * lower limits cut after each entry. */
+static inline unsigned pt_work(void) {
+	return hypercall_preempt_units < PT_WORK / 2 ? hypercall_preempt_units : PT_WORK;
+}
+/*
+ * PT_STEP(s, d) among a scope's declarations holds d's mm_lock to the end of the scope, with s.left
+ * units of work to spend, which hypercall_preempt() will count.
+ */
 struct pt_step {
 	struct domain *d;
-	unsigned left;
+	unsigned work, left;
 };
-struct pt_step pt_step_begin(struct domain *d);
-void pt_step_end(struct pt_step *s);
+static inline struct pt_step pt_step_begin(struct domain *d) {
+	spin_lock(&d->mm_lock);
+	return (struct pt_step){ d, pt_work(), pt_work() };
+}
+static inline void pt_step_end(struct pt_step *s) {
+	spin_unlock(&s->d->mm_lock);
+	this_cpu()->preempt_budget += (s->work - s->left) / 2;
+}
 #define PT_STEP(s, dom) struct pt_step s __attribute__((cleanup(pt_step_end))) = pt_step_begin(dom)
 
 /* -- pagetype.c */
@@ -56,8 +72,8 @@ static inline uint64_t tlb_stamp_full(uint32_t stamp) {
 
 	return now - (uint32_t)((uint32_t)now - stamp);
 }
-/* Flush all CPUs that have not flushed everything since the stamp. */
-void tlb_flush_lagging(uint64_t stamp);
+/* Those of the CPUs that have not flushed everything since the stamp. */
+cpumask_t tlb_lagging(cpumask_t cpus, uint64_t stamp);
 /* A use as writable page that is not simply one more: 0, -EBUSY. */
 int type_get_writable_slow(struct frame *f) __must_check;
 /* True: the frame had no use, and has one now as type t, with these flags. False: it has uses
@@ -152,12 +168,18 @@ static inline void type_put(struct frame *f) {
 	}
 }
 
+/* A writable mapping by another domain than the owner, its use taken, is about to be made. */
+static inline void foreign_note(struct frame *f) {
+	if (!(__atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_FOREIGN))
+		__atomic_fetch_or(&f->refs, FRAME_FOREIGN, __ATOMIC_SEQ_CST);
+}
+
 /* -- entry.c: references that entries hold. mm_lock of `d` held. */
 
 /* What is stored for an entry of any level: user bit set, global bit cleared, as the PV ABI has it. */
 static inline uint64_t pte_stored(uint64_t e) { return (e & ~PTE_G) | PTE_US; }
-/* The rarer entries: not present, device memory, other cache attributes, the machine-to-physical
- * table; and errors. */
+/* The rarer entries: not present, foreign frames, device memory, other cache attributes, the
+ * machine-to-physical table; and errors. */
 int l1e_get_special(const struct pt_context *c, uint64_t e) __must_check;
 
 /* Check an L1 entry, take its references, and give it the form it is stored in. */
@@ -166,7 +188,7 @@ static inline int l1e_get(const struct pt_context *c, uint64_t *e) {
 	struct frame *f;
 	int rc = 0;
 
-	if (likely((v & (PTE_P | PTE_CACHE)) == PTE_P) && likely(f = frame_take(pte_mfn(v), c->frames))) {
+	if (likely((v & (PTE_P | PTE_CACHE)) == PTE_P) && likely(f = frame_take(pte_mfn(v), c->plain))) {
 		if (v & PTE_RW) rc = type_get_writable(f);
 		if (unlikely(rc)) ref_drop(f);
 	} else {

@@ -341,7 +341,8 @@ static int store_apply(const struct pt_context *c, uint64_t *slot, const struct 
 /* The table may have become something else since it was found: looked at again. */
 static __always_inline int entry_store(struct vcpu *v, mfn_t m, unsigned index, const struct store *s,
 				       uint64_t e) {
-	struct pt_context c = { .d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v };
+	struct domain *d = v->domain;
+	struct pt_context c = { d, d->id, d, v, d->id };
 	struct frame *f;
 	uint64_t *table;
 	int rc = -EFAULT;

@@ -26,10 +26,6 @@
 #define PARTIAL_INDEX 0x3ffu
 #define PARTIAL_ERRNO 10 /* shift; error numbers used here are below 64 */
 
-/* As an entry is about half a unit of hypercall_preempt(), a full table goes in one turn. Tests with
- * lower limits cut after each entry. */
-unsigned pt_work(void) { return hypercall_preempt_units < PT_WORK / 2 ? hypercall_preempt_units : PT_WORK; }
-
 static unsigned partial_index(const struct frame *f) { return f->partial & PARTIAL_INDEX; }
 
 static int partial_error(const struct frame *f) { return -(f->partial >> PARTIAL_ERRNO); }
@@ -83,7 +79,7 @@ static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool l
 /* Take the references of entries *index.. Compiled once for L1 tables and once for the others. */
 static __always_inline int fill(struct domain *d, struct frame *f, unsigned level, uint64_t *table,
 				unsigned *index, unsigned *left) {
-	const struct pt_context c = { .d = d, .frames = d->id, .io = d };
+	const struct pt_context c = { d, d->id, d, NULL, d->id };
 	unsigned i = *index, work = *left;
 	int rc = 0;
 
@@ -218,20 +214,6 @@ int table_drop(struct domain *d, mfn_t m, unsigned *left) {
 }
 
 /* -- operations under no lock -- */
-
-/*
- * PT_STEP(s, d) among a scope's declarations holds d's mm_lock to the end of the scope, with s.left
- * units of work to spend. They count as units of hypercall_preempt(): an entry is about half of one.
- */
-struct pt_step pt_step_begin(struct domain *d) {
-	spin_lock(&d->mm_lock);
-	return (struct pt_step){ d, pt_work() };
-}
-
-void pt_step_end(struct pt_step *s) {
-	spin_unlock(&s->d->mm_lock);
-	this_cpu()->preempt_budget += (pt_work() - s->left) / 2;
-}
 
 int table_get(struct domain *d, mfn_t m, unsigned level) {
 	PT_STEP(s, d);

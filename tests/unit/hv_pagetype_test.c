@@ -447,6 +447,59 @@ static void type_change_flushes_stale_cpus_only(void **state) {
 	assert_int_equal(host_journal_find(HOST_TLB_FLUSH), 0);
 }
 
+/* Map data writable and not any more, then make it an L1: the CPUs flushed for it, 0 if none. */
+static uint64_t flushed_for_pin(mfn_t l1, mfn_t data, cpumask_t owner_on) {
+	uint64_t cpus;
+
+	assert_int_equal(set_pte(l1, 0, pte(data, RW)), 0);
+	assert_int_equal(set_pte(l1, 0, 0), 0);
+	guest->dirty_cpus = owner_on;
+	host_journal_clear();
+	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, data, 0), 0);
+	assert_true(host_journal_find(HOST_TLB_FLUSH) <= 1);
+	cpus = host_journal_find(HOST_TLB_FLUSH) ? host_journal[0].a : 0;
+	assert_int_equal(unpin(data), 0);
+	guest->dirty_cpus = cpus_online;
+	return cpus;
+}
+
+static uint64_t type_at_flush;
+static mfn_t flushed_frame;
+static void note_type(cpumask_t cpus, uint64_t va) { type_at_flush = frame_of(flushed_frame)->type; }
+
+static void type_change_flushes_the_owners_cpus_only(void **state) {
+	struct tree t = tree_of(guest), other = tree_of(dom0);
+	mfn_t data = page_of(guest);
+	const uint32_t theirs = guest->id;
+
+	pin(&t);
+	assert_int_equal(flushed_for_pin(t.l[1], data, cpumask_of(1)), cpumask_of(1));
+	assert_int_equal(flushed_for_pin(t.l[1], data, cpumask_of(0)), cpumask_of(0));
+	assert_int_equal(flushed_for_pin(t.l[1], data, 0), 0);
+	/* nobody sees the new type before the flush */
+	flushed_frame = data;
+	host_flush_hook = note_type;
+	assert_int_equal(flushed_for_pin(t.l[1], data, cpumask_of(1)), cpumask_of(1));
+	host_flush_hook = NULL;
+	assert_true(type_at_flush & FTF_BUSY);
+	/* a page that another domain had mapped writable: anywhere, once */
+	run_as(dom0);
+	pin(&other);
+	assert_int_equal(update(ptr(other.l[1], 0, 0), pte(data, RW), theirs), 0);
+	assert_int_equal(update(ptr(other.l[1], 0, 0), 0, theirs), 0);
+	run_as(guest);
+	assert_int_equal(flushed_for_pin(t.l[1], data, 0), cpus_online);
+	assert_int_equal(flushed_for_pin(t.l[1], data, 0), 0);
+	/* read-only did no harm */
+	run_as(dom0);
+	assert_int_equal(update(ptr(other.l[1], 0, 0), pte(data, RO), theirs), 0);
+	run_as(guest);
+	assert_int_equal(flushed_for_pin(t.l[1], data, 0), 0);
+	run_as(dom0);
+	assert_int_equal(update(ptr(other.l[1], 0, 0), 0, theirs), 0);
+	run_as(guest);
+}
+
 /* A flush that came before the last use went does not count. */
 static void stamp_is_of_the_last_use(void **state) {
 	struct tree t = tree_of(guest);
@@ -536,6 +589,7 @@ int main(void) {
 		T(root_change_is_preemptible),
 		T(replaced_tree_is_given_back),
 		T(type_change_flushes_stale_cpus_only),
+		T(type_change_flushes_the_owners_cpus_only),
 		T(stamp_is_of_the_last_use),
 		T(stamp_survives_a_wrap_of_its_half),
 		T(descriptor_page_is_a_type_of_its_own),
