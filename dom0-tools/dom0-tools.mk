@@ -60,4 +60,5 @@ install-tools: $(B)/tl $(B)/tl-consoled $(B)/tl-dom0-init $(B)/unpack-kernel $(B
 	install -m 644 dom0-tools/systemd/*.service $(DESTDIR)/lib/systemd/system
 	install -m 644 dom0-tools/systemd/tl-modules.conf $(DESTDIR)/usr/lib/modules-load.d/tl.conf
 	install dom0-tools/init/tl $(DESTDIR)/etc/init.d/tl
+	install -D dom0-tools/kernel-hook $(DESTDIR)/etc/kernel/postinst.d/zz-tl
 	for s in dom0-tools/hotplug/*; do [ -e $(DESTDIR)/etc/xen/scripts/$${s##*/} ] || install $$s $(DESTDIR)/etc/xen/scripts; done

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Dependencies, running, testing, and the checks of the tree itself.
 #
-#   make run            boot dom0 in QEMU (KERNEL=6.12 HV=path|stock MEM= SMP= TOOLS=stock|own)
+#   make run            boot dom0 and a guest of tl in QEMU (KERNEL=6.12 HV=path|stock MEM= SMP= TOOLS=own|stock|none)
 #   make test           all tests on our hypervisor
 #   make test-stock     the system tests on stock Xen: what differs is ours
 #   make style, format  check the tree's form; apply clang-format

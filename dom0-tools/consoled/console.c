@@ -22,6 +22,8 @@
 #include <xen/grant_table.h>
 #include <xen/io/console.h>
 
+long console_rate = 64 << 10;
+
 static void node_dir(const struct console *c, char *out, size_t n) {
 	if (c->num == 0)
 		snprintf(out, n, "/local/domain/%u/console", c->domid);
@@ -106,7 +108,7 @@ struct console *console_open(struct shared *s, uint32_t domid, unsigned num) {
 	c->domid = domid;
 	c->num = num;
 	c->port = c->master = c->slave = c->listener = c->peer = c->log.fd = -1;
-	c->tokens = REFILL_RATE;
+	c->tokens = console_rate;
 	node_dir(c, dir, sizeof(dir));
 	ref = tl_store_num(s->store, UINT64_MAX, "%s/ring-ref", dir);
 	port = tl_store_num(s->store, UINT64_MAX, "%s/port", dir);
@@ -159,11 +161,13 @@ void console_drain(struct shared *s, struct console *c) {
 	int broken = 0;
 
 	while (n && c->tokens > 0) {
-		n = ring_take(c->ring, buf, c->tokens < (long)sizeof(buf) ? (size_t)c->tokens : sizeof(buf),
+		n = ring_peek(c->ring, buf, c->tokens < (long)sizeof(buf) ? (size_t)c->tokens : sizeof(buf),
 			      &broken);
 		c->tokens -= n;
 		total += n;
 		guestlog_write(&c->log, buf, n);
+		ring_done(c->ring,
+			  n); /* what is not yet in the log when we are killed is still in the ring */
 		keep(c, buf, n);
 	}
 	if (broken && !c->broken) {
@@ -180,7 +184,7 @@ void console_drain(struct shared *s, struct console *c) {
 int console_refill(struct console *c) {
 	int was = c->starved;
 
-	c->tokens = REFILL_RATE;
+	c->tokens = console_rate;
 	return was;
 }
 

@@ -69,8 +69,8 @@ void console_accept(struct console *c);
 int console_fd(const struct console *c);
 
 /* Refill tokens: call every REFILL_MS. Returns 1 when output was waiting for it. */
-#define REFILL_MS   50
-#define REFILL_RATE (64 << 10) /* bytes per refill: 1.25 MiB/s for each guest */
+#define REFILL_MS 50
+extern long console_rate; /* bytes per refill; 64 KiB make 1.25 MiB/s for each guest */
 int console_refill(struct console *c);
 
 #endif

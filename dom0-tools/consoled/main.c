@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -241,7 +242,7 @@ static int prepare(int *starved) {
 		fds[n++] =
 			(struct pollfd){ fd, (ring_space(c->ring) ? POLLIN : 0) | (c->len ? POLLOUT : 0), 0 };
 		fds[n++] = (struct pollfd){ c->listener, POLLIN, 0 };
-		*starved |= c->starved || c->tokens < REFILL_RATE;
+		*starved |= c->starved || c->tokens < console_rate;
 	}
 	return n;
 }
@@ -296,18 +297,15 @@ static int loop(void) {
 
 static int usage(void) {
 	fprintf(stderr, "usage: tl-consoled [-i] [--log=none|guest] [--log-dir=DIR] [--log-size=BYTES] "
-			"[--log-keep=N] [--pid-file=FILE]\n");
+			"[--log-keep=N] [--rate=BYTES-A-SECOND] [--pid-file=FILE]\n");
 	return 2;
 }
 
 static const struct option options[] = {
-	{ "interactive", no_argument, NULL, 'i' },
-	{ "log", required_argument, NULL, 'l' },
-	{ "log-dir", required_argument, NULL, 'd' },
-	{ "log-size", required_argument, NULL, 's' },
-	{ "log-keep", required_argument, NULL, 'k' },
-	{ "pid-file", required_argument, NULL, 'p' },
-	{ NULL, 0, NULL, 0 },
+	{ "interactive", no_argument, NULL, 'i' },    { "log", required_argument, NULL, 'l' },
+	{ "log-dir", required_argument, NULL, 'd' },  { "log-size", required_argument, NULL, 's' },
+	{ "log-keep", required_argument, NULL, 'k' }, { "rate", required_argument, NULL, 'r' },
+	{ "pid-file", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
 };
 
 static int open_all(void) {
@@ -376,6 +374,15 @@ static void ready(int fd) {
 	close(fd);
 }
 
+/* A console takes three descriptors, and there may be thousands. */
+static void allow_descriptors(void) {
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l)) return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static void write_pid(const char *path) {
 	FILE *f = path ? fopen(path, "we") : NULL;
 
@@ -401,12 +408,15 @@ int main(int argc, char **argv) {
 			guestlog_max = strtoul(optarg, NULL, 10);
 		else if (o == 'k')
 			guestlog_keep = atoi(optarg);
+		else if (o == 'r')
+			console_rate = strtol(optarg, NULL, 10) * REFILL_MS / 1000;
 		else if (o == 'p')
 			pid_file = optarg;
 		else
 			return usage();
 	}
-	if (optind < argc || guestlog_max < 4096) return usage();
+	if (optind < argc || guestlog_max < 4096 || console_rate < 1) return usage();
+	allow_descriptors();
 	if (sh.log_dir) {
 		mkdir(TL_LOG_DIR, 0755);
 		mkdir(sh.log_dir, 0750);

@@ -8,7 +8,7 @@ static uint32_t load(const XENCONS_RING_IDX *p) { return __atomic_load_n(p, __AT
 
 static void store(XENCONS_RING_IDX *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 
-size_t ring_take(struct xencons_interface *ring, char *out, size_t n, int *broken) {
+size_t ring_peek(struct xencons_interface *ring, char *out, size_t n, int *broken) {
 	uint32_t prod = load(&ring->out_prod), cons = load(&ring->out_cons); /* acquire: bytes after index */
 	uint32_t have = prod - cons, i;
 
@@ -19,8 +19,12 @@ size_t ring_take(struct xencons_interface *ring, char *out, size_t n, int *broke
 	}
 	if (have > n) have = n;
 	for (i = 0; i < have; i++) out[i] = ring->out[MASK_XENCONS_IDX(cons + i, ring->out)];
-	store(&ring->out_cons, cons + have); /* release: the bytes are read before they are given back */
 	return have;
+}
+
+void ring_done(struct xencons_interface *ring, size_t n) {
+	store(&ring->out_cons,
+	      load(&ring->out_cons) + n); /* release: the bytes are read before they are given back */
 }
 
 int ring_pending(const struct xencons_interface *ring) {

@@ -15,10 +15,11 @@
 struct xencons_interface;
 
 /*
- * Take up to n bytes of guest output; advances the consumer index. Returns how many; *broken is set
- * when the guest's indices made no sense.
+ * Copy up to n bytes of guest output. Returns how many; *broken is set when the guest's indices made no
+ * sense. The bytes stay in the ring until ring_done(): who dies between the two finds them again.
  */
-size_t ring_take(struct xencons_interface *ring, char *out, size_t n, int *broken);
+size_t ring_peek(struct xencons_interface *ring, char *out, size_t n, int *broken);
+void ring_done(struct xencons_interface *ring, size_t n);
 
 /* Is there output to take? */
 int ring_pending(const struct xencons_interface *ring);

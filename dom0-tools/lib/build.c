@@ -27,6 +27,7 @@ struct window {
 };
 
 struct job {
+	struct tl_ctx *ctx;
 	struct tl_hyper *h;
 	struct tl_build *b;
 	const struct tl_kernel *k;
@@ -203,7 +204,9 @@ static int load(struct job *j, uint64_t shared) {
 	memset(page(j, j->l.console.pfn), 0, PAGE);
 	memset(page(j, j->l.stack.pfn), 0, PAGE);
 	fill_start_info(j, shared);
+	tl_part_done(j->ctx, TL_PART_CONTENT);
 	tl_layout_tables(&j->l, j->p2m, page, j);
+	tl_part_done(j->ctx, TL_PART_TABLES);
 	return 0;
 }
 
@@ -323,6 +326,7 @@ static int run(struct job *j) {
 
 	e = set_address_size(j);
 	if (!e) e = populate(j);
+	tl_part_done(j->ctx, TL_PART_MEMORY);
 	if (e) return e;
 	j->why = "reading the domain's state";
 	e = tl_dom_info(j->h, j->b->domid, &info);
@@ -332,11 +336,13 @@ static int run(struct job *j) {
 	e = load(j, info.shared_info_frame);
 	close_window(j, &j->head);
 	close_window(j, &j->tail);
-	return e ? e : finish(j, info.shared_info_frame);
+	if (!e) e = finish(j, info.shared_info_frame);
+	tl_part_done(j->ctx, TL_PART_PIN);
+	return e;
 }
 
-int tl_build_pv(struct tl_hyper *h, struct tl_build *b, const char **why) {
-	struct job j = { .h = h, .b = b, .k = b->kernel };
+int tl_build_pv(struct tl_ctx *ctx, struct tl_build *b, const char **why) {
+	struct job j = { .ctx = ctx, .h = ctx->h, .b = b, .k = b->kernel };
 	int e = tl_layout_plan(b->kernel, b->nr_pages, b->initrd_len, &j.l, why);
 
 	if (e) return e;

@@ -6,7 +6,7 @@
 #define TL_BUILD_H
 
 #include "elfimg.h"
-#include "hyper.h"
+#include "ctx.h"
 
 struct tl_build {
 	/* in */
@@ -28,6 +28,6 @@ struct tl_build {
  * vCPU. The domain must be created, paused, with max_mem and vCPUs set. Returns 0 or a negative
  * errno with *why a constant sentence naming the step; the domain is then only good for destroying.
  */
-int tl_build_pv(struct tl_hyper *h, struct tl_build *b, const char **why);
+int tl_build_pv(struct tl_ctx *ctx, struct tl_build *b, const char **why);
 
 #endif

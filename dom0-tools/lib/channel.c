@@ -19,8 +19,6 @@ int tl_channel_attach(struct tl_ctx *ctx, uint32_t domid, unsigned devid, const 
 	tl_kv_add(&back, "protocol", "vt100");
 	tl_kv_add(&front, "state", "%d", TL_XS_INITIALISING);
 	tl_kv_add(&back, "state", "%d", TL_XS_INITIALISING);
-	e = tl_device_publish(ctx, &d, &front, &back);
-	tl_kv_free(&front);
-	tl_kv_free(&back);
+	e = tl_device_publish_free(ctx, &d, &front, &back);
 	return e;
 }

@@ -542,6 +542,13 @@ static void check(struct tl_config *c, struct tl_diag *d) {
 	if (c->maxvcpus < c->vcpus)
 		tl_diag_error(d, line_of(c, "maxvcpus"), "maxvcpus", "is less than vcpus (%u)", c->vcpus);
 	if (c->firmware) use_firmware(c, d);
+	if (c->bootloader && !c->kernel)
+		tl_diag_error(
+			d, line_of(c, "bootloader"), "bootloader",
+			"%s is not run: it would read the guest's disk with domain 0's rights. Write "
+			"firmware=\"pvgrub64\" instead (Debian's package grub-xen-host): GRUB then runs "
+			"inside the guest and reads the same menu; or name kernel and ramdisk",
+			c->bootloader);
 	if (!c->kernel && !c->bootloader)
 		tl_diag_error(d, 0, "kernel", "is missing (or bootloader, or firmware)");
 	if (c->uuid_text && parse_uuid(c->uuid_text, c->uuid))

@@ -27,6 +27,16 @@ int tl_fail(struct tl_ctx *ctx, int code, const char *fmt, ...) {
 	return code;
 }
 
+const char *const tl_part_names[TL_PARTS] = { "kernel_us", "domain_us", "memory_us", "content_us",
+					      "tables_us", "pin_us",    "store_us",  "devices_us" };
+
+void tl_part_done(struct tl_ctx *ctx, enum tl_part part) {
+	int64_t now = tl_now_us();
+
+	ctx->part_us[part] = now - ctx->part_since;
+	ctx->part_since = now;
+}
+
 static void host_text(const struct tl_cfg *cfg, const char *key, char *out, size_t n) {
 	const struct tl_cfg_entry *e = tl_cfg_find(cfg, key);
 

@@ -21,10 +21,26 @@ struct tl_host {
 	unsigned max_grant_frames, max_maptrack_frames, max_grant_version;
 };
 
+/* The parts of a creation whose time is told. */
+enum tl_part {
+	TL_PART_KERNEL,  /* reading, unpacking, parsing the kernel; the ramdisk */
+	TL_PART_DOMAIN,  /* the domain itself, its limits */
+	TL_PART_MEMORY,  /* giving it memory */
+	TL_PART_CONTENT, /* mapping it; kernel, ramdisk, p2m, start_info */
+	TL_PART_TABLES,  /* building the page tables */
+	TL_PART_PIN,     /* the hypervisor's check of them; registers, grants */
+	TL_PART_STORE,   /* its nodes */
+	TL_PART_DEVICES,
+	TL_PARTS
+};
+extern const char *const tl_part_names[TL_PARTS]; /* "kernel_us" and so on */
+
 struct tl_ctx {
 	struct tl_hyper *h;
 	struct tl_store *s;
 	struct tl_host host;
+	int64_t part_us[TL_PARTS], part_since; /* how long the parts of a creation took */
+	int plug_ms;    /* how long the backend's side of a device may take; 0: TL_PLUG_MS */
 	char err[1024]; /* why the last operation failed; the first reason is kept */
 };
 
@@ -37,6 +53,9 @@ void tl_ctx_close(struct tl_ctx *ctx);
 
 /* Record why and return code; an earlier reason stays. */
 TL_PRINTF(3, 4) int tl_fail(struct tl_ctx *ctx, int code, const char *fmt, ...);
+
+/* A part of a creation has ended: it took the time since the last one did. */
+void tl_part_done(struct tl_ctx *ctx, enum tl_part part);
 
 /* The domain of that name or number. Returns its number, or -ESRCH with ctx->err set. */
 int tl_find_domain(struct tl_ctx *ctx, const char *name, uint32_t *domid);

@@ -102,25 +102,38 @@ int tl_device_publish(struct tl_ctx *ctx, const struct tl_device *d, const struc
 	return 0;
 }
 
-/* The directory of all devices of one kind of one guest goes with the last of them. */
-static void erase_if_empty(struct tl_ctx *ctx, const char *path) {
-	char **names;
+int tl_device_publish_free(struct tl_ctx *ctx, const struct tl_device *d, struct tl_kv *front,
+			   struct tl_kv *back) {
+	int e = tl_device_publish(ctx, d, front, back);
 
-	if (tl_store_list(ctx->s, &names, "%s", path) == 0) tl_store_rm(ctx->s, "%s", path);
-	free(names);
+	tl_kv_free(front);
+	tl_kv_free(back);
+	return e;
+}
+
+/* Remove a node, and the two directories above it (kind, device) when it was the last in them. */
+static void erase_with_parents(struct tl_ctx *ctx, char *path) {
+	char **names;
+	int up, n = 0;
+
+	tl_store_rm(ctx->s, "%s", path);
+	for (up = 0; up < 2 && n == 0; up++) {
+		*strrchr(path, '/') = 0;
+		n = tl_store_list(ctx->s, &names, "%s", path);
+		free(names);
+		if (n == 0) tl_store_rm(ctx->s, "%s", path);
+	}
 }
 
 void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d) {
 	char path[PATH];
 
 	tl_front_path(d, path, sizeof(path));
-	tl_store_rm(ctx->s, "%s", path);
+	erase_with_parents(ctx, path);
 	tl_back_path(d, path, sizeof(path));
-	tl_store_rm(ctx->s, "%s", path);
-	*strrchr(path, '/') = 0;
-	erase_if_empty(ctx, path);
+	erase_with_parents(ctx, path);
 	record_path(d, path, sizeof(path));
-	tl_store_rm(ctx->s, "%s", path);
+	erase_with_parents(ctx, path);
 }
 
 struct wait {
@@ -196,6 +209,22 @@ int tl_device_ask_close(struct tl_ctx *ctx, const struct tl_device *d) {
 	return e;
 }
 
+void tl_device_close_for_guest(struct tl_ctx *ctx, const struct tl_device *d) {
+	char front[PATH];
+
+	tl_front_path(d, front, sizeof(front));
+	if (tl_store_exists(ctx->s, "%s/state", front))
+		tl_store_putf(ctx->s, front, "state", "%d", TL_XS_CLOSED);
+}
+
+/* A guest that is paused or no more cannot close anything. */
+static int guest_is_still(struct tl_ctx *ctx, uint32_t domid) {
+	struct xen_domctl_getdomaininfo i;
+
+	return !ctx->h || tl_dom_info(ctx->h, domid, &i) ||
+	       i.flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown | XEN_DOMINF_dying);
+}
+
 static int why_not_closed(struct tl_ctx *ctx, const struct tl_device *d, int e) {
 	char front[PATH];
 	uint64_t state;
@@ -221,9 +250,15 @@ int tl_device_remove(struct tl_ctx *ctx, const struct tl_device *d, int force, i
 	int e = tl_device_ask_close(ctx, d);
 
 	if (!e) {
+		if (force && guest_is_still(ctx, d->domid)) tl_device_close_for_guest(ctx, d);
 		e = tl_device_wait(ctx, d, 0, TL_XS_CLOSED, ms);
 		if (e && !force) return why_not_closed(ctx, d, e);
 		ctx->err[0] = 0;
+		if (e) {
+			tl_device_close_for_guest(ctx, d);
+			tl_device_wait(ctx, d, 0, TL_XS_CLOSED, 1000);
+			ctx->err[0] = 0;
+		}
 	} else if (e != -ENOENT) {
 		return tl_fail(ctx, e, "%s %u: asking the backend to close: %s", d->kind, d->devid,
 			       strerror(-e));
@@ -239,6 +274,53 @@ void tl_device_undo(struct tl_ctx *ctx, const struct tl_device *d) {
 	memcpy(reason, ctx->err, sizeof(reason));
 	tl_device_remove(ctx, d, 1, 1000);
 	memcpy(ctx->err, reason, sizeof(reason));
+}
+
+struct remote {
+	struct tl_ctx *ctx;
+	char back[PATH];
+};
+
+/* The driver domain says how plugging went: tl devd by a mark, stock scripts by hotplug-status. */
+static int remote_plugged(void *arg) {
+	struct remote *r = arg;
+	char *status = tl_store_get(r->ctx->s, "%s/hotplug-status", r->back);
+	int done = status && strcmp(status, "connected") == 0;
+
+	free(status);
+	if (done || tl_store_exists(r->ctx->s, "%s/hotplug-tl", r->back)) done = 1;
+	return tl_store_exists(r->ctx->s, "%s/hotplug-error", r->back) ? -EIO : done;
+}
+
+static int wait_remote(struct tl_ctx *ctx, const struct tl_device *d) {
+	struct remote r = { .ctx = ctx };
+	char *error;
+	int e = tl_device_wait(ctx, d, 0, TL_XS_INITWAIT, tl_plug_ms(ctx));
+
+	if (e) return e;
+	tl_back_path(d, r.back, sizeof(r.back));
+	e = tl_store_watch(ctx->s, r.back, "remote");
+	if (e) return tl_fail(ctx, e, "watching %s: %s", r.back, strerror(-e));
+	e = tl_store_wait(ctx->s, tl_plug_ms(ctx), remote_plugged, &r);
+	tl_store_unwatch(ctx->s, r.back, "remote");
+	if (e > 0) return 0;
+	error = tl_store_get(ctx->s, "%s/hotplug-error", r.back);
+	tl_fail(ctx, e, "%s %u: driver domain %u did not plug it: %s", d->kind, d->devid, d->backend,
+		error ? error : "it has the driver, but nobody there runs \"tl devd\"");
+	free(error);
+	return e;
+}
+
+int tl_device_bring_up(struct tl_ctx *ctx, const struct tl_device *d, int wait_ms) {
+	int e;
+
+	if (d->backend != 0)
+		e = wait_remote(ctx, d);
+	else
+		e = strcmp(d->kind, "vif") == 0 ? tl_vif_plug(ctx, d) : tl_vbd_plug(ctx, d);
+	if (!e && wait_ms) e = tl_device_wait(ctx, d, 1, TL_XS_CONNECTED, wait_ms);
+	if (e) tl_device_undo(ctx, d);
+	return e;
 }
 
 /* Fill one device from its record; returns 0 when the record is usable. */

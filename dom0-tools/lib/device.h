@@ -50,6 +50,10 @@ void tl_back_path(const struct tl_device *d, char *out, size_t n);
 int tl_device_publish(struct tl_ctx *ctx, const struct tl_device *d, const struct tl_kv *front,
 		      const struct tl_kv *back);
 
+/* The same, and lets go of the values. */
+int tl_device_publish_free(struct tl_ctx *ctx, const struct tl_device *d, struct tl_kv *front,
+			   struct tl_kv *back);
+
 /* Remove all nodes of a device, without asking anybody. */
 void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d);
 
@@ -58,6 +62,12 @@ int tl_device_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, int
 
 /* Ask both sides to close, without waiting. -ENOENT: the backend's directory is not there. */
 int tl_device_ask_close(struct tl_ctx *ctx, const struct tl_device *d);
+
+/*
+ * Say for a guest that cannot (it is paused, dead, or has not begun) that it has closed the device, so that
+ * the backend lets go at once.
+ */
+void tl_device_close_for_guest(struct tl_ctx *ctx, const struct tl_device *d);
 
 /*
  * Take a device away: both sides are asked to close and given `ms`. With force its nodes are
@@ -83,6 +93,12 @@ int tl_vbd_attach(struct tl_ctx *ctx, uint32_t domid, const struct tl_disk *disk
 int tl_vif_attach(struct tl_ctx *ctx, uint32_t domid, struct tl_vif *vif, int wait_ms);
 int tl_channel_attach(struct tl_ctx *ctx, uint32_t domid, unsigned devid, const struct tl_channel *ch);
 
+/*
+ * After publishing: plug the host side, or wait until the driver domain has done so; then, with wait_ms,
+ * for the guest. A failure undoes the device.
+ */
+int tl_device_bring_up(struct tl_ctx *ctx, const struct tl_device *d, int wait_ms);
+
 /* Plug and unplug the host side of a device whose backend is this domain (tl devd does this
  * remotely). */
 int tl_vbd_plug(struct tl_ctx *ctx, const struct tl_device *d);
@@ -100,7 +116,9 @@ int tl_hotplug_run(struct tl_ctx *ctx, const struct tl_device *d, const char *sc
 int tl_netif_bridge(const char *netif, const char *bridge, unsigned mtu);
 int tl_netif_rename(const char *from, const char *to);
 
-#define TL_PLUG_MS  15000 /* backend driver, hot-plug script */
+#define TL_PLUG_MS 15000 /* backend driver, hot-plug script */
+static inline int tl_plug_ms(const struct tl_ctx *ctx) { return ctx->plug_ms ? ctx->plug_ms : TL_PLUG_MS; }
+
 #define TL_GUEST_MS 10000 /* the guest's driver */
 
 #endif

@@ -144,7 +144,7 @@ static int build(struct create *cr) {
 				.vcpus = cr->c->maxvcpus,
 				.store_port = store,
 				.console_port = console };
-	e = tl_build_pv(cr->ctx->h, b, &why);
+	e = tl_build_pv(cr->ctx, b, &why);
 	return e ? tl_fail(cr->ctx, e, "building the guest: %s: %s", why, strerror(-e)) : 0;
 }
 
@@ -175,16 +175,22 @@ static int attach(struct create *cr) {
 }
 
 static int steps(struct create *cr, const char *text, const char *overrides) {
-	int e = tl_name_check(cr->ctx, cr->c->name);
+	int e;
 
+	cr->ctx->part_since = tl_now_us();
+	e = tl_name_check(cr->ctx, cr->c->name);
 	if (!e) e = tl_kernel_load(cr->ctx, cr->c->kernel, &cr->kernel);
 	if (!e) e = load_initrd(cr);
+	tl_part_done(cr->ctx, TL_PART_KERNEL);
 	if (!e) e = tl_memory_reserve(cr->ctx, (uint64_t)cr->c->memory << 10);
 	if (!e) e = make(cr);
 	if (!e) e = limit(cr);
+	tl_part_done(cr->ctx, TL_PART_DOMAIN);
 	if (!e) e = build(cr);
 	if (!e) e = publish(cr);
+	tl_part_done(cr->ctx, TL_PART_STORE);
 	if (!e) e = attach(cr);
+	tl_part_done(cr->ctx, TL_PART_DEVICES);
 	if (e) return e;
 	e = tl_saved_write(cr->domid, text, overrides);
 	return e ? tl_fail(cr->ctx, e, "remembering the configuration in " TL_RUN_DIR ": %s", strerror(-e))
@@ -206,14 +212,8 @@ static void undo(struct create *cr) {
 int tl_domain_create(struct tl_ctx *ctx, struct tl_config *c, const char *text, const char *overrides,
 		     uint32_t *domid) {
 	struct create cr = { .ctx = ctx, .c = c };
-	int e;
+	int e = steps(&cr, text, overrides);
 
-	if (!c->kernel)
-		return tl_fail(ctx, -EOPNOTSUPP,
-			       "bootloader %s: boot loaders are not run; use kernel= or "
-			       "firmware=\"pvgrub64\"",
-			       c->bootloader);
-	e = steps(&cr, text, overrides);
 	if (e) undo(&cr);
 	*domid = cr.domid;
 	tl_kernel_release(&cr.kernel);
@@ -227,7 +227,8 @@ static void remove_devices(struct tl_ctx *ctx, uint32_t domid) {
 	int n = tl_device_list(ctx, domid, NULL, &list), i;
 
 	for (i = 0; i < n; i++)
-		if (strcmp(list[i].kind, "console") != 0) tl_device_ask_close(ctx, &list[i]);
+		if (strcmp(list[i].kind, "console") != 0 && tl_device_ask_close(ctx, &list[i]) == 0)
+			tl_device_close_for_guest(ctx, &list[i]);
 	for (i = 0; i < n; i++)
 		if (strcmp(list[i].kind, "console") != 0) tl_device_remove(ctx, &list[i], 1, TL_GUEST_MS);
 	free(list);

@@ -16,6 +16,7 @@ struct tl_loaded {
 	size_t map_len;
 	struct tl_kernel kernel;
 	struct tl_image unpacked;
+	int kept; /* unpacked just now, and kept for the next time */
 };
 
 /*

@@ -23,3 +23,8 @@ int tl_fault_step(void) {
 }
 
 unsigned long tl_fault_steps(void) { return steps; }
+
+void tl_fault_arm(unsigned long n) {
+	armed = n != 0;
+	fail_at = steps + n;
+}

@@ -16,4 +16,7 @@ int tl_fault_step(void);
 /* Number of steps taken so far. */
 unsigned long tl_fault_steps(void);
 
+/* Let the n-th step from now on fail; 0: none. For programs that try many. */
+void tl_fault_arm(unsigned long n);
+
 #endif

@@ -61,7 +61,8 @@ static void drop_old(int dir, const char *name) {
 	if (d) closedir(d);
 }
 
-static void save(int dir, const char *name, const struct tl_image *image) {
+/* Returns 1 when the image is kept. */
+static int save(int dir, const char *name, const struct tl_image *image) {
 	char tmp[64];
 	size_t at = 0;
 	ssize_t n = 1;
@@ -69,15 +70,17 @@ static void save(int dir, const char *name, const struct tl_image *image) {
 
 	snprintf(tmp, sizeof(tmp), ".new-%d", (int)getpid());
 	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) return;
+	if (fd < 0) return 0;
 	while (at < image->len && n > 0) {
 		n = write(fd, image->data + at, image->len - at);
 		at += n > 0 ? n : 0;
 	}
-	if (close(fd) || at < image->len || renameat(dir, tmp, dir, name))
+	if (close(fd) || at < image->len || renameat(dir, tmp, dir, name)) {
 		unlinkat(dir, tmp, 0);
-	else
-		drop_old(dir, name);
+		return 0;
+	}
+	drop_old(dir, name);
+	return 1;
 }
 
 static void *map_file(int fd, size_t *len) {
@@ -133,7 +136,7 @@ static int unpack(struct tl_ctx *ctx, const char *path, struct tl_loaded *l, con
 	if (e)
 		tl_fail(ctx, e, "kernel %s: %s", path, why);
 	else if (image->mapped && dir >= 0)
-		save(dir, name, image);
+		l->kept = save(dir, name, image);
 	if (dir >= 0) close(dir);
 	return e;
 }

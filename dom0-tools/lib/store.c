@@ -298,6 +298,13 @@ int64_t tl_now_ms(void) {
 	return t.tv_sec * (int64_t)1000 + t.tv_nsec / 1000000;
 }
 
+int64_t tl_now_us(void) {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * (int64_t)1000000 + t.tv_nsec / 1000;
+}
+
 int tl_store_wait(struct tl_store *s, int ms, int (*done)(void *), void *arg) {
 	struct pollfd p = { .fd = xs_fileno(s->xs), .events = POLLIN };
 	int64_t end = tl_now_ms() + ms, left;

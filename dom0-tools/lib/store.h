@@ -67,7 +67,8 @@ int tl_store_release(struct tl_store *s, uint32_t domid);
  * NULL. */
 char *tl_store_control(struct tl_store *s, const char *words, unsigned len);
 
-/* Monotonic milliseconds, for deadlines. */
+/* Monotonic milliseconds, for deadlines; and microseconds. */
 int64_t tl_now_ms(void);
+int64_t tl_now_us(void);
 
 #endif

@@ -130,7 +130,7 @@ static int hand_over(struct tl_ctx *ctx, const struct tl_device *d, dev_t dev) {
 	e = tl_store_putf(ctx->s, o.back, "physical-device", "%x:%x", major(dev), minor(dev));
 	if (!e) e = tl_store_watch(ctx->s, o.back, "hold");
 	if (e) return tl_fail(ctx, e, "vbd %u: writing to the store: %s", d->devid, strerror(-e));
-	e = tl_store_wait(ctx->s, TL_PLUG_MS, backend_holds, &o);
+	e = tl_store_wait(ctx->s, tl_plug_ms(ctx), backend_holds, &o);
 	tl_store_unwatch(ctx->s, o.back, "hold");
 	if (e > 0) return 0;
 	return tl_fail(ctx, e, "vbd %u: the backend driver did not take the disk%s", d->devid,
@@ -145,7 +145,7 @@ int tl_vbd_plug(struct tl_ctx *ctx, const struct tl_device *d) {
 	tl_back_path(d, back, sizeof(back));
 	script = tl_store_get(ctx->s, "%s/script", back);
 	if (script) {
-		e = tl_hotplug_run(ctx, d, script, "add", NULL, TL_PLUG_MS);
+		e = tl_hotplug_run(ctx, d, script, "add", NULL, tl_plug_ms(ctx));
 		free(script);
 		return e;
 	}
@@ -155,7 +155,7 @@ int tl_vbd_plug(struct tl_ctx *ctx, const struct tl_device *d) {
 	free(params);
 	free(mode);
 	if (fd < 0) return fd;
-	e = tl_device_wait(ctx, d, 0, TL_XS_INITWAIT, TL_PLUG_MS);
+	e = tl_device_wait(ctx, d, 0, TL_XS_INITWAIT, tl_plug_ms(ctx));
 	if (!e) e = hand_over(ctx, d, dev);
 	close(fd);
 	return e;
@@ -171,14 +171,8 @@ int tl_vbd_attach(struct tl_ctx *ctx, uint32_t domid, const struct tl_disk *disk
 		return tl_fail(ctx, -EOPNOTSUPP, "disk %s: backendtype %s is not supported, use phy",
 			       disk->vdev, disk->backendtype);
 	fill(disk, &front, &back);
-	e = tl_device_publish(ctx, &d, &front, &back);
-	tl_kv_free(&front);
-	tl_kv_free(&back);
-	if (e) return e;
-	if (d.backend == 0) e = tl_vbd_plug(ctx, &d);
-	if (!e && wait_ms) e = tl_device_wait(ctx, &d, 1, TL_XS_CONNECTED, wait_ms);
-	if (e) tl_device_undo(ctx, &d);
-	return e;
+	e = tl_device_publish_free(ctx, &d, &front, &back);
+	return e ? e : tl_device_bring_up(ctx, &d, wait_ms);
 }
 
 void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d) {
@@ -189,7 +183,8 @@ void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d) {
 	script = tl_store_get(ctx->s, "%s/script", back);
 	snprintf(netif, sizeof(netif), "vif%u.%u", d->domid, d->devid);
 	if (script && !tl_store_exists(ctx->s, "%s/tl-plug", back))
-		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif, TL_PLUG_MS);
+		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif,
+			       tl_plug_ms(ctx));
 	ctx->err[0] = 0; /* nothing can be done about it: the log has it */
 	free(script);
 }

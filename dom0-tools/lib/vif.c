@@ -90,19 +90,20 @@ static int plug_built_in(struct tl_ctx *ctx, const struct tl_device *d, const ch
 			bridge ? bridge : "(none)", e == -ENODEV ? "there is no such bridge" : strerror(-e));
 	free(name);
 	free(bridge);
-	return e ? e : tl_store_put(ctx->s, back, "hotplug-status", "connected");
+	if (!e) e = tl_store_put(ctx->s, back, "hotplug-status", "connected");
+	return e ? tl_fail(ctx, e, "vif %u: writing to the store: %s", d->devid, strerror(-e)) : 0;
 }
 
 int tl_vif_plug(struct tl_ctx *ctx, const struct tl_device *d) {
 	char back[160], netif[IFNAMSIZ], *script;
-	int e = tl_device_wait(ctx, d, 0, TL_XS_INITWAIT, TL_PLUG_MS);
+	int e = tl_device_wait(ctx, d, 0, TL_XS_INITWAIT, tl_plug_ms(ctx));
 
 	if (e) return e;
 	tl_back_path(d, back, sizeof(back));
 	snprintf(netif, sizeof(netif), "vif%u.%u", d->domid, d->devid);
 	script = tl_store_get(ctx->s, "%s/script", back);
 	if (script && !tl_store_exists(ctx->s, "%s/tl-plug", back))
-		e = tl_hotplug_run(ctx, d, script, "online", netif, TL_PLUG_MS);
+		e = tl_hotplug_run(ctx, d, script, "online", netif, tl_plug_ms(ctx));
 	else
 		e = plug_built_in(ctx, d, netif, back);
 	free(script);
@@ -120,12 +121,6 @@ int tl_vif_attach(struct tl_ctx *ctx, uint32_t domid, struct tl_vif *vif, int wa
 	d.devid = vif->devid;
 	choose_mac(vif);
 	fill(ctx, &d, vif, &front, &back);
-	e = tl_device_publish(ctx, &d, &front, &back);
-	tl_kv_free(&front);
-	tl_kv_free(&back);
-	if (e) return e;
-	if (d.backend == 0) e = tl_vif_plug(ctx, &d);
-	if (!e && wait_ms) e = tl_device_wait(ctx, &d, 1, TL_XS_CONNECTED, wait_ms);
-	if (e) tl_device_undo(ctx, &d);
-	return e;
+	e = tl_device_publish_free(ctx, &d, &front, &back);
+	return e ? e : tl_device_bring_up(ctx, &d, wait_ms);
 }

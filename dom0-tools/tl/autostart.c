@@ -122,5 +122,5 @@ int cmd_autostart(struct cmd *c) {
 	for (i = 0; i < n; i++) free(files[i]);
 	if (n >= 0) free(files);
 	tl_report_print(r, stdout, c->json);
-	return e;
+	return list || e ? e : cmd_done(c, DOMID_INVALID);
 }

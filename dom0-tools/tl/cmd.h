@@ -83,6 +83,7 @@ char *read_text(const char *path, size_t *len);
 
 /* Commands */
 int cmd_create(struct cmd *c);
+int cmd_prepare(struct cmd *c);
 int cmd_config_update(struct cmd *c);
 int cmd_destroy(struct cmd *c);
 int cmd_shutdown(struct cmd *c);

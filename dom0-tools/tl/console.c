@@ -10,6 +10,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -17,7 +19,7 @@
 
 struct session {
 	struct cmd *c;
-	char tty_path[96];
+	char tty_path[96], socket_path[96];
 	int escape;
 	struct termios saved;
 	int raw;
@@ -36,11 +38,30 @@ static void restore(struct session *s) {
 	if (s->raw) tcsetattr(0, TCSANOW, &s->saved);
 }
 
+/* A channel with connection=socket has no pty: its socket serves as well. */
+static int open_socket(struct session *s) {
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char *path = tl_store_get(s->c->ctx.s, "%s", s->socket_path);
+	int fd = -1;
+
+	if (path && strlen(path) < sizeof(a.sun_path)) {
+		strcpy(a.sun_path, path);
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	free(path);
+	return fd;
+}
+
 static int open_tty(struct session *s) {
 	char *tty = tl_store_get(s->c->ctx.s, "%s", s->tty_path);
 	struct termios t;
 	int fd = tty && *tty ? open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
 
+	if (!tty && s->socket_path[0]) fd = open_socket(s);
 	free(tty);
 	if (fd >= 0 && tcgetattr(fd, &t) == 0) {
 		cfmakeraw(&t);
@@ -112,6 +133,9 @@ int console_attach(struct cmd *c, uint32_t domid, unsigned num) {
 	else
 		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/%u/device/console/%u/tty", domid,
 			 num);
+	if (num)
+		snprintf(s.socket_path, sizeof(s.socket_path), "/local/domain/0/backend/console/%u/%u/path",
+			 domid, num);
 	tl_store_watch(c->ctx.s, s.tty_path, "tty");
 	while (!left) {
 		fd = tl_store_wait(c->ctx.s, 10000, tty_there, &s) - 1;

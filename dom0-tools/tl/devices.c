@@ -30,6 +30,7 @@ static int timeout_ms(struct cmd *c, int *ms) {
 	int e = text ? cmd_number(c, text, 0, 3600, &s) : 0;
 
 	*ms = s * 1000;
+	if (text && s) c->ctx.plug_ms = s * 1000;
 	return e;
 }
 

@@ -56,9 +56,32 @@ int usage_all(FILE *out, int all) {
 	return EXIT_OK;
 }
 
+static const struct tl_column columns[] = {
+	{ "command", "", TL_TEXT, 0, 0 },   { "group", "", TL_TEXT, 0, 0 },
+	{ "arguments", "", TL_TEXT, 0, 0 }, { "summary", "", TL_TEXT, 0, 0 },
+	{ "available", "", TL_BOOL, 0, 0 },
+};
+
+static int help_rows(void) {
+	struct tl_report *r = tl_table("help", columns, sizeof(columns) / sizeof(columns[0]));
+	int i;
+
+	for (i = 0; i < ncommands; i++) {
+		if (!commands[i].group) continue;
+		tl_cell(r, "%s", commands[i].name);
+		tl_cell(r, "%s", commands[i].group);
+		tl_cell(r, "%s", commands[i].args);
+		tl_cell(r, "%s", commands[i].summary);
+		tl_cell(r, "%d", commands[i].run != cmd_later && commands[i].run != cmd_never);
+	}
+	tl_report_print(r, stdout, 1);
+	return EXIT_OK;
+}
+
 int cmd_help(struct cmd *c) {
 	const struct command *def;
 
+	if (c->json) return help_rows();
 	if (!c->args) return usage_all(stdout, opt_long(c, "long"));
 	def = find_command(c->arg[0]);
 	if (!def) return cmd_error(c, "unknown command \"%s\"", c->arg[0]);
@@ -185,7 +208,9 @@ int cmd_man(struct cmd *c) {
 	return EXIT_OK;
 }
 
-int cmd_later(struct cmd *c) { return cmd_error(c, "not available yet in this version"); }
+int cmd_later(struct cmd *c) {
+	return cmd_error(c, "comes later: this version cannot %s yet", c->def->summary);
+}
 
 int cmd_never(struct cmd *c) {
 	return cmd_error(c, "not supported: this command is for guests that are not paravirtualized, or for "

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 char *read_text(const char *path, size_t *len) {
@@ -123,16 +124,23 @@ static void show_config(const struct tl_config *c) {
 	tl_report_print(r, stdout, 1);
 }
 
-static int created(struct cmd *c, uint32_t domid, int64_t ms) {
+static int created(struct cmd *c, uint32_t domid, int64_t us) {
+	const int64_t *part = c->ctx.part_us;
 	struct tl_report *r;
+	int i;
 
 	if (c->json) {
 		r = tl_pairs("create");
 		tl_pair(r, "domid", TL_NUM, "%u", domid);
-		tl_pair(r, "milliseconds", TL_NUM, "%lld", (long long)ms);
+		tl_pair(r, "milliseconds", TL_NUM, "%lld", (long long)us / 1000);
+		tl_pair(r, "microseconds", TL_NUM, "%lld", (long long)us);
+		for (i = 0; i < TL_PARTS; i++)
+			tl_pair(r, tl_part_names[i], TL_NUM, "%lld", (long long)part[i]);
 		tl_report_print(r, stdout, 1);
 	} else if (opt(c, 'd')) {
-		printf("domain %u created in %lld ms\n", domid, (long long)ms);
+		printf("domain %u created in %lld ms\n", domid, (long long)us / 1000);
+		for (i = 0; i < TL_PARTS; i++)
+			printf("  %-20s %8.1f ms\n", tl_part_names[i], part[i] / 1000.0);
 	}
 	return EXIT_OK;
 }
@@ -146,7 +154,7 @@ static int gone(void *arg) {
 }
 
 static int start(struct cmd *c, struct given *g) {
-	int64_t began = tl_now_ms();
+	int64_t began = tl_now_us();
 	uint32_t domid;
 	void *pair[2] = { c, &domid };
 	int e;
@@ -164,7 +172,7 @@ static int start(struct cmd *c, struct given *g) {
 			return cmd_error(c, "starting domain %u: %s", domid, strerror(-e));
 		}
 	}
-	created(c, domid, tl_now_ms() - began);
+	created(c, domid, tl_now_us() - began);
 	fflush(stdout);
 	if (opt(c, 'c')) return console_attach(c, domid, 0);
 	if (opt(c, 'F')) {
@@ -185,6 +193,24 @@ int cmd_create(struct cmd *c) {
 		e = start(c, &g);
 	given_free(&g);
 	return e;
+}
+
+int cmd_prepare(struct cmd *c) {
+	struct tl_loaded kernel;
+	int i, e = 0;
+
+	mkdir(TL_CACHE_DIR, 0700);
+	for (i = 0; i < c->args && !e; i++) {
+		if (tl_kernel_load(&c->ctx, c->arg[i], &kernel))
+			e = cmd_failed(c);
+		else if (kernel.unpacked.mapped && !kernel.kept)
+			e = cmd_error(c,
+				      "%s: the unpacked kernel could not be kept in " TL_CACHE_DIR
+				      " (does it belong to root alone, and is there room?)",
+				      c->arg[i]);
+		tl_kernel_release(&kernel);
+	}
+	return e ? e : cmd_done(c, DOMID_INVALID);
 }
 
 int cmd_config_update(struct cmd *c) {

@@ -194,12 +194,37 @@ static int parse_words(struct cmd *c, int argc, char **argv) {
 	return 0;
 }
 
+/* Commands whose output is a text for people or another program: in JSON one member holds it. */
+static int run_as_text(struct cmd *c) {
+	FILE *real = stdout;
+	struct tl_report *r;
+	char *text = NULL;
+	size_t n;
+	int e;
+
+	stdout = open_memstream(&text, &n);
+	if (!stdout) {
+		stdout = real;
+		return cmd_error(c, "out of memory");
+	}
+	e = c->def->run(c);
+	fclose(stdout);
+	stdout = real;
+	r = tl_pairs("text");
+	tl_pair(r, "command", TL_TEXT, "%s", c->def->name);
+	tl_pair(r, "text", TL_TEXT, "%s", text ? text : "");
+	if (!e) tl_report_print(r, stdout, 1);
+	free(text);
+	return e;
+}
+
 static int run(struct cmd *c) {
 	int e = tl_ctx_open(&c->ctx, c->def->need);
 
 	if (e) return cmd_failed(c);
 	if (c->ctx.host.json) c->json = 1;
-	e = c->def->run(c);
+	e = c->json && (c->def->run == cmd_man || c->def->run == cmd_completion) ? run_as_text(c)
+										 : c->def->run(c);
 	tl_ctx_close(&c->ctx);
 	if (fflush(stdout) || ferror(stdout)) return EXIT_FAILED;
 	return e;

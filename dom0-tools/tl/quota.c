@@ -15,6 +15,29 @@ static int control(struct cmd *c, const char *command, size_t len, char **answer
 	return 0;
 }
 
+static const struct tl_column columns[] = {
+	{ "quota", "Quota", TL_TEXT, 18, 0 },
+	{ "value", "Value", TL_NUM, 8, TL_RIGHT },
+	{ "text", "", TL_TEXT, 0, 0 },
+};
+
+/* One line of the answer, "NAME : VALUE TEXT"; lines without a number are headings. */
+static void row(struct tl_report *r, char *line) {
+	char *sep = strpbrk(line, ":="), *end, *value;
+	unsigned long long n;
+
+	if (!sep) return;
+	*sep = 0;
+	value = sep + 1 + strspn(sep + 1, " ");
+	n = strtoull(value, &end, 10);
+	if (end == value) return;
+	line += strspn(line, " ");
+	line[strcspn(line, " ")] = 0;
+	tl_cell(r, "%s", line);
+	tl_cell(r, "%llu", n);
+	tl_cell(r, "%s", end + strspn(end, " "));
+}
+
 static int get(struct cmd *c) {
 	char word[64] = "quota", *answer, *line, *save;
 	struct tl_report *r;
@@ -28,21 +51,9 @@ static int get(struct cmd *c) {
 	}
 	e = control(c, word, n, &answer);
 	if (e) return e;
-	if (!c->json) {
-		printf("%s%s", answer, *answer && answer[strlen(answer) - 1] == '\n' ? "" : "\n");
-		free(answer);
-		return EXIT_OK;
-	}
-	r = tl_pairs("xenstore-quota");
-	for (line = strtok_r(answer, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *sep = strpbrk(line, ":=");
-
-		if (!sep) continue;
-		*sep = 0;
-		while (sep > line && sep[-1] == ' ') *--sep = 0;
-		tl_pair(r, line, TL_TEXT, "%s", sep + 1 + strspn(sep + 1, " :"));
-	}
-	tl_report_print(r, stdout, 1);
+	r = tl_table("xenstore-quota", columns, 3);
+	for (line = strtok_r(answer, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) row(r, line);
+	tl_report_print(r, stdout, c->json);
 	free(answer);
 	return EXIT_OK;
 }

@@ -224,6 +224,42 @@ static void sched_row(struct cmd *c, struct tl_report *r, uint32_t domid, uint32
 	free(name);
 }
 
+/* The scheduler's own parameters: which members of the operation they are depends on the scheduler. */
+static int sched_params(struct cmd *c, uint32_t id) {
+	struct xen_sysctl op = { .u.scheduler_op = { .sched_id = id, .cmd = XEN_SYSCTL_SCHEDOP_getinfo } };
+	struct xen_sysctl_credit_schedule *credit = &op.u.scheduler_op.u.sched_credit;
+	struct xen_sysctl_credit2_schedule *credit2 = &op.u.scheduler_op.u.sched_credit2;
+	struct tl_report *r;
+	long rate = -1, slice = -1, delay = -1;
+	int e;
+
+	if ((opt(c, 'r') && cmd_number(c, opt_value(c, 'r'), 0, 500000, &rate)) ||
+	    (opt(c, 't') && cmd_number(c, opt_value(c, 't'), 1, 1000, &slice)) ||
+	    (opt(c, 'm') && cmd_number(c, opt_value(c, 'm'), 0, 100000, &delay)))
+		return EXIT_FAILED;
+	if (id != XEN_SCHEDULER_CREDIT && (slice >= 0 || delay >= 0))
+		return cmd_error(c,
+				 "-t and -m are parameters of the credit scheduler, the host runs credit2");
+	e = tl_sysctl(c->ctx.h, XEN_SYSCTL_scheduler_op, &op);
+	if (!e && (rate >= 0 || slice >= 0 || delay >= 0)) {
+		if (rate >= 0 && id == XEN_SCHEDULER_CREDIT) credit->ratelimit_us = rate;
+		if (rate >= 0 && id == XEN_SCHEDULER_CREDIT2) credit2->ratelimit_us = rate;
+		if (slice >= 0) credit->tslice_ms = slice;
+		if (delay >= 0) credit->vcpu_migr_delay_us = delay;
+		op.u.scheduler_op.cmd = XEN_SYSCTL_SCHEDOP_putinfo;
+		e = tl_sysctl(c->ctx.h, XEN_SYSCTL_scheduler_op, &op);
+	}
+	if (e == -ENOSYS || e == -EOPNOTSUPP)
+		return cmd_error(c, "this hypervisor's scheduler has no parameters of its own");
+	if (e) return cmd_error(c, "%s", strerror(-e));
+	r = tl_pairs("sched-params");
+	tl_pair(r, "ratelimit_us", TL_NUM, "%u",
+		id == XEN_SCHEDULER_CREDIT ? credit->ratelimit_us : credit2->ratelimit_us);
+	if (id == XEN_SCHEDULER_CREDIT) tl_pair(r, "tslice_ms", TL_NUM, "%u", credit->tslice_ms);
+	tl_report_print(r, stdout, c->json);
+	return EXIT_OK;
+}
+
 int cmd_sched(struct cmd *c) {
 	struct xen_domctl_getdomaininfo *list = NULL;
 	struct xen_sysctl op = { 0 };
@@ -234,6 +270,11 @@ int cmd_sched(struct cmd *c) {
 	id = op.u.sched_id.sched_id;
 	if (e || (id != XEN_SCHEDULER_CREDIT && id != XEN_SCHEDULER_CREDIT2))
 		return cmd_error(c, "the host's scheduler has no weights");
+	if (opt(c, 's') || opt(c, 'r') || opt(c, 't') || opt(c, 'm')) {
+		if (!opt(c, 's') || opt(c, 'd'))
+			return cmd_usage(c, "-r, -t and -m go with -s, and without -d");
+		return sched_params(c, id);
+	}
 	if (opt(c, 'd') && tl_find_domain(&c->ctx, opt_value(c, 'd'), &domid)) return cmd_failed(c);
 	if (opt(c, 'w') || opt(c, 'c'))
 		return opt(c, 'd') ? sched_set(c, domid, id) : cmd_usage(c, "-w and -c need -d");

@@ -24,6 +24,8 @@ OPTIONS(create_opts) = {
 	FLAG('e', NULL, "do not watch the guest: its on_* actions are not carried out"),
 	FLAG('d', NULL, "print how long each part took"),
 	VALUE('f', "defconfig", "FILE", "the configuration file"),
+	FLAG('V', "vncviewer", "accepted for compatibility (PV guests here have no display)"),
+	FLAG('A', "vncviewer-autopass", "accepted for compatibility"),
 	END,
 };
 OPTIONS(update_opts) = { VALUE('f', "defconfig", "FILE", "the configuration file"), END };
@@ -62,7 +64,11 @@ OPTIONS(sched_opts) = {
 	VALUE('w', "weight", "WEIGHT", "share of CPU time, 1 to 65535"),
 	VALUE('c', "cap", "CAP", "limit in percent of one CPU, 0: none"),
 	VALUE('p', "cpupool", "CPUPOOL", "only guests of that pool"),
-	FLAG('s', "schedparam", "accepted for compatibility"),
+	FLAG('s', "schedparam", "the scheduler's own parameters"),
+	VALUE('r', "ratelimit_us", "MICROSECONDS", "with -s: the least time a vCPU runs"),
+	VALUE('t', "tslice_ms", "MILLISECONDS", "with -s, sched-credit only: the length of a time slice"),
+	VALUE('m', "migration_delay_us", "MICROSECONDS",
+	      "with -s, sched-credit only: when a vCPU counts as cold"),
 	END,
 };
 OPTIONS(info_opts) = { FLAG('n', "numa", "also the NUMA topology"), END };
@@ -70,7 +76,8 @@ OPTIONS(dmesg_opts) = { FLAG('c', "clear", "clear the buffer after reading"), EN
 OPTIONS(uptime_opts) = { FLAG('s', "short", "shorter lines"), END };
 OPTIONS(pool_opts) = { FLAG('c', "cpus", "list the CPUs of each pool"), END };
 OPTIONS(attach_opts) = {
-	VALUE('t', "timeout", "SECONDS", "how long the guest has to connect (default 10, 0: do not wait)"),
+	VALUE('t', "timeout", "SECONDS",
+	      "how long each side has to answer (default: guest 10, host 15; 0: do not wait for the guest)"),
 	END,
 };
 OPTIONS(detach_opts) = {
@@ -116,6 +123,10 @@ const struct command commands[] = {
 	  life, create_opts, "KEY=VALUE pairs replace those of the file." },
 	{ "config-update", "DOMAIN [FILE] [KEY=VALUE]...", "change what a guest restarts from",
 	  cmd_config_update, STORE, 1, -1, life, update_opts, NULL },
+	{ "prepare", "KERNEL...", "unpack kernels ahead of their first guest", cmd_prepare, 0, 1, -1, life,
+	  NULL,
+	  "The unpacked kernels are kept in /var/cache/tl until their file changes. Debian's kernel packages "
+	  "run this by /etc/kernel/postinst.d/zz-tl." },
 	{ "destroy", "DOMAIN...", "end guests at once", cmd_destroy, BOTH, 1, -1, life, destroy_opts, NULL },
 	{ "shutdown", "-a|DOMAIN...", "ask guests to shut down", cmd_shutdown, BOTH, 0, -1, life,
 	  shutdown_opts, NULL },
@@ -200,7 +211,7 @@ const struct command commands[] = {
 	LATER("save", "DOMAIN FILE", "save a guest to a file"),
 	LATER("restore", "FILE", "restore a guest from a file"),
 	LATER("migrate", "DOMAIN HOST", "move a guest to another host"),
-	LATER("migrate-receive", "", "the other end of migrate"),
+	LATER("migrate-receive", "", "receive a migrating guest"),
 	LATER("suspend", "DOMAIN", "suspend a guest in place"),
 	LATER("resume", "DOMAIN", "resume a suspended guest"),
 	LATER("dump-core", "DOMAIN [FILE]", "write a guest's memory to a file"),
@@ -210,14 +221,14 @@ const struct command commands[] = {
 	LATER("pci-attach", "DOMAIN BDF", "attach a PCI device"),
 	LATER("pci-detach", "DOMAIN BDF", "detach a PCI device"),
 	LATER("pci-list", "DOMAIN", "list a guest's PCI devices"),
-	LATER("sched-rtds", "", "real-time scheduling parameters"),
+	LATER("sched-rtds", "", "set real-time scheduling parameters"),
 	LATER("cpupool-create", "FILE", "create a CPU pool"),
 	LATER("cpupool-destroy", "POOL", "remove a CPU pool"),
 	LATER("cpupool-rename", "POOL NAME", "rename a CPU pool"),
 	LATER("cpupool-cpu-add", "POOL CPU", "add a CPU to a pool"),
 	LATER("cpupool-cpu-remove", "POOL CPU", "take a CPU from a pool"),
 	LATER("cpupool-migrate", "DOMAIN POOL", "move a guest to another pool"),
-	LATER("cpupool-numa-split", "", "one pool per NUMA node"),
+	LATER("cpupool-numa-split", "", "make one pool for each NUMA node"),
 	LATER("set-parameters", "PARAMS", "set hypervisor parameters"),
 	LATER("vkb-attach", "DOMAIN SPEC", "attach a keyboard"),
 	LATER("vkb-list", "DOMAIN", "list keyboards"),

@@ -35,6 +35,11 @@ echo "interrupts  (kind, lines, count)"
 interrupts_by_kind | while read -r kind lines count; do
 	printf '  %-24s %3d %8d\n' "$kind" "$lines" "$count"
 done
+if [ -n "$(option demo)" ]; then
+	echo "services    $(ps -o args | sed -n 's/.*\(xenstored\|tl-consoled\|tl monitor\).*/\1/p' | sort -u | tr '\n' ' ')"
+	echo "domains     (tl list)"
+	tl list | sed 's/^/  /'
+fi
 echo "checks"
 summary_check "AHCI disk" check_disk "$(disk_by_driver ahci)" 4
 summary_check "NVMe disk" check_disk "$(disk_by_driver nvme)" 4
@@ -42,4 +47,10 @@ summary_check "virtio network" check_net virtio_net 10.0.2 1
 summary_check "e1000e network" check_net e1000e 10.0.3 1
 summary_check "USB keyboard" check_keyboard
 summary_check "real-time clock" check_rtc
+if [ -n "$(option demo)" ]; then
+	summary_check "in the guest" demo_result disk
+	summary_check "in the guest" demo_result network
+	summary_check "in the guest" demo_result events
+	summary_check "tl shutdown -ww" demo_end
+fi
 echo "==== summary: $summary_checks checks, $summary_failed failed"

@@ -54,3 +54,23 @@ atleast() {
 		fail "$1" "got '$2', wanted at least $3"
 	fi
 }
+
+# merge_tap PREFIX COUNT FILE: take over the results of a program; fails once more for each that is missing.
+merge_tap() {
+	merge_seen=0
+	while read -r merge_line; do
+		merge_name=${merge_line#*ok [0-9]* - }
+		case "$merge_line" in
+		"ok "*) pass "$1: $merge_name" ;;
+		"not ok "*) fail "$1: $merge_name" ;;
+		*)
+			echo "# ${merge_line#\# }"
+			continue
+			;;
+		esac
+		merge_seen=$((merge_seen + 1))
+	done < "$3"
+	while [ "$merge_seen" -lt "$2" ]; do
+		fail "$1: result $((merge_seen += 1)) is missing"
+	done
+}

@@ -7,8 +7,7 @@ TLT_LIB := $(patsubst dom0-tools/%.c,$(B)/tl-san/%.o,$(wildcard dom0-tools/lib/*
 TLT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/tl_*_test.c))
 TLT_LIBS := -lcmocka -llzma -lzstd -lz -llz4 -lxencall -lxenforeignmemory -lxenstore -lyajl
 
-CHECK_TESTS += $(TLT_TESTS)
-ALL += $(B)/tl-tiny.elf
+CHECK_TESTS += $(TLT_TESTS) tests/unit/tl_files_test
 FORMAT_SRCS += $(wildcard tests/unit/tl_*.[ch])
 
 $(B)/tl-san/%.o: dom0-tools/%.c
@@ -26,8 +25,3 @@ $(B)/tests/tl_%_test: tests/unit/tl_%_test.c $(B)/libtl-san.a
 $(B)/tests/tl_table_test: $(B)/tl-san/tl/table.o $(B)/tl-san/tl/help.o
 
 -include $(wildcard $(B)/tl-san/*/*.d)
-
-# The minimal guest of the system tests and benchmarks.
-$(B)/tl-tiny.elf: tests/system/tl_tiny.S
-	$(CC) -nostdlib -static -no-pie -fno-pic -Wl,-Ttext-segment=0xffffffff80100000 -Wl,--build-id=none \
-		-Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 $< -o $@

@@ -22,6 +22,7 @@
 
 DUMMY(cmd_create)
 DUMMY(cmd_config_update)
+DUMMY(cmd_prepare)
 DUMMY(cmd_destroy)
 DUMMY(cmd_shutdown)
 DUMMY(cmd_reboot)
@@ -204,6 +205,115 @@ static void every_xl_command_is_known(void **state) {
 	}
 }
 
+/* The commands of the first two releases with the options that xl(1) of 4.17 gives them. */
+static const struct {
+	const char *name, *letters;
+	const char *longs; /* each with a space behind it */
+} wanted[] = {
+	{ "create", "qfpFVAcn", "quiet defconfig vncviewer vncviewer-autopass dryrun " },
+	{ "config-update", "f", "defconfig " },
+	{ "destroy", "f", "" },
+	{ "shutdown", "awF", "all wait " },
+	{ "reboot", "aF", "all " },
+	{ "pause", "", "" },
+	{ "unpause", "", "" },
+	{ "console", "nt", "" },
+	{ "list", "lvcnZ", "long verbose cpupool numa context " },
+	{ "vm-list", "", "" },
+	{ "domid", "", "" },
+	{ "domname", "", "" },
+	{ "rename", "", "" },
+	{ "uptime", "", "" },
+	{ "sysrq", "", "" },
+	{ "trigger", "", "" },
+	{ "mem-set", "", "" },
+	{ "mem-max", "", "" },
+	{ "vcpu-list", "", "" },
+	{ "vcpu-pin", "f", "force " },
+	{ "vcpu-set", "i", "ignore-host " },
+	{ "sched-credit2", "dwcpsr", "domain weight cap cpupool schedparam ratelimit_us " },
+	{ "sched-credit", "dwcpstrm",
+	  "domain weight cap cpupool schedparam tslice_ms ratelimit_us migration_delay_us " },
+	{ "claims", "", "" },
+	{ "cpupool-list", "c", "cpus " },
+	{ "block-attach", "", "" },
+	{ "block-list", "", "" },
+	{ "block-detach", "", "force " },
+	{ "network-attach", "", "" },
+	{ "network-list", "", "" },
+	{ "network-detach", "", "" },
+	{ "channel-list", "", "" },
+	{ "devd", "F", "pidfile " },
+	{ "info", "n", "numa " },
+	{ "dmesg", "c", "clear " },
+	{ "debug-keys", "", "" },
+	{ "top", "", "" },
+	{ "help", "", "long " },
+	{ "xenstore-quota-get", "", "" },
+	{ "xenstore-quota-set", "", "" },
+	/* without a model in xl */
+	{ "events", "", "follow " },
+	{ "metrics", "", "" },
+	{ "explain", "", "" },
+	{ "doctor", "", "" },
+	{ "autostart", "", "" },
+};
+
+static int has_option(const struct command *c, char letter, const char *name, size_t n) {
+	const struct option_row *o;
+
+	for (o = c->options; o && (o->letter || o->name); o++)
+		if (letter ? o->letter == letter
+			   : o->name && strlen(o->name) == n && !memcmp(o->name, name, n))
+			return 1;
+	return 0;
+}
+
+static void wanted_are_there(void **state) {
+	const struct command *c;
+	const char *p, *end;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		c = find_command(wanted[i].name);
+		assert_non_null(c);
+		assert_string_equal(c->name, wanted[i].name);
+		assert_true(c->run != cmd_later && c->run != cmd_never);
+		for (p = wanted[i].letters; *p; p++)
+			if (!has_option(c, *p, NULL, 0)) fail_msg("%s has no option -%c", c->name, *p);
+		for (p = wanted[i].longs; (end = strchr(p, ' ')); p = end + 1)
+			if (!has_option(c, 0, p, end - p))
+				fail_msg("%s has no option --%.*s", c->name, (int)(end - p), p);
+	}
+}
+
+/* What comes later has a row that says so. */
+static void later_is_named(void **state) {
+	static const char *const names[] = {
+		"save",
+		"restore",
+		"migrate",
+		"migrate-receive",
+		"suspend",
+		"resume",
+		"dump-core",
+		"pci-assignable-add",
+		"pci-assignable-remove",
+		"pci-assignable-list",
+		"pci-attach",
+		"pci-detach",
+		"pci-list",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_non_null(find_command(names[i]));
+		assert_true(find_command(names[i])->run == cmd_later);
+	}
+}
+
 static void beginnings(void **state) {
 	(void)state;
 	assert_string_equal(find_command("cre")->name, "create");
@@ -291,9 +401,10 @@ static void pairs(void **state) {
 
 int main(void) {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_sound), cmocka_unit_test(every_xl_command_is_known),
-		cmocka_unit_test(beginnings),     cmocka_unit_test(text_table),
-		cmocka_unit_test(json_table),     cmocka_unit_test(pairs),
+		cmocka_unit_test(rows_are_sound),   cmocka_unit_test(every_xl_command_is_known),
+		cmocka_unit_test(wanted_are_there), cmocka_unit_test(later_is_named),
+		cmocka_unit_test(beginnings),       cmocka_unit_test(text_table),
+		cmocka_unit_test(json_table),       cmocka_unit_test(pairs),
 	};
 
 	return cmocka_run_group_tests_name("tl-table", tests, NULL, NULL);

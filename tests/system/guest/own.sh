@@ -9,22 +9,8 @@ ok "the store answers" tl list
 ok "a thread can be cancelled" test -e /lib/libgcc_s.so.1
 is "domain 0 has its name" "$(tl domname 0)" "Domain-0"
 truncate -s 16M /tmp/disk.img
-brctl addbr br0
-ip addr add 10.9.0.1/24 dev br0
-ip link set br0 up
-nc -ll -p 7 -e cat &
-cat > /etc/xen/g1.cfg <<END
-name = "g1"
-type = "pv"
-kernel = "/guest/kernel"
-ramdisk = "/guest/initrd.gz"
-extra = "console=hvc0 tenon.test=domu"
-memory = 160
-vcpus = 1
-disk = ["/tmp/disk.img,raw,xvda,w"]
-vif = ["mac=00:16:3e:00:00:01,bridge=br0"]
-on_poweroff = "destroy"
-END
+host_network
+guest_config g1 tenon.test=domu /tmp/disk.img > /etc/xen/g1.cfg
 log=/var/log/xen/console/guest-g1.log
 ok "tl create" tl create /etc/xen/g1.cfg
 is "tl list shows the guest" "$(tl list | awk '$1 == "g1" { print $3 }')" 160

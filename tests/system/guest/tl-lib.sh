@@ -3,16 +3,29 @@
 # For the tests of tl: Debian's store daemon, our entries and console daemon, a bridge, and what the
 # host looks like when no guest is left.
 
+consoles=/var/log/xen/console
+
 tl_start() {
 	xenstored --pid-file /run/xenstored.pid
 	wait_for 20 xenstore-ls / || echo "# xenstored does not answer"
 	mkdir -p /var/log/xen /var/cache/tl /etc/xen
+	rm -rf /etc/xen/scripts # bridging is built in; the tests of scripts bring theirs
 	chmod 700 /var/cache/tl
 	tl-dom0-init || echo "# tl-dom0-init failed"
 	tl-consoled || echo "# tl-consoled failed"
-	brctl addbr br0
-	ip addr add 10.9.0.1/24 dev br0
-	ip link set br0 up
+	host_network
+}
+
+# small NAME KERNEL-ARGUMENTS [LINE...]: the configuration of a guest that talks (tl_talker.c), in
+# /etc/xen/NAME.cfg.
+small() {
+	small_name=$1
+	printf 'name = "%s"\nkernel = "/guest/talker.elf"\nextra = "%s"\nmemory = 8\n' "$1" "$2" \
+		> "/etc/xen/$1.cfg"
+	shift 2
+	for small_line in "$@"; do
+		echo "$small_line" >> "/etc/xen/$small_name.cfg"
+	done
 }
 
 # Everything that a guest could leave behind. The directories that hold guests' nodes come with the first
@@ -25,12 +38,25 @@ host_state() {
 	tl list --json | grep -c domid
 }
 
-free_memory() {
-	tl info | sed -n 's/^free_memory *: //p'
+# nothing_left NAME: the host is as it was when host_state went to /tmp/before. The kernel's back ends
+# take a moment.
+nothing_left() {
+	for try in 1 2 3 4 5 6 7 8; do
+		host_state > /tmp/after
+		cmp -s /tmp/before /tmp/after && break
+		usleep 400000
+	done
+	is "$1" "$(diff /tmp/before /tmp/after | grep '^[+-]/' | head -n 5 | tr '\n' ';')" ""
 }
 
-# json_ok COMMAND...: the output is one JSON object with a schema (checked by its brackets and head).
-json_ok() {
-	"$@" --json > /tmp/json 2>/tmp/json.err || return 1
-	head -n 2 /tmp/json | grep -q '"schema": "tl\.' && [ "$(tail -n 1 /tmp/json)" = "}" ]
+# document WORDS...: run a command with --json and print what it answers for the host, which checks it
+# against the documented schemas.
+document() {
+	tl "$@" --json > /tmp/json 2>/tmp/json.err && json_status=0 || json_status=$?
+	echo "# json $json_status tl $*"
+	while read -r json_line; do
+		echo "# | $json_line"
+	done < /tmp/json
 }
+
+monitor_log=/var/log/xen/tl-monitor.log

@@ -1,26 +1,15 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# A stock kernel as a guest of tl: life, devices, console, on_* actions, and nothing left behind.
+# A stock kernel as a guest of tl: creation and its own tests; with "full" also life, devices, console,
+# channels, on_* actions. Nothing is left behind.
 
 . /tests/tl-lib.sh
-plan 41
+[ "$1" = full ] && plan 56 || plan 13
 tl_start
 truncate -s 16M /tmp/disk.img
 truncate -s 4M /tmp/second.img
-nc -ll -p 7 -e cat &
-cat > /etc/xen/g1.cfg <<END
-name = "g1"
-type = "pv"
-kernel = "/guest/kernel"
-ramdisk = "/guest/initrd.gz"
-extra = "console=hvc0 tenon.test=domu"
-memory = 160
-vcpus = 1
-disk = ["/tmp/disk.img,raw,xvda,w"]
-vif = ["mac=00:16:3e:00:00:01,bridge=br0"]
-on_poweroff = "destroy"
-on_crash = "preserve"
-END
+guest_config g1 tenon.test=domu /tmp/disk.img > /etc/xen/g1.cfg
+echo 'on_crash = "preserve"' >> /etc/xen/g1.cfg
 log=/var/log/xen/console/guest-g1.log
 host_state > /tmp/before
 
@@ -39,16 +28,20 @@ is "tests that failed in the guest" "$(grep -c '^not ok' $log)" 0
 is "tests that passed in the guest" "$(grep -c '^ok' $log)" 3
 wait_for 40 sh -c "! tl domid g1" && pass "the guest is gone after its power-off" ||
 	fail "the guest is gone after its power-off" "$(tl list)"
-sleep 1
-host_state > /tmp/after
-is "nothing is left of it" "$(diff /tmp/before /tmp/after)" ""
+nothing_left "nothing is left of it"
 is "domain 0's view of its disk" "$(dd if=/tmp/disk.img bs=1M count=2 2>/dev/null | md5sum | cut -d' ' -f1)" \
 	"$(sed -n 's/.*written and read back, md5 \([0-9a-f]*\).*/\1/p' $log)"
 
-# From here on the guest runs a shell.
+[ "$1" = full ] || {
+	killall tl
+	exit 0
+}
+
+# From here on the guest runs a shell, and has two channels.
 : > $log
 kill -HUP "$(pidof tl-consoled)"
 sed -i 's/ tenon.test=domu//; s/^vcpus.*/vcpus = 2/' /etc/xen/g1.cfg
+echo 'channel = ["name=one,connection=pty", "name=two,connection=socket,path=/tmp/two.sock"]' >> /etc/xen/g1.cfg
 ok "create again" tl create /etc/xen/g1.cfg
 wait_for 100 grep -q "a shell on the console" $log && pass "the guest has a shell" ||
 	fail "the guest has a shell" "$(tail -n 3 $log)"
@@ -61,6 +54,16 @@ say() {
 say 'echo sum $((40 + 2))'
 is "tl console talks to the guest" "$(grep -c 'sum 42' /tmp/console.out)" 1
 ok "the disk and the network are connected" sh -c 'tl explain g1 | grep -c "ok.*connected" | grep -q 2'
+is "channel-list" "$(tl channel-list g1 | awk 'NR > 1 { print $4, $5 }' | tr '\n' ' ')" "one pty two socket "
+for num in 1 2; do
+	(sleep 4; printf 'from-host-%s\n' $num; sleep 2; printf '\035') |
+		timeout 20 tl console -n $num g1 > /tmp/channel.out 2>&1 &
+	say "echo from-guest-$num > /dev/hvc$num; read -r -t 9 word < /dev/hvc$num; echo channel \$word"
+	wait $!
+	is "channel $num: from the guest" "$(grep -c "^from-guest-$num" /tmp/channel.out)" 1
+	wait_for 10 grep -q "channel from-host-$num" $log && pass "channel $num: to the guest" ||
+		fail "channel $num: to the guest" "$(tail -n 3 $log)"
+done
 kill -9 "$(pidof tl-consoled)"
 tl sysrq g1 h
 sleep 1
@@ -76,9 +79,26 @@ ok "unpause" tl unpause g1
 ok "block-attach" tl block-attach g1 /tmp/second.img,raw,xvdb,w
 is "block-list" "$(tl block-list g1 | awk '$1 == 51728 { print $4 }')" 4
 ok "an attached name is refused" sh -c '! tl block-attach g1 /tmp/second.img,raw,xvdb,w'
+say 'sleep 1000 < /dev/xvdb &'
+is "a disk in use is not taken away" "$(tl block-detach -t 2 g1 xvdb 2>&1 | grep -c 'the guest has not let go')" 1
+ok "explain says so" sh -c 'tl explain g1 xvdb | grep -q "waiting.*still uses it"'
+say 'killall sleep'
+wait_for 10 sh -c "tl explain g1 xvdb | grep -q closed" && pass "it closes once released" ||
+	fail "it closes once released" "$(tl explain g1 xvdb)"
 ok "block-detach" tl block-detach g1 xvdb
 ok "attach again after detach" tl block-attach g1 /tmp/second.img,raw,xvdb,r
 ok "detach again" tl block-detach g1 51728
+mkdir -p /etc/xen/scripts
+cp /host/scripts/block /etc/xen/scripts/block
+ok "attach by the hot-plug script" tl block-attach g1 format=raw,vdev=xvdb,script=block,target=/tmp/second.img
+is "the guest has it" "$(tl block-list g1 | awk '$1 == 51728 { print $4 }')" 4
+ok "detach by the script" tl block-detach g1 xvdb
+is "its loop device is free again" "$(losetup -a | grep -c second.img)" 0
+cp /host/scripts/vif-bridge /etc/xen/scripts/vif-bridge
+ok "a network by the script" tl network-attach g1 bridge=br0,script=vif-bridge
+is "is in the bridge" "$(ls /sys/class/net/br0/brif | wc -l)" 2
+ok "its detachment" tl network-detach g1 1
+rm -r /etc/xen/scripts
 ok "network-attach" tl network-attach g1 bridge=br0
 ok "network-detach" tl network-detach g1 1
 ok "mem-set down" tl mem-set g1 140m
@@ -97,7 +117,5 @@ wait_for 30 sh -c "tl list -v g1 | grep -q crash" && pass "on_crash preserves it
 	fail "on_crash preserves it" "$(tl list -v)"
 ok "explain knows that it crashed" sh -c 'tl explain g1 | grep -q "broken.*crashed"'
 ok "destroy" tl destroy g1
-sleep 1
-host_state > /tmp/after
-is "nothing is left behind" "$(diff /tmp/before /tmp/after)" ""
-killall tl 2>/dev/null
+nothing_left "nothing is left behind"
+killall tl
