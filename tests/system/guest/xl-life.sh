@@ -36,11 +36,12 @@ ok "uptime" sh -c 'xl uptime a | grep -q "^a  *[0-9]* *[0-9]*:[0-9][0-9]:[0-9][0
 ok "top in batch mode" sh -c 'TERM=vt100 timeout 20 xentop -b -i 1 | grep -q "^ *a "'
 
 part "the console"
-(sleep 2; echo 'echo sum $((40 + 2))'; sleep 20) | timeout 30 xl console a > /tmp/console.out 2>&1 &
-wait_for 20 grep -q "sum 42" /tmp/console.out && pass "console: the guest answers what is typed" ||
-	fail "console: the guest answers what is typed" "$(tail -n 3 /tmp/console.out)"
+# Without a terminal of its own xl console only shows; what is typed goes to the terminal that it opens.
+sleep 60 | timeout 60 xl console a > /tmp/console.out 2>&1 &
+wait_for 20 test -s /tmp/console.out # it begins with what nobody has read yet
+ok "the guest answers on its console" says a "sum 42" 'echo sum $((40 + 2))'
+ok "console shows it" wait_for 20 grep -q "sum 42" /tmp/console.out
 kill $! 2> /dev/null
-ok "the log has it too" grep -q "sum 42" "$(log_of a)"
 ok "sysrq" xl sysrq a h
 wait_for 10 grep -q "sysrq: HELP" "$(log_of a)" && pass "the guest sees it" ||
 	fail "the guest sees it" "$(tail -n 3 "$(log_of a)")"
