@@ -13,6 +13,6 @@ $(XSB_B)/stock_shim.so: tests/xenstored/stock_shim.c
 
 .PHONY: bench-xenstored
 bench-xenstored: $(B)/xenstored $(XSB_B)/load $(XSB_B)/stock_shim.so
-	bench/xenstored/run.py
+	bench/xenstored/run.py --write docs/xenstored-performance.md
 
 FORMAT_SRCS += $(wildcard bench/xenstored/*.[ch])

@@ -20,14 +20,15 @@
 #include "systemd.h"
 #include "worker.h"
 
-/* After so many workers in a row that failed within so many milliseconds the next one has to wait. Who was
- * killed has not failed. */
+/* After so many workers in a row that failed within so many milliseconds the next has to wait; who was killed
+ * has not failed. */
 #define SHORT_LIFE_MS 50
 #define SHORT_LIVES   20
 
 struct holder {
 	const struct options *opt;
 	int listen, signals, control;
+	/* The page of transfers under way (sock.c). */
 	int flight;
 	uint32_t next_id;
 	struct held *held;
@@ -41,13 +42,6 @@ struct holder {
 	struct control_msg update;
 	bool update_wanted;
 };
-
-static int64_t holder_now(void) {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* The name by which systemd keeps a connection. */
 static const char *held_name(uint32_t id) {
@@ -208,7 +202,7 @@ static bool spawn(struct holder *h) {
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) return false;
 	h->ready = false;
-	h->born = holder_now();
+	h->born = now_ms();
 	h->worker = fork();
 	if (h->worker == 0) {
 		close(pair[0]);
@@ -267,7 +261,7 @@ static int on_worker_end(struct holder *h, int status) {
 	if (h->stopping) return 1;
 	log_warn("the worker has ended (%s %d); starting another", WIFSIGNALED(status) ? "signal" : "status",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (holder_now() - h->born > SHORT_LIFE_MS)
+	if (now_ms() - h->born > SHORT_LIFE_MS)
 		h->short_lives = 0;
 	else if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
 		h->short_lives++;

@@ -60,7 +60,7 @@ int req_reset_watches(struct request *r) {
 int req_tx_start(struct request *r) {
 	struct tx *tx;
 
-	if (r->h.tx_id) return -EBUSY;
+	if (r->v.tx) return -EBUSY;
 	if (!quota_allows(r->m, r->c->dom, QUOTA_TRANSACTIONS, r->c->dom->n_tx + 1)) return -ENOSPC;
 	tx = tx_start(r->m, r->c);
 	if (!tx) return -ENOMEM;

@@ -29,7 +29,7 @@ static const struct op {
 	[XS_GET_PERMS] = { "GET_PERMS", req_get_perms, OP_TX },
 	[XS_WATCH] = { "WATCH", req_watch, OP_OK },
 	[XS_UNWATCH] = { "UNWATCH", req_unwatch, OP_OK },
-	[XS_TRANSACTION_START] = { "TRANSACTION_START", req_tx_start, 0 },
+	[XS_TRANSACTION_START] = { "TRANSACTION_START", req_tx_start, OP_TX },
 	[XS_TRANSACTION_END] = { "TRANSACTION_END", req_tx_end, OP_TX | OP_OK },
 	[XS_INTRODUCE] = { "INTRODUCE", req_introduce, OP_PRIV | OP_OK },
 	[XS_RELEASE] = { "RELEASE", req_release, OP_PRIV | OP_OK },
@@ -72,11 +72,10 @@ bool request_strings(const struct request *r, unsigned n, const char **s) {
 bool request_privileged(const struct request *r) { return r->c->dom->domid == 0; }
 
 int request_path(const struct request *r, const char *s, bool special, struct path *p) {
-	uint32_t max = quota_limit(r->m, r->c->dom, QUOTA_PATH_MAX);
 	int err = path_canon(s, strlen(s), r->c->dom->domid, special, p);
 
 	if (err) return err;
-	return max && path_own_len(p) > max ? -EINVAL : 0;
+	return quota_allows(r->m, r->c->dom, QUOTA_PATH_MAX, path_own_len(p)) ? 0 : -EINVAL;
 }
 
 bool parse_number(const char *s, uint64_t max, uint64_t *out) {

@@ -4,7 +4,7 @@
  *
  * usage: load SOCKET OP CLIENTS NODES SECONDS
  *   OP: fill | read | write | directory | tx | fanout
- *   fill makes NODES nodes, 100 to a directory; the others expect them there.
+ *   fill makes NODES nodes, 100 to a directory, some at a time; the others expect them there.
  *   tx is start, read, write, commit on a node of the client's own.
  *   hello: connect, ask one thing, end.
  *   fanout: one client writes, the others watch; an operation is one event received.
@@ -27,6 +27,8 @@
 
 #define PER_DIR     100u
 #define SAMPLES_MAX (4u << 20)
+/* Requests that fill has under way. */
+#define FILL_WINDOW 32u
 
 struct client {
 	int fd;
@@ -183,10 +185,14 @@ static void wait_reply(struct client *c) {
 }
 
 static void fill(struct load *l) {
+	uint32_t answered = 0;
+
 	for (uint32_t i = 0; i < l->n_node; i++) {
 		send_node(l, &l->c[0], XS_WRITE, 0, i);
-		wait_reply(&l->c[0]);
+		if (i - answered < FILL_WINDOW) continue;
+		for (; answered <= i; answered++) wait_reply(&l->c[0]);
 	}
+	for (; answered < l->n_node; answered++) wait_reply(&l->c[0]);
 	l->done = l->n_node;
 }
 

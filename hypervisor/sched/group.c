@@ -26,9 +26,10 @@ static void refill(void *arg) {
 
 	if (!full) return;
 	left = __atomic_add_fetch(&g->budget, full, __ATOMIC_SEQ_CST);
-	if (left > full) __atomic_fetch_sub(&g->budget, left - full, __ATOMIC_SEQ_CST);
+	/* Two cycles' worth at most: what runs now is charged later, and must not be lost here. */
+	if (left > 2 * full) __atomic_fetch_sub(&g->budget, left - 2 * full, __ATOMIC_SEQ_CST);
 	if (left > 0) release_capped(g->domain);
-	if (left < 2 * full) timer_set(&g->refill, cpu_id(), now_ns() + SCHED_CAP_CYCLE);
+	if (left < 3 * full) timer_set(&g->refill, cpu_id(), now_ns() + SCHED_CAP_CYCLE);
 }
 
 bool group_charge(struct sched_group *g, uint64_t ns) {

@@ -24,7 +24,7 @@ def case(kernel_name):
     return run
 
 
-CASES = [("xenstored, 6.1", case("6.1"))]
+CASES = [("xenstored, 6.1", case("6.1")), ("xenstored, 6.12", case("6.12"))]
 
 if __name__ == "__main__":
     lib.run(CASES)

@@ -131,7 +131,7 @@ static void seven_share_four_cpus(void **state) {
 	}
 	simulate(all, NULL);
 	check_queues();
-	for (unsigned i = 0; i < 7; i++) near(ran(v[i]), all * 4 / 7, 8);
+	for (unsigned i = 0; i < 7; i++) near(ran(v[i]), all * 4 / 7, 5);
 }
 
 static void a_heavy_one_keeps_its_cpu(void **state) {
@@ -147,6 +147,41 @@ static void a_heavy_one_keeps_its_cpu(void **state) {
 	near(ran(dom0->vcpu[0]), all, 5);
 	near(ran(guest->vcpu[0]), all / 2, 5);
 	near(ran(peer->vcpu[0]), all / 2, 5);
+}
+
+/* Time all of a domain's vCPUs have run. */
+static uint64_t ran_all(struct domain *d) {
+	struct vcpu *v;
+	uint64_t sum = 0;
+
+	for_each_vcpu (d, v) sum += ran(v);
+	return sum;
+}
+
+static void weight_set(struct domain *d, uint16_t weight, uint16_t cap) {
+	struct sched_params p = { weight, cap };
+
+	assert_int_equal(sched_domain_set(d, &p), 0);
+}
+
+/* The domain's first n vCPUs begin to spin. */
+static void spin_all(struct domain *d, unsigned n) {
+	for (unsigned i = 0; i < n; i++) go(d->vcpu[i], 0);
+}
+
+static void weights_share_many_cpus(void **state) {
+	static const uint16_t weight[] = { 256, 512, 1024 };
+	struct domain *d[] = { guest, peer, dom0 };
+	uint64_t all = 4000 * MS;
+
+	use_cpus(3);
+	for (unsigned i = 0; i < 3; i++) {
+		weight_set(d[i], weight[i], 0);
+		spin_all(d[i], 4);
+	}
+	simulate(all, NULL);
+	check_queues();
+	for (unsigned i = 0; i < 3; i++) near(ran_all(d[i]), all * 3 * weight[i] / 1792, 5);
 }
 
 static struct vcpu *sleeper;
@@ -173,6 +208,60 @@ static void sleepers_do_not_save_up_time(void **state) {
 	assert_true(ran(peer->vcpu[0]) > all * 45 / 100);
 }
 
+/* Wakes up all the time, and runs for as long as it may at once. */
+static void flood(void) {
+	struct vcpu *v = guest->vcpu[0];
+
+	if (v->running) vcpu_block_flag(v, VPF_BLOCKED);
+	vcpu_unblock_flag(v, VPF_BLOCKED);
+	vcpu_kick(v);
+}
+
+/* A vCPU that is sent events without end has no more than its weight gives, nor have those that
+ * spin less. */
+static void a_flood_of_events_takes_its_share_only(void **state) {
+	uint64_t all = 3000 * MS;
+
+	use_cpus(2);
+	weight_set(dom0, 512, 0);
+	go(guest->vcpu[0], cpumask_of(0));
+	go(peer->vcpu[0], cpumask_of(0));
+	go(dom0->vcpu[0], cpumask_of(0));
+	go(peer->vcpu[1], cpumask_of(1));
+	simulate(all, flood);
+	check_queues();
+	assert_true(ran(guest->vcpu[0]) <= all / 4 * 105 / 100);
+	assert_true(ran(peer->vcpu[0]) >= all / 4 * 95 / 100);
+	assert_true(ran(dom0->vcpu[0]) >= all / 2 * 95 / 100);
+	near(ran(peer->vcpu[1]), all, 2);
+}
+
+static void nap(void) {
+	static unsigned n;
+
+	/* of a quarter of each 4 ms, all four alike */
+	n++;
+	for (unsigned i = 0; i < 4; i++) {
+		if ((n + i * 10) % 40 == 0) vcpu_block_flag(guest->vcpu[i], VPF_BLOCKED);
+		if ((n + i * 10) % 40 == 10) vcpu_unblock_flag(guest->vcpu[i], VPF_BLOCKED);
+	}
+}
+
+/* Those that sleep now and then neither lose nor gain: the spinners have at least their weight. */
+static void nappers_beside_spinners(void **state) {
+	uint64_t all = 4000 * MS;
+
+	use_cpus(4);
+	spin_all(guest, 4);
+	spin_all(peer, 4);
+	spin_all(dom0, 4);
+	simulate(all, nap);
+	check_queues();
+	near(ran_all(peer), ran_all(dom0), 5);
+	assert_true(ran_all(peer) >= all * 4 / 3 * 95 / 100);
+	assert_true(ran_all(guest) >= all * 4 / 3 * 80 / 100);
+}
+
 /* -- caps -- */
 
 static void a_cap_is_kept_on_an_idle_machine(void **state) {
@@ -184,11 +273,38 @@ static void a_cap_is_kept_on_an_idle_machine(void **state) {
 	go(guest->vcpu[0], 0);
 	go(guest->vcpu[1], 0);
 	simulate(all, NULL);
-	near(ran(guest->vcpu[0]) + ran(guest->vcpu[1]), all * 30 / 100, 10);
+	near(ran(guest->vcpu[0]) + ran(guest->vcpu[1]), all * 30 / 100, 5);
 	p.cap = 0;
 	assert_int_equal(sched_domain_set(guest, &p), 0);
 	simulate(100 * MS, NULL);
 	assert_true(guest->vcpu[0]->running && guest->vcpu[1]->running);
+}
+
+/* Caps hold beside each other, and what they leave goes to who has none. */
+static void caps_beside_spinners(void **state) {
+	uint64_t all = 4000 * MS;
+
+	use_cpus(2);
+	weight_set(guest, 256, 20);
+	weight_set(peer, 256, 50);
+	spin_all(guest, 2);
+	spin_all(peer, 3);
+	spin_all(dom0, 2);
+	simulate(all, NULL);
+	check_queues();
+	near(ran_all(guest), all * 20 / 100, 5);
+	near(ran_all(peer), all * 50 / 100, 5);
+	near(ran_all(dom0), all * 130 / 100, 5);
+}
+
+static void a_cap_of_more_than_a_cpu(void **state) {
+	uint64_t all = 4000 * MS;
+
+	use_cpus(4);
+	weight_set(guest, 256, 250);
+	spin_all(guest, 4);
+	simulate(all, NULL);
+	near(ran_all(guest), all * 250 / 100, 5);
 }
 
 static void parameters_out_of_range(void **state) {
@@ -225,6 +341,39 @@ static void hard_affinity_holds(void **state) {
 	vcpu_get_affinity(guest->vcpu[0], &hard, &soft);
 	assert_int_equal(hard, cpumask_of(3));
 	assert_int_equal(vcpu_set_affinity(guest->vcpu[0], cpumask_of(9), CPUMASK_ALL), -EINVAL);
+}
+
+/* Two that may run on either CPU, two that may not: nobody starves, no CPU idles. */
+static void hard_affinity_and_weights(void **state) {
+	uint64_t all = 4000 * MS;
+
+	use_cpus(2);
+	go(guest->vcpu[0], cpumask_of(0));
+	go(guest->vcpu[1], cpumask_of(0));
+	go(peer->vcpu[0], 0);
+	go(peer->vcpu[1], 0);
+	simulate(all, NULL);
+	check_queues();
+	near(ran_all(guest) + ran_all(peer), all * 2, 1);
+	near(ran(guest->vcpu[0]), ran(guest->vcpu[1]), 5);
+	for (unsigned i = 0; i < 2; i++) near(ran(guest->vcpu[i]), all / 2, 5);
+	for (unsigned i = 0; i < 2; i++) near(ran(peer->vcpu[i]), all / 2, 5);
+}
+
+/* All like the same CPU: they share all four nevertheless. */
+static void soft_affinity_does_not_cost_a_share(void **state) {
+	uint64_t all = 4000 * MS;
+
+	use_cpus(4);
+	for (unsigned i = 0; i < 8; i++) {
+		struct vcpu *v = (i < 4 ? guest : peer)->vcpu[i % 4];
+
+		assert_int_equal(vcpu_set_affinity(v, CPUMASK_ALL, cpumask_of(0)), 0);
+		vcpu_unblock_flag(v, VPF_DOWN);
+	}
+	simulate(all, NULL);
+	check_queues();
+	for (unsigned i = 0; i < 8; i++) near(ran((i < 4 ? guest : peer)->vcpu[i % 4]), all / 2, 5);
 }
 
 static void soft_affinity_is_preferred(void **state) {
@@ -290,6 +439,29 @@ static void a_waker_that_is_behind_preempts(void **state) {
 	settle();
 	assert_true(peer->vcpu[0]->running);
 	assert_int_equal(guest->vcpu[0]->runstate.state, RUNSTATE_runnable);
+}
+
+/* However far behind the waker is: events that come one by one do not cost two switches each. */
+static void one_that_just_began_is_let_run(void **state) {
+	use_cpus(1);
+	go(guest->vcpu[0], 0);
+	go(peer->vcpu[0], 0);
+	settle();
+	simulate(50 * MS, NULL);
+	vcpu_block_flag(peer->vcpu[0], VPF_BLOCKED);
+	simulate(50 * MS, NULL);
+	vcpu_unblock_flag(peer->vcpu[0], VPF_BLOCKED);
+	settle();
+	vcpu_block_flag(peer->vcpu[0], VPF_BLOCKED);
+	settle();
+	assert_true(guest->vcpu[0]->running);
+	vcpu_unblock_flag(peer->vcpu[0], VPF_BLOCKED);
+	settle();
+	assert_true(guest->vcpu[0]->running);
+	simulate(SCHED_LEAST / 2, NULL);
+	assert_true(guest->vcpu[0]->running);
+	simulate(SCHED_LEAST, NULL);
+	assert_true(peer->vcpu[0]->running);
 }
 
 static void yield_lets_the_other_run(void **state) {
@@ -450,9 +622,10 @@ static void random_walk(void **state) {
 	}
 	uint64_t before[12];
 
+	simulate(500 * MS, NULL); /* what they owed each other */
 	for (unsigned i = 0; i < 12; i++) before[i] = ran(d[i / 4]->vcpu[i % 4]);
 	simulate(3000 * MS, NULL);
-	for (unsigned i = 0; i < 12; i++) near(ran(d[i / 4]->vcpu[i % 4]) - before[i], 1000 * MS, 12);
+	for (unsigned i = 0; i < 12; i++) near(ran(d[i / 4]->vcpu[i % 4]) - before[i], 1000 * MS, 5);
 }
 
 /* -- watchdog -- */
@@ -491,6 +664,13 @@ int main(void) {
 		SCHED_TEST(seven_share_four_cpus),
 		SCHED_TEST(a_heavy_one_keeps_its_cpu),
 		SCHED_TEST(sleepers_do_not_save_up_time),
+		SCHED_TEST(weights_share_many_cpus),
+		SCHED_TEST(a_flood_of_events_takes_its_share_only),
+		SCHED_TEST(nappers_beside_spinners),
+		SCHED_TEST(caps_beside_spinners),
+		SCHED_TEST(a_cap_of_more_than_a_cpu),
+		SCHED_TEST(hard_affinity_and_weights),
+		SCHED_TEST(soft_affinity_does_not_cost_a_share),
 		SCHED_TEST(a_cap_is_kept_on_an_idle_machine),
 		SCHED_TEST(parameters_out_of_range),
 		SCHED_TEST(hard_affinity_holds),
@@ -498,6 +678,7 @@ int main(void) {
 		SCHED_TEST(idle_cpus_take_work),
 		SCHED_TEST(pin_override),
 		SCHED_TEST(a_waker_that_is_behind_preempts),
+		SCHED_TEST(one_that_just_began_is_let_run),
 		SCHED_TEST(yield_lets_the_other_run),
 		SCHED_TEST(alone_it_takes_no_ticks),
 		SCHED_TEST(a_blocked_vcpu_stays_loaded),

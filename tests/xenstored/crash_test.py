@@ -7,7 +7,8 @@ shared counter in transactions and watch their subtrees. The worker - or, now an
 is killed again and again. In the end: every reply came exactly once and was right, no acknowledged
 write is lost, no half transaction shows, every event that was due came, and nobody reconnected.
 
-XSD_KILLS sets the number of kills (default 150), XSD_SEED the seed.
+XSD_KILLS sets the number of kills (default 150), XSD_HOLDERS the share of holders among them (0.05),
+XSD_SEED the seed.
 """
 import os
 import random
@@ -22,6 +23,7 @@ import xs
 
 PROGRAM = os.environ.get("XSD_PROGRAM", "build/tests/xenstored/xenstored-fake")
 KILLS = int(os.environ.get("XSD_KILLS", "150"))
+HOLDERS = float(os.environ.get("XSD_HOLDERS", "0.05"))
 SEED = int(os.environ.get("XSD_SEED", str(random.randrange(1 << 30))))
 SOCKETS, DOMAINS = 12, 6
 
@@ -153,7 +155,7 @@ def kill_sometimes(d, rng, state):
     if time.time() < state["next"]:
         return
     worker = d.worker()
-    if rng.random() < 0.05 and worker != state["last"]:
+    if rng.random() < HOLDERS and worker != state["last"]:
         # The holder: the worker takes its place, so it is a new process that we watch.
         if worker:
             os.kill(d.proc.pid, signal.SIGKILL)

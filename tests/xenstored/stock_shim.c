@@ -128,7 +128,7 @@ static int shim_file(const char *path) {
 
 	if (!strcmp(path, "/proc/xen/xsd_port")) {
 		fd = memfd_create("port", 0);
-		if (fd >= 0 && (write(fd, "3\n", 2) != 2 || lseek(fd, 0, SEEK_SET))) fd = -1;
+		if (fd >= 0 && (write(fd, "3", 1) != 1 || lseek(fd, 0, SEEK_SET))) fd = -1;
 	}
 	return fd;
 }

@@ -51,6 +51,12 @@ fuzz-xenstored: $(XST_FUZZ:%=$(XST_B)/%)
 
 CHECK_TESTS += $(XST_B)/advisory_test $(XST_B)/crash_test $(XST_B)/model_test $(XST_B)/protocol_test $(XST_B)/durable_test \
 	$(XST_FUZZ:%=$(XST_B)/%_test) $(XST_B)/unit_test $(XST_B)/fault_test
+# Longer ones, for `make test`: thousands of kills, and the stock daemon (which is fetched).
+$(XST_B)/kills_test: $(XST_B)/crash_test
+	printf '#!/bin/sh\nXSD_KILLS=$${XSD_KILLS:-3000} XSD_HOLDERS=0.1 exec $<\n' > $@
+	chmod +x $@
+$(XST_B)/stock_test: $(B)/xenstored $(B)/bench/xenstored/stock_shim.so
+SYSTEM_TESTS += $(XST_B)/kills_test $(XST_B)/stock_test
 FORMAT_SRCS += $(wildcard tests/xenstored/*.[ch])
 
 -include $(wildcard $(XST_B)/*.d)

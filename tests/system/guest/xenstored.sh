@@ -3,7 +3,7 @@
 # Our xenstored in place of the stock one, below stock xl: the kernel of dom0, a domain with a disk
 # and an interface, and the tools go on while the daemon is killed again and again.
 
-plan 20
+plan 25
 export XENSTORED_TRACE=
 store=/usr/lib/tenon/bin/xenstored
 # The same client through the kernel's ring instead of the socket.
@@ -69,4 +69,14 @@ sleep 1
 ok "a new start after both were killed" $store --pid-file /run/xenstored.pid
 is "the kernel's ring after the new start" "$(by_ring xenstore-read /test/a)" hello
 is "the store is consistent" "$(xenstore-control check)" OK
+
+# Stopped, and started as a user without rights.
+grep -q ^nobody: /etc/passwd || echo nobody:x:65534:65534::/:/bin/false >> /etc/passwd
+kill "$(holder)"
+wait_for 20 sh -c '! pidof xenstored' && pass "it stops when asked" || fail "it stops when asked"
+ok "it starts as another user" $store --pid-file /run/xenstored.pid --user nobody
+is "the worker's user" "$(awk '/^Uid:/ { print $2 }' "/proc/$(worker "$(holder)")/status")" 65534
+kill_worker
+is "the kernel's ring, after a crash of that one too" "$(by_ring xenstore-read /test/a)" hello
+ok "a tool writes through the kernel" by_ring xenstore-write /test/b there
 grep -E "<[0-5]>" /var/log/xenstored.log | grep -v -E "has ended|holder has died" | head -n 20 | sed 's/^/# /'
