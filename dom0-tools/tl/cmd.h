@@ -134,6 +134,8 @@ int cmd_never(struct cmd *c);
 
 /* Start the life-cycle monitor in the background unless one runs. */
 void monitor_ensure(void);
+/* Go on as a daemon; errors go to the log. Before the store is opened: its thread does not survive. */
+void go_background(const char *log_path);
 /* Attach this terminal to a console; returns an exit code. */
 int console_attach(struct cmd *c, uint32_t domid, unsigned num);
 

@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void serve(struct cmd *c, struct tl_device *d) {
@@ -59,15 +60,21 @@ static void serve_kind(struct cmd *c, uint32_t self, const char *kind) {
 }
 
 int cmd_devd(struct cmd *c) {
-	uint32_t self = tl_store_num(c->ctx.s, DOMID_INVALID, "domid");
+	uint32_t self;
 	const char *pidfile = opt_value(c, 'p');
 	char path[256], token[32];
 	struct pollfd p;
 	FILE *f;
 
+	self = tl_store_num(c->ctx.s, DOMID_INVALID, "domid");
 	if (self == DOMID_INVALID) return cmd_error(c, "the store does not say which domain this is");
 	if (self == 0) return cmd_error(c, "this is domain 0, where tl create plugs devices itself");
-	if (!opt(c, 'F') && daemon(0, 1)) return cmd_error(c, "%s", strerror(errno));
+	if (!opt(c, 'F')) {
+		mkdir(TL_LOG_DIR, 0755);
+		tl_ctx_close(&c->ctx);
+		go_background(TL_LOG_DIR "/tl-devd.log");
+		if (tl_ctx_open(&c->ctx, TL_NEED_STORE)) return cmd_failed(c);
+	}
 	if (pidfile && (f = fopen(pidfile, "we"))) {
 		fprintf(f, "%d\n", (int)getpid());
 		fclose(f);

@@ -234,8 +234,8 @@ static void look(struct tl_ctx *ctx) {
 	if (d) closedir(d);
 }
 
-static void detach(void) {
-	int log = open(TL_LOG_DIR "/tl-monitor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+void go_background(const char *log_path) {
+	int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (fork()) _exit(0);
@@ -251,7 +251,7 @@ int cmd_monitor(struct cmd *c) {
 	struct pollfd p;
 	int lock;
 
-	if (!opt(c, 'F')) detach();
+	if (!opt(c, 'F')) go_background(TL_LOG_DIR "/tl-monitor.log");
 	lock = take_lock();
 	if (lock < 0) return EXIT_OK; /* one is enough */
 	if (tl_ctx_open(&c->ctx, TL_NEED_STORE | TL_NEED_HYPER)) return cmd_failed(c);

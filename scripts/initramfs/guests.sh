@@ -52,6 +52,11 @@ demo_end() {
 	tl shutdown -ww -t 60 demo && ! tl domid demo 2>/dev/null && echo "the guest shut down and is gone"
 }
 
+# guests_end: those that still run shut down, before the host does.
+guests_end() {
+	[ "$(tl list | wc -l)" -le 2 ] || tl shutdown -a -w -t 30
+}
+
 demo_hint() {
 	cat <<-END
 

@@ -110,7 +110,20 @@ def summary(name):
     check(f"{name}: and its tests", len([w for _, w, _ in shown if w.strip() == "in the guest"]) == 3)
 
 
-CASES = [("summary", summary), ("terminal", terminal)]
+def broken(name):
+    """A hypervisor that cannot boot: status, reason and log."""
+    path = os.path.join(lib.IMAGES, "no-hypervisor")
+    os.makedirs(lib.IMAGES, exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(b"\x7fELF not really")
+    run = subprocess.run([RUN], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                         env={**os.environ, "HV": path})
+    check(f"{name}: exit status 1", run.returncode == 1, run.returncode)
+    check(f"{name}: the reason", "make run: QEMU" in run.stderr, run.stderr)
+    check(f"{name}: the log", "the whole log is in build/run/serial.log" in run.stderr, run.stderr)
+
+
+CASES = [("summary", summary), ("terminal", terminal), ("what cannot boot", broken)]
 
 if __name__ == "__main__":
     lib.run(CASES)
