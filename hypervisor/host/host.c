@@ -192,13 +192,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	memset(ctx, 0, sizeof(*ctx));
 }
 
-int arch_vcpu_release(struct vcpu *v) {
-	int rc = vcpu_root_set(v, INVALID_MFN, true);
-
-	if (!rc) rc = vcpu_root_set(v, INVALID_MFN, false);
-	return rc ? rc : table_giveup_finish(v);
-}
-
 void cpu_raise(unsigned cpu, uint32_t work) {
 	uint32_t old = __atomic_fetch_or(&host_cpus[cpu].work, work, __ATOMIC_SEQ_CST);
 
