@@ -107,15 +107,14 @@ static size_t message_at(const char *p, size_t n, bool *bad) {
 
 /* Execute messages from p; returns how many bytes were used. */
 static size_t execute(struct machine *m, struct conn *c, const char *p, size_t n) {
-	uint32_t limit = quota_limit(m, c->dom, QUOTA_OUTSTANDING), id = c->id, start = conn_queued(c);
+	uint32_t id = c->id, start = conn_queued(c);
 	size_t used = 0, len;
 	bool bad = false;
 
-	if (c->dom->domid == 0 || limit == 0 || limit > INPUT_REQUESTS) limit = INPUT_REQUESTS;
-	for (uint32_t i = 0; i < limit && conn_queued(c) < start + INPUT_OUTPUT; i++) {
+	for (uint32_t i = 0; i < INPUT_REQUESTS && conn_queued(c) < start + INPUT_OUTPUT; i++) {
 		len = message_at(p + used, n - used, &bad);
 		if (bad) machine_break(m, c, CONN_PROTO);
-		if (!len || bad) break;
+		if (!len || bad || !quota_allows(m, c->dom, QUOTA_OUTSTANDING, i + 1)) break;
 		request_execute(m, c, p + used);
 		used += len;
 		/* A request may end the connection that it came by. */

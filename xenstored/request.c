@@ -72,11 +72,10 @@ bool request_strings(const struct request *r, unsigned n, const char **s) {
 bool request_privileged(const struct request *r) { return r->c->dom->domid == 0; }
 
 int request_path(const struct request *r, const char *s, bool special, struct path *p) {
-	uint32_t max = quota_limit(r->m, r->c->dom, QUOTA_PATH_MAX);
 	int err = path_canon(s, strlen(s), r->c->dom->domid, special, p);
 
 	if (err) return err;
-	return max && path_own_len(p) > max ? -EINVAL : 0;
+	return quota_allows(r->m, r->c->dom, QUOTA_PATH_MAX, path_own_len(p)) ? 0 : -EINVAL;
 }
 
 bool parse_number(const char *s, uint64_t max, uint64_t *out) {

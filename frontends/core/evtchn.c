@@ -9,6 +9,9 @@
 #define WORD_BITS 64U
 
 static event_handler *handlers[KIT_PORTS];
+/* The vCPU (+ 1) that a port was bound to; 0: any may take its events. Others must leave it alone, or two
+ * would handle one event. */
+static uint8_t port_vcpu[KIT_PORTS];
 
 static void set_bit(volatile unsigned long *words, unsigned int bit) {
 	asm volatile("lock btsq %1, %0" : "+m"(*words) : "r"((unsigned long)bit) : "memory", "cc");
@@ -18,15 +21,25 @@ static void clear_bit(volatile unsigned long *words, unsigned int bit) {
 	asm volatile("lock btrq %1, %0" : "+m"(*words) : "r"((unsigned long)bit) : "memory", "cc");
 }
 
+static bool is_ours(unsigned int port) { return !port_vcpu[port] || port_vcpu[port] == kit_vcpu_id() + 1; }
+
+static unsigned long ready_ports(unsigned int word) {
+	unsigned long ready = ((volatile unsigned long *)kit_shared_info->evtchn_pending)[word] &
+			      ~((volatile unsigned long *)kit_shared_info->evtchn_mask)[word];
+
+	for (unsigned long left = ready; left; left &= left - 1)
+		if (!is_ours(word * WORD_BITS + __builtin_ctzl(left))) ready &= ~(left & -left);
+	return ready;
+}
+
 static void handle_word(unsigned int word) {
-	volatile unsigned long *pending = &kit_shared_info->evtchn_pending[word];
 	unsigned long ready;
 
-	while ((ready = *pending & ~((volatile unsigned long *)kit_shared_info->evtchn_mask)[word])) {
+	while ((ready = ready_ports(word))) {
 		unsigned int bit = __builtin_ctzl(ready);
 		unsigned int port = word * WORD_BITS + bit;
 
-		clear_bit(pending, bit);
+		clear_bit(&kit_shared_info->evtchn_pending[word], bit);
 		if (handlers[port]) handlers[port](port);
 	}
 }
@@ -88,7 +101,9 @@ long kit_event_bind_ipi(unsigned int vcpu) {
 	struct evtchn_bind_ipi bind = { .vcpu = vcpu };
 	long rc = hv_event_channel_op(EVTCHNOP_bind_ipi, &bind);
 
-	return rc ? rc : (long)bind.port;
+	if (rc) return rc;
+	port_vcpu[bind.port] = (uint8_t)(vcpu + 1);
+	return (long)bind.port;
 }
 
 long kit_event_alloc_unbound(unsigned int dom, unsigned int remote) {
@@ -114,6 +129,7 @@ long kit_event_send(unsigned int port) {
 long kit_event_close(unsigned int port) {
 	struct evtchn_close close = { .port = port };
 
+	port_vcpu[port] = 0;
 	return hv_event_channel_op(EVTCHNOP_close, &close);
 }
 

@@ -148,7 +148,7 @@ static void check_domain(const struct domain *d) {
 	for (uint64_t n = 0; n < frame_count; n++)
 		owned += frame_table[n].owner == d->id && !(frame_table[n].refs & FRAME_RING0);
 	for (uint32_t n = d->page_head; n != FRAME_NONE; n = frame_table[n].next) listed++;
-	for (uint64_t n = d->relinquish_at; n; n = (uint32_t)(frame_table[n - 1].next + 1)) listed++;
+	for (uint32_t n = d->given_up_head; n != FRAME_NONE; n = frame_table[n].next) listed++;
 	CHECK(owned == d->tot_pages && listed == owned);
 }
 

@@ -118,9 +118,9 @@ struct domain {
 
 	struct spinlock page_lock;
 	/* page_lock: */
-	uint32_t page_head; /* list of frames through frame.next/prev; FRAME_NONE if empty */
+	uint32_t page_head;     /* list of frames through frame.next/prev */
+	uint32_t given_up_head; /* of those that domain_relinquish_memory() has dealt with */
 	uint64_t tot_pages, max_pages;
-	uint64_t relinquish_at; /* progress of domain_relinquish_memory() */
 	struct e820entry *e820; /* XENMEM_set_memory_map; NULL: none */
 	unsigned e820_count;
 
@@ -176,6 +176,7 @@ void domain_get(struct domain *d);
 void domain_put(struct domain *d);
 /* DOMAIN_REF(d) declares a pointer for domain_find(); the reference is dropped at the end of its scope. */
 #define DOMAIN_REF(d) struct domain *d __attribute__((cleanup(domain_ref_end))) = NULL
+static inline bool domain_is_dying(const struct domain *d) { return READ_ONCE(d->state) >= DOM_DYING; }
 static inline void domain_ref_end(struct domain **d) {
 	if (*d) domain_put(*d);
 }

@@ -11,7 +11,7 @@
 
 struct domain;
 
-#define FRAME_NONE 0xffffffffu
+#define FRAME_NONE 0u /* frame 0 is never given out, so no list holds it */
 
 /* frame.type: type in the top bits, flags, count of uses below. */
 enum frame_type {
@@ -122,7 +122,8 @@ bool domain_frame_steal(struct domain *d, mfn_t m) __must_check;
 void domain_frame_unsteal(mfn_t m);
 /* `replaced`: frames for it were assigned already, tot_pages stays. */
 void domain_frame_free(struct domain *d, mfn_t m, bool replaced);
-/* Make fresh frames d's, beyond what tot_pages counts. 0, -EINVAL (dying). */
+/* Make fresh frames d's; tot_pages counts them already. -EINVAL (dying): they are freed and counted
+ * out. */
 int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) __must_check;
 /* Take all memory back from a dying domain: unpin, drop allocation references. -ERESTART when
  * preempted. */
@@ -139,12 +140,9 @@ void frame_unshare(void *page);
 /* Take a reference if the frame belongs to d. False if it does not (or is free). */
 bool frame_get(mfn_t m, const struct domain *d) __must_check;
 void frame_put(mfn_t m);
-/* Take a use of the frame as writable or segment-descriptor page: reference held. 0, -EINVAL (has
- * another type in use), -EBUSY. */
-int frame_type_get(mfn_t m, enum frame_type t) __must_check;
-void frame_type_put(mfn_t m);
-/* Both in one: owned by d and usable as t. 0, -EPERM (not d's), -EINVAL, -EBUSY. */
-int frame_get_as(mfn_t m, const struct domain *d, enum frame_type t) __must_check;
+/* A reference and a use as FT_WRITABLE or FT_SEGDESC of a frame of d's. 0, -EPERM (not d's), -EINVAL
+ * (has another type in use), -EBUSY. */
+int frame_get_as(mfn_t m, struct domain *d, enum frame_type t) __must_check;
 void frame_put_as(mfn_t m);
 
 /* -- page tables -- */
@@ -242,10 +240,17 @@ int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain
 /* Clear the entry if it still maps m with these rights. */
 void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool writable);
 
-/* -- machine-to-physical table (mm/m2p.c) -- */
+/* -- machine-to-physical table -- */
+
+/*
+ * For each machine frame the number by which its owner knows it. Guests read it in their own
+ * address space (arch maps it there); nothing in ring 0 trusts it.
+ */
 #define M2P_INVALID (~0ULL)
 extern uint64_t *m2p_table; /* writable view, set by arch at boot */
-void m2p_set(mfn_t m, uint64_t gpfn);
-uint64_t m2p_get(mfn_t m);
+static inline void m2p_set(mfn_t m, uint64_t gpfn) { WRITE_ONCE(m2p_table[mfn_x(m)], gpfn); }
+static inline uint64_t m2p_get(mfn_t m) {
+	return mfn_valid(m) ? READ_ONCE(m2p_table[mfn_x(m)]) : M2P_INVALID;
+}
 
 #endif

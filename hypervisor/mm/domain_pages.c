@@ -8,64 +8,33 @@
  * gets no frames any more: checked under page_lock both when pages are counted and when they are
  * linked, so that domain_relinquish_memory() meets every frame.
  *
- * relinquish_at is the head (frame + 1) of a second list: frames that have been given up but are
- * still mapped by others.
+ * given_up_head is the head of a second list: frames that have been given up but are still mapped
+ * by others.
  */
 #include "frame.h"
 #include "hypercall.h"
 #include "pt.h"
 
-/* -- the list, under page_lock
- * --------------------------------------------------------------------------------- */
-
-static void list_link(uint32_t *head, uint32_t n) {
-	struct frame *f = &frame_table[n];
-
-	f->next = *head;
-	f->prev = FRAME_NONE;
-	if (*head != FRAME_NONE) frame_table[*head].prev = n;
-	*head = n;
-}
-
-static void list_unlink(struct domain *d, uint32_t n) {
-	struct frame *f = &frame_table[n];
-
-	if (f->next != FRAME_NONE) frame_table[f->next].prev = f->prev;
-	if (f->prev != FRAME_NONE)
-		frame_table[f->prev].next = f->next;
-	else if (d->page_head == n)
-		d->page_head = f->next;
-	else
-		d->relinquish_at = f->next == FRAME_NONE ? 0 : f->next + 1ULL;
-	f->next = f->prev = FRAME_NONE;
-}
-
-static bool is_dying(const struct domain *d) { return READ_ONCE(d->state) >= DOM_DYING; }
-
 /* Count n frames in. 0, -EINVAL, -E2BIG. */
 static int pages_reserve(struct domain *d, uint64_t n) {
-	int rc = 0;
+	SPIN_GUARD(&d->page_lock);
 
-	spin_lock(&d->page_lock);
-	if (is_dying(d))
-		rc = -EINVAL;
-	else if (d->tot_pages + n > d->max_pages)
-		rc = -E2BIG;
-	else if (d->tot_pages == 0)
-		domain_get(d);
-	if (!rc) d->tot_pages += n;
-	spin_unlock(&d->page_lock);
-	return rc;
+	if (domain_is_dying(d)) return -EINVAL;
+	if (d->tot_pages + n > d->max_pages) return -E2BIG;
+	if (d->tot_pages == 0) domain_get(d);
+	d->tot_pages += n;
+	return 0;
 }
 
-static void pages_unreserve(struct domain *d, uint64_t n) {
-	bool last;
+/* Count n frames out, and take f, if there is one, off the list. True: those were the last, the
+ * reference is the caller's to drop. */
+static bool pages_unreserve(struct domain *d, uint64_t n, struct frame *f) {
+	uint32_t *second = &d->given_up_head;
+	SPIN_GUARD(&d->page_lock);
 
-	spin_lock(&d->page_lock);
+	if (f) frame_list_remove(frame_of(mfn(*second)) == f ? second : &d->page_head, f);
 	d->tot_pages -= n;
-	last = d->tot_pages == 0;
-	spin_unlock(&d->page_lock);
-	if (last) domain_put(d);
+	return n && d->tot_pages == 0;
 }
 
 static void frame_scrub(mfn_t m) {
@@ -75,28 +44,30 @@ static void frame_scrub(mfn_t m) {
 	frame_unmap(p);
 }
 
-/* Make fresh frames d's. (Free frames have no entry in the machine-to-physical table.) */
 int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) {
-	int rc = 0;
+	struct frame *start = frame_of(first), *end = start + (1UL << order), *f;
+	bool dying;
 
-	for (uint64_t i = 0; i < 1UL << order; i++) {
-		struct frame *f = frame_of(mfn_add(first, i));
-
-		frame_scrub(mfn_add(first, i));
+	for (f = start; f < end; f++) {
+		frame_scrub(frame_mfn(f));
 		/* most will be mapped writable: the allocator has flushed what was before */
 		f->type = FTF_TYPE(FT_WRITABLE);
 		f->partial = 0;
 		f->owner = d->id;
 	}
 	spin_lock(&d->page_lock);
-	if (is_dying(d)) rc = -EINVAL;
-	for (uint64_t i = 0; !rc && i < 1UL << order; i++) {
-		list_link(&d->page_head, (uint32_t)mfn_x(mfn_add(first, i)));
+	dying = domain_is_dying(d);
+	for (f = start; f < end && !dying; f++) {
+		frame_list_add(&d->page_head, f);
 		/* from here on others may take references */
-		__atomic_store_n(&frame_of(mfn_add(first, i))->refs, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&f->refs, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&d->page_lock);
-	return rc;
+	if (!dying) return 0;
+	for (f = start; f < end; f++) m2p_set(frame_mfn(f), M2P_INVALID);
+	frame_free_raw(first, order);
+	if (pages_unreserve(d, 1UL << order, NULL)) domain_put(d);
+	return -EINVAL;
 }
 
 int domain_frames_alloc(struct domain *d, unsigned order, unsigned address_bits, mfn_t *first) {
@@ -105,26 +76,26 @@ int domain_frames_alloc(struct domain *d, unsigned order, unsigned address_bits,
 
 	if (rc) return rc;
 	*first = frame_alloc_raw(order, MIN(address_bits, d->address_bits));
-	if (mfn_eq(*first, INVALID_MFN)) {
-		pages_unreserve(d, n);
-		return -ENOMEM;
-	}
-	rc = domain_frames_assign(d, *first, order);
-	if (rc) {
-		frame_free_raw(*first, order);
-		pages_unreserve(d, n);
-	}
-	return rc;
+	if (!mfn_eq(*first, INVALID_MFN)) return domain_frames_assign(d, *first, order);
+	if (pages_unreserve(d, n, NULL)) domain_put(d);
+	return -ENOMEM;
+}
+
+static int allocation_drop(mfn_t m) {
+	uint64_t r = __atomic_fetch_and(&frame_of(m)->refs, ~FRAME_ALLOCATED, __ATOMIC_ACQ_REL);
+
+	if (!(r & FRAME_ALLOCATED)) return -EINVAL;
+	frame_put(m);
+	return 0;
 }
 
 int domain_frame_release(struct domain *d, mfn_t m) {
-	uint64_t r;
+	int rc;
 
 	if (!frame_get(m, d)) return -EINVAL;
-	r = __atomic_fetch_and(&frame_of(m)->refs, ~FRAME_ALLOCATED, __ATOMIC_ACQ_REL);
-	if (r & FRAME_ALLOCATED) frame_put(m);
+	rc = allocation_drop(m);
 	frame_put(m);
-	return r & FRAME_ALLOCATED ? 0 : -EINVAL;
+	return rc;
 }
 
 bool domain_frame_steal(struct domain *d, mfn_t m) {
@@ -150,13 +121,8 @@ void domain_frame_unsteal(mfn_t m) {
 /* No reference, no use: back to the free frames. It stays counted if the caller replaced it. */
 void domain_frame_free(struct domain *d, mfn_t m, bool replaced) {
 	struct frame *f = frame_of(m);
-	bool last;
+	bool last = pages_unreserve(d, !replaced, f);
 
-	spin_lock(&d->page_lock);
-	list_unlink(d, (uint32_t)mfn_x(m));
-	d->tot_pages -= !replaced;
-	last = d->tot_pages == 0;
-	spin_unlock(&d->page_lock);
 	m2p_set(m, M2P_INVALID);
 	if (f->refs & FRAME_UNCACHED) arch_cache_flush(CPUMASK_ALL);
 	frame_free_raw(m, 0);
@@ -184,17 +150,13 @@ static int frame_let_go(struct domain *d, mfn_t m) {
 }
 
 static void frame_give_up(struct domain *d, mfn_t m) {
-	uint32_t n = (uint32_t)mfn_x(m), left;
-	uint64_t r;
+	struct frame *f = frame_of(m);
 
 	spin_lock(&d->page_lock);
-	list_unlink(d, n);
-	left = d->relinquish_at ? (uint32_t)(d->relinquish_at - 1) : FRAME_NONE;
-	list_link(&left, n);
-	d->relinquish_at = left + 1ULL;
+	frame_list_remove(&d->page_head, f);
+	frame_list_add(&d->given_up_head, f);
 	spin_unlock(&d->page_lock);
-	r = __atomic_fetch_and(&frame_of(m)->refs, ~FRAME_ALLOCATED, __ATOMIC_ACQ_REL);
-	if (r & FRAME_ALLOCATED) frame_put(m);
+	(void)allocation_drop(m); /* the guest may have given it up itself */
 }
 
 /* The first frame of the list, referenced; one that is just being freed is waited for. */

@@ -27,34 +27,22 @@ static struct spinlock frames_lock = SPINLOCK_INIT(RANK_FRAMES);
 static uint32_t free_head[ZONES][MAX_ORDER + 1];
 static uint32_t zone_orders[ZONES]; /* bit o: the list of order o is not empty */
 
-static unsigned zone_of(uint64_t n) { return n ? bit_last(n) + 1 : 0; }
+static unsigned zone_of(uint64_t n) { return bit_last(n) + 1; }
 
 static void block_link(uint64_t n, unsigned order) {
 	unsigned z = zone_of(n);
-	struct frame *f = &frame_table[n];
-	uint32_t head = zone_orders[z] >> order & 1 ? free_head[z][order] : FRAME_NONE;
 
-	f->partial = (uint16_t)(FREE_HEAD | order);
-	f->prev = FRAME_NONE;
-	f->next = head;
-	if (head != FRAME_NONE) frame_table[head].prev = (uint32_t)n;
-	free_head[z][order] = (uint32_t)n;
+	frame_table[n].partial = (uint16_t)(FREE_HEAD | order);
+	frame_list_add(&free_head[z][order], &frame_table[n]);
 	zone_orders[z] |= 1u << order;
 }
 
 static void block_unlink(uint64_t n, unsigned order) {
 	unsigned z = zone_of(n);
-	struct frame *f = &frame_table[n];
 
-	if (f->next != FRAME_NONE) frame_table[f->next].prev = f->prev;
-	if (f->prev != FRAME_NONE)
-		frame_table[f->prev].next = f->next;
-	else if (f->next != FRAME_NONE)
-		free_head[z][order] = f->next;
-	else
-		zone_orders[z] &= ~(1u << order);
-	f->partial = 0;
-	f->next = f->prev = FRAME_NONE;
+	frame_table[n].partial = 0;
+	frame_list_remove(&free_head[z][order], &frame_table[n]);
+	if (free_head[z][order] == FRAME_NONE) zone_orders[z] &= ~(1u << order);
 }
 
 static bool block_is_free(uint64_t n, unsigned order) {
@@ -74,8 +62,8 @@ static void block_free(uint64_t n, unsigned order) {
 }
 
 void frames_init(void) {
-	for (uint64_t n = 0; n < frame_count; n++)
-		frame_table[n] = (struct frame){ .next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_IO };
+	for (uint64_t n = 0; n < frame_count; n++) frame_table[n] = (struct frame){ .owner = DOMID_IO };
+	memset(free_head, 0, sizeof(free_head));
 	memset(zone_orders, 0, sizeof(zone_orders));
 	frames_total = frames_free = 0;
 }
@@ -92,9 +80,7 @@ void frames_add(mfn_t first, unsigned long n) {
 	if (at == 0 && n) at++;
 	spin_lock(&frames_lock);
 	frames_total += end - at;
-	for (uint64_t i = at; i < end; i++)
-		frame_table[i] =
-			(struct frame){ .next = FRAME_NONE, .prev = FRAME_NONE, .owner = DOMID_INVALID };
+	for (uint64_t i = at; i < end; i++) frame_table[i] = (struct frame){ .owner = DOMID_INVALID };
 	while (at < end) {
 		unsigned order = MIN(bit_first(at), bit_last(end - at));
 
@@ -126,15 +112,13 @@ static uint32_t block_take(unsigned order, unsigned zones) {
 	return FRAME_NONE;
 }
 
-/* Take the block out of the free state: ring 0's until the caller says otherwise. */
+/* Take the block out of the free state: ring 0's until the caller says otherwise. The latest stamp. */
 static uint64_t block_claim(uint32_t n, unsigned order) {
 	uint64_t newest = 0;
 
-	for (uint64_t i = n; i < n + (1UL << order); i++) {
-		uint64_t stamp = tlb_stamp_full(frame_table[i].tlb_stamp);
-
-		frame_table[i].owner = DOMID_XEN;
-		newest = MAX(newest, stamp);
+	for (struct frame *f = &frame_table[n]; f < &frame_table[n + (1UL << order)]; f++) {
+		f->owner = DOMID_XEN;
+		newest = MAX(newest, tlb_stamp_full(f->tlb_stamp));
 	}
 	return newest;
 }

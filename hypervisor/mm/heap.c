@@ -20,8 +20,8 @@ static const uint16_t class_size[] = { 16, 32, 64, 96, 128, 192, 256, 384, 512, 
 #define CLASSES ARRAY_SIZE(class_size)
 
 static struct spinlock heap_lock = SPINLOCK_INIT(RANK_HEAP);
-/* heap_lock: first page (+ 1) with a free object; 0: none */
-static uint64_t slab_list[CLASSES];
+/* heap_lock: pages with free objects */
+static uint32_t slab_list[CLASSES];
 /* atomic: */
 static uint64_t bytes_used, pages_used;
 
@@ -75,35 +75,13 @@ static unsigned class_of(size_t size) {
 	return c;
 }
 
-static unsigned order_of(size_t size) {
-	size_t pages = DIV_ROUND_UP(size, PAGE_SIZE);
-
-	return pages <= 1 ? 0 : bit_last(pages - 1) + 1;
-}
+static unsigned order_of(size_t size) { return size <= PAGE_SIZE ? 0 : bit_last(size - 1) + 1 - PAGE_SHIFT; }
 
 static unsigned slab_first(const struct frame *f) { return f->tlb_stamp & 0xffff; }
 
 static unsigned slab_used(const struct frame *f) { return f->tlb_stamp >> 16; }
 
 static void slab_state(struct frame *f, unsigned first, unsigned used) { f->tlb_stamp = first | used << 16; }
-
-static void slab_link(unsigned c, struct frame *f) {
-	uint32_t n = (uint32_t)mfn_x(frame_mfn(f));
-
-	f->prev = FRAME_NONE;
-	f->next = slab_list[c] ? (uint32_t)(slab_list[c] - 1) : FRAME_NONE;
-	if (f->next != FRAME_NONE) frame_table[f->next].prev = n;
-	slab_list[c] = n + 1ULL;
-}
-
-static void slab_unlink(unsigned c, struct frame *f) {
-	if (f->next != FRAME_NONE) frame_table[f->next].prev = f->prev;
-	if (f->prev != FRAME_NONE)
-		frame_table[f->prev].next = f->next;
-	else
-		slab_list[c] = f->next == FRAME_NONE ? 0 : f->next + 1ULL;
-	f->next = f->prev = FRAME_NONE;
-}
 
 /* A fresh page, all objects chained. */
 static struct frame *slab_create(unsigned c) {
@@ -121,59 +99,50 @@ static struct frame *slab_create(unsigned c) {
 	return f;
 }
 
-/* Under heap_lock: NULL if no page of the class has a free object. */
-static void *slab_take(unsigned c) {
+/* NULL if no page of the class has a free object; `fresh` joins them first. */
+static void *slab_take(unsigned c, struct frame *fresh) {
 	struct frame *f;
 	uint8_t *p;
+	SPIN_GUARD(&heap_lock);
 
-	if (!slab_list[c]) return NULL;
-	f = &frame_table[slab_list[c] - 1];
+	if (fresh) frame_list_add(&slab_list[c], fresh);
+	if (slab_list[c] == FRAME_NONE) return NULL;
+	f = &frame_table[slab_list[c]];
 	p = (uint8_t *)own_va(frame_mfn(f)) + (slab_first(f) - 1) * UNIT;
 	slab_state(f, *(uint16_t *)p, slab_used(f) + 1);
-	if (!slab_first(f)) slab_unlink(c, f);
+	if (!slab_first(f)) frame_list_remove(&slab_list[c], f);
 	return p;
 }
 
-/* Under heap_lock. True if the page is empty now and out of the list. */
+/* True if the page is empty now and out of the list. */
 static bool slab_give(unsigned c, struct frame *f, void *p) {
+	SPIN_GUARD(&heap_lock);
 	bool was_full = !slab_first(f);
 
 	CHECK(slab_used(f));
 	*(uint16_t *)p = (uint16_t)slab_first(f);
 	slab_state(f, (unsigned)((uint64_t)p % PAGE_SIZE) / UNIT + 1, slab_used(f) - 1);
-	if (was_full) slab_link(c, f);
+	if (was_full) frame_list_add(&slab_list[c], f);
 	if (slab_used(f)) return false;
-	slab_unlink(c, f);
+	frame_list_remove(&slab_list[c], f);
 	return true;
 }
 
 static void *small_alloc(unsigned c) {
 	struct frame *fresh = NULL;
-	void *p;
+	void *p = slab_take(c, NULL);
 
-	spin_lock(&heap_lock);
-	p = slab_take(c);
-	spin_unlock(&heap_lock);
 	if (!p) fresh = slab_create(c);
-	if (fresh) {
-		spin_lock(&heap_lock);
-		slab_link(c, fresh);
-		p = slab_take(c);
-		spin_unlock(&heap_lock);
-	}
+	if (fresh) p = slab_take(c, fresh);
 	if (p) __atomic_fetch_add(&bytes_used, class_size[c], __ATOMIC_RELAXED);
 	return p ? memset(p, 0, class_size[c]) : NULL;
 }
 
 static void small_free(struct frame *f, void *p) {
 	unsigned c = f->partial & ~SLAB;
-	bool empty;
 
-	spin_lock(&heap_lock);
-	empty = slab_give(c, f, p);
-	spin_unlock(&heap_lock);
 	__atomic_fetch_sub(&bytes_used, class_size[c], __ATOMIC_RELAXED);
-	if (empty) pages_give(frame_mfn(f), 0);
+	if (slab_give(c, f, p)) pages_give(frame_mfn(f), 0);
 }
 
 void *heap_alloc(size_t size) {

@@ -152,24 +152,18 @@ static void exchange_undo(struct exchange *e) {
 }
 
 /* A guest that takes its list away meanwhile only loses sight of its own frames; a dying domain has no
- * use for new ones, and as many old ones are not replaced. */
+ * use for new ones: those are counted out again by domain_frames_assign(). */
 static int exchange_commit(struct exchange *e) {
-	unsigned order = e->x->out.extent_order, unreplaced = 0;
+	unsigned order = e->x->out.extent_order;
 	int rc = 0;
 
 	for (unsigned i = 0; i < e->out_n; i++) {
 		mfn_t m = mfn(e->out[i]);
 
-		if (domain_frames_assign(e->d, m, order)) {
-			extent_name(m, order, 0, false);
-			frame_free_raw(m, order);
-			unreplaced += 1u << order;
-		} else if (extent_write(&e->x->out, e->out_at + i, m)) {
+		if (!domain_frames_assign(e->d, m, order) && extent_write(&e->x->out, e->out_at + i, m))
 			rc = -EFAULT;
-		}
 	}
-	for (; e->in_frames > 0; e->in_frames--)
-		domain_frame_free(e->d, mfn(e->in[e->in_frames - 1]), e->in_frames > unreplaced);
+	while (e->in_frames > 0) domain_frame_free(e->d, mfn(e->in[--e->in_frames]), true);
 	return rc;
 }
 

@@ -29,8 +29,9 @@
  * I8  A stale TLB entry never outlives the type it was made under: see type_begin(), and
  *     frame_alloc.c for references.
  *
- * Types of tables and SEGDESC change under the owner's mm_lock only; WRITABLE is counted without
- * locks. BUSY marks the short times when a stamp is stored or CPUs are flushed; others wait.
+ * Uses of tables change, and types of tables and SEGDESC begin, under the owner's mm_lock only;
+ * other uses are counted without locks. BUSY marks the short times when a stamp is stored or CPUs are
+ *flushed; others wait.
  */
 #include "frame.h"
 #include "pt.h"
@@ -54,15 +55,17 @@ void tlb_flush_lagging(uint64_t stamp) {
 
 /* -- types -- */
 
-static inline bool type_cas(struct frame *f, uint64_t *old, uint64_t t) {
+static bool type_cas(struct frame *f, uint64_t *old, uint64_t t) {
 	return __atomic_compare_exchange_n(&f->type, old, t, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 /*
- * The flush comes while BUSY keeps everybody off: a new writable use must not begin while some CPU
- * still walks the frame as a table, nor a table be validated while some CPU can write to it.
+ * Move a frame without uses to type t with one use, flushing what a former type left behind. False:
+ * its type word was not `old` any more. The flush comes while BUSY keeps everybody off: a new writable use
+ * must not begin while some CPU still walks the frame as a table, nor a table be validated while some CPU can
+ * write to it.
  */
-bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags) {
+static bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags) {
 	uint64_t fresh = FTF_TYPE(t) | flags | 1;
 	enum frame_type was = frame_type_of(old);
 
@@ -75,24 +78,31 @@ bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags
 	return true;
 }
 
-int type_get_writable_slow(struct frame *f) {
-	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
-
+bool type_begin_unused(struct frame *f, enum frame_type t, uint64_t flags, uint64_t *now) {
 	for (;;) {
-		if ((t & ~(uint64_t)FTF_COUNT) == FTF_TYPE(FT_WRITABLE)) {
-			if ((t & FTF_COUNT) >= TYPE_COUNT_MAX) return -EBUSY;
-			if (type_cas(f, &t, t + 1)) return 0;
-		} else if (t & FTF_BUSY) {
+		*now = type_load(f);
+		if (*now & FTF_BUSY)
 			arch_spin_wait();
-			t = type_load(f);
-		} else if (t & FTF_COUNT) {
-			return -EBUSY;
-		} else if (type_begin(f, t, FT_WRITABLE, 0)) {
-			return 0;
-		} else {
-			t = type_load(f);
-		}
+		else if (*now & FTF_COUNT)
+			return false;
+		else if (type_begin(f, *now, t, flags))
+			return true;
 	}
+}
+
+/* Nothing but more uses of type t: none of its tables is half-done, nor is its count full. */
+static bool type_may_add(uint64_t now, enum frame_type t) {
+	return (now & ~(uint64_t)FTF_COUNT) == FTF_TYPE(t) && (now & FTF_COUNT) < TYPE_COUNT_MAX;
+}
+
+int type_get_writable_slow(struct frame *f) {
+	uint64_t t;
+
+	do {
+		if (type_begin_unused(f, FT_WRITABLE, 0, &t)) return 0;
+		if (!type_may_add(t, FT_WRITABLE)) return -EBUSY;
+	} while (!type_cas(f, &t, t + 1));
+	return 0;
 }
 
 static bool descriptors_valid(const struct domain *d, mfn_t m) {
@@ -104,66 +114,34 @@ static bool descriptors_valid(const struct domain *d, mfn_t m) {
 	return ok;
 }
 
-static int segdesc_get_locked(struct domain *d, mfn_t m, struct frame *f) {
-	uint64_t t = type_load(f);
+/* Under the owner's mm_lock: nobody sees the type before the descriptors are checked. */
+static int segdesc_get(struct domain *d, mfn_t m) {
+	struct frame *f = frame_of(m);
+	uint64_t t;
+	SPIN_GUARD(&d->mm_lock);
 
-	while (t & FTF_BUSY || !(t & FTF_COUNT)) {
-		if (!(t & FTF_COUNT) && !(t & FTF_BUSY) && type_begin(f, t, FT_SEGDESC, 0)) {
+	do {
+		if (type_begin_unused(f, FT_SEGDESC, 0, &t)) {
 			if (descriptors_valid(d, m)) return 0;
 			type_put(f);
 			return -EINVAL;
 		}
-		arch_spin_wait();
-		t = type_load(f);
-	}
-	if (frame_type_of(t) != FT_SEGDESC) return -EINVAL;
-	if ((t & FTF_COUNT) >= TYPE_COUNT_MAX) return -EBUSY;
-	__atomic_store_n(&f->type, t + 1, __ATOMIC_RELEASE);
+		if (frame_type_of(t) != FT_SEGDESC) return -EINVAL;
+		if (!type_may_add(t, FT_SEGDESC)) return -EBUSY;
+	} while (!type_cas(f, &t, t + 1));
 	return 0;
 }
 
-/* Under the owner's mm_lock: nobody sees the type before the descriptors are checked. */
-static int segdesc_get(mfn_t m) {
-	struct frame *f = frame_of(m);
-	struct domain *d = domain_by_id(f->owner);
-	int rc;
-
-	if (!d) return -EINVAL;
-	spin_lock(&d->mm_lock);
-	rc = segdesc_get_locked(d, m, f);
-	spin_unlock(&d->mm_lock);
-	return rc;
-}
-
-int frame_type_get(mfn_t m, enum frame_type t) {
-	if (t == FT_WRITABLE) return type_get_writable(frame_of(m));
-	return t == FT_SEGDESC ? segdesc_get(m) : -EINVAL;
-}
-
-void frame_type_put(mfn_t m) {
-	struct frame *f = frame_of(m);
-	struct domain *d;
-
-	if (frame_type_of(type_load(f)) != FT_SEGDESC) {
-		type_put(f);
-		return;
-	}
-	d = domain_by_id(f->owner);
-	spin_lock(&d->mm_lock);
-	type_put(f);
-	spin_unlock(&d->mm_lock);
-}
-
-int frame_get_as(mfn_t m, const struct domain *d, enum frame_type t) {
+int frame_get_as(mfn_t m, struct domain *d, enum frame_type t) {
 	int rc;
 
 	if (!frame_get(m, d)) return -EPERM;
-	rc = frame_type_get(m, t);
+	rc = t == FT_SEGDESC ? segdesc_get(d, m) : type_get_writable(frame_of(m));
 	if (rc) frame_put(m);
 	return rc;
 }
 
 void frame_put_as(mfn_t m) {
-	frame_type_put(m);
+	type_put(frame_of(m));
 	frame_put(m);
 }

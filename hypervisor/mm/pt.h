@@ -40,6 +40,13 @@ static inline uint64_t type_load(const struct frame *f) {
 /* Entries (or tables) looked at under one hold of mm_lock. */
 #define PT_WORK 512u
 unsigned pt_work(void);
+struct pt_step {
+	struct domain *d;
+	unsigned left;
+};
+struct pt_step pt_step_begin(struct domain *d);
+void pt_step_end(struct pt_step *s);
+#define PT_STEP(s, dom) struct pt_step s __attribute__((cleanup(pt_step_end))) = pt_step_begin(dom)
 
 /* -- pagetype.c */
 
@@ -53,13 +60,32 @@ static inline uint64_t tlb_stamp_full(uint32_t stamp) {
 void tlb_flush_lagging(uint64_t stamp);
 /* A use as writable page that is not simply one more: 0, -EBUSY. */
 int type_get_writable_slow(struct frame *f) __must_check;
-/* Move a frame without uses to type t with one use, flushing what a former type left behind.
- * `flags` go with it. False: its type word was not `old` any more. */
-bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_t flags) __must_check;
+/* True: the frame had no use, and has one now as type t, with these flags. False: it has uses
+ * already; *now is its type word. Waits while it is BUSY. */
+bool type_begin_unused(struct frame *f, enum frame_type t, uint64_t flags, uint64_t *now) __must_check;
 /* The last reference is gone (domain_pages.c). */
 void frame_last_put(mfn_t m);
 /* The last reference to a ring-0 page is gone (heap.c). */
 void heap_page_last_put(mfn_t m);
+
+/* -- lists of frames through next and prev; the list's lock held */
+
+static inline void frame_list_add(uint32_t *head, struct frame *f) {
+	uint32_t n = (uint32_t)mfn_x(frame_mfn(f));
+
+	f->next = *head;
+	f->prev = FRAME_NONE;
+	if (*head != FRAME_NONE) frame_table[*head].prev = n;
+	*head = n;
+}
+static inline void frame_list_remove(uint32_t *head, struct frame *f) {
+	if (f->next != FRAME_NONE) frame_table[f->next].prev = f->prev;
+	if (f->prev != FRAME_NONE)
+		frame_table[f->prev].next = f->next;
+	else
+		*head = f->next;
+	f->next = f->prev = FRAME_NONE;
+}
 
 /* -- the common steps, short and in line */
 
@@ -170,27 +196,11 @@ int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsig
 
 int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) __must_check;
 int table_drop(struct domain *d, mfn_t m, unsigned *left) __must_check;
-/* If m is a table of d that is left half-done, take it down. */
-int table_take_down(struct domain *d, mfn_t m, unsigned *left) __must_check;
 
 /* -- pt_update.c */
 
 /* The L1 table on va's path. mm_lock held: the tables on it stay what they are until it is
  * released. -EFAULT if there is none. */
 int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1) __must_check;
-
-/* A change of one entry: store e, keeping the bits `keep` of what is there; with `expect` only if
- * the entry is still this. */
-struct pt_change {
-	uint64_t e, keep;
-	const uint64_t *expect;
-};
-/*
- * Change entry `index` of the validated table f, which is mapped and has the entry at slot; mm_lock
- * held. 0, -EINVAL, -EPERM, -EBUSY, -EAGAIN (not as expected), -ERESTART (preempted, nothing
- * changed). A table that fell out of use may be left in c->giver->table_giveup.
- */
-int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, unsigned index,
-		 const struct pt_change *change) __must_check;
 
 #endif

@@ -20,7 +20,15 @@
 #define L1_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_CACHE)
 #define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT | PTE_G)
 
-static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change) {
+/* A change of one entry: store e, keeping the bits `keep` of what is there; with `expect` only if
+ * the entry is still this. */
+struct pt_change {
+	uint64_t e, keep;
+	const uint64_t *expect;
+};
+
+static __always_inline bool slot_store(uint64_t *slot, uint64_t old, uint64_t e,
+				       const struct pt_change *change) {
 	if (likely(!change->expect && !change->keep)) {
 		__atomic_store_n(slot, e, __ATOMIC_RELEASE);
 		return true;
@@ -35,23 +43,8 @@ static bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt
 	return true;
 }
 
-/* The plain store, for batches. */
-static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e) {
-	uint64_t old = READ_ONCE(*slot);
-	int rc;
-
-	if (e & PTE_P && !((old ^ e) & L1_REFS)) {
-		__atomic_store_n(slot, pte_stored(e), __ATOMIC_RELEASE);
-		return 0;
-	}
-	rc = l1e_get(c, &e);
-	if (unlikely(rc)) return rc;
-	__atomic_store_n(slot, e, __ATOMIC_RELEASE);
-	l1e_put(old);
-	return 0;
-}
-
-static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change) {
+static __always_inline int l1_set(const struct pt_context *c, uint64_t *slot,
+				  const struct pt_change *change) {
 	uint64_t old = READ_ONCE(*slot), e = change->e;
 	int rc;
 
@@ -65,6 +58,11 @@ static int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_ch
 	}
 	l1e_put(old);
 	return 0;
+}
+
+/* The plain store, for batches. */
+static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *slot, uint64_t e) {
+	return l1_set(c, slot, &(struct pt_change){ .e = e });
 }
 
 static void upper_put(const struct pt_context *c, struct frame *f, unsigned level, uint64_t e) {
@@ -91,8 +89,13 @@ static int upper_set(const struct pt_context *c, struct frame *f, unsigned level
 	return 0;
 }
 
-int pt_entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, unsigned index,
-		 const struct pt_change *change) {
+/*
+ * Change entry `index` of the validated table f, which is mapped and has the entry at slot; mm_lock
+ * held. 0, -EINVAL, -EPERM, -EBUSY, -EAGAIN (not as expected), -ERESTART (preempted, nothing
+ * changed). A table that fell out of use may be left in c->giver->table_giveup.
+ */
+static int entry_set(const struct pt_context *c, struct frame *f, uint64_t *slot, unsigned index,
+		     const struct pt_change *change) {
 	unsigned level = type_level(type_load(f));
 
 	if (likely(level == 1)) return l1_set(c, slot, change);
@@ -139,8 +142,7 @@ static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t
 				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0 };
 	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
 
-	if (type_load(at->f) & FTF_VALIDATED)
-		return pt_entry_set(c, at->f, &at->table[index], index, &change);
+	if (type_load(at->f) & FTF_VALIDATED) return entry_set(c, at->f, &at->table[index], index, &change);
 	return plain_store(at, &at->table[index], val);
 }
 
@@ -176,8 +178,8 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 	struct cursor at = { .table = NULL };
 	unsigned i = 0;
 	int rc = 0;
+	SPIN_GUARD(&c->d->mm_lock);
 
-	spin_lock(&c->d->mm_lock);
 	while (i < n && !rc && !c->giver->table_giveup && is_table_request(req[i].ptr)) {
 		unsigned run;
 
@@ -191,7 +193,6 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 		}
 	}
 	cursor_close(&at);
-	spin_unlock(&c->d->mm_lock);
 	*done = i;
 	return rc;
 }
@@ -199,25 +200,20 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val) {
 	struct cursor at = { .m = maddr_to_mfn(maddr(ptr)) };
 	unsigned index = ptr / sizeof(uint64_t) % PT_ENTRIES;
-	uint64_t t;
 	int rc;
 
+	SPIN_GUARD(&c->d->mm_lock);
+
 	if (!is_table_request(ptr)) return -ENOSYS;
-	spin_lock(&c->d->mm_lock);
 	at.f = frame_take(at.m, c->d->id);
-	if (likely(at.f)) {
-		at.table = frame_map(at.m);
-		t = type_load(at.f);
-		if (likely(type_is_l1(t)) && likely(ptr % sizeof(uint64_t) == MMU_NORMAL_PT_UPDATE))
-			rc = l1_set_plain(c, &at.table[index], val);
-		else
-			rc = request_apply(c, &at, ptr, val);
-		frame_unmap(at.table);
-		ref_drop(at.f);
-	} else {
-		rc = -EINVAL;
-	}
-	spin_unlock(&c->d->mm_lock);
+	if (unlikely(!at.f)) return -EINVAL;
+	at.table = frame_map(at.m);
+	if (likely(type_is_l1(type_load(at.f))) && likely(ptr % sizeof(uint64_t) == MMU_NORMAL_PT_UPDATE))
+		rc = l1_set_plain(c, &at.table[index], val);
+	else
+		rc = request_apply(c, &at, ptr, val);
+	frame_unmap(at.table);
+	ref_drop(at.f);
 	return rc;
 }
 
@@ -252,34 +248,41 @@ int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1) {
 	return 0;
 }
 
-static inline int va_entry_set(const struct pt_context *c, uint64_t va, const struct pt_change *change) {
-	unsigned index = va >> PAGE_SHIFT & 511;
+int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
+	unsigned index = va.a >> PAGE_SHIFT & 511;
 	uint64_t *table;
 	mfn_t m;
-	int rc = walk_to_l1(c->giver, va, &m);
+	int rc;
+	SPIN_GUARD(&c->d->mm_lock);
 
-	if (rc) return -EINVAL;
+	if (walk_to_l1(c->giver, va.a, &m)) return -EINVAL;
 	table = frame_map(m);
 	if (likely(frame_type_of(type_load(frame_of(m))) == FT_L1))
-		rc = l1_set_plain(c, &table[index], change->e);
+		rc = l1_set_plain(c, &table[index], e);
 	else /* seen through a linear map */
-		rc = pt_entry_set(c, frame_of(m), &table[index], index, change);
+		rc = entry_set(c, frame_of(m), &table[index], index, &(struct pt_change){ .e = e });
 	frame_unmap(table);
 	return rc;
 }
 
-int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
-	struct pt_change change = { .e = e };
-	int rc;
+/*
+ * A vCPU's translations are at most in the CPU it runs or last ran on, as every CPU flushes when it
+ * loads another root.
+ */
+int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) {
+	struct domain *d = v->domain;
+	uint8_t bits[MAX_VCPUS / 8] = { 0 };
+	struct vcpu *w;
 
-	spin_lock(&c->d->mm_lock);
-	rc = va_entry_set(c, va.a, &change);
-	spin_unlock(&c->d->mm_lock);
-	return rc;
+	if (copy_from_guest(bits, bitmap, DIV_ROUND_UP(d->max_vcpus, 8))) return -EFAULT;
+	*out = 0;
+	for_each_vcpu (d, w)
+		if (bit_test(w->id, bits)) *out |= cpumask_of(READ_ONCE(w->processor));
+	*out &= __atomic_load_n(&d->dirty_cpus, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
-/* -- walks and emulated stores
- * --------------------------------------------------------------------------------- */
+/* -- walks and emulated stores -- */
 
 static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out) {
 	int rc = walk_to_l1(v, va, &out->l1_mfn);
@@ -291,28 +294,23 @@ static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out
 }
 
 int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out) {
-	int rc;
+	SPIN_GUARD(&v->domain->mm_lock);
 
-	spin_lock(&v->domain->mm_lock);
-	rc = walk_locked(v, va.a, out);
-	spin_unlock(&v->domain->mm_lock);
-	return rc;
+	return walk_locked(v, va.a, out);
 }
 
 bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry) {
 	struct guest_walk w;
 	const struct frame *f;
-	bool is = false;
+	SPIN_GUARD(&v->domain->mm_lock);
 
-	spin_lock(&v->domain->mm_lock);
-	if (!walk_locked(v, va.a, &w) && (w.l1e & (PTE_P | PTE_RW)) == PTE_P && mfn_valid(pte_mfn(w.l1e))) {
-		*table = pte_mfn(w.l1e);
-		f = frame_of(*table);
-		is = f->owner == v->domain->id && type_is_l1(type_load(f));
-	}
-	if (is) *entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
-	spin_unlock(&v->domain->mm_lock);
-	return is;
+	if (walk_locked(v, va.a, &w) || (w.l1e & (PTE_P | PTE_RW)) != PTE_P) return false;
+	*table = pte_mfn(w.l1e);
+	if (!mfn_valid(*table)) return false;
+	f = frame_of(*table);
+	if (f->owner != v->domain->id || !type_is_l1(type_load(f))) return false;
+	*entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
+	return true;
 }
 
 /* The bytes of an entry that a guest's instruction stores to. */
@@ -340,14 +338,16 @@ static int store_apply(const struct pt_context *c, uint64_t *slot, const struct 
 	return l1_set(c, slot, &change);
 }
 
-/* The table may have become something else since it was found: looked at again, under mm_lock. */
-static __always_inline int store_locked(struct vcpu *v, mfn_t m, unsigned index, const struct store *s,
-					uint64_t e) {
+/* The table may have become something else since it was found: looked at again. */
+static __always_inline int entry_store(struct vcpu *v, mfn_t m, unsigned index, const struct store *s,
+				       uint64_t e) {
 	struct pt_context c = { .d = v->domain, .frames = v->domain->id, .io = v->domain, .giver = v };
-	struct frame *f = frame_take(m, c.d->id);
+	struct frame *f;
 	uint64_t *table;
 	int rc = -EFAULT;
+	SPIN_GUARD(&c.d->mm_lock);
 
+	f = frame_take(m, c.d->id);
 	if (!f) return rc;
 	if (likely(type_is_l1(type_load(f)))) {
 		table = frame_map(m);
@@ -359,13 +359,8 @@ static __always_inline int store_locked(struct vcpu *v, mfn_t m, unsigned index,
 }
 
 int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) {
-	int rc;
-
 	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
-	spin_lock(&v->domain->mm_lock);
-	rc = store_locked(v, table, va.a / sizeof(e) % PT_ENTRIES, NULL, e);
-	spin_unlock(&v->domain->mm_lock);
-	return rc;
+	return entry_store(v, table, va.a / sizeof(e) % PT_ENTRIES, NULL, e);
 }
 
 int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
@@ -377,9 +372,7 @@ int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, e
 
 	if (bytes == 0 || (va.a & 7) + bytes > 8) return -EINVAL;
 	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
-	spin_lock(&v->domain->mm_lock);
-	rc = store_locked(v, table, index, &s, 0);
-	spin_unlock(&v->domain->mm_lock);
+	rc = entry_store(v, table, index, &s, 0);
 	return rc == -ERESTART ? -EAGAIN : rc;
 }
 
@@ -403,33 +396,20 @@ int table_giveup_finish(struct vcpu *v) {
 	return rc;
 }
 
-/* With mm_lock: the new root is in before the old one is given up. */
-static int root_exchange(struct vcpu *v, mfn_t *root, mfn_t m, unsigned *left) {
-	struct domain *d = v->domain;
-	mfn_t old = *root;
-	int rc = 0;
-
-	if (!mfn_eq(m, old)) {
-		if (!mfn_eq(m, INVALID_MFN))
-			rc = READ_ONCE(d->state) >= DOM_DYING ? -EINVAL : table_ref(d, m, 4, left);
-		if (rc) return rc;
-		*root = m;
-	}
-	if (v == current && !mfn_eq(m, INVALID_MFN) && mfn_eq(arch_vcpu_root(v), m)) arch_root_load(v);
-	if (mfn_eq(m, old) || mfn_eq(old, INVALID_MFN)) return 0;
-	rc = table_drop(d, old, left);
-	if (rc) v->table_giveup = mfn_x(old) + 1;
-	return rc;
-}
-
+/* The new root is in before the old one is given up. */
 int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) {
-	unsigned work = pt_work(), left = work;
+	mfn_t *root = user ? &v->root_user : &v->root_kernel, old = *root;
+	struct domain *d = v->domain;
+	bool change = !mfn_eq(m, old), none = mfn_eq(m, INVALID_MFN);
 	int rc = likely(!v->table_giveup) ? 0 : table_giveup_finish(v);
+	PT_STEP(s, d);
 
+	if (!rc && change && !none) rc = domain_is_dying(d) ? -EINVAL : table_ref(d, m, 4, &s.left);
 	if (rc) return rc;
-	spin_lock(&v->domain->mm_lock);
-	rc = root_exchange(v, user ? &v->root_user : &v->root_kernel, m, &left);
-	spin_unlock(&v->domain->mm_lock);
-	this_cpu()->preempt_budget += (work - left) / 2;
+	*root = m;
+	if (v == current && !none && mfn_eq(arch_vcpu_root(v), m)) arch_root_load(v);
+	if (!change || mfn_eq(old, INVALID_MFN)) return 0;
+	rc = table_drop(d, old, &s.left);
+	if (rc) v->table_giveup = mfn_x(old) + 1;
 	return rc;
 }

@@ -26,7 +26,9 @@
 #define PARTIAL_INDEX 0x3ffu
 #define PARTIAL_ERRNO 10 /* shift; error numbers used here are below 64 */
 
-unsigned pt_work(void) { return MIN(PT_WORK, hypercall_preempt_units); }
+/* As an entry is about half a unit of hypercall_preempt(), a full table goes in one turn. Tests with
+ * lower limits cut after each entry. */
+unsigned pt_work(void) { return hypercall_preempt_units < PT_WORK / 2 ? hypercall_preempt_units : PT_WORK; }
 
 static unsigned partial_index(const struct frame *f) { return f->partial & PARTIAL_INDEX; }
 
@@ -42,39 +44,16 @@ static inline bool work_left(unsigned *left, uint64_t e, unsigned i) {
 	return *left;
 }
 
-/* Take the references of entries *index.. of an L1 table. */
-static int l1_fill(struct domain *d, uint64_t *table, unsigned *index, unsigned *left) {
-	const struct pt_context c = { .d = d, .frames = d->id, .io = d };
-	unsigned i = *index, work = *left;
-	int rc = 0;
+#define RUN 16u
 
-	while (i < PT_ENTRIES && !rc) {
-		uint64_t e = READ_ONCE(table[i]), was = e;
+/* These RUN entries are all zero, as most are in most tables: they hold nothing, at any level. */
+static inline bool run_empty(const uint64_t *e) {
+	uint64_t any = e[0];
 
-		rc = e ? l1e_get(&c, &e) : 0;
-		if (unlikely(rc)) break;
-		if (e != was) table[i] = e;
-		if (!work_left(&work, e, i++) && i < PT_ENTRIES) rc = -ERESTART;
-	}
-	*index = i;
-	*left = work;
-	return rc;
-}
-
-/* Give those of entries ..*index back, downwards. */
-static int l1_drain(const uint64_t *table, unsigned *index, unsigned *left) {
-	unsigned i = *index, work = *left;
-	int rc = 0;
-
-	while (i > 0 && !rc) {
-		uint64_t e = table[--i];
-
-		l1e_put(e);
-		if (!work_left(&work, e, i) && i > 0) rc = -ERESTART;
-	}
-	*index = i;
-	*left = work;
-	return rc;
+	if (likely(any)) return false;
+#pragma GCC unroll 16
+	for (unsigned k = 1; k < RUN; k++) any |= e[k];
+	return !any;
 }
 
 static bool is_guest_entry(unsigned level, unsigned i) { return level != 4 || !l4_index_is_hv(i); }
@@ -91,7 +70,7 @@ static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool l
 	mfn_t m = pte_mfn(e);
 	int rc = 0;
 
-	if (level == 1 || !(e & PTE_P) || !frame_get(m, d)) return 0;
+	if (!(e & PTE_P) || !frame_get(m, d)) return 0;
 	child = type_load(frame_of(m)) & FTF_PARTIAL ? type_level(type_load(frame_of(m))) : 0;
 	if (child == level - 1)
 		rc = table_retreat(d, frame_of(m), true, left);
@@ -101,35 +80,58 @@ static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool l
 	return rc;
 }
 
-/* l1_fill() and l1_drain() for the levels above. */
-static int upper_fill(struct domain *d, struct frame *f, uint64_t *table, unsigned *index, unsigned *left) {
-	unsigned level = type_level(type_load(f)), i = *index;
+/* Take the references of entries *index.. Compiled once for L1 tables and once for the others. */
+static __always_inline int fill(struct domain *d, struct frame *f, unsigned level, uint64_t *table,
+				unsigned *index, unsigned *left) {
+	const struct pt_context c = { .d = d, .frames = d->id, .io = d };
+	unsigned i = *index, work = *left;
 	int rc = 0;
 
 	while (i < PT_ENTRIES && !rc) {
-		uint64_t e = READ_ONCE(table[i]), was = e;
+		uint64_t e, was;
 
-		if (is_guest_entry(level, i)) rc = lne_get(d, f, level, &e, left);
-		if (rc) break;
+		if (i % RUN == 0 && run_empty(&table[i])) {
+			i += RUN;
+			if (!work_left(&work, 0, i) && i < PT_ENTRIES) rc = -ERESTART;
+			continue;
+		}
+		e = was = READ_ONCE(table[i]);
+		if (level == 1)
+			rc = e ? l1e_get(&c, &e) : 0;
+		else if (is_guest_entry(level, i))
+			rc = lne_get(d, f, level, &e, &work);
+		if (unlikely(rc)) break;
 		if (e != was) table[i] = e;
-		if (!work_left(left, e, i++) && i < PT_ENTRIES) rc = -ERESTART;
+		if (!work_left(&work, e, i++) && i < PT_ENTRIES) rc = -ERESTART;
 	}
 	*index = i;
+	*left = work;
 	return rc;
 }
 
-static int upper_drain(struct domain *d, struct frame *f, const uint64_t *table, unsigned *index, bool linear,
-		       unsigned *left) {
-	unsigned level = type_level(type_load(f)), i = *index;
+/* Give those of entries ..*index back, downwards. */
+static __always_inline int drain(struct domain *d, struct frame *f, unsigned level, const uint64_t *table,
+				 unsigned *index, unsigned *left) {
+	unsigned i = *index, work = *left;
 	int rc = 0;
 
-	if (i < PT_ENTRIES && is_guest_entry(level, i)) rc = child_take_down(d, f, table[i], linear, left);
 	while (i > 0 && !rc) {
-		i--;
-		if (is_guest_entry(level, i)) rc = lne_put(d, f, level, table[i], left);
-		if (!work_left(left, table[i], i) && !rc && i > 0) rc = -ERESTART;
+		uint64_t e;
+
+		if (i % RUN == 0 && run_empty(&table[i - RUN])) {
+			i -= RUN;
+			if (!work_left(&work, 0, i) && i > 0) rc = -ERESTART;
+			continue;
+		}
+		e = table[--i];
+		if (level == 1)
+			l1e_put(e);
+		else if (is_guest_entry(level, i))
+			rc = lne_put(d, f, level, e, &work);
+		if (!work_left(&work, e, i) && !rc && i > 0) rc = -ERESTART;
 	}
 	*index = i;
+	*left = work;
 	return rc;
 }
 
@@ -140,7 +142,13 @@ static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigne
 	mfn_t m = frame_mfn(f);
 	uint64_t *table = frame_map(m);
 
-	rc = level == 1 ? l1_drain(table, &i, left) : upper_drain(d, f, table, &i, linear, left);
+	if (level == 1) {
+		rc = drain(d, f, 1, table, &i, left);
+	} else {
+		if (i < PT_ENTRIES && is_guest_entry(level, i))
+			rc = child_take_down(d, f, table[i], linear, left);
+		if (!rc) rc = drain(d, f, level, table, &i, left);
+	}
 	if (!rc && level == 4) memset(&table[HV_L4_FIRST], 0, (HV_L4_END - HV_L4_FIRST) * sizeof(*table));
 	frame_unmap(table);
 	partial_set(f, rc ? i : 0, rc ? error : 0);
@@ -159,7 +167,7 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left) {
 
 	if (!error) {
 		table = frame_map(frame_mfn(f));
-		rc = level == 1 ? l1_fill(d, table, &i, left) : upper_fill(d, f, table, &i, left);
+		rc = level == 1 ? fill(d, f, 1, table, &i, left) : fill(d, f, level, table, &i, left);
 		if (!rc && level == 4) arch_root_install(d, table);
 		frame_unmap(table);
 		error = rc == -ERESTART ? 0 : rc;
@@ -173,40 +181,24 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left) {
 	return rc;
 }
 
-/* A reference to the frame is held by the caller; on 0 a use as well. */
-static int table_type_get(struct domain *d, struct frame *f, unsigned level, unsigned *left) {
-	uint64_t t = type_load(f);
-	int rc;
+/* Take a reference and a use of m as table of a level. */
+int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) {
+	struct frame *f = frame_take(m, d->id);
+	uint64_t t;
 
-	while (!(t & FTF_COUNT) || t & FTF_BUSY) {
-		if (t & FTF_BUSY) {
-			arch_spin_wait();
-		} else if (type_begin(f, t, (enum frame_type)level, FTF_PARTIAL)) {
-			/* the table's own; the caller's keeps the frame from going meanwhile */
-			__atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
-			partial_set(f, 0, 0);
-		}
-		t = type_load(f);
+	if (!f) return -EINVAL;
+	/* The table's own reference, and ours when it is whole: until then it is not ours to drop. */
+	if (type_begin_unused(f, (enum frame_type)level, FTF_PARTIAL, &t)) {
+		partial_set(f, 0, 0);
+		return table_advance(d, f, left);
 	}
-	if (type_level(t) != level) return -EINVAL;
-	if (t & FTF_VALIDATED) {
-		if ((t & FTF_COUNT) >= 0x7fffffffu) return -EBUSY;
+	if (type_level(t) == level && t & FTF_VALIDATED && (t & FTF_COUNT) < TYPE_COUNT_MAX) {
 		__atomic_store_n(&f->type, t + 1, __ATOMIC_RELEASE);
 		return 0;
 	}
-	rc = table_advance(d, f, left);
-	if (!rc) frame_put(frame_mfn(f)); /* two in hand now: the table's own and the caller's */
-	return rc;
-}
-
-/* Take a reference and a use of m as table of a level. */
-int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) {
-	int rc;
-
-	if (!frame_get(m, d)) return -EINVAL;
-	rc = table_type_get(d, frame_of(m), level, left);
-	if (rc) frame_put(m);
-	return rc;
+	ref_drop(f); /* a PARTIAL table has one already */
+	if (type_level(t) != level) return -EINVAL;
+	return t & FTF_VALIDATED ? -EBUSY : table_advance(d, f, left);
 }
 
 /* Drop both. -ERESTART: they are gone, but the table is left PARTIAL. */
@@ -225,96 +217,76 @@ int table_drop(struct domain *d, mfn_t m, unsigned *left) {
 	return table_retreat(d, f, true, left);
 }
 
-int table_take_down(struct domain *d, mfn_t m, unsigned *left) {
-	int rc = 0;
+/* -- operations under no lock -- */
 
-	if (!frame_get(m, d)) return 0;
-	if (type_load(frame_of(m)) & FTF_PARTIAL) rc = table_retreat(d, frame_of(m), true, left);
-	frame_put(m);
-	return rc;
+/*
+ * PT_STEP(s, d) among a scope's declarations holds d's mm_lock to the end of the scope, with s.left
+ * units of work to spend. They count as units of hypercall_preempt(): an entry is about half of one.
+ */
+struct pt_step pt_step_begin(struct domain *d) {
+	spin_lock(&d->mm_lock);
+	return (struct pt_step){ d, pt_work() };
 }
 
-/* -- operations under no lock
- * ---------------------------------------------------------------------------------- */
-
-/* Work done under the lock counts as units of hypercall_preempt(): an entry is about half of one. */
-static int step_end(struct domain *d, unsigned left, int rc) {
-	spin_unlock(&d->mm_lock);
-	this_cpu()->preempt_budget += (pt_work() - left) / 2;
-	return rc;
+void pt_step_end(struct pt_step *s) {
+	spin_unlock(&s->d->mm_lock);
+	this_cpu()->preempt_budget += (pt_work() - s->left) / 2;
 }
-
-static bool is_dying(const struct domain *d) { return READ_ONCE(d->state) >= DOM_DYING; }
 
 int table_get(struct domain *d, mfn_t m, unsigned level) {
-	unsigned left = pt_work();
-	int rc;
+	PT_STEP(s, d);
 
-	spin_lock(&d->mm_lock);
-	rc = is_dying(d) ? -EINVAL : table_ref(d, m, level, &left);
-	return step_end(d, left, rc);
+	return domain_is_dying(d) ? -EINVAL : table_ref(d, m, level, &s.left);
 }
 
 int table_put(struct domain *d, mfn_t m) {
-	unsigned left = pt_work();
-	int rc;
+	PT_STEP(s, d);
 
-	spin_lock(&d->mm_lock);
-	rc = table_drop(d, m, &left);
-	return step_end(d, left, rc);
+	return table_drop(d, m, &s.left);
 }
 
 int table_put_resume(struct domain *d, mfn_t m) {
-	unsigned left = pt_work();
-	int rc;
+	struct frame *f;
+	int rc = 0;
+	PT_STEP(s, d);
 
-	spin_lock(&d->mm_lock);
-	rc = table_take_down(d, m, &left);
-	return step_end(d, left, rc);
+	f = frame_take(m, d->id);
+	if (!f) return 0;
+	if (type_load(f) & FTF_PARTIAL) rc = table_retreat(d, f, true, &s.left);
+	ref_drop(f);
+	return rc;
 }
 
-static int pin_locked(struct domain *d, mfn_t m, unsigned level, unsigned *left) {
+/* The type word of a table in use changes under mm_lock only. */
+int table_pin(struct domain *d, mfn_t m, unsigned level) {
 	struct frame *f = frame_of(m);
-	int rc = is_dying(d) ? -EINVAL : table_ref(d, m, level, left);
+	int rc;
+	PT_STEP(s, d);
 
+	rc = domain_is_dying(d) ? -EINVAL : table_ref(d, m, level, &s.left);
 	if (rc) return rc;
-	if (type_load(f) & FTF_PINNED) {
-		rc = table_drop(d, m, left); /* not the last: the pin's is left */
-		return rc ? rc : -EINVAL;
-	}
-	__atomic_fetch_or(&f->type, FTF_PINNED, __ATOMIC_RELAXED);
+	if (type_load(f) & FTF_PINNED)
+		return table_drop(d, m, &s.left) ?: -EINVAL; /* the pin's use is left */
+	__atomic_store_n(&f->type, type_load(f) | FTF_PINNED, __ATOMIC_RELEASE);
 	return 0;
 }
 
-int table_pin(struct domain *d, mfn_t m, unsigned level) {
-	unsigned left = pt_work();
-	int rc;
-
-	spin_lock(&d->mm_lock);
-	rc = pin_locked(d, m, level, &left);
-	return step_end(d, left, rc);
-}
-
 /* A table without pin that is PARTIAL is one whose unpinning was preempted, or may be treated so. */
-static int unpin_locked(struct domain *d, mfn_t m, unsigned *left) {
-	struct frame *f = frame_of(m);
-	uint64_t t = type_load(f);
-
-	if (t & FTF_PINNED) {
-		__atomic_fetch_and(&f->type, ~FTF_PINNED, __ATOMIC_RELAXED);
-		return table_drop(d, m, left);
-	}
-	return t & FTF_PARTIAL ? table_retreat(d, f, true, left) : -EINVAL;
-}
-
 int table_unpin(struct domain *d, mfn_t m) {
-	unsigned left = pt_work();
-	int rc;
+	struct frame *f;
+	uint64_t t;
+	int rc = -EINVAL;
+	PT_STEP(s, d);
 
-	if (!frame_get(m, d)) return -EINVAL;
-	spin_lock(&d->mm_lock);
-	rc = unpin_locked(d, m, &left);
-	rc = step_end(d, left, rc);
-	frame_put(m);
+	f = frame_take(m, d->id);
+	if (!f) return -EINVAL;
+	t = type_load(f);
+	if (t & FTF_PINNED) {
+		__atomic_store_n(&f->type, t & ~FTF_PINNED, __ATOMIC_RELEASE);
+		rc = table_drop(d, m, &s.left);
+	} else if (t & FTF_PARTIAL) {
+		rc = table_retreat(d, f, true, &s.left);
+	}
+	ref_drop(f);
 	return rc;
 }

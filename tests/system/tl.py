@@ -133,15 +133,11 @@ def other_guests(name):
                     "--add", "/lib/x86_64-linux-gnu/libgcc_s.so.1:/lib/libgcc_s.so.1")
     archive = tools("6.1", "other", "--add", kernel("6.1") + ":/guest/kernel",
                     "--add", ramdisk + ":/guest/initrd.gz", "--add", driver + ":/guest/driver.gz",
-                    "--add", grub_disk(source("6.1-cloud", "vmlinuz"), ramdisk_of("6.1-cloud")) + ":/guest/grub.img",
+                    "--add", grub_disk(source("6.1", "vmlinuz"), ramdisk) + ":/guest/grub.img",
                     "--add", f"{BUILD}/cache/stock/usr/lib/grub-xen/grub-x86_64-xen.bin"
                              ":/usr/lib/grub-xen/grub-x86_64-xen.bin")
     s = Setup(kernel=kernel("6.1"), initrd=archive, options="dom0_mem=900M", mem=2048, smp=2)
     run_guest_test(name, s, "tl-guests", boot_limit=240, limit=600)
-
-
-def ramdisk_of(guest_kernel):
-    return initrd(guest_kernel, "guest", "--guest")
 
 
 DRIVER_MODULES = ["xen-blkback", "xen-netback", "loop", "bridge"]

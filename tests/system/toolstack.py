@@ -10,7 +10,7 @@ def xl(dom0_kernel, guest_kernel, **setup):
         script("fetch-stock")
         guest = initrd(guest_kernel, "guest", "--guest")
         tools = initrd(dom0_kernel, "dom0-" + guest_kernel, "--stock",
-                       "--add", kernel(guest_kernel) + ":/guest/vmlinux",
+                       "--add", kernel(guest_kernel) + ":/guest/kernel",
                        "--add", guest + ":/guest/initrd.gz")
         s = Setup(kernel=kernel(dom0_kernel), initrd=tools, args="tenon.tools=stock",
                   options="dom0_mem=700M", **setup)

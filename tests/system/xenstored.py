@@ -17,7 +17,7 @@ def case(kernel_name):
         lib.script("make-initramfs", "-k", kernel_name, "--guest", "-o", guest)
         image = initrd(kernel_name, "store", "--stock",
                        "--add", f"{daemon}:usr/lib/tenon/bin/xenstored",
-                       "--add", f"{lib.machine.vmlinux(kernel_name)}:guest/vmlinux",
+                       "--add", f"{lib.machine.vmlinux(kernel_name)}:guest/kernel",
                        "--add", f"{guest}:guest/initrd.gz")
         run_guest_test(name, Setup(kernel=kernel(kernel_name), initrd=image, mem=2048,
                                    options="dom0_mem=1024M"), "xenstored", limit=400)

@@ -346,6 +346,37 @@ def test_quotas():
     g.close()
 
 
+def test_each_quota():
+    """Every kind of quota: its hit is logged with domain and name, and CONTROL shows it."""
+    limits = {"nodes": 20, "watches": 3, "transactions": 2, "outstanding": 4, "transaction-nodes": 6,
+              "memory": 4000, "node-size": 300, "path-max": 40, "permissions": 2}
+    tap.is_(set(top.call(xs.GET_QUOTA)[:-1].decode().split()), set(limits), "the quotas there are")
+    for n, (name, limit) in enumerate(limits.items()):
+        domid = 700 + n
+        g = fresh_domain(domid)
+        top.call(xs.SET_QUOTA, f"{domid}\0{name}\0{limit}\0")
+        got = set()
+        for i in range(30):
+            got.add(g.write(f"n{i}", "x" * 150))
+            got.add(g.watch(f"n{i}", "t"))
+        tx = [t for t in (g.begin() for _ in range(5)) if not isinstance(t, str)]
+        got |= {g.write(f"t{i}", "", tx[0]) for i in range(10)}
+        got.add(g.write("big", "x" * 400))
+        got.add(g.write("p" * 50, ""))
+        got.add(g.chmod("n1", f"n{domid}", "r1", "r2"))
+        for _ in range(40):
+            g.out += xs.pack(xs.READ, 1, 0, b"n1\0")
+        g.flush()
+        while len(g.replies) < 40:
+            g.pump(5)
+        g.replies.clear()
+        text = top.call(xs.CONTROL, f"quota\0{domid}\0").decode()
+        refused = [l.split(":")[0].strip() for l in text.splitlines() if "refused" in l]
+        tap.ok(name in refused and f'domain {domid}: quota "{name}" hit' in d.log_text(),
+               f"quota {name}: logged with its domain and shown by CONTROL", (got, text))
+        g.close()
+
+
 def test_not_reading():
     g, h = fresh_domain(81), fresh_domain(82)
     # 81 sends requests for large replies and never takes one; 82 works as before.

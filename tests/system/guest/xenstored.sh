@@ -33,23 +33,8 @@ xenconsoled --pid-file=/run/xenconsoled.pid --log=all --log-dir=/var/log/xen
 
 mkdir -p /etc/xen
 truncate -s 16M /tmp/disk.img
-cat > /etc/xen/g1.cfg <<END
-name = "g1"
-type = "pv"
-kernel = "/guest/vmlinux"
-ramdisk = "/guest/initrd.gz"
-extra = "console=hvc0 tenon.test=domu"
-memory = 160
-vcpus = 1
-disk = ["/tmp/disk.img,raw,xvda,w"]
-vif = ["mac=00:16:3e:00:00:01,bridge=br0"]
-on_poweroff = "destroy"
-on_crash = "preserve"
-END
-brctl addbr br0
-ip addr add 10.9.0.1/24 dev br0
-ip link set br0 up
-nc -ll -p 7 -e cat &
+guest_config g1 tenon.test=domu /tmp/disk.img > /etc/xen/g1.cfg
+host_network
 
 # Kill it about three times a second until the file /tmp/calm appears.
 (

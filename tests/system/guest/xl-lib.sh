@@ -2,6 +2,11 @@
 # shellcheck shell=sh
 # For the tests of Debian's xl: guests of /guest, their consoles, and what the host looks like without them.
 
+# part NAME: a comment with the time.
+part() {
+	echo "# $(cut -d' ' -f1 /proc/uptime) s: $1"
+}
+
 log_of() {
 	if [ -e "/var/log/xen/console/guest-$1.log" ]; then
 		echo "/var/log/xen/console/guest-$1.log"

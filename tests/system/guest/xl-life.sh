@@ -21,7 +21,7 @@ for g in a b c; do
 	wait_for 120 booted $g 1 && pass "$g boots" || fail "$g boots" "$(tail -n 3 "$(log_of $g)")"
 done
 
-# -- what is told --
+part "what is told"
 is "list" "$(xl list | awk 'NR > 1 { printf "%s ", $1 }')" "Domain-0 a b c "
 ok "list -l tells the kernel" sh -c 'xl list -l a | grep -q "/guest/6.1/vmlinux"'
 ok "list -v tells the handle" sh -c 'xl list -v a | grep -q "[0-9a-f]\{8\}-[0-9a-f]\{4\}"'
@@ -35,11 +35,12 @@ done
 ok "uptime" sh -c 'xl uptime a | grep -q "^a  *[0-9]* *[0-9]*:[0-9][0-9]:[0-9][0-9]"'
 ok "top in batch mode" sh -c 'TERM=vt100 timeout 20 xentop -b -i 1 | grep -q "^ *a "'
 
-# -- the console --
-sleep 20 | timeout 20 xl console a > /tmp/console.out 2>&1 &
-ok "the guest answers on its console" says a "sum 42" 'echo sum $((40 + 2))'
-ok "console shows it" wait_for 10 grep -q "sum 42" /tmp/console.out
+part "the console"
+(sleep 2; echo 'echo sum $((40 + 2))'; sleep 20) | timeout 30 xl console a > /tmp/console.out 2>&1 &
+wait_for 20 grep -q "sum 42" /tmp/console.out && pass "console: the guest answers what is typed" ||
+	fail "console: the guest answers what is typed" "$(tail -n 3 /tmp/console.out)"
 kill $! 2> /dev/null
+ok "the log has it too" grep -q "sum 42" "$(log_of a)"
 ok "sysrq" xl sysrq a h
 wait_for 10 grep -q "sysrq: HELP" "$(log_of a)" && pass "the guest sees it" ||
 	fail "the guest sees it" "$(tail -n 3 "$(log_of a)")"
@@ -47,7 +48,7 @@ ok "trigger nmi" xl trigger a nmi
 wait_for 10 grep -q "NMI" "$(log_of a)" && pass "the guest's kernel takes the NMI" ||
 	fail "the guest's kernel takes the NMI" "$(tail -n 3 "$(log_of a)")"
 
-# -- pause, rename --
+part "pause, rename"
 ok "pause" xl pause a
 is "list says so" "$(column a 5 | cut -c 3)" p
 before=$(column a 6)
@@ -59,7 +60,7 @@ ok "rename" xl rename a z
 ok "it has its new name" xl domid z
 ok "rename back" xl rename z a
 
-# -- the scheduler --
+part "the scheduler"
 ok "sched-credit2 weight" xl sched-credit2 -d a -w 512
 ok "sched-credit2 cap" xl sched-credit2 -d a -c 50
 is "sched-credit2 shows both" "$(xl sched-credit2 -d a | awk '$1 == "a" { print $3, $4 }')" "512 50"
@@ -76,7 +77,7 @@ ok "vcpu-set down" xl vcpu-set a 1
 wait_for 20 sh -c "xl vcpu-list a | grep -q ' --p '" && pass "the guest takes it off" ||
 	fail "the guest takes it off" "$(xl vcpu-list a)"
 
-# -- memory --
+part "memory"
 ok "mem-set down" xl mem-set a 128
 wait_for 20 sh -c "xl list | grep -q '^a .* 128 '" && pass "the guest gives memory back" ||
 	fail "the guest gives memory back" "$(xl list)"
@@ -85,7 +86,7 @@ ok "mem-set up" xl mem-set a 180
 wait_for 20 sh -c "xl list | grep -q '^a .* 180 '" && pass "the guest takes memory" ||
 	fail "the guest takes memory" "$(xl list)"
 
-# -- devices --
+part "devices"
 ok "block-attach" xl block-attach a "format=raw,vdev=xvdb,access=rw,target=/tmp/second.img"
 ok "the guest writes and reads it" says a "disk 4096 k" 'usleep 500000; dd if=/dev/zero of=/dev/xvdb bs=64k conv=fsync; echo disk $(($(cat /sys/block/xvdb/size) / 2)) k'
 is "block-list" "$(xl block-list a | awk '$1 == 51728 { print $4 }')" 4
@@ -95,7 +96,7 @@ ok "the guest has two interfaces" says a "links 2 net" 'usleep 500000; echo link
 is "network-list" "$(xl network-list a | awk 'NR > 1 && $5 == 4' | wc -l)" 2
 ok "network-detach" xl network-detach a 1
 
-# -- the end of guests --
+part "the end of guests"
 ok "shutdown" xl shutdown -w c
 wait_for 30 gone c && pass "c is gone" || fail "c is gone" "$(xl list)"
 first=$(xl domid a)
