@@ -8,9 +8,9 @@
  *    VIRQs it handles
  *  - a frame's references and uses are those of page tables, of device mappings and of FIFO pages
  *    (host_frames_check(), with the latter two announced)
- *  - ports: evtchn_check_invariants(); and in the 2-level format each pending, unmasked port is
- *    selected in a vCPU that has been told
- *  - while no guest spoils entries in use, GTF_reading and GTF_writing say exactly what is pinned
+ *  - ports: evtchn_check_invariants()
+ *  - while no guest spoils what it shares with ring 0: GTF_reading and GTF_writing say exactly what is
+ *    pinned, and in the 2-level format each pending, unmasked port is selected in a vCPU that has been told
  */
 #ifndef TENON_TESTS_PAIR_CHECK_H
 #define TENON_TESTS_PAIR_CHECK_H
@@ -38,7 +38,7 @@ struct slot {
 static struct slot slots[SLOTS];
 /* Who was made the handler of the global VIRQs 0..; NULL: nobody. */
 static struct domain *handler[NR_VIRQS];
-/* No guest writes into entries in use. */
+/* No guest writes into entries in use, or over its shared page. */
 static bool tame;
 
 static inline const struct maptrack *track_at(const struct grant_table *gt, uint32_t handle) {
@@ -125,7 +125,7 @@ static inline void check_told(struct domain *d) {
 	const struct shared_info *si = d->shared_info;
 	struct vcpu *v;
 
-	if (d->evtchn.fifo || d->state >= DOM_DYING) return;
+	if (!tame || d->evtchn.fifo || d->state >= DOM_DYING) return;
 	for (port_t p = 1; p < d->evtchn.valid_ports; p++) {
 		bool told = false;
 

@@ -9,7 +9,7 @@
 #define CPUS 3u
 #include "grant_fixture.h"
 
-#define ROUNDS  20000u
+#define ROUNDS  150000u
 #define PAGES   4u
 #define HANDLES 12u
 #define AREA    0x1000u /* of a thread, in the argument page */
