@@ -10,6 +10,8 @@
 
 #define NO_FRAME (~0ULL)
 
+_Static_assert(WINDOW_FRAME_NR <= 64, "places are the bits of windows_filled");
+
 static uint64_t window_va(const struct cpu *c, unsigned i) {
 	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)i << PAGE_SHIFT);
 }
@@ -18,6 +20,7 @@ static void *window_fill(struct cpu *c, unsigned i, mfn_t m) {
 	uint64_t va = window_va(c, i);
 
 	c->window[i] = (struct window){ .mfn = mfn_x(m), .users = 1 };
+	c->windows_filled |= 1ULL << i;
 	c->window_ptes[WINDOW_FRAMES + i] = mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
 	invlpg(va);
 	return (void *)va;
@@ -53,12 +56,14 @@ void windows_init(struct cpu *c) {
 }
 
 void windows_drop(struct cpu *c) {
-	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++) {
-		if (c->window[i].mfn == NO_FRAME) continue;
+	for (uint64_t left = c->windows_filled; left; left &= left - 1) {
+		unsigned i = bit_first(left);
+
 		ASSERT(c->window[i].users == 0);
 		c->window[i].mfn = NO_FRAME;
 		c->window_ptes[WINDOW_FRAMES + i] = 0;
 	}
+	c->windows_filled = 0;
 }
 
 void *window_set(struct cpu *c, unsigned index, mfn_t m) {

@@ -32,6 +32,7 @@ struct flush_request {
 	uint64_t *window_ptes; /* the 512 entries of this CPU's window area */ \
 	uint8_t *window_base;  /* address of window 0 */                       \
 	struct window window[WINDOW_FRAME_NR];                                 \
+	uint64_t windows_filled; /* places of window[] that map a frame */     \
 	uint64_t idle_cr3;                                                     \
 	uint64_t cr3; /* as loaded */                                          \
 	struct tss tss;                                                        \
