@@ -4,9 +4,11 @@
 #   build/bench/counter.so  the plugin that counts instructions in QEMU
 #   build/bench/latency.elf   the micro-benchmark, a PV guest (latency.mk)
 #   build/bench/mark        a program that marks a moment in dom0
+#   build/bench/os          the costs of a kernel's services, a static program
+#   build/bench/peer.elf    domains that measure each other, a PV guest
 
 BENCH := $(B)/bench
-BENCH_ALL := $(BENCH)/counter.so $(BENCH)/latency.elf $(BENCH)/mark
+BENCH_ALL := $(BENCH)/counter.so $(BENCH)/latency.elf $(BENCH)/mark $(BENCH)/os $(BENCH)/peer.elf
 
 $(BENCH)/counter.so: bench/counter.c
 	@mkdir -p $(@D)
@@ -16,9 +18,19 @@ $(BENCH)/mark: bench/mark.S
 	@mkdir -p $(@D)
 	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none $< -o $@
 
+$(BENCH)/os: bench/os.c bench/mark.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) -std=gnu11 -static $< -o $@
+
+$(BENCH)/peer.elf: bench/peer.c bench/mark.h $(LATENCY_KIT) frontends/pv64/pv64.lds
+	@mkdir -p $(@D)
+	$(CC) $(KIT_CFLAGS) -c $< -o $@.o
+	$(CC) $(KIT_LDFLAGS) $(B)/frontends/pv64/entry.S.o $(B)/frontends/pv64/notes.S.o $@.o \
+		$(B)/frontends/libkit64.a -o $@
+
 bench: deps
 	@$(MAKE) --no-print-directory all $(BENCH_ALL)
 	@bench/run
 
 ALL += $(BENCH_ALL)
-FORMAT_SRCS += bench/counter.c
+FORMAT_SRCS += bench/counter.c bench/os.c bench/peer.c bench/mark.h

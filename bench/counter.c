@@ -11,7 +11,11 @@
  * a line with its number and all counters, under a head line that names the columns; a line with
  * the number "end" follows at exit.
  *
- * usage: -plugin counter.so,out=FILE      With icount the counts are the same in every run.
+ * usage: -plugin counter.so,out=FILE[,symbols=FILE,row=N]
+ *
+ * With icount the counts are the same in every run. `symbols` (the output of nm -n) and `row` ask for
+ * a profile: the hypervisor's instructions by function in the cheapest window of that row, written
+ * to FILE.profile at exit.
  *
  * QEMU installs no header for plugins: the few prototypes below are the interface, version 4.
  */
@@ -90,6 +94,81 @@ static const char *const names[COUNTERS] = {
 static struct qemu_plugin_scoreboard *board;
 static FILE *out;
 
+/* The profile: functions by address; their counts when its window began, and in the cheapest so far. */
+struct function {
+	uint64_t va, start, least;
+	char name[64];
+};
+
+static struct function *functions;
+static size_t function_nr;
+static unsigned int profile_row;
+static uint64_t profile_least = UINT64_MAX;
+static struct qemu_plugin_scoreboard *profile;
+static const char *out_path;
+
+static qemu_plugin_u64 profile_cell(size_t i) { return (qemu_plugin_u64){ profile, i * sizeof(uint64_t) }; }
+
+static void read_symbols(const char *path) {
+	FILE *f = fopen(path, "r");
+	struct function one = { 0 };
+	char kind;
+
+	while (f && fscanf(f, "%" SCNx64 " %c %63s", &one.va, &kind, one.name) == 3) {
+		if (one.va < HV_FIRST || !strchr("tTwW", kind)) continue;
+		functions = realloc(functions, (function_nr + 1) * sizeof(one));
+		if (!functions) abort();
+		functions[function_nr++] = one;
+	}
+	if (f) fclose(f);
+}
+
+static void profile_insn(struct qemu_plugin_insn *insn, uint64_t va) {
+	size_t low = 0, high = function_nr;
+
+	while (high - low > 1) {
+		size_t mid = (low + high) / 2;
+
+		*(functions[mid].va <= va ? &low : &high) = mid;
+	}
+	qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, INLINE_ADD_U64, profile_cell(low), 1);
+}
+
+static void profile_mark(unsigned int number) {
+	uint64_t sum = 0;
+
+	if (number / 2 != profile_row) return;
+	for (size_t i = 0; i < function_nr; i++) {
+		uint64_t now = qemu_plugin_u64_sum(profile_cell(i));
+
+		if (number % 2 == 0) functions[i].start = now;
+		sum += now - functions[i].start;
+	}
+	if (number % 2 == 0 || sum >= profile_least) return;
+	profile_least = sum;
+	for (size_t i = 0; i < function_nr; i++)
+		functions[i].least = qemu_plugin_u64_sum(profile_cell(i)) - functions[i].start;
+}
+
+static int by_count(const void *a, const void *b) {
+	const struct function *x = a, *y = b;
+
+	return x->least < y->least ? 1 : x->least > y->least ? -1 : 0;
+}
+
+static void write_profile(void) {
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s.profile", out_path);
+	f = fopen(path, "w");
+	if (!f) return;
+	qsort(functions, function_nr, sizeof(*functions), by_count);
+	for (size_t i = 0; i < function_nr && functions[i].least; i++)
+		fprintf(f, "%8" PRIu64 " %s\n", functions[i].least, functions[i].name);
+	fclose(f);
+}
+
 static qemu_plugin_u64 cell(enum counter c) { return (qemu_plugin_u64){ board, c * sizeof(uint64_t) }; }
 
 static void count(struct qemu_plugin_insn *insn, enum counter c) {
@@ -108,6 +187,7 @@ static void on_mark(unsigned int vcpu, void *user) {
 	(void)vcpu;
 	snprintf(label, sizeof(label), "%u", (unsigned int)(uintptr_t)user);
 	write_line(label);
+	if (function_nr) profile_mark((unsigned int)(uintptr_t)user);
 }
 
 /* An instruction's bytes behind its prefixes; what the prefixes were. */
@@ -187,6 +267,7 @@ static void on_insn(struct qemu_plugin_insn *insn) {
 
 		if (c != COUNTERS) count(insn, c);
 		if (d.locked) count(insn, LOCKED);
+		if (function_nr && !rep) profile_insn(insn, va);
 	}
 	if (is_mark(bytes, size, &number))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, CB_NO_REGS, (void *)(uintptr_t)number);
@@ -201,17 +282,19 @@ static void on_exit_of_qemu(plugin_id id, void *user) {
 	(void)id;
 	(void)user;
 	write_line("end");
+	if (function_nr) write_profile();
 	fclose(out);
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info, int argc,
 							       char **argv) {
-	const char *path = NULL;
-
 	(void)info;
-	for (int i = 0; i < argc; i++)
-		if (!strncmp(argv[i], "out=", 4)) path = argv[i] + 4;
-	out = path ? fopen(path, "w") : NULL;
+	for (int i = 0; i < argc; i++) {
+		if (!strncmp(argv[i], "out=", 4)) out_path = argv[i] + 4;
+		if (!strncmp(argv[i], "symbols=", 8)) read_symbols(argv[i] + 8);
+		if (!strncmp(argv[i], "row=", 4)) profile_row = (unsigned int)atoi(argv[i] + 4);
+	}
+	out = out_path ? fopen(out_path, "w") : NULL;
 	if (!out) {
 		fprintf(stderr, "counter: give out=FILE, a file that can be written\n");
 		return 1;
@@ -221,6 +304,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
 	for (enum counter c = 0; c < COUNTERS; c++) fprintf(out, " %s", names[c]);
 	fputc('\n', out);
 	board = qemu_plugin_scoreboard_new(COUNTERS * sizeof(uint64_t));
+	if (function_nr) profile = qemu_plugin_scoreboard_new(function_nr * sizeof(uint64_t));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
 	qemu_plugin_register_atexit_cb(id, on_exit_of_qemu, NULL);
 	return 0;

@@ -29,8 +29,6 @@ static void report(const char *name, unsigned int row, uint64_t ticks) {
 	kit_printf("bench %s %u %lu\n", name, row, ticks);
 }
 
-#define MARK(id) asm volatile("nopl %c0(%%rax)" ::"i"((int)(MARK_BASE + (id))))
-
 /* Measures one statement: warmed up, then between marks, then by the counter. */
 #define ROW(row, name, ...)                                                   \
 	static void row_##row(void) {                                         \

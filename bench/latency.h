@@ -8,7 +8,7 @@
 #ifndef LATENCY_H
 #define LATENCY_H
 
-#define MARK_BASE 0xBEEF0000
+#include "mark.h"
 
 #define USER_PAGE 0x400000
 #define USER_DATA 0x800000

@@ -94,8 +94,10 @@ int grant_map(struct gnttab_map_grant_ref *op, struct domain *granter) {
 
 /* -- unmapping -- */
 
+/* The table may be linked at other addresses too, or have been: one address will do for dom0 alone, who
+ * may map the page anyway. */
 static void batch_note_flush(struct unmap_batch *b, const struct maptrack *m, bool user_address) {
-	bool single = !b->flush && !user_address;
+	bool single = !b->flush && !user_address && b->mapper->privileged;
 
 	b->flush_va = single ? m->host_addr & PAGE_MASK : TLB_FLUSH_ALL;
 	b->flush = true;

@@ -196,8 +196,10 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 }
 
 int arch_vcpu_release(struct vcpu *v) {
-	(void)v;
-	return 0;
+	int rc = vcpu_root_set(v, INVALID_MFN, true);
+
+	if (!rc) rc = vcpu_root_set(v, INVALID_MFN, false);
+	return rc ? rc : table_giveup_finish(v);
 }
 
 void cpu_raise(unsigned cpu, uint32_t work) {

@@ -151,8 +151,8 @@ static void exchange_undo(struct exchange *e) {
 	}
 }
 
-/* A guest that takes its list away meanwhile only loses sight of its own frames; a domain that
- * begins to die meanwhile has no use for new ones. */
+/* A guest that takes its list away meanwhile only loses sight of its own frames; a dying domain has no
+ * use for new ones: those are counted out again by domain_frames_assign(). */
 static int exchange_commit(struct exchange *e) {
 	unsigned order = e->x->out.extent_order;
 	int rc = 0;

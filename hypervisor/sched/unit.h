@@ -9,6 +9,7 @@
 
 #define SCHED_SLICE     10000000ULL /* ns between looks at who comes next */
 #define SCHED_GRAN      1000000ULL  /* virtual ns a vCPU must be behind to preempt another */
+#define SCHED_LEAST     1000000ULL  /* ns a vCPU runs before one that wakes may preempt it */
 #define SCHED_SLEEPER   5000000ULL  /* virtual ns a sleeper may be behind when it wakes */
 #define SCHED_LAG       20000000ULL /* virtual ns a vCPU may be ahead or behind on a new CPU */
 #define SCHED_PUSH      15000000ULL /* virtual ns another CPU must be ahead to be sent a vCPU */
@@ -47,6 +48,7 @@ struct sched_cpu {
 	struct list queue;  /* runnable vCPUs that run nowhere, by rising vtime */
 	struct vcpu *curr;  /* NULL: idle */
 	uint64_t vnow;      /* virtual time of the queue: never goes back */
+	uint64_t began;     /* when curr was switched to */
 	uint64_t slice_end; /* when curr is to be compared with the queue again */
 	struct timer slice;
 	/* written under lock, read anywhere: */

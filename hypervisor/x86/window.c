@@ -44,7 +44,7 @@ static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m) {
 
 void *frame_map_slow(mfn_t m) {
 	ASSERT(mfn_valid(m));
-	return window_search(this_cpu(), mfn_x(m) % WINDOW_FRAME_NR, m);
+	return window_search(this_cpu(), window_first(m), m);
 }
 
 void windows_init(struct cpu *c) {

@@ -4,7 +4,7 @@
 	.balign	4096
 	.globl	user_code, user_syscall, user_int80, user_int3, user_ud2, user_spin, user_cli, user_div
 	.globl	user_read, user_read_gs, user_sysenter, user_int21, user_in, user_hlt, user_cpuid_emulated, user_code_end
-	.globl	user_syscall_twice, user_rdtsc
+	.globl	user_syscall_twice, user_rdtsc, user_icebp, user_load_ss, user_outs
 user_code:
 user_syscall:
 	syscall
@@ -57,6 +57,17 @@ user_cpuid_emulated:
 	.byte	0x0f, 0x0b, 0x78, 0x65, 0x6e
 	cpuid
 	syscall
+user_icebp:
+	.byte	0xf1
+	ud2
+user_load_ss:
+	movw	(%rdi), %ss
+	syscall
+	ud2
+user_outs:
+	movw	$0x80, %dx
+	outsb
+	ud2
 user_code_end:
 	.balign	4096
 

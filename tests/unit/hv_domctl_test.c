@@ -86,6 +86,29 @@ static void version_and_privilege(void **state) {
 	assert_int_equal(d->state, DOM_CREATING);
 }
 
+/* What PV domains here have not: log-dirty, HVM, sharing, device assignment, virtual NUMA. */
+static void what_is_not_offered_is_refused(void **state) {
+	static const uint32_t cmds[] = {
+		XEN_DOMCTL_sethvmcontext,  XEN_DOMCTL_assign_device, XEN_DOMCTL_deassign_device,
+		XEN_DOMCTL_mem_sharing_op, XEN_DOMCTL_setvnumainfo,  XEN_DOMCTL_bind_pt_irq,
+		XEN_DOMCTL_vm_event_op,    XEN_DOMCTL_set_target,    XEN_DOMCTL_debug_op,
+		6 /* getmemlist, once */,
+	};
+	static const uint32_t shadow[] = { XEN_DOMCTL_SHADOW_OP_ENABLE_TEST,
+					   XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, XEN_DOMCTL_SHADOW_OP_ENABLE,
+					   XEN_DOMCTL_SHADOW_OP_CLEAN };
+	struct domain *d = domain_make(1);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cmds); i++) assert_int_equal(simple(cmds[i], 1), -ENOSYS);
+	for (unsigned i = 0; i < ARRAY_SIZE(shadow); i++) {
+		struct xen_domctl op = ctl(XEN_DOMCTL_shadow_op, 1);
+
+		op.u.shadow_op.op = shadow[i];
+		assert_true(run(&op) < 0);
+	}
+	domain_end(d);
+}
+
 static void not_on_oneself(void **state) {
 	static const uint32_t cmds[] = { XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain,
 					 XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_getvcpucontext,
@@ -428,6 +451,7 @@ static void past_output(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(version_and_privilege),
+		T(what_is_not_offered_is_refused),
 		T(not_on_oneself),
 		T(create_gives_ids_and_limits),
 		T(create_refuses_what_pv_has_not),

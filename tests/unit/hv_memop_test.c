@@ -363,6 +363,50 @@ static void memory_maps(void **state) {
 	assert_int_equal(got.addr, 8192);
 }
 
+/* XSA-159: a dying domain gets no frames for those it gives, and those are counted out: the domain can end.
+ */
+static void exchange_of_a_dying_domain(void **state) {
+	uint64_t done, before = frames_free;
+	mfn_t old[4], kept = page_of(guest);
+
+	for (unsigned i = 0; i < 4; i++) {
+		old[i] = page_of(guest);
+		list_put(LIST, i, mfn_x(old[i]));
+	}
+	list_put(OUT, 0, 640);
+	guest->state = DOM_DYING;
+	(void)exchange(4, 0, 1, 2, 0, &done);
+	host_frames_check(); /* tot_pages counts what there is */
+	assert_int_equal(frames_free + guest->tot_pages, before);
+	assert_int_equal(ref_count(kept), 1);
+	guest->state = DOM_RUNNING;
+}
+
+/* XSA-334: whatever is wrong with the request, no reference to the domain is left behind. */
+static void acquire_resource_keeps_no_reference(void **state) {
+	struct xen_mem_acquire_resource good = { .domid = 1, .nr_frames = 1 }, r;
+	uint32_t refs = guest->refs;
+
+	good.frame_list.p = (xen_pfn_t *)(ARG_VA + LIST);
+	for (unsigned i = 0; i < 16; i++) {
+		r = good;
+		r.pad = i == 1;
+		r.type = i == 2 ? 7 : XENMEM_resource_grant_table;
+		r.id = i == 3 ? 7 : i & 1;
+		if (i == 4) r.nr_frames = 65;
+		if (i == 5) r.frame = ~0ULL;
+		if (i == 6) r.frame = 1ULL << 32;
+		if (i == 7) r.frame_list.p = (xen_pfn_t *)0x10;
+		if (i == 8) r.frame_list.p = NULL;
+		run_as(i == 9 ? guest : dom0);
+		arg_put(0, &r, sizeof(r));
+		(void)do_memory_op(XENMEM_acquire_resource, ARG_VA, 0, 0, 0, 0);
+		assert_int_equal(guest->refs, refs);
+	}
+	run_as(guest);
+	assert_int_equal(do_memory_op(XENMEM_acquire_resource, ARG_VA, 0, 0, 0, 0), -EPERM);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, mm_setup, mm_teardown)
 
 int main(void) {
@@ -376,6 +420,8 @@ int main(void) {
 		T(exchange_takes_only_what_nothing_holds),
 		T(hostile_exchanges_are_refused),
 		T(cut_exchange_ends_as_uncut),
+		T(exchange_of_a_dying_domain),
+		T(acquire_resource_keeps_no_reference),
 		T(failing_allocations),
 		T(queries),
 		T(memory_maps),

@@ -441,6 +441,29 @@ static void a_waker_that_is_behind_preempts(void **state) {
 	assert_int_equal(guest->vcpu[0]->runstate.state, RUNSTATE_runnable);
 }
 
+/* However far behind the waker is: events that come one by one do not cost two switches each. */
+static void one_that_just_began_is_let_run(void **state) {
+	use_cpus(1);
+	go(guest->vcpu[0], 0);
+	go(peer->vcpu[0], 0);
+	settle();
+	simulate(50 * MS, NULL);
+	vcpu_block_flag(peer->vcpu[0], VPF_BLOCKED);
+	simulate(50 * MS, NULL);
+	vcpu_unblock_flag(peer->vcpu[0], VPF_BLOCKED);
+	settle();
+	vcpu_block_flag(peer->vcpu[0], VPF_BLOCKED);
+	settle();
+	assert_true(guest->vcpu[0]->running);
+	vcpu_unblock_flag(peer->vcpu[0], VPF_BLOCKED);
+	settle();
+	assert_true(guest->vcpu[0]->running);
+	simulate(SCHED_LEAST / 2, NULL);
+	assert_true(guest->vcpu[0]->running);
+	simulate(SCHED_LEAST, NULL);
+	assert_true(peer->vcpu[0]->running);
+}
+
 static void yield_lets_the_other_run(void **state) {
 	struct vcpu *first;
 
@@ -655,6 +678,7 @@ int main(void) {
 		SCHED_TEST(idle_cpus_take_work),
 		SCHED_TEST(pin_override),
 		SCHED_TEST(a_waker_that_is_behind_preempts),
+		SCHED_TEST(one_that_just_began_is_let_run),
 		SCHED_TEST(yield_lets_the_other_run),
 		SCHED_TEST(alone_it_takes_no_ticks),
 		SCHED_TEST(a_blocked_vcpu_stays_loaded),

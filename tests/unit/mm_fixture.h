@@ -31,6 +31,12 @@
 #ifndef FRAMES
 #define FRAMES 2048u
 #endif
+#ifndef CPUS
+#define CPUS 2u
+#endif
+#ifndef MAX_PORT
+#define MAX_PORT 127u
+#endif
 #define ARG_VA   0x10000ull
 #define ARG_SIZE 0x10000u
 
@@ -77,7 +83,7 @@ static inline struct domain *domain_make(domid_t id, bool privileged) {
 				   .max_pages = 1000,
 				   .max_grant_frames = 4,
 				   .max_maptrack_frames = 4,
-				   .max_evtchn_port = 127,
+				   .max_evtchn_port = MAX_PORT,
 				   .grant_version = id ? guest_grant_version : 1 };
 	struct domain *d;
 
@@ -112,20 +118,10 @@ static inline void machine_start(unsigned cpus) {
 	host_cpu_set(0);
 }
 
-/* Roots go through vcpu_root_set(), as arch_vcpu_release() does on the machine. */
 static inline void domain_end(struct domain *d) {
-	struct vcpu *v;
 	int rc;
 
 	run_as(NULL);
-	for_each_vcpu (d, v) {
-		do rc = vcpu_root_set(v, INVALID_MFN, true);
-		while (rc == -ERESTART);
-		do rc = vcpu_root_set(v, INVALID_MFN, false);
-		while (rc == -ERESTART);
-		assert_int_equal(rc, 0);
-	}
-	host_frames_check();
 	while ((rc = domain_destroy(d)) == -ERESTART)
 		;
 	assert_int_equal(rc, 0);
@@ -136,7 +132,7 @@ static uint64_t frames_free_at_start;
 
 static inline int mm_setup(void **state) {
 	if (!frame_table) {
-		machine_start(2);
+		machine_start(CPUS);
 		domain_end(domain_make(0, true)); /* what the first domain makes for good */
 		dom0 = NULL;
 		domains_reap();
