@@ -44,6 +44,7 @@ void gdt_fill(struct cpu *c) {
 	c->gdt[ENTRY(SEL_HV_CS)] = 0x00af9b000000ffffULL;
 	c->gdt[ENTRY(SEL_HV_DS)] = 0x00cf93000000ffffULL;
 	gdt_user_entries(c, false);
+	c->gdt_shown = GDT_GUEST_FRAMES; /* nothing yet: the first to come fills all pages */
 	system_entry(c, SEL_TSS, (uint64_t)&c->tss, sizeof(c->tss) - 1, 9);
 }
 
@@ -67,15 +68,24 @@ void segments_init(void) {
 	empty_gdt_page = own_mfn(page);
 }
 
+/* A page of the guest's LDT, or INVALID_MFN. */
+static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {
+	window_set(c, WINDOW_LDT + i, m);
+	c->ldt_shown = (uint16_t)((c->ldt_shown & ~(1u << i)) | !mfn_eq(m, INVALID_MFN) << i);
+}
+
+/* Most guests have one page of GDT and no LDT: what was not shown and is not to be stays untouched. */
 void segments_load(struct vcpu *v) {
 	struct cpu *c = this_cpu();
+	unsigned pages = (v->arch.gdt_entries + 511) / 512;
 
 	gdt_user_entries(c, v->domain->pv32);
-	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++)
-		window_set(c, WINDOW_GDT + i,
-			   mfn_eq(v->arch.gdt_frames[i], INVALID_MFN) ? empty_gdt_page
-								      : v->arch.gdt_frames[i]);
-	for (unsigned i = 0; i < 16; i++) window_set(c, WINDOW_LDT + i, v->arch.ldt_frames[i]);
+	for (unsigned i = 0; i < MAX(pages, c->gdt_shown); i++)
+		window_set(c, WINDOW_GDT + i, i < pages ? v->arch.gdt_frames[i] : empty_gdt_page);
+	c->gdt_shown = (uint16_t)pages;
+	for (unsigned i = 0; i < 16; i++)
+		if (c->ldt_shown >> i & 1 || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN))
+			ldt_show(c, i, v->arch.ldt_frames[i]);
 	ldt_register_load(c, v);
 }
 
@@ -96,7 +106,7 @@ bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) {
 static void ldt_drop(struct vcpu *v) {
 	for (unsigned i = 0; i < 16; i++) {
 		if (mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) continue;
-		if (v == current) window_set(this_cpu(), WINDOW_LDT + i, INVALID_MFN);
+		if (v == current) ldt_show(this_cpu(), i, INVALID_MFN);
 		frame_put_as(v->arch.ldt_frames[i]);
 		v->arch.ldt_frames[i] = INVALID_MFN;
 	}
@@ -125,7 +135,7 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 	m = maddr_to_mfn(maddr(walk.l1e & PTE_ADDR));
 	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
 	v->arch.ldt_frames[i] = m;
-	window_set(this_cpu(), WINDOW_LDT + i, m);
+	ldt_show(this_cpu(), i, m);
 	return true;
 }
 

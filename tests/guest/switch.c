@@ -104,6 +104,77 @@ static void test_taskswitched(void) {
 	kit_vcpu_wait_down(1, 2000000000UL);
 }
 
+/*
+ * Descriptor tables: vCPU 0 has two pages of GDT and an LDT in use, vCPU 1 has a GDT of one page and an LDT
+ * whose table is elsewhere. Neither may find the other's descriptors, though both run on one processor.
+ */
+#define DESC_DATA3           0x00cff3000000ffffUL
+#define DESC_CODE3           0x00affb000000ffffUL
+#define SELECTOR(index, ldt) ((index) << 3 | (ldt) << 2 | 3)
+
+static volatile unsigned int tables_set, tables_seen, tables_wrong;
+
+/* Bits 8-15 of the access rights that lar finds; 0: no such descriptor. */
+static unsigned int rights(unsigned int selector) {
+	unsigned int out = 0;
+	bool found;
+
+	asm volatile("lar %2, %0" : "+r"(out), "=@ccz"(found) : "r"(selector));
+	return found ? out >> 8 & 0xff : 0;
+}
+
+static unsigned long descriptor_page(uint64_t second) {
+	unsigned long pfn = kit_page_alloc();
+	uint64_t *desc = kit_page(pfn);
+
+	desc[1] = second;
+	kit_page_protect(pfn, PTE_RO);
+	return pfn;
+}
+
+static void set_tables(uint64_t second, unsigned int gdt_pages) {
+	unsigned long pfn = descriptor_page(second), ldt = descriptor_page(second);
+	unsigned long frames[2] = { kit_mfn(pfn), kit_mfn(pfn) };
+	struct mmuext_op op = { .cmd = MMUEXT_SET_LDT,
+				.arg1.linear_addr = (unsigned long)kit_page(ldt),
+				.arg2.nr_ents = 512 };
+
+	hv_set_gdt(frames, 512 * gdt_pages);
+	hv_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+static void look_at_tables(unsigned int want, unsigned int want_second_page) {
+	tables_wrong += rights(SELECTOR(1u, 0u)) != want || rights(SELECTOR(1u, 1u)) != want ||
+			rights(SELECTOR(513u, 0u)) != want_second_page;
+}
+
+static void other_tables(void) {
+	/* nothing of vCPU 0's before it has tables of its own */
+	tables_wrong += rights(SELECTOR(1u, 1u)) || rights(SELECTOR(513u, 0u));
+	set_tables(DESC_CODE3, 1);
+	tables_set = 1;
+	for (unsigned int i = 0; i < 20; i++) {
+		look_at_tables(0xfb, 0);
+		yield();
+	}
+	tables_seen = 1;
+}
+
+static void test_tables(void) {
+	set_tables(DESC_DATA3, 2);
+	look_at_tables(0xf3, 0xf3);
+	is(tables_wrong, 0, "vCPU 0 sees its descriptor tables");
+	kit_vcpu_context(2, other_tables);
+	hv_vcpu_op(VCPUOP_up, 2, NULL);
+	while (!tables_set) yield();
+	while (!tables_seen) {
+		look_at_tables(0xf3, 0xf3);
+		yield();
+	}
+	is(tables_wrong, 0, "descriptor tables are each vCPU's own");
+	kit_vcpu_wait_down(2, 2000000000UL);
+}
+
 static void enable_avx(void) {
 	uint32_t c, b, a = 1, d;
 	uint64_t cr4;
@@ -150,5 +221,7 @@ void guest_main(void) {
 	is(wrong_cr2, 0, "cr2 is each vCPU's own");
 	kit_vcpu_wait_down(1, 2000000000UL);
 	test_taskswitched();
+	kit_vcpu_wait_down(2, 2000000000UL);
+	test_tables();
 	done();
 }

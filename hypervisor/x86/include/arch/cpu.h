@@ -40,7 +40,8 @@ struct flush_request {
 	uint64_t timer_deadline;                                               \
 	bool in_idle;                                                          \
 	uint64_t *gdt;      /* ring 0's GDT page */                            \
-	uint64_t debug_dr7; /* DR7 loaded for the guest */
+	uint16_t gdt_shown; /* pages of a guest's GDT that are in view */      \
+	uint16_t ldt_shown; /* bit n: page n of a guest's LDT is in view */
 
 struct cpu;
 static inline struct cpu *arch_this_cpu(void) {
