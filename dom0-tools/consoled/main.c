@@ -66,6 +66,15 @@ static void put_state(uint32_t domid, unsigned num, int state) {
 	tl_store_putf(sh.store, back, "state", "%d", state);
 }
 
+/* The guest's state of a channel is in the guest's part of the store: watched while the channel is there. */
+static void watch_front(uint32_t domid, unsigned num, int on) {
+	char path[80];
+
+	snprintf(path, sizeof(path), "/local/domain/%u/device/console/%u/state", domid, num);
+	tl_store_unwatch(sh.store, path, "front");
+	if (on) tl_store_watch(sh.store, path, "front");
+}
+
 /*
  * A channel follows the xenbus states: we wait in 2 until the guest is in 3 (ring and port
  * published), then map and go to 4; when the guest closes we close.
@@ -75,7 +84,11 @@ static void serve_channel(uint32_t domid, unsigned num) {
 	uint64_t back = tl_store_num(sh.store, 0, "/local/domain/0/backend/console/%u/%u/state", domid, num);
 	struct console *c = find(domid, num);
 
-	if (back == 1) put_state(domid, num, 2);
+	if (back == 1) {
+		put_state(domid, num, 2);
+		watch_front(domid, num, 1);
+	}
+	if (front == 0) watch_front(domid, num, 0);
 	if (c && (front >= 5 || front == 0 || back == 5)) {
 		end(c);
 		put_state(domid, num, 6);
@@ -173,12 +186,24 @@ static void sweep(void) {
 			put_pending(pending[i]);
 }
 
+/* After a restart: the channels that the last daemon watched. */
+static void rewatch(uint32_t domid) {
+	char **ids;
+	int n = tl_store_list(sh.store, &ids, "/local/domain/%u/device/console", domid), i;
+
+	for (i = 0; i < n; i++) watch_front(domid, strtoul(ids[i], NULL, 10), 1);
+	free(ids);
+}
+
 /* At the start: all guests that are there. */
 static void scan(void) {
 	char **ids;
 	int n = tl_store_list(sh.store, &ids, "/local/domain"), i;
 
-	for (i = 0; i < n; i++) look_at(strtoul(ids[i], NULL, 10));
+	for (i = 0; i < n; i++) {
+		look_at(strtoul(ids[i], NULL, 10));
+		rewatch(strtoul(ids[i], NULL, 10));
+	}
 	free(ids);
 }
 
@@ -209,7 +234,9 @@ static void on_store(void) {
 	while (n < 64 && tl_store_event(sh.store, path, sizeof(path), token, sizeof(token)) > 0) {
 		introduced |= strcmp(path, "@introduceDomain") == 0;
 		sweep_due |= strcmp(path, "@releaseDomain") == 0;
-		if (sscanf(path, CONSOLE_DIR "/%u", &domid) != 1) continue;
+		if (sscanf(path, CONSOLE_DIR "/%u", &domid) != 1 &&
+		    sscanf(path, "/local/domain/%u/device/console/", &domid) != 1)
+			continue;
 		for (i = 0; i < n && seen[i] != domid; i++)
 			;
 		if (i == n) seen[n++] = domid;

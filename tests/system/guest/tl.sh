@@ -53,7 +53,7 @@ say() {
 
 say 'echo sum $((40 + 2))'
 is "tl console talks to the guest" "$(grep -c 'sum 42' /tmp/console.out)" 1
-ok "the disk and the network are connected" sh -c 'tl explain g1 | grep -c "ok.*connected" | grep -q 2'
+ok "disk, network and channels are connected" sh -c 'tl explain g1 | grep -c "ok.*connected" | grep -q 4'
 is "channel-list" "$(tl channel-list g1 | awk 'NR > 1 { print $4, $5 }' | tr '\n' ' ')" "one pty two socket "
 for num in 1 2; do
 	(sleep 4; printf 'from-host-%s\n' $num; sleep 2; printf '\035') |
