@@ -236,7 +236,7 @@ static int why_not_closed(struct tl_ctx *ctx, const struct tl_device *d, int e) 
 		return tl_fail(ctx, e,
 			       "%s %u: the guest has not let go of the device (its state is "
 			       "\"%s\"): it is "
-			       "in use there, or its driver hangs. It goes away once released; "
+			       "in use there, or the guest stands still. It goes away once released; "
 			       "--force takes "
 			       "it away now",
 			       d->kind, d->devid, state_name(state));

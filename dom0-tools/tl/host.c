@@ -103,7 +103,8 @@ int cmd_info(struct cmd *c) {
 	if (uname(&u) == 0) {
 		tl_pair(r, "host", TL_TEXT, "%s", u.nodename);
 		tl_pair(r, "release", TL_TEXT, "%s", u.release);
-		tl_pair(r, "version", TL_TEXT, "%s", u.version);
+		/* xl's name for it; a JSON document's "version" is its own */
+		tl_pair(r, c->json ? "kernel_version" : "version", TL_TEXT, "%s", u.version);
 		tl_pair(r, "machine", TL_TEXT, "%s", u.machine);
 	}
 	info_physical(c, r);

@@ -22,10 +22,8 @@ is "domains created" "$created" 200
 median() {
 	tail -n "+$1" /tmp/times | head -n 20 | sort -n | sed -n 10p
 }
-first=$(median 1)
-last=$(median 181)
-echo "# microseconds to create: $first among 20, $(median 81) among 100, $last among 200"
-atleast "the last take at most half as long again ($first and $last microseconds)" "$((first * 3 / 2 + 2000))" "$last"
+# How the cost depends on the number of domains is measured by bench/tl, in instructions.
+echo "# microseconds to create: $(median 1) among 20, $(median 81) among 100, $(median 181) among 200"
 is "domains listed" "$(tl list | grep -c '^m[0-9]')" 200
 is "console daemon serves them all" "$(xenstore-ls -f /local/domain | grep -c 'console/tty')" 200
 # shellcheck disable=SC2046 # words are wanted
