@@ -6,7 +6,7 @@
 #   make test-stock     the system tests on stock Xen: what differs is ours
 #   make style, format  check the tree's form; apply clang-format
 
-SYSTEM_TIMEOUT ?= 1500
+SYSTEM_TIMEOUT ?= 2400
 
 # A program that builds comes first: on a fresh machine there is nothing to make with.
 deps:

@@ -13,7 +13,7 @@ from tl import check_documents, tools
 def small(name):
     archive = tools("6.1", "small")
     s = Setup(kernel=kernel("6.1"), initrd=archive, options="dom0_mem=700M", mem=2048, smp=2)
-    text = run_guest_test(name, s, "tl-small", *os.environ.get("PARTS", "").split(), boot_limit=240, limit=600)
+    text = run_guest_test(name, s, "tl-small", *os.environ.get("PARTS", "").split(), boot_limit=240, limit=1200)
     check_documents(name, text)
 
 

@@ -52,7 +52,7 @@ wait_for 200 grep -q "test domu done" $log && pass "the domain ran its test" ||
 	fail "the domain ran its test" "$(tail -n 3 $log 2>&1)"
 is "tests that failed in the domain" "$(grep -c '^not ok' $log)" 0
 is "tests that passed in the domain" "$(grep -c '^ok' $log)" 3
-wait_for 60 sh -c "! xl domid g1" && pass "the domain is gone after its power-off" ||
+wait_for 150 sh -c "! xl domid g1" && pass "the domain is gone after its power-off" ||
 	fail "the domain is gone after its power-off" "$(xl list)"
 touch /tmp/calm
 sleep 1
