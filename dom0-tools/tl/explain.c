@@ -146,7 +146,8 @@ static void explain_states(struct story *s, const struct tl_device *d, const cha
 		     "hot-plug script or could not map the guest's ring",
 		     d->backend);
 	else if (b == TL_XS_CLOSING && f == TL_XS_CONNECTED)
-		tell(s, what, "waiting", "it is being detached, but the guest still uses it (or stands still)");
+		tell(s, what, "waiting",
+		     "it is being detached, but the guest still uses it (or stands still)");
 	else if (b == TL_XS_CLOSED || f == TL_XS_CLOSED)
 		tell(s, what, "broken", "it is closed (guest \"%s\", backend \"%s\"); detach it",
 		     f < 9 ? tl_xs_state_names[f] : "absent", b < 9 ? tl_xs_state_names[b] : "absent");
