@@ -21,7 +21,7 @@ FILES = {
 }
 HOST_FILES = {
     os.path.join(TOP, "dom0-tools/init/tl"): "/etc/init.d/tl", "/lib/terminfo/v/vt100": "/lib/terminfo/v/vt100",
-    "/usr/bin/script": "/bin/script",
+    "/usr/bin/script": "/bin/script", os.path.join(TOP, "dom0-tools/kernel-hook"): "/etc/kernel/postinst.d/zz-tl",
 }
 
 

@@ -4,7 +4,7 @@
 # channels, on_* actions. Nothing is left behind.
 
 . /tests/tl-lib.sh
-[ "$1" = full ] && plan 56 || plan 13
+[ "$1" = full ] && plan 59 || plan 13
 tl_start
 truncate -s 16M /tmp/disk.img
 truncate -s 4M /tmp/second.img
@@ -42,7 +42,12 @@ is "domain 0's view of its disk" "$(dd if=/tmp/disk.img bs=1M count=2 2>/dev/nul
 kill -HUP "$(pidof tl-consoled)"
 sed -i 's/ tenon.test=domu//; s/^vcpus.*/vcpus = 2/' /etc/xen/g1.cfg
 echo 'channel = ["name=one,connection=pty", "name=two,connection=socket,path=/tmp/two.sock"]' >> /etc/xen/g1.cfg
+rm -f /var/cache/tl/*
+ok "the kernel's installation hook unpacks it" sh /etc/kernel/postinst.d/zz-tl 6.1 /guest/kernel
+is "so that its first guest need not" "$(find /var/cache/tl -type f | wc -l)" 1
+prepared=$(ls -i /var/cache/tl)
 ok "create again" tl create /etc/xen/g1.cfg
+is "which used what was prepared" "$(ls -i /var/cache/tl)" "$prepared"
 wait_for 100 grep -q "a shell on the console" $log && pass "the guest has a shell" ||
 	fail "the guest has a shell" "$(tail -n 3 $log)"
 
