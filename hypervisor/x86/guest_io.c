@@ -5,7 +5,6 @@
  * own; only the data port reaches the machine.
  */
 #include "emulate.h"
-#include "pci_config.h"
 
 static bool is_pci_address(unsigned port, unsigned bytes) { return port == 0xcf8 && bytes == 4; }
 
