@@ -116,15 +116,9 @@ static void callback_bounce(struct regs *r, const struct callback *cb, const cha
 
 void deliver_event(struct regs *r);
 void deliver_event(struct regs *r) {
-	struct vcpu *v = current;
-	struct handler h = { v->arch.event.rip, true, false };
+	struct callback cb = { .rip = current->arch.event.rip, .mask_events = true };
 
-	if (!h.rip) {
-		/* not ready for events yet: they stay pending */
-		this_cpu()->vcpu_info->evtchn_upcall_mask = 1;
-		return;
-	}
-	bounce(v, r, &h, 0);
+	callback_bounce(r, &cb, "event");
 }
 
 void user_syscall_bounce(struct regs *r);
