@@ -6,6 +6,7 @@
  * goes back to the guest as its #GP.
  */
 #include "emulate.h"
+#include "cpu_policy.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"
@@ -134,11 +135,7 @@ static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value) {
 static bool xsetbv(struct vcpu *v, const struct regs *r) {
 	uint64_t value = r->rdx << 32 | (uint32_t)r->rax;
 
-	/* x87 always; AVX needs SSE; the three AVX-512 parts come together and need AVX; only what
-	 * ring 0 saves */
-	if (!cpu_has.xsave || r->rcx || !(value & 1) || (value & ~cpu_has.xcr0) ||
-	    ((value & 4) && !(value & 2)) || ((value & 0xe0) && ((value & 0xe0) != 0xe0 || !(value & 4))))
-		return false;
+	if (!cpu_has.xsave || r->rcx || !xcr0_valid(value)) return false;
 	v->arch.xcr0 = value;
 	xcr0_write(value);
 	return true;

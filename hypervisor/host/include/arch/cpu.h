@@ -6,6 +6,9 @@
 struct cpu;
 extern __thread struct cpu *host_cpu;
 static inline struct cpu *arch_this_cpu(void) { return host_cpu; }
-#define ARCH_CPU_FIELDS unsigned windows_open;
+struct regs;
+#define ARCH_CPU_FIELDS        \
+	unsigned windows_open; \
+	uint64_t cr3;
 
 #endif
