@@ -119,6 +119,7 @@ no_long_mode_text:
 	.asciz	"tenon: this CPU has no 64-bit mode; Tenon needs one\r\n"
 
 	.balign 8
+	.globl boot_gdt
 boot_gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff	/* 64-bit code, ring 0 */

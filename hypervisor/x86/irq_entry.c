@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Interrupt vectors to their owners. Runs with no lock held: on entry from a guest, from idle, or
  * in a preemption window. */
-#include "apic.h"
+#include "platform.h"
 #include "console.h"
 #include "irq.h"
 #include "x86.h"
 
 static void timer_interrupt(void) {
 	lapic_eoi();
-	clock_timer_fired();
+	this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
 	timers_run();
 	console_notify();
 }
