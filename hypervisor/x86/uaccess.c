@@ -21,3 +21,16 @@ int(copy_from_guest)(void *dst, gvaddr_t src, size_t n) {
 int(copy_to_guest)(gvaddr_t dst, const void *src, size_t n) {
 	return guest_range_ok(dst.a, n) ? uaccess_copy((void *)dst.a, src, n) : -EFAULT;
 }
+
+int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) {
+	struct vcpu *v = current;
+	int rc;
+
+	if (!v->arch.user_mode) return copy_to_guest(dst, src, n);
+	v->arch.user_mode = false;
+	arch_root_load(v);
+	rc = copy_to_guest(dst, src, n);
+	v->arch.user_mode = true;
+	arch_root_load(v);
+	return rc;
+}

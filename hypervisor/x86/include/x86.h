@@ -174,7 +174,8 @@ extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
 struct cpu *cpu_block_create(unsigned id) __must_check;
 /* Load GDT, TSS, IDT, control registers and MSRs on the running CPU, whose stack is its block's. */
 void cpu_block_load(struct cpu *c);
-/* An interrupt to the CPUs of the mask; the end of the one being served (x86/lapic.c). */
+/* An interrupt to the CPUs of the mask, none of them this one; the end of the one being served (x86/lapic.c).
+ */
 void lapic_send_ipi(cpumask_t cpus, unsigned vector);
 void lapic_eoi(void);
 
