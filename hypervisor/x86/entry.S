@@ -11,40 +11,22 @@
 #include "asm-offsets.h"
 #include "layout.h"
 
-	.macro SAVE_REGS
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	.macro EACH insn, regs:vararg
+	.irp r, \regs
+	\insn	%\r
+	.endr
 	.endm
-
+	.macro SAVE_REGS
+	EACH	push, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	.endm
+	.macro POP_TO_RAX
+	EACH	pop, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax
+	.endm
+	/* Leave by iret: the general registers, then error code and vector are passed over. */
 	.macro RESTORE_REGS
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	POP_TO_RAX
+	EACH	pop, rcx, rdx, rsi, rdi
+	add	$8, %rsp
 	.endm
 
 	/* AC may be the guest's: close SMAP's door. Patched to nops where there is no SMAP. */
@@ -101,28 +83,15 @@ exit_to_guest:
 	sar	$16, %rdx
 	cmp	%rdx, %rcx
 	jne	exit_iret
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
+	POP_TO_RAX
 	add	$8, %rsp
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	EACH	pop, rdx, rsi, rdi
 	mov	24(%rsp), %r11		/* rflags */
 	mov	32(%rsp), %rsp
 	sysretq
 
 exit_iret:
 	RESTORE_REGS
-	add	$8, %rsp
 	.globl guest_iret
 guest_iret:
 	iretq
@@ -202,31 +171,30 @@ iret_fault:
 
 /* -- exceptions and interrupts -- */
 
-	.globl trap_common
-trap_common:
+	.macro TRAP_ENTRY
 	cld
 	SMAP_CLOSE
 	SAVE_REGS
 	mov	%rsp, %rdi
 	testb	$3, REGS_CS(%rsp)
 	jz	trap_ring0
+	.endm
+
+trap_common:
+	TRAP_ENTRY
 	call	trap_from_guest
 	jmp	exit_to_guest
+
 trap_ring0:
 	xor	%ebp, %ebp
 	call	trap_from_ring0
 	RESTORE_REGS
-	add	$8, %rsp
 	iretq
 
 /* On an IST stack. From a guest: copy the frame to the main stack and go on there; from ring 0: stay. */
 trap_ist:
-	cld
-	SMAP_CLOSE
-	SAVE_REGS
+	TRAP_ENTRY
 	mov	%rsp, %rsi
-	testb	$3, REGS_CS(%rsp)
-	jz	trap_ist_ring0
 	mov	%rsp, %rax
 	and	$~(PERCPU_SIZE - 1), %rax
 	lea	PERCPU_STACK_TOP - SIZEOF_REGS(%rax), %rdi
@@ -237,36 +205,25 @@ trap_ist:
 	mov	%rdx, %rdi
 	call	trap_from_guest
 	jmp	exit_to_guest
-trap_ist_ring0:
-	mov	%rsp, %rdi
-	call	trap_from_ring0
-	RESTORE_REGS
-	add	$8, %rsp
-	iretq
 
-
-/* 256 stubs of 16 bytes: idt.c computes their addresses. */
+/*
+ * 256 stubs of 16 bytes, one per vector (percpu.c computes their addresses). A zero stands in where the CPU pushes no
+ * error code: it does for 8, 10-14, 17, 21, 29, 30. #DB, NMI, #DF and #MC have stacks of their own.
+ */
 	.balign 16
 	.globl trap_stubs
 trap_stubs:
 	.set	v, 0
 	.rept	256
 	.balign 16
-	.if (v == 8) || (v == 10) || (v == 11) || (v == 12) || (v == 13) || (v == 14) || (v == 17) || (v == 21) || (v == 29) || (v == 30)
-	movl	$v, 4(%rsp)
-	.if v == 8
-	jmp	trap_ist
-	.else
-	jmp	trap_common
-	.endif
-	.else
+	.ifeq (v < 32) & (0x60227d00 >> (v & 31)) & 1
 	push	$0
+	.endif
 	movl	$v, 4(%rsp)
-	.if (v == 1) || (v == 2) || (v == 18)
+	.if (v == 1) || (v == 2) || (v == 8) || (v == 18)
 	jmp	trap_ist
 	.else
 	jmp	trap_common
-	.endif
 	.endif
 	.set	v, v + 1
 	.endr

@@ -2,16 +2,38 @@
 /*
  * What comes in through the IDT: from a guest it is emulated, handled or reflected to its kernel;
  * from ring 0 it is an expected fault with an .extable entry, an interrupt in an idle or preemption
- * window, or our own bug.
+ * window, or our own bug. And what remains to be done before a guest goes on.
  */
-#include "segments.h"
+#include "apic.h"
+#include "console.h"
 #include "hypercall.h"
+#include "irq.h"
 #include "sched.h"
+#include "segments.h"
 #include "x86.h"
 
+/* called from entry.S */
 void trap_from_guest(struct regs *r);
 void trap_from_ring0(struct regs *r);
 void exit_work_do(struct regs *r);
+
+/* Vectors from 0x20 up, to their owners. No lock is held. */
+static void interrupt(unsigned vector) {
+	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) {
+		irq_interrupt((uint8_t)vector);
+		return;
+	}
+	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
+	if (vector == VEC_TIMER) {
+		clock_timer_fired();
+		timers_run();
+		console_notify();
+	} else if (vector == VEC_FLUSH) {
+		tlb_serve();
+	} else if (vector == VEC_KICK) {
+		context_serve();
+	}
+}
 
 static void page_fault(struct regs *r, uint32_t error_code) {
 	uint64_t cr2 = read_cr2();
@@ -121,7 +143,7 @@ void trap_from_guest(struct regs *r) {
 		if (vector < 0x20)
 			guest_trap(r, vector, error_code);
 		else
-			interrupt(r, vector);
+			interrupt(vector);
 	}
 }
 
@@ -161,14 +183,23 @@ void trap_from_ring0(struct regs *r) {
 	case TRAP_MC: fatal_trap(r);
 	default:
 		if (r->vector >= 0x20) {
-			interrupt(r, r->vector);
+			interrupt(r->vector);
 			return;
 		}
 	}
 	if (!fixup(r)) fatal_trap(r);
 }
 
-void hypercall_reissue(struct regs *r);
+/* Put a restarted hypercall's arguments into the guest's registers, the instruction pointer on the
+ * instruction again. */
+static void hypercall_reissue(struct regs *r) {
+	const struct restart *s = &this_cpu()->restart;
+	uint64_t *const arg[6] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9 };
+
+	for (unsigned i = 0; i < s->nargs; i++) *arg[i] = s->arg[i];
+	r->rax = s->op;
+	r->rip -= 2; /* syscall and int $0x82 are two bytes long */
+}
 
 /* cpu->work is not empty: do it all before the guest goes on. */
 void exit_work_do(struct regs *r) {

@@ -26,7 +26,6 @@
 #define CR4_SMEP       (1u << 20)
 #define CR4_SMAP       (1u << 21)
 
-#define EFLAGS_CF   (1u << 0)
 #define EFLAGS_TF   (1u << 8)
 #define EFLAGS_IF   (1u << 9)
 #define EFLAGS_DF   (1u << 10)
@@ -35,9 +34,6 @@
 #define EFLAGS_RF   (1u << 16)
 #define EFLAGS_VM   (1u << 17)
 #define EFLAGS_AC   (1u << 18)
-#define EFLAGS_VIF  (1u << 19)
-#define EFLAGS_VIP  (1u << 20)
-#define EFLAGS_ID   (1u << 21)
 
 #define MSR_APIC_BASE      0x1b
 #define MSR_PAT            0x277
@@ -144,9 +140,8 @@ static inline void cpu_pause(void) { __asm__ volatile("pause" : : : "memory"); }
 static inline bool is_canonical(uint64_t va) { return (int64_t)(va << 16) >> 16 == (int64_t)va; }
 /* Within ring 0's slots. */
 static inline bool is_hv_address(uint64_t va) { return va >= HV_START && va < HV_END; }
-/* rdmsr/wrmsr that survive a #GP: 0 or -EFAULT. (x86/uaccess.S) */
+/* rdmsr that survives a #GP: 0 or -EFAULT. (x86/uaccess.c) */
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
-int wrmsr_safe(uint32_t msr, uint64_t v) __must_check;
 
 /* -- what this CPU model has (x86/cpu.c), const after boot -- */
 struct cpu_features {
@@ -167,6 +162,15 @@ void *io_map(maddr_t at, size_t size) __must_check;
 const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
 
+/* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
+#define FPU_OFFSET 512
+struct vcpu_state {
+	struct regs regs;
+	uint8_t pad[FPU_OFFSET - sizeof(struct regs)];
+	uint8_t fpu[PAGE_SIZE - FPU_OFFSET] __aligned(64);
+};
+_Static_assert(sizeof(struct vcpu_state) == PAGE_SIZE, "a vCPU's saved state is one page");
+
 /* -- CPUs (x86/percpu.c, x86/smp.c) -- */
 
 /* Allocate and map the block of a CPU (stacks, struct cpu, GDT, windows, syscall stub). NULL: out
@@ -174,9 +178,6 @@ extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
 struct cpu *cpu_block_create(unsigned id) __must_check;
 /* Load GDT, TSS, IDT, control registers and MSRs on the running CPU, whose stack is its block's. */
 void cpu_block_load(struct cpu *c);
-/* An interrupt to the CPUs of the mask; the end of the one being served (x86/lapic.c). */
-void lapic_send_ipi(cpumask_t cpus, unsigned vector);
-void lapic_eoi(void);
 
 /* Entries 0-511 of the table that maps a 2 MiB range of ring 0's; part of the range was mapped
  * before. */
@@ -246,8 +247,6 @@ void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
 void guest_iret_failed(struct regs *r);
 /* Deliver a pending NMI, unless one is being handled. */
 void guest_nmi(struct regs *r);
-/* Device interrupt, IPI, timer: vectors VEC_IRQ_FIRST and up (x86/irq_entry.c calls the owners). */
-void interrupt(struct regs *r, unsigned vector);
 /* True while the guest is in its kernel mode. */
 static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
 

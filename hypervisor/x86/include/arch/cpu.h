@@ -22,11 +22,6 @@ struct window {
 	uint32_t users;
 };
 
-/* A TLB flush that another CPU asked for; see x86/tlb.c. */
-struct flush_request {
-	uint32_t pending;
-};
-
 #define ARCH_CPU_FIELDS                                                        \
 	uint32_t apic_id, acpi_id;                                             \
 	uint64_t *window_ptes; /* the 512 entries of this CPU's window area */ \
@@ -36,9 +31,7 @@ struct flush_request {
 	uint64_t idle_cr3;                                                     \
 	uint64_t cr3; /* as loaded */                                          \
 	struct tss tss;                                                        \
-	struct flush_request flush;                                            \
 	uint64_t timer_deadline;                                               \
-	bool in_idle;                                                          \
 	uint64_t *gdt;      /* ring 0's GDT page */                            \
 	uint16_t gdt_shown; /* pages of a guest's GDT that are in view */      \
 	uint16_t ldt_shown; /* bit n: page n of a guest's LDT is in view */
