@@ -49,7 +49,7 @@ bad:
 static void fpu_load(struct vcpu *v, const void *area) {
 	__asm__ volatile("clts");
 	if (!fpu_restore(area)) CHECK(fpu_restore(fpu_initial));
-	if (cpu_has.xsave && v->arch.xcr0 != cpu_has.xcr0) xcr0_write(v->arch.xcr0);
+	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(v->arch.xcr0);
 	if (v->arch.ts) write_cr0(read_cr0() | CR0_TS);
 }
 
@@ -205,7 +205,7 @@ static void drop_here(struct vcpu *v) {
 	if (c->loaded != v || c->vcpu == v) return;
 	unload(c);
 	windows_drop(c);
-	root_write(c->idle_cr3);
+	root_write(idle_cr3());
 	__atomic_and_fetch(&v->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
 }
 
@@ -246,9 +246,8 @@ int arch_vcpu_create(struct vcpu *v) {
 
 	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
 	v->arch.loaded_on = -1;
-	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++) v->arch.gdt_frames[i] = INVALID_MFN;
 	for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frames); i++) v->arch.ldt_frames[i] = INVALID_MFN;
-	v->arch.xcr0 = cpu_has.xsave ? cpu_has.xcr0 : 0;
+	v->arch.xcr0 = cpu_has.xcr0;
 	v->arch.dr[6] = 0xffff0ff0;
 	v->arch.dr[7] = 0x400;
 	v->arch.traps = heap_alloc(256 * sizeof(struct trap_info));

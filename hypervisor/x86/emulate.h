@@ -4,7 +4,6 @@
 #define TENON_EMULATE_H
 
 #include "decode.h"
-#include "gpr.h"
 #include "x86.h"
 
 /* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */

@@ -30,7 +30,7 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2) {
 	if (likely(is_entry_mov(&s.insn) && cr2 % sizeof(entry) == 0))
 		return entry_mov(v, table, r, &s.insn, cr2);
 	s = (struct store){ .insn = s.insn };
-	if (store_is_string(&s.insn) ? r->rdi != cr2 : !s.insn.has_modrm || s.insn.mod == 3) return false;
+	if (store_is_string(&s.insn) ? r->rdi != cr2 : s.insn.mod == 3) return false;
 	s.bytes = store_bytes(&s.insn);
 	s.old = entry >> cr2 % 8 * 8 & width_mask(s.bytes);
 	if (cr2 % s.bytes ||

@@ -29,6 +29,18 @@
 	add	$8, %rsp
 	.endm
 
+	/* The main stack of this CPU, from any of its stacks: %rsp at the guest's registers. */
+	.macro MAIN_STACK
+	and	$~(PERCPU_SIZE - 1), %rsp
+	add	$(PERCPU_STACK_TOP - SIZEOF_REGS), %rsp
+	.endm
+	/* Let a C function look at the guest's registers, then go on there. */
+	.macro CALL_AND_EXIT function
+	mov	%rsp, %rdi
+	call	\function
+	jmp	exit_to_guest
+	.endm
+
 	/* AC may be the guest's: close SMAP's door. Patched to nops where there is no SMAP. */
 	.macro SMAP_CLOSE
 771:	clac
@@ -105,19 +117,13 @@ bad_hypercall:
 	jmp	exit_to_guest
 
 exit_work:
-	mov	%rsp, %rdi
-	call	exit_work_do
-	jmp	exit_to_guest
+	CALL_AND_EXIT exit_work_do
 
 exit_event:
-	mov	%rsp, %rdi
-	call	deliver_event
-	jmp	exit_to_guest
+	CALL_AND_EXIT deliver_event
 
 user_syscall:
-	mov	%rsp, %rdi
-	call	user_syscall_bounce
-	jmp	exit_to_guest
+	CALL_AND_EXIT user_syscall_bounce
 
 /* 32-bit syscall instruction (AMD) and sysenter come here through stubs of their own. */
 	.globl syscall32_entry
@@ -129,9 +135,7 @@ syscall32_entry:
 	push	$0
 	SAVE_REGS
 	movq	$0xe02b, REGS_SS(%rsp)
-	mov	%rsp, %rdi
-	call	user_syscall32_bounce
-	jmp	exit_to_guest
+	CALL_AND_EXIT user_syscall32_bounce
 
 	.globl sysenter_entry
 	.balign 16
@@ -148,16 +152,12 @@ sysenter_entry:
 	push	$0
 	push	$0
 	SAVE_REGS
-	mov	%rsp, %rdi
-	call	user_sysenter_bounce
-	jmp	exit_to_guest
+	CALL_AND_EXIT user_sysenter_bounce
 
 /* The resumption of a vCPU: %rsp is set to the guest's registers whatever was on the stack. */
 	.globl reset_stack_and_exit
 reset_stack_and_exit:
-	mov	%rsp, %rax
-	and	$~(PERCPU_SIZE - 1), %rax
-	lea	PERCPU_STACK_TOP - SIZEOF_REGS(%rax), %rsp
+	MAIN_STACK
 	xor	%ebp, %ebp
 	jmp	exit_to_guest
 
@@ -165,9 +165,7 @@ reset_stack_and_exit:
 iret_fault:
 	sub	$8, %rsp
 	SAVE_REGS
-	mov	%rsp, %rdi
-	call	guest_iret_failed
-	jmp	exit_to_guest
+	CALL_AND_EXIT guest_iret_failed
 
 /* -- exceptions and interrupts -- */
 
@@ -175,18 +173,17 @@ iret_fault:
 	cld
 	SMAP_CLOSE
 	SAVE_REGS
-	mov	%rsp, %rdi
 	testb	$3, REGS_CS(%rsp)
 	jz	trap_ring0
 	.endm
 
 trap_common:
 	TRAP_ENTRY
-	call	trap_from_guest
-	jmp	exit_to_guest
+	CALL_AND_EXIT trap_from_guest
 
 trap_ring0:
 	xor	%ebp, %ebp
+	mov	%rsp, %rdi
 	call	trap_from_ring0
 	RESTORE_REGS
 	iretq
@@ -195,16 +192,11 @@ trap_ring0:
 trap_ist:
 	TRAP_ENTRY
 	mov	%rsp, %rsi
-	mov	%rsp, %rax
-	and	$~(PERCPU_SIZE - 1), %rax
-	lea	PERCPU_STACK_TOP - SIZEOF_REGS(%rax), %rdi
-	mov	%rdi, %rdx
+	MAIN_STACK
+	mov	%rsp, %rdi
 	mov	$(SIZEOF_REGS / 8), %ecx
 	rep movsq
-	mov	%rdx, %rsp
-	mov	%rdx, %rdi
-	call	trap_from_guest
-	jmp	exit_to_guest
+	CALL_AND_EXIT trap_from_guest
 
 /*
  * 256 stubs of 16 bytes, one per vector (percpu.c computes their addresses). A zero stands in where the CPU pushes no

@@ -148,26 +148,21 @@ void own_unmap(mfn_t first, unsigned long n) {
 	}
 }
 
-void *io_map(maddr_t at, size_t size) {
+/* Memory that is not ring 0's own, at the next place of the I/O area, for good. */
+static void *foreign_map(maddr_t at, size_t size, uint64_t flags) {
 	uint64_t offset = at.a & ~PAGE_MASK;
 	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
 
 	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE ||
-	    hv_map(va, maddr_to_mfn(at), n, PTE_RW | PTE_NX | PTE_PCD | PTE_PWT | PTE_G))
+	    hv_map(va, maddr_to_mfn(at), n, flags | PTE_NX | PTE_G))
 		return NULL;
 	return (void *)(va + offset);
 }
 
-const void *firmware_map(maddr_t at, size_t size) {
-	uint64_t offset = at.a & ~PAGE_MASK;
-	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
+void *io_map(maddr_t at, size_t size) { return foreign_map(at, size, PTE_RW | PTE_PCD | PTE_PWT); }
 
-	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE || hv_map(va, maddr_to_mfn(at), n, PTE_NX | PTE_G))
-		return NULL;
-	return (const void *)(va + offset);
-}
+const void *firmware_map(maddr_t at, size_t size) { return foreign_map(at, size, 0); }
 
 mfn_t arch_m2p_frame(unsigned long i) {
 	return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR));
@@ -223,7 +218,7 @@ void __init own_map_init(uint64_t nr_frames) {
 }
 
 /* The image's pages get the rights their contents need: W^X from here on. */
-static void __init image_range(const char *from, const char *to, uint64_t flags) {
+static void image_range(const char *from, const char *to, uint64_t flags) {
 	mfn_t first = mfn(((uint64_t)from - IMAGE_BASE) >> PAGE_SHIFT);
 
 	CHECK(hv_map((uint64_t)from, first, (unsigned long)(to - from) >> PAGE_SHIFT, flags | PTE_G) == 0);
@@ -263,8 +258,7 @@ void image_seal(void) {
 	mfn_t first = mfn(((uint64_t)_init_start - IMAGE_BASE) >> PAGE_SHIFT);
 	unsigned long n = (unsigned long)(_init_end - _init_start) >> PAGE_SHIFT;
 
-	CHECK(hv_map((uint64_t)_text_end, mfn(((uint64_t)_text_end - IMAGE_BASE) >> PAGE_SHIFT),
-		     (unsigned long)(_rodata_end - _text_end) >> PAGE_SHIFT, PTE_NX | PTE_G) == 0);
+	image_range(_text_end, _rodata_end, PTE_NX);
 	hv_unmap((uint64_t)_init_start, n);
 	hv_root[0] = 0;
 	arch_tlb_flush_own();

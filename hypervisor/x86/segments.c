@@ -77,11 +77,11 @@ static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {
 /* Most guests have one page of GDT and no LDT: what was not shown and is not to be stays untouched. */
 void segments_load(struct vcpu *v) {
 	struct cpu *c = this_cpu();
-	unsigned pages = (v->arch.gdt_entries + 511) / 512;
+	unsigned pages = gdt_pages(v->arch.gdt_entries);
 
 	gdt_user_entries(c, v->domain->pv32);
 	for (unsigned i = 0; i < MAX(pages, c->gdt_shown); i++)
-		window_set(c, WINDOW_GDT + i, i < pages ? v->arch.gdt_frames[i] : empty_gdt_page);
+		window_set(c, WINDOW_GDT + i, i < pages ? mfn(v->arch.gdt_frames[i]) : empty_gdt_page);
 	c->gdt_shown = (uint16_t)pages;
 	for (unsigned i = 0; i < 16; i++)
 		if (c->ldt_shown >> i & 1 || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN))
@@ -141,37 +141,29 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 
 /* -- GDT -- */
 
+void gdt_put(const uint64_t *frames, unsigned entries) {
+	for (unsigned i = 0; i < gdt_pages(entries); i++) frame_put_as(mfn(frames[i]));
+}
+
 int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
-	unsigned n = (entries + 511) / 512, i;
-	int rc = 0;
-
-	for (i = 0; i < n; i++) {
-		rc = mfn_valid(mfn(frames[i])) ? frame_get_as(mfn(frames[i]), d, FT_SEGDESC) : -EINVAL;
-		if (rc) break;
+	for (unsigned i = 0; i < gdt_pages(entries); i++) {
+		if (mfn_valid(mfn(frames[i])) && frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
+		gdt_put(frames, i * 512);
+		return -EINVAL;
 	}
-	if (i == n) return 0;
-	while (i--) frame_put_as(mfn(frames[i]));
-	return -EINVAL;
+	return 0;
 }
 
-void gdt_drop(struct vcpu *v) {
-	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++) {
-		if (mfn_eq(v->arch.gdt_frames[i], INVALID_MFN)) continue;
-		frame_put_as(v->arch.gdt_frames[i]);
-		v->arch.gdt_frames[i] = INVALID_MFN;
-	}
-	v->arch.gdt_entries = 0;
-}
-
-void gdt_install(struct vcpu *v, const uint64_t *frames, unsigned entries) {
-	for (unsigned i = 0; i < (entries + 511) / 512; i++) v->arch.gdt_frames[i] = mfn(frames[i]);
+void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries) {
+	gdt_put(v->arch.gdt_frames, v->arch.gdt_entries);
+	memcpy(v->arch.gdt_frames, frames, gdt_pages(entries) * sizeof(frames[0]));
 	v->arch.gdt_entries = entries;
 }
 
 void segments_release(struct vcpu *v) {
 	ldt_drop(v);
 	v->arch.ldt_entries = 0;
-	gdt_drop(v);
+	gdt_replace(v, v->arch.gdt_frames, 0);
 }
 
 HYPERCALL(do_set_gdt) {
@@ -181,11 +173,10 @@ HYPERCALL(do_set_gdt) {
 	int rc;
 
 	if (entries > GDT_GUEST_FRAMES * 512) return -EINVAL;
-	if (copy_from_guest(frames, gvaddr(a1), (entries + 511) / 512 * sizeof(uint64_t))) return -EFAULT;
+	if (copy_from_guest(frames, gvaddr(a1), gdt_pages(entries) * sizeof(uint64_t))) return -EFAULT;
 	rc = gdt_take(v->domain, frames, entries);
 	if (rc) return rc;
-	gdt_drop(v);
-	gdt_install(v, frames, entries);
+	gdt_replace(v, frames, entries);
 	segments_load(v);
 	return 0;
 }

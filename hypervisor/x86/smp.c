@@ -58,7 +58,7 @@ static bool __init ap_bring_up(struct cpu *c) {
 
 static void __init trampoline_place(void) {
 	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
-	patch(&trampoline_cr3, (uint64_t)hv_root - IMAGE_BASE);
+	patch(&trampoline_cr3, idle_cr3());
 	patch(&trampoline_efer, EFER_LME | (cpu_has.nx ? EFER_NXE : 0));
 	patch(&trampoline_entry, (uint64_t)ap_start);
 }

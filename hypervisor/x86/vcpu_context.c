@@ -119,14 +119,13 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) 
 	if (rc) return rc;
 	rc = roots_take(v, ctx, &roots);
 	if (rc) {
-		for (unsigned i = 0; i < (ctx->gdt_ents + 511) / 512; i++)
-			frame_put_as(mfn(ctx->gdt_frames[i]));
+		gdt_put(ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 		return rc;
 	}
 	arch_vcpu_sync(v);
 	while (arch_vcpu_release(v) == -ERESTART)
 		;
-	gdt_install(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
+	gdt_replace(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 	v->root_kernel = roots.kernel;
 	v->root_user = roots.user;
 	state_set(v, ctx);
@@ -168,8 +167,7 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->ldt_base = a->ldt_base.a;
 	ctx->ldt_ents = a->ldt_entries;
 	ctx->gdt_ents = a->gdt_entries;
-	for (unsigned i = 0; i < (a->gdt_entries + 511) / 512; i++)
-		ctx->gdt_frames[i] = mfn_x(a->gdt_frames[i]);
+	memcpy(ctx->gdt_frames, a->gdt_frames, gdt_pages(a->gdt_entries) * sizeof(a->gdt_frames[0]));
 	ctx->kernel_ss = a->kernel_ss;
 	ctx->kernel_sp = a->kernel_sp;
 	ctx->ctrlreg[0] = 0x80050033 | (a->ts ? CR0_TS : 0);

@@ -21,7 +21,6 @@
 #define CR4_PGE        (1u << 7)
 #define CR4_OSFXSR     (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)
-#define CR4_FSGSBASE   (1u << 16)
 #define CR4_OSXSAVE    (1u << 18)
 #define CR4_SMEP       (1u << 20)
 #define CR4_SMAP       (1u << 21)
@@ -69,29 +68,19 @@
 #define PTE_NX   (1ULL << 63)
 #define PTE_ADDR 0x000ffffffffff000ULL
 
-static inline uint64_t read_cr0(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr0, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
-static inline uint64_t read_cr2(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
-	return v;
-}
-static inline uint64_t read_cr3(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr3, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-static inline uint64_t read_cr4(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
+#define CONTROL_REGISTER(cr)                                              \
+	static inline uint64_t read_##cr(void) {                          \
+		uint64_t v;                                               \
+		__asm__ volatile("mov %%" #cr ", %0" : "=r"(v));          \
+		return v;                                                 \
+	}                                                                 \
+	static inline void write_##cr(uint64_t v) {                       \
+		__asm__ volatile("mov %0, %%" #cr : : "r"(v) : "memory"); \
+	}
+CONTROL_REGISTER(cr0)
+CONTROL_REGISTER(cr2)
+CONTROL_REGISTER(cr3)
+CONTROL_REGISTER(cr4)
 static inline uint64_t rdmsr(uint32_t msr) {
 	uint32_t lo, hi;
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
@@ -111,24 +100,18 @@ static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 			 : "a"(leaf), "c"(subleaf));
 }
 static inline void invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory"); }
-static inline uint8_t inb(uint16_t port) {
-	uint8_t v;
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
-static inline uint16_t inw(uint16_t port) {
-	uint16_t v;
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline void outw(uint16_t port, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
-static inline uint32_t inl(uint16_t port) {
-	uint32_t v;
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline void outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
+#define PORT_ACCESS(in, out, type)                                       \
+	static inline type in(uint16_t port) {                           \
+		type v;                                                  \
+		__asm__ volatile(#in " %1, %0" : "=a"(v) : "Nd"(port));  \
+		return v;                                                \
+	}                                                                \
+	static inline void out(uint16_t port, type v) {                  \
+		__asm__ volatile(#out " %0, %1" : : "a"(v), "Nd"(port)); \
+	}
+PORT_ACCESS(inb, outb, uint8_t)
+PORT_ACCESS(inw, outw, uint16_t)
+PORT_ACCESS(inl, outl, uint32_t)
 /* a * b / c with all bits of the product; the quotient must fit. */
 static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c) {
 	uint64_t q, r;
@@ -145,8 +128,8 @@ int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
 /* -- what this CPU model has (x86/cpu.c), const after boot -- */
 struct cpu_features {
-	bool smep, smap, nx, xsave, avx, avx512, gb_pages, x2apic, tsc_deadline, invariant_tsc;
-	uint64_t xcr0; /* components ring 0 saves for guests */
+	bool smep, smap, nx, xsave, tsc_deadline;
+	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
 	unsigned phys_bits;
 };
 extern struct cpu_features cpu_has;
@@ -161,6 +144,7 @@ void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
 const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
+static inline uint64_t idle_cr3(void) { return (uint64_t)hv_root - IMAGE_BASE; }
 
 /* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
 #define FPU_OFFSET 512
@@ -179,8 +163,7 @@ struct cpu *cpu_block_create(unsigned id) __must_check;
 /* Load GDT, TSS, IDT, control registers and MSRs on the running CPU, whose stack is its block's. */
 void cpu_block_load(struct cpu *c);
 
-/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's; part of the range was mapped
- * before. */
+/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's, seen once part of it is mapped. */
 uint64_t *hv_l1_of(uint64_t va);
 void windows_init(struct cpu *c);
 /* The CPU turns to another domain: no frame of the last one stays in a window. */
@@ -214,24 +197,16 @@ static inline void xcr0_write(uint64_t v) {
 
 /* -- traps -- */
 
-#define TRAP_DE  0
 #define TRAP_DB  1
 #define TRAP_NMI 2
 #define TRAP_BP  3
 #define TRAP_OF  4
-#define TRAP_BR  5
 #define TRAP_UD  6
 #define TRAP_NM  7
 #define TRAP_DF  8
-#define TRAP_TS  10
-#define TRAP_NP  11
-#define TRAP_SS  12
 #define TRAP_GP  13
 #define TRAP_PF  14
-#define TRAP_MF  16
-#define TRAP_AC  17
 #define TRAP_MC  18
-#define TRAP_XM  19
 
 #define PF_PRESENT (1u << 0)
 #define PF_WRITE   (1u << 1)

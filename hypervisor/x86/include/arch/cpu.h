@@ -28,8 +28,7 @@ struct window {
 	uint8_t *window_base;  /* address of window 0 */                       \
 	struct window window[WINDOW_FRAME_NR];                                 \
 	uint64_t windows_filled; /* places of window[] that map a frame */     \
-	uint64_t idle_cr3;                                                     \
-	uint64_t cr3; /* as loaded */                                          \
+	uint64_t cr3;            /* as loaded */                               \
 	struct tss tss;                                                        \
 	uint64_t timer_deadline;                                               \
 	uint64_t *gdt;      /* ring 0's GDT page */                            \
