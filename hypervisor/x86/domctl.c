@@ -139,10 +139,6 @@ static bool xsave_header_ok(const uint64_t *header, uint64_t xcr0) {
 	return !(header[0] & ~xcr0);
 }
 
-static bool xcr0_ok(uint64_t xcr0) {
-	return xcr0 & 1 && !(xcr0 & ~cpu_has.xcr0) && (!(xcr0 & 4) || xcr0 & 2);
-}
-
 static long set_extstate(struct domain *d, struct xen_domctl *op) {
 	const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
 	uint64_t bytes = x->size - EXTSTATE_HEAD, *image;

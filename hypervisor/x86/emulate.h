@@ -13,8 +13,4 @@ int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
 int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
-/* Port access of the running guest; permission was checked. (x86/guest_io.c) */
-uint32_t guest_port_read(struct domain *d, unsigned port, unsigned bytes);
-void guest_port_write(struct domain *d, unsigned port, unsigned bytes, uint32_t value);
-
 #endif
