@@ -108,12 +108,14 @@ boot_l3_image:
 	.quad	PHYS(boot_l2_percpu) + 3
 	.fill	510, 8, 0
 boot_l2_image:
+	.quad	0, PHYS(boot_l1_image) + 3
+	.fill	510, 8, 0
+boot_l1_image:				/* the 2 MiB from where the image begins */
 	.set	i, 0
-	.rept	8
-	.quad	(i << 21) + 0x83
+	.rept	512
+	.quad	PHYS(image_start) + (i << 12) + 3
 	.set	i, i + 1
 	.endr
-	.fill	504, 8, 0
 boot_l2_percpu:
 	.quad	PHYS(boot_l1_percpu) + 3
 	.fill	511, 8, 0
