@@ -68,8 +68,7 @@ static long set_ext_context(struct domain *d, struct xen_domctl *op) {
 
 	if (err) return err;
 	if (c->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
-	    !is_canonical(c->syscall32_callback_eip) || !is_canonical(c->sysenter_callback_eip) ||
-	    is_hv_address(c->syscall32_callback_eip) || is_hv_address(c->sysenter_callback_eip))
+	    !guest_address_ok(c->syscall32_callback_eip) || !guest_address_ok(c->sysenter_callback_eip))
 		return -EINVAL;
 	vcpu_pause(v);
 	v->arch.syscall32 = (struct callback){ .rip = c->syscall32_callback_eip,

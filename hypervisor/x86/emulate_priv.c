@@ -210,11 +210,9 @@ static bool events_mask(bool mask) {
 }
 
 static enum outcome mov_dr(struct vcpu *v, struct regs *r, const struct insn *i) {
-	unsigned n = i->reg == 4 ? 6 : i->reg == 5 ? 7 : i->reg;
-
 	if (i->reg >= 8) return REFUSED;
-	if (i->opcode == 0x0f23) return debugreg_set(v, n, *gpr(r, i->rm)) ? REFUSED : DONE;
-	*gpr(r, i->rm) = v->arch.dr[n];
+	if (i->opcode == 0x0f23) return debugreg_set(v, i->reg, *gpr(r, i->rm)) ? REFUSED : DONE;
+	*gpr(r, i->rm) = debugreg_get(v, i->reg);
 	return DONE;
 }
 

@@ -71,9 +71,8 @@ static void flush_on(cpumask_t cpus, uint64_t va) {
 }
 
 void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
-	if (va != TLB_FLUSH_ALL && (!is_canonical(va) || is_hv_address(va)))
-		return; /* no guest translation can be there */
-	flush_on(cpus, va);
+	/* elsewhere no guest translation can be */
+	if (va == TLB_FLUSH_ALL || guest_address_ok(va)) flush_on(cpus, va);
 }
 
 void arch_tlb_flush_own(void) { flush_on(CPUMASK_ALL, FLUSH_OWN); }

@@ -9,12 +9,8 @@
 #define LOOP_WORDS 16
 
 bool guest_range_ok(uint64_t va, size_t n) {
-	uint64_t end = va + n;
-
-	/* below the hole, or above ring 0's slots; a range across either border ends in the other
-	 * half and fails */
-	if (va < (1UL << 47)) return n <= (1UL << 47) && end <= (1UL << 47);
-	return va >= HV_END && (end > va || end == 0 || n == 0);
+	/* no range of this length spans what lies between two addresses of the guest's */
+	return n <= 1UL << 47 && guest_address_ok(va) && guest_address_ok(va + n - (n > 0));
 }
 
 /* rep movs; volatile, or a compiler that sees no use of what it leaves in the operands drops it. */

@@ -37,18 +37,16 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, stru
 }
 
 static bool addresses_ok(const struct vcpu_guest_context *ctx) {
-	const uint64_t *a[] = { &ctx->event_callback_eip,   &ctx->failsafe_callback_eip,
-				&ctx->syscall_callback_eip, &ctx->fs_base,
-				&ctx->gs_base_kernel,       &ctx->gs_base_user };
+	const uint64_t code[] = { ctx->event_callback_eip, ctx->failsafe_callback_eip,
+				  ctx->syscall_callback_eip, ctx->user_regs.rip };
 
-	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
-		if (!is_canonical(*a[i]) || (i < 3 && is_hv_address(*a[i]))) return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(code); i++)
+		if (!guest_address_ok(code[i])) return false;
 	for (unsigned i = 0; i < 256; i++)
-		if (!is_canonical(ctx->trap_ctxt[i].address) || is_hv_address(ctx->trap_ctxt[i].address))
-			return false;
-	if (!is_canonical(ctx->user_regs.rip) || is_hv_address(ctx->user_regs.rip)) return false;
-	return ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
-	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
+		if (!guest_address_ok(ctx->trap_ctxt[i].address)) return false;
+	return is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) &&
+	       is_canonical(ctx->gs_base_user) && ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 &&
+	       ctx->ldt_ents <= 8192 && !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 
 /* r15 to rdi lie alike in both. */
@@ -161,7 +159,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->user_regs.es = a->es;
 	ctx->user_regs.fs = a->fs;
 	ctx->user_regs.gs = a->gs;
-	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
 	if (!a->user_mode) ctx->user_regs.cs &= (uint16_t)~3;
 	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));
 	ctx->ldt_base = a->ldt_base.a;

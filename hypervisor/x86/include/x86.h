@@ -121,8 +121,8 @@ static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c) {
 }
 static inline void cpu_pause(void) { __asm__ volatile("pause" : : : "memory"); }
 static inline bool is_canonical(uint64_t va) { return (int64_t)(va << 16) >> 16 == (int64_t)va; }
-/* Within ring 0's slots. */
-static inline bool is_hv_address(uint64_t va) { return va >= HV_START && va < HV_END; }
+/* Canonical and outside ring 0's slots. */
+static inline bool guest_address_ok(uint64_t va) { return is_canonical(va) && uaccess_ok(va); }
 /* rdmsr that survives a #GP: 0 or -EFAULT. (x86/uaccess.c) */
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
@@ -186,7 +186,6 @@ static inline void root_switch(uint64_t cr3) {
 }
 /* Serve another CPU's flush request, if there is one for this CPU. */
 void tlb_serve(void);
-bool guest_range_ok(uint64_t va, size_t n);
 void cpu_features_read(void);
 uint64_t cr4_of(const struct vcpu *v);
 void smap_patch(void);
@@ -240,7 +239,8 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2);
 void toggle_guest_mode(struct vcpu *v);
 /* Load a vCPU's debug registers into this CPU. */
 void debug_load(const struct vcpu *v);
-/* Set a debug register after auditing it; 4 and 5 are 6 and 7. 0, -EINVAL, -EPERM. */
+/* A debug register, 0-7, where 4 and 5 are 6 and 7; to set it audits the value. 0, -EINVAL, -EPERM. */
+uint64_t debugreg_get(const struct vcpu *v, unsigned reg);
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
 /* Load a GS selector whose base is the user mode's (SEGBASE_GS_USER_SEL); a bad one loads null.
  * Always 0. */
