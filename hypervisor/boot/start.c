@@ -7,7 +7,6 @@
 #include "options.h"
 #include "platform.h"
 #include "sched.h"
-#include "segments.h"
 #include "x86.h"
 
 char hypervisor_cmdline[1024];
@@ -36,7 +35,6 @@ static void __init cpu0_init(void) {
 	struct cpu *c;
 
 	idt_init();
-	segments_init();
 	c = cpu_block_create(0);
 	if (!c) panic("no memory for CPU 0");
 	cpu_block_load(c);

@@ -85,18 +85,8 @@ static bool group1_apply(struct store *s, uint64_t b, enum alu op) {
 }
 
 unsigned store_bytes(const struct insn *i) {
-	switch (i->opcode) {
-	case 0x80:
-	case 0xc6: return 1;
-	case 0x0fba: /* no width bit in these */
-	case 0x0fab:
-	case 0x0fb3:
-	case 0x0fbb:
-	case 0x0fc3:
-	case 0x83: return insn_wide_bytes(i);
-	case 0x0fc7: return 8;
-	default: return insn_operand_bytes(i);
-	}
+	if (i->opcode == 0x0fba) return insn_wide_bytes(i); /* no width bit */
+	return i->opcode == 0x0fc7 ? 8 : insn_operand_bytes(i);
 }
 
 /* One element of movs or stos; what movs stores was fetched already. */

@@ -5,7 +5,6 @@
 
 #include "x86.h"
 
-void segments_init(void);
 void gdt_fill(struct cpu *c);
 /* Show the vCPU's GDT and LDT pages on this CPU, and take them away. The vCPU is about to run or
  * has just stopped. */

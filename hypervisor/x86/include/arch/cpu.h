@@ -43,12 +43,7 @@ static inline struct cpu *arch_this_cpu(void) {
 	return (struct cpu *)((sp & ~(PERCPU_SIZE - 1)) | PERCPU_STRUCT);
 }
 
-/* The running guest's registers on this CPU. */
-static inline struct regs *guest_regs(void) {
-	uint64_t sp;
-
-	__asm__("mov %%rsp, %0" : "=r"(sp));
-	return (struct regs *)((sp & ~(PERCPU_SIZE - 1)) + PERCPU_STACK_TOP) - 1;
-}
+/* The running guest's registers on this CPU: right below struct cpu. */
+static inline struct regs *guest_regs(void) { return (struct regs *)arch_this_cpu() - 1; }
 
 #endif
