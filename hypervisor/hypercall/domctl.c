@@ -13,16 +13,6 @@
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(RANK_DOMCTL);
 
-/*
- * Define the handler of a sub-operation on its member of the argument's union. It has a reference to
- * d and returns 0, a positive result, a negative errno, or -ERESTART to be called again with *a as
- * it left it.
- */
-#define DOMCTL(name, member)                                                                              \
-	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused);         \
-	static long name(struct domain *d, struct xen_domctl *op) { return name##_op(d, &op->u.member); } \
-	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused)
-
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
 	if (id >= d->max_vcpus) return -EINVAL;
 	*out = d->vcpu[index_nospec(id, d->max_vcpus)];
@@ -277,25 +267,21 @@ static long context_set(struct vcpu *v, gvaddr_t from) {
 	return err;
 }
 
-DOMCTL(setvcpucontext, vcpucontext) {
+DOMCTL_VCPU(setvcpucontext, vcpucontext) {
 	gvaddr_t from = guest_ptr(a->ctxt.p);
-	struct vcpu *v;
-	long ret = domctl_vcpu(d, a->vcpu, &v);
+	long ret;
 
-	if (ret) return ret;
-	domain_pause(d);
+	domain_pause(v->domain);
 	arch_vcpu_sync(v);
 	ret = from.a ? context_set(v, from) : context_clear(v);
-	domain_unpause(d);
+	domain_unpause(v->domain);
 	return ret;
 }
 
-DOMCTL(getvcpucontext, vcpucontext) {
+DOMCTL_VCPU(getvcpucontext, vcpucontext) {
 	struct vcpu_guest_context *ctx;
-	struct vcpu *v;
-	long ret = domctl_vcpu(d, a->vcpu, &v);
+	long ret;
 
-	if (ret) return ret;
 	if (!v->initialised) return -ENODATA;
 	/* What is not filled in must not tell of ring 0's past: heap_alloc() zeroes. */
 	ctx = heap_alloc(sizeof(*ctx));
@@ -310,13 +296,9 @@ DOMCTL(getvcpucontext, vcpucontext) {
 	return ret;
 }
 
-DOMCTL(getvcpuinfo, getvcpuinfo) {
-	struct vcpu *v;
-	uint32_t flags;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+DOMCTL_VCPU(getvcpuinfo, getvcpuinfo) {
+	uint32_t flags = READ_ONCE(v->pause_flags);
 
-	if (err) return err;
-	flags = READ_ONCE(v->pause_flags);
 	a->online = !(flags & VPF_DOWN);
 	a->blocked = !!(flags & (VPF_BLOCKED | VPF_POLL));
 	a->running = READ_ONCE(v->running);
@@ -325,24 +307,20 @@ DOMCTL(getvcpuinfo, getvcpuinfo) {
 	return 0;
 }
 
-DOMCTL(sendtrigger, sendtrigger) {
-	struct vcpu *v;
-	int err = a->trigger == XEN_DOMCTL_SENDTRIGGER_NMI ? domctl_vcpu(d, a->vcpu, &v) : -ENOSYS;
-
-	if (!err) vcpu_nmi_send(v);
-	return err;
+DOMCTL_VCPU(sendtrigger, sendtrigger) {
+	if (a->trigger != XEN_DOMCTL_SENDTRIGGER_NMI) return -ENOSYS;
+	vcpu_nmi_send(v);
+	return 0;
 }
 
 /* -- scheduling -- */
 
-DOMCTL(setvcpuaffinity, vcpuaffinity) {
+DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity) {
 	bool set_hard = a->flags & XEN_VCPUAFFINITY_HARD, set_soft = a->flags & XEN_VCPUAFFINITY_SOFT;
 	cpumask_t hard, soft;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+	int err = 0;
 
-	if (!err && !set_hard && !set_soft) err = -EINVAL;
-	if (err) return err;
+	if (!set_hard && !set_soft) return -EINVAL;
 	vcpu_get_affinity(v, &hard, &soft);
 	if (set_hard) err = bitmap_from_guest(&a->cpumap_hard, &hard);
 	if (!err && set_soft) err = bitmap_from_guest(&a->cpumap_soft, &soft);
@@ -353,12 +331,10 @@ DOMCTL(setvcpuaffinity, vcpuaffinity) {
 	return err;
 }
 
-DOMCTL(getvcpuaffinity, vcpuaffinity) {
+DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity) {
 	cpumask_t hard, soft;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+	int err = 0;
 
-	if (err) return err;
 	vcpu_get_affinity(v, &hard, &soft);
 	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_to_guest(&a->cpumap_hard, hard, MAX_CPUS);
 	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft, MAX_CPUS);

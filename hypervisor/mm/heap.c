@@ -65,8 +65,7 @@ void heap_page_last_put(mfn_t m) {
 	pages_give(m, 0);
 }
 
-/* -- small objects
- * --------------------------------------------------------------------------------------------- */
+/* -- small objects -- */
 
 static unsigned class_of(size_t size) {
 	unsigned c = 0;

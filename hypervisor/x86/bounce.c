@@ -103,15 +103,18 @@ void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code) {
 	guest_trap(r, TRAP_PF, error_code);
 }
 
+static __noinline void no_callback(struct vcpu *v, const char *what) {
+	domain_crash(v->domain, "vCPU %u: no %s callback registered", v->id, what);
+}
+
 static void callback_bounce(struct regs *r, const struct callback *cb, const char *what) {
 	struct vcpu *v = current;
 	struct handler h = { cb->rip, cb->mask_events, false };
 
-	if (!cb->rip) {
-		domain_crash(v->domain, "vCPU %u: no %s callback registered", v->id, what);
-		return;
-	}
-	bounce(v, r, &h, 0);
+	if (unlikely(!cb->rip))
+		no_callback(v, what);
+	else
+		bounce(v, r, &h, 0);
 }
 
 void deliver_event(struct regs *r);
@@ -119,12 +122,10 @@ void deliver_event(struct regs *r) {
 	struct vcpu *v = current;
 	struct handler h = { v->arch.event.rip, true, false };
 
-	if (!h.rip) {
-		/* not ready for events yet: they stay pending */
-		this_cpu()->vcpu_info->evtchn_upcall_mask = 1;
-		return;
-	}
-	bounce(v, r, &h, 0);
+	if (unlikely(!h.rip))
+		no_callback(v, "event");
+	else
+		bounce(v, r, &h, 0);
 }
 
 void user_syscall_bounce(struct regs *r);
