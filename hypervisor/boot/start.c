@@ -12,7 +12,6 @@
 char hypervisor_cmdline[1024];
 
 void start(uint32_t magic, uint32_t info) __noreturn;
-void reset_stack_and_exit(void) __noreturn;
 
 static uint64_t __init ram_end(void) {
 	uint64_t end = 0;
@@ -42,7 +41,6 @@ static void __init cpu0_init(void) {
 
 void __init start(uint32_t magic, uint32_t info) {
 	cpu_features_read();
-	smap_patch();
 	multiboot_parse(magic, info);
 	str_copy(hypervisor_cmdline, boot_info.cmdline, sizeof(hypervisor_cmdline));
 	options_parse(boot_info.cmdline);

@@ -162,6 +162,15 @@ void cpu_block_load(struct cpu *c) {
 	__atomic_or_fetch(&cpus_online, cpumask_of(c->id), __ATOMIC_SEQ_CST);
 }
 
+/* Where there is no SMAP, stac and clac do not exist either: make them nops. */
+static void __init smap_patch(void) {
+	extern const uint64_t _patch_start[], _patch_end[];
+	static const uint8_t nop3[3] = { 0x0f, 0x1f, 0x00 };
+
+	if (cpu_has.smap) return;
+	for (const uint64_t *p = _patch_start; p < _patch_end; p++) memcpy((void *)*p, nop3, 3);
+}
+
 void __init cpu_features_read(void) {
 	uint32_t r[4], max;
 	bool avx512 = false;
@@ -184,13 +193,5 @@ void __init cpu_features_read(void) {
 	frame_limit = 1ULL << (cpu_has.phys_bits - PAGE_SHIFT);
 	cpuid(0xd, 0, r);
 	if (cpu_has.xsave) cpu_has.xcr0 = r[0] & (avx512 ? 0xe7 : 0x7);
-}
-
-/* Where there is no SMAP, stac and clac do not exist either: make them nops. */
-void __init smap_patch(void) {
-	extern const uint64_t _patch_start[], _patch_end[];
-	static const uint8_t nop3[3] = { 0x0f, 0x1f, 0x00 };
-
-	if (cpu_has.smap) return;
-	for (const uint64_t *p = _patch_start; p < _patch_end; p++) memcpy((void *)*p, nop3, 3);
+	smap_patch();
 }

@@ -14,7 +14,6 @@
 extern char trampoline[], trampoline_end[];
 extern uint64_t trampoline_cr3, trampoline_efer, trampoline_stack, trampoline_entry;
 
-void reset_stack_and_exit(void) __noreturn;
 void ap_start(void) __noreturn;
 static bool ap_idles; /* set by the CPU just started, last */
 

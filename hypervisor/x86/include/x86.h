@@ -184,11 +184,13 @@ static inline void root_switch(uint64_t cr3) {
 	c->cr3 = cr3;
 	write_cr3(cr3);
 }
+/* Leave to the guest that schedule() chose, whatever is on the stack (x86/entry.S). */
+void reset_stack_and_exit(void) __noreturn;
 /* Serve another CPU's flush request, if there is one for this CPU. */
 void tlb_serve(void);
+/* Fill in cpu_has, and have the code do without SMAP if there is none. */
 void cpu_features_read(void);
 uint64_t cr4_of(const struct vcpu *v);
-void smap_patch(void);
 void idt_init(void);
 /* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
  * AVX; only what ring 0 saves. */
