@@ -58,8 +58,7 @@ DOMCTL_VCPU(get_ext_context, ext_vcpucontext) {
 
 DOMCTL_VCPU(set_ext_context, ext_vcpucontext) {
 	if (a->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
-	    !is_canonical(a->syscall32_callback_eip) || !is_canonical(a->sysenter_callback_eip) ||
-	    is_hv_address(a->syscall32_callback_eip) || is_hv_address(a->sysenter_callback_eip))
+	    !guest_address_ok(a->syscall32_callback_eip) || !guest_address_ok(a->sysenter_callback_eip))
 		return -EINVAL;
 	vcpu_pause(v);
 	v->arch.syscall32 = (struct callback){ .rip = a->syscall32_callback_eip,
@@ -123,10 +122,6 @@ static bool xsave_header_ok(const uint64_t *header, uint64_t xcr0) {
 	for (unsigned i = 1; i < XSAVE_HEADER / sizeof(*header); i++)
 		if (header[i]) return false;
 	return !(header[0] & ~xcr0);
-}
-
-static bool xcr0_ok(uint64_t xcr0) {
-	return xcr0 & 1 && !(xcr0 & ~cpu_has.xcr0) && (!(xcr0 & 4) || xcr0 & 2);
 }
 
 DOMCTL_VCPU(set_extstate, vcpuextstate) {
