@@ -8,7 +8,6 @@
 #include "emulate.h"
 #include "frame.h"
 #include "hypercall.h"
-#include "pci_config.h"
 #include "sched.h"
 
 /* What became of an instruction: done, rip goes on; a #GP; or the guest goes on at rip as it is. */
