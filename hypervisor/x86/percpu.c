@@ -45,7 +45,7 @@ static void stub_write(uint8_t *at, uint64_t va, const char *entry) {
 
 static int stubs_create(unsigned id) {
 	uint64_t va = block_va(id) + PERCPU_STUB;
-	uint8_t *page = heap_pages_alloc(0);
+	uint8_t *page = heap_alloc(PAGE_SIZE);
 
 	if (!page) return -ENOMEM;
 	memset(page, 0xcc, PAGE_SIZE);
@@ -59,7 +59,7 @@ static int block_map(unsigned id) {
 		void *page;
 
 		if (is_guard(off)) continue;
-		page = heap_pages_alloc(0);
+		page = heap_alloc(PAGE_SIZE);
 		if (!page || hv_map(block_va(id) + off, own_mfn(page), 1, PTE_RW | PTE_NX | PTE_G))
 			return -ENOMEM;
 	}
@@ -69,7 +69,7 @@ static int block_map(unsigned id) {
 /* Ring 0's GDT page and this CPU's window page. */
 static int tables_create(struct cpu *c) {
 	uint64_t window = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT);
-	void *gdt = heap_pages_alloc(0);
+	void *gdt = heap_alloc(PAGE_SIZE);
 
 	if (!gdt) return -ENOMEM;
 	c->gdt = gdt;

@@ -62,7 +62,7 @@ static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
 static mfn_t empty_gdt_page __ro_after_init;
 
 void segments_init(void) {
-	void *page = heap_pages_alloc(0);
+	void *page = heap_alloc(PAGE_SIZE);
 
 	if (!page) panic("no memory for a page of descriptors");
 	empty_gdt_page = own_mfn(page);
