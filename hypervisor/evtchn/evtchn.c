@@ -25,15 +25,16 @@
 
 static unsigned bucket_count(uint32_t max_port) { return max_port / PORTS_PER_BUCKET + 1; }
 
-/* Give bucket `b`, the first without ports, its ports. -ENOMEM. Domain's lock held. */
-static int bucket_fill(struct domain *d, unsigned b) {
+/* Give the first bucket without ports its ports. -ENOMEM. Domain's lock held. */
+static int bucket_fill(struct domain *d) {
 	struct evtchn *ports = heap_alloc(PORTS_PER_BUCKET * sizeof(*ports));
+	uint32_t n = d->evtchn.valid_ports;
 
 	if (!ports) return -ENOMEM;
 	for (unsigned i = 0; i < PORTS_PER_BUCKET; i++) spin_init(&ports[i].lock, RANK_PORT);
-	d->evtchn.buckets[b].ports = ports;
+	d->evtchn.buckets[n / PORTS_PER_BUCKET].ports = ports;
 	/* Release: who sees the new limit sees the ports. */
-	__atomic_store_n(&d->evtchn.valid_ports, (b + 1) * PORTS_PER_BUCKET, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->evtchn.valid_ports, n + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -43,11 +44,7 @@ int evtchn_domain_create(struct domain *d, uint32_t max_port) {
 	spin_init(&e->lock, RANK_EVTCHN);
 	e->max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
 	e->buckets = heap_alloc(bucket_count(e->max_port) * sizeof(*e->buckets));
-	if (!e->buckets) return -ENOMEM;
-	if (bucket_fill(d, 0)) {
-		evtchn_domain_free(d);
-		return -ENOMEM;
-	}
+	if (!e->buckets || bucket_fill(d)) return -ENOMEM; /* evtchn_domain_free() follows */
 	e->buckets[0].used = 1;
 	e->buckets[0].ports[0].state = PORT_RESERVED;
 	return 0;
@@ -70,40 +67,34 @@ static uint32_t port_limit(const struct domain *d) {
 		   (d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
 }
 
-/* The bucket's lowest free port that is in no queue of the guest's; -1 if there is none. */
-static int bucket_search(struct domain *d, unsigned b, unsigned *patience) {
-	uint64_t free = ~d->evtchn.buckets[b].used;
+/* The first free port from `port` on; beyond `limit` if there is none. */
+static port_t next_free(const struct domain *d, port_t port, uint32_t limit) {
+	for (; port <= limit; port = ROUND_DOWN(port, PORTS_PER_BUCKET) + PORTS_PER_BUCKET) {
+		uint64_t free = ~d->evtchn.buckets[port / PORTS_PER_BUCKET].used;
 
-	for (; free; free &= free - 1) {
-		port_t port = b * PORTS_PER_BUCKET + bit_first(free);
-
-		if (!fifo_linked(d, port)) return (int)port;
-		if (!--*patience) break;
+		free &= ~0ULL << port % PORTS_PER_BUCKET;
+		if (free) return ROUND_DOWN(port, PORTS_PER_BUCKET) + bit_first(free);
 	}
-	return -1;
+	return port;
 }
 
 int port_alloc(struct domain *d, port_t *out) {
 	struct evtchn_domain *e = &d->evtchn;
 	uint32_t limit = port_limit(d);
 	unsigned patience = 2 * PORTS_PER_BUCKET; /* with a guest that keeps closed ports linked */
-	int port = -1;
+	port_t port = e->search;
 
 	if (d->state >= DOM_DYING) return -EINVAL;
-	for (unsigned b = e->search; b <= limit / PORTS_PER_BUCKET; b++) {
-		if (!~e->buckets[b].used) continue;
-		if (!e->buckets[b].ports && bucket_fill(d, b)) return -ENOMEM;
-		port = bucket_search(d, b, &patience);
-		if (port >= 0) break;
-		if (!patience) {
-			e->search = b; /* go on there next time */
-			return -ENOSPC;
-		}
-	}
 	e->search = 0;
-	if (port < 0 || (uint32_t)port > limit) return -ENOSPC;
-	*out = (port_t)port;
-	return 0;
+	for (; (port = next_free(d, port, limit)) <= limit; port++) {
+		if (port >= e->valid_ports && bucket_fill(d)) return -ENOMEM;
+		*out = port;
+		if (!fifo_linked(d, port)) return 0;
+		if (--patience) continue;
+		e->search = port; /* go on there next time */
+		break;
+	}
+	return -ENOSPC;
 }
 
 struct evtchn *port_open(struct domain *d, port_t port, enum port_state state, unsigned vcpu) {
@@ -162,75 +153,53 @@ static void close_single(struct domain *d, struct evtchn *c, port_t port) {
 int evtchn_close(struct domain *d, port_t port) {
 	struct evtchn *c = port_find(d, port);
 	struct domain *rd = d;
+	int err = 0;
 
 	if (!c) return -EINVAL;
+	domain_get(rd);
 	spin_lock(&d->evtchn.lock);
 	while (c->state == PORT_INTERDOMAIN && c->remote.domain != rd) {
-		struct domain *want = c->remote.domain;
+		struct domain *old = rd;
 
-		/* The pair keeps the remote domain alive until the lock is dropped. (It may be d itself by
-		 * now: nothing to hold then, nor to drop at the end.) */
-		if (want != d) domain_get(want);
-		spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
-		if (rd != d) domain_put(rd);
-		rd = want;
+		/* The pair keeps the remote domain alive until the lock is dropped. */
+		rd = c->remote.domain;
+		domain_get(rd);
+		spin_unlock_both(&d->evtchn.lock, &old->evtchn.lock);
+		domain_put(old);
 		spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	}
-	int err = port_is_open(c) ? 0 : -EINVAL;
-
 	if (c->state == PORT_INTERDOMAIN)
 		close_pair(d, c, port);
-	else if (!err)
+	else if (port_is_open(c))
 		close_single(d, c, port);
+	else
+		err = -EINVAL;
 	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
-	if (rd != d) domain_put(rd);
+	domain_put(rd);
 	return err;
-}
-
-/* The next open port from `port` on; valid_ports if there is none. */
-static port_t next_open(const struct domain *d, port_t port) {
-	uint32_t n = READ_ONCE(d->evtchn.valid_ports);
-
-	for (; port < n; port = ROUND_DOWN(port, PORTS_PER_BUCKET) + PORTS_PER_BUCKET) {
-		uint64_t used = READ_ONCE(d->evtchn.buckets[port / PORTS_PER_BUCKET].used);
-
-		used &= ~0ULL << port % PORTS_PER_BUCKET;
-		if (port < PORTS_PER_BUCKET) used &= ~1ULL;
-		if (used) return ROUND_DOWN(port, PORTS_PER_BUCKET) + bit_first(used);
-	}
-	return n;
-}
-
-/* Close what is open from close_next on. 0 or -ERESTART. */
-static int close_all(struct domain *d) {
-	port_t port = READ_ONCE(d->evtchn.close_next);
-
-	while ((port = next_open(d, port)) < READ_ONCE(d->evtchn.valid_ports)) {
-		/* another may have closed it meanwhile */
-		(void)!evtchn_close(d, port);
-		port++;
-		if (hypercall_preempt()) {
-			WRITE_ONCE(d->evtchn.close_next, port);
-			return -ERESTART;
-		}
-	}
-	WRITE_ONCE(d->evtchn.close_next, 0);
-	return 0;
 }
 
 int evtchn_reset(struct domain *d) {
+	struct evtchn_domain *e = &d->evtchn;
 	struct evtchn_fifo_domain *fifo = NULL;
-	int err = close_all(d);
+	bool all;
 
-	if (err) return err;
-	spin_lock(&d->evtchn.lock);
-	if (d->evtchn.active_ports)
-		err = -EAGAIN;
-	else
-		fifo = fifo_detach(d);
-	spin_unlock(&d->evtchn.lock);
-	fifo_free(fifo);
-	return err;
+	for (port_t port = READ_ONCE(e->close_next); port < READ_ONCE(e->valid_ports);) {
+		(void)!evtchn_close(d, port++); /* if it is open */
+		if (!hypercall_preempt()) continue;
+		WRITE_ONCE(e->close_next, port);
+		return -ERESTART;
+	}
+	WRITE_ONCE(e->close_next, 0);
+	spin_lock(&e->lock);
+	all = !e->active_ports;
+	if (all) {
+		fifo = e->fifo;
+		e->fifo = NULL; /* back to 2-level */
+	}
+	spin_unlock(&e->lock);
+	if (fifo) fifo_free(d, fifo);
+	return all ? 0 : -EAGAIN;
 }
 
 int evtchn_domain_destroy(struct domain *d) {

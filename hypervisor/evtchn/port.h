@@ -111,7 +111,7 @@ void virq_handler_drop(struct domain *d);
 /* 2-level (evtchn/twolevel.c) */
 void twolevel_raise(struct domain *d, struct evtchn *c, port_t port);
 void twolevel_unmask(struct domain *d, struct evtchn *c, port_t port);
-void twolevel_clear(struct domain *d, port_t port);
+bool twolevel_clear(struct domain *d, port_t port); /* true if it was pending */
 bool twolevel_pending(struct domain *d, port_t port);
 
 /* FIFO (evtchn/fifo.c): same calling rules as port_raise() */
@@ -121,9 +121,7 @@ void fifo_clear(struct domain *d, struct evtchn *c, port_t port);
 bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port);
 /* A closed port is still in a queue that the guest has not consumed. Domain's lock. */
 bool fifo_linked(struct domain *d, port_t port);
-/* Go back to 2-level (domain's lock held, no port open); then, without the lock, give all pages
- * back. */
-struct evtchn_fifo_domain *fifo_detach(struct domain *d);
-void fifo_free(struct evtchn_fifo_domain *f);
+/* Give all pages back once d has no port open and is back at 2-level. No lock held. */
+void fifo_free(struct domain *d, struct evtchn_fifo_domain *f);
 
 #endif

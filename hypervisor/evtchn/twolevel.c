@@ -28,8 +28,8 @@ void twolevel_unmask(struct domain *d, struct evtchn *c, port_t port) {
 		select_and_notify(d->vcpu[c->vcpu], port);
 }
 
-void twolevel_clear(struct domain *d, port_t port) {
-	(void)bit_test_and_clear(port, d->shared_info->evtchn_pending);
+bool twolevel_clear(struct domain *d, port_t port) {
+	return bit_test_and_clear(port, d->shared_info->evtchn_pending);
 }
 
 bool twolevel_pending(struct domain *d, port_t port) {
