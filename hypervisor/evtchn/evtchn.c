@@ -78,7 +78,9 @@ static port_t next_free(const struct domain *d, port_t port, uint32_t limit) {
 	return port;
 }
 
-int port_alloc(struct domain *d, port_t *out) {
+/* Find a free port. It stays free: the caller, who holds the domain's lock, opens it. 0, -EINVAL
+ * (the domain is dying), -ENOSPC, -ENOMEM. */
+static int port_alloc(struct domain *d, port_t *out) {
 	struct evtchn_domain *e = &d->evtchn;
 	uint32_t limit = port_limit(d);
 	unsigned patience = 2 * PORTS_PER_BUCKET; /* with a guest that keeps closed ports linked */
@@ -97,20 +99,24 @@ int port_alloc(struct domain *d, port_t *out) {
 	return -ENOSPC;
 }
 
-struct evtchn *port_open(struct domain *d, port_t port, enum port_state state, unsigned vcpu) {
-	struct evtchn *c = port_find(d, port);
+/* Open a port of a kind that is `about` something. Domain's lock held. */
+static int port_open(struct domain *d, enum port_state state, unsigned vcpu, uint32_t about, port_t *out) {
+	int err = port_alloc(d, out);
+	struct evtchn *c;
 
+	if (err) return err;
+	c = port_find(d, *out);
 	CHECK(c && c->state == PORT_FREE);
 	spin_lock(&c->lock);
 	c->state = (uint8_t)state;
 	c->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
 	c->vcpu = (uint16_t)vcpu;
-	d->evtchn.buckets[port / PORTS_PER_BUCKET].used |= 1ULL << port % PORTS_PER_BUCKET;
+	c->about = about;
+	spin_unlock(&c->lock);
+	d->evtchn.buckets[*out / PORTS_PER_BUCKET].used |= 1ULL << *out % PORTS_PER_BUCKET;
 	d->evtchn.active_ports++;
-	return c;
+	return 0;
 }
-
-/* -- closing -- */
 
 /* Set an open port free; its and the domain's lock held. */
 static void port_free(struct domain *d, struct evtchn *c, port_t port) {
@@ -124,13 +130,101 @@ static void port_free(struct domain *d, struct evtchn *c, port_t port) {
 	d->evtchn.active_ports--;
 }
 
-void port_revert(struct domain *d, port_t port) {
+/* The same with the domain's lock held. */
+static void port_revert(struct domain *d, port_t port) {
 	struct evtchn *c = port_find(d, port);
 
 	spin_lock(&c->lock);
 	port_free(d, c, port);
 	spin_unlock(&c->lock);
 }
+
+/* -- the kinds of ports: how each comes to be -- */
+
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out) {
+	SPIN_GUARD(&d->evtchn.lock);
+
+	return port_open(d, PORT_UNBOUND, 0, remote, out);
+}
+
+/* Both ends are there: join them. Both domains' locks held. */
+static void join(struct domain *d, port_t port, struct domain *rd, port_t rport) {
+	struct evtchn *c = port_find(d, port), *rc = port_find(rd, rport);
+
+	spin_lock_both(&c->lock, &rc->lock);
+	c->state = rc->state = PORT_INTERDOMAIN;
+	c->remote.domain = rd;
+	c->remote.port = rport;
+	rc->remote.domain = d;
+	rc->remote.port = port;
+	port_raise(d, c, port); /* the peer may have sent while nobody listened */
+	spin_unlock_both(&c->lock, &rc->lock);
+}
+
+int evtchn_bind_interdomain(struct domain *d, struct domain *rd, port_t rport, port_t *out) {
+	struct evtchn *rc;
+	int err;
+
+	spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
+	rc = port_find(rd, rport);
+	err = -EINVAL;
+	if (rc && rc->state == PORT_UNBOUND && rc->binder == d->id)
+		err = port_open(d, PORT_UNBOUND, 0, rd->id, out);
+	if (!err) join(d, *out, rd, rport);
+	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
+	return err;
+}
+
+int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out) {
+	struct vcpu *v = domain_vcpu(d, vcpu);
+	int err;
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu)) return -EINVAL;
+	if (!v) return -ENOENT;
+	virq = (unsigned)index_nospec(virq, NR_VIRQS);
+	err = v->virq_port[virq] ? -EEXIST : port_open(d, PORT_VIRQ, vcpu, virq, out);
+	if (!err) WRITE_ONCE(v->virq_port[virq], *out);
+	return err;
+}
+
+int evtchn_bind_ipi(struct domain *d, unsigned vcpu, port_t *out) {
+	SPIN_GUARD(&d->evtchn.lock);
+
+	return domain_vcpu(d, vcpu) ? port_open(d, PORT_IPI, vcpu, 0, out) : -ENOENT;
+}
+
+int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out) {
+	struct vcpu *v = domain_vcpu(d, 0);
+	int err;
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (!v) return -ENOENT;
+	/* Open before the interrupt can come: the first one must find its port. */
+	err = port_open(d, PORT_PIRQ, 0, pirq, out);
+	if (err) return err;
+	err = pirq_bind(v, pirq, *out, share);
+	if (err) port_revert(d, *out);
+	return err;
+}
+
+int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu) {
+	struct vcpu *v = domain_vcpu(d, vcpu);
+	struct evtchn *c = port_find(d, port);
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (!v) return -ENOENT;
+	if (!c || !port_is_open(c) || c->state == PORT_IPI ||
+	    (c->state == PORT_VIRQ && !virq_is_global(c->virq)))
+		return -EINVAL;
+	spin_lock(&c->lock);
+	c->vcpu = (uint16_t)vcpu;
+	spin_unlock(&c->lock);
+	if (c->state == PORT_PIRQ) pirq_set_affinity(d, c->pirq, v);
+	return 0;
+}
+
+/* -- closing -- */
 
 /* Close one end of a pair and leave the other waiting. Both domains' locks held. */
 static void close_pair(struct domain *d, struct evtchn *c, port_t port) {
@@ -146,7 +240,12 @@ static void close_pair(struct domain *d, struct evtchn *c, port_t port) {
 /* Close any other open port. Domain's lock held. */
 static void close_single(struct domain *d, struct evtchn *c, port_t port) {
 	if (c->state == PORT_PIRQ) pirq_unbind(d, c->pirq);
-	if (c->state == PORT_VIRQ) virq_unbind(d, c, port);
+	if (c->state == PORT_VIRQ) {
+		struct vcpu *v = d->vcpu[virq_is_global(c->virq) ? 0 : c->vcpu];
+
+		CHECK(v->virq_port[c->virq] == port);
+		WRITE_ONCE(v->virq_port[c->virq], 0);
+	}
 	port_revert(d, port);
 }
 
@@ -212,4 +311,26 @@ int evtchn_domain_destroy(struct domain *d) {
 	do err = evtchn_reset(d);
 	while (err == -EAGAIN && d->state >= DOM_DYING);
 	return err;
+}
+
+int evtchn_status(struct domain *d, struct evtchn_status *s) {
+	static const uint8_t status[] = {
+		[PORT_UNBOUND] = EVTCHNSTAT_unbound, [PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+		[PORT_PIRQ] = EVTCHNSTAT_pirq,       [PORT_VIRQ] = EVTCHNSTAT_virq,
+		[PORT_IPI] = EVTCHNSTAT_ipi,
+	};
+	const struct evtchn *c = port_find(d, s->port);
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (!c) return -EINVAL;
+	s->vcpu = c->vcpu;
+	s->status = status[c->state];
+	if (c->state == PORT_UNBOUND) s->u.unbound.dom = (domid_t)c->binder;
+	if (c->state == PORT_PIRQ) s->u.pirq = c->pirq;
+	if (c->state == PORT_VIRQ) s->u.virq = c->virq;
+	if (c->state == PORT_INTERDOMAIN) {
+		s->u.interdomain.dom = c->remote.domain->id;
+		s->u.interdomain.port = c->remote.port;
+	}
+	return 0;
 }
