@@ -17,22 +17,11 @@ void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 
 uint32_t tsc_khz(void) { return 1000000; }
 
-static struct host_msr *msr_of(uint32_t msr) {
-	for (unsigned i = 0; i < HOST_MSRS_MAX; i++)
-		if (host_msrs[i].msr == msr) return &host_msrs[i];
-	return NULL;
-}
-
 int rdmsr_safe(uint32_t msr, uint64_t *v) {
-	const struct host_msr *m = msr_of(msr);
-
-	if (m) *v = m->value;
-	return m ? 0 : -EFAULT;
-}
-
-int wrmsr_safe(uint32_t msr, uint64_t v) {
-	struct host_msr *m = msr_of(msr);
-
-	if (m) m->value = v;
-	return m ? 0 : -EFAULT;
+	for (unsigned i = 0; i < HOST_MSRS_MAX; i++) {
+		if (host_msrs[i].msr != msr) continue;
+		*v = host_msrs[i].value;
+		return 0;
+	}
+	return -EFAULT;
 }

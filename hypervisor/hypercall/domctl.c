@@ -202,14 +202,13 @@ DOMCTL(subscribe, subscribe) {
 /* There is no debugger stub for a PV guest: its breakpoints are its own. */
 DOMCTL(setdebugging, setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
 
-/* A domain is 64-bit unless said otherwise before it has memory. */
+/* A domain is 64-bit. */
 DOMCTL(set_address_size, address_size) {
-	if (a->size == (d->pv32 ? 32u : 64u)) return 0;
-	return a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
+	return a->size == 64 ? 0 : a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
 }
 
 DOMCTL(get_address_size, address_size) {
-	a->size = d->pv32 ? 32 : 64;
+	a->size = 64;
 	return 0;
 }
 

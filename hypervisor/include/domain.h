@@ -66,7 +66,6 @@ struct vcpu {
 
 	/* owned by evtchn/: */
 	uint32_t virq_port[NR_VIRQS]; /* 0: unbound */
-	struct evtchn_fifo_vcpu *fifo;
 
 	/* traps to be delivered, atomic: */
 	uint32_t pending_traps; /* VCPU_TRAP_* */
@@ -86,7 +85,6 @@ struct domain {
 	/* set at creation, const after: */
 	domid_t id;
 	bool privileged; /* control and hardware domain (dom0) */
-	bool pv32;       /* 32-bit PAE guest (set before the first vCPU gets its context) */
 	unsigned max_vcpus;
 	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
 	struct shared_info *shared_info; /* ring-0 page shown to the guest */

@@ -191,11 +191,12 @@ void clock_init_cpu(void) {
 }
 
 void __init clock_init(void) {
-	uint32_t leaf1[4];
+	uint32_t leaf1[4], power[4];
 
 	/* the CPU promises it, or is a hypervisor's, which keeps its guests' counters in step */
 	cpuid(1, 0, leaf1);
-	stable = cpu_has.invariant_tsc || leaf1[2] >> 31;
+	cpuid(0x80000007, 0, power);
+	stable = power[3] >> 8 & 1 || leaf1[2] >> 31;
 	tsc_calibrate();
 	scale_set();
 	tsc_boot = rdtsc();

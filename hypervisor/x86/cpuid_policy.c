@@ -39,11 +39,9 @@ enum { A, B, C, D };
 /* 80000001 EDX: PSE MTRR PGE PSE36 FFXSR 1GB-pages RDTSCP (TSC_AUX is not switched) */
 #define EXT1_D_HIDE (BIT(3) | BIT(12) | BIT(13) | BIT(17) | BIT(25) | BIT(26) | BIT(27))
 
-bool xcr0_valid(uint64_t xcr0) {
-	uint64_t avx512 = xcr0 & XCR0_AVX512;
-
-	return xcr0 & XCR0_X87 && !(xcr0 & ~cpu_has.xcr0) && (xcr0 & XCR0_SSE || !(xcr0 & XCR0_AVX)) &&
-	       (!avx512 || (avx512 == XCR0_AVX512 && xcr0 & XCR0_AVX));
+bool xcr0_ok(uint64_t value) {
+	return value & 1 && !(value & ~cpu_has.xcr0) && (!(value & 4) || value & 2) &&
+	       (!(value & 0xe0) || (value & 0xe4) == 0xe4);
 }
 
 uint32_t xstate_size(uint64_t xcr0) {
@@ -91,7 +89,7 @@ static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4]) {
 	}
 }
 
-static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
+static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	uint32_t mul;
 	int8_t shift;
 	uint64_t tsc, ns;
@@ -121,7 +119,7 @@ static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 			r[A] = tsc_khz();
 		}
 		break;
-	case 5: r[B] = v->domain->pv32 ? 0 : cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK; break;
+	case 5: r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK; break;
 	default: break;
 	}
 }
@@ -177,7 +175,7 @@ static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	cpuid_host(leaf, subleaf, r);
 	if (leaf - XEN_CPUID_FIRST_LEAF <= XEN_CPUID_MAX_NUM_LEAVES) {
-		leaf_hypervisor(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf, r);
+		leaf_hypervisor(leaf - XEN_CPUID_FIRST_LEAF, subleaf, r);
 	} else {
 		leaf_machine(v, leaf, subleaf, r);
 		toolstack_apply(v, leaf, subleaf, r);

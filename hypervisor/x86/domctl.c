@@ -60,8 +60,7 @@ DOMCTL_VCPU(get_ext_context, ext_vcpucontext) {
 
 DOMCTL_VCPU(set_ext_context, ext_vcpucontext) {
 	if (a->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
-	    !is_canonical(a->syscall32_callback_eip) || !is_canonical(a->sysenter_callback_eip) ||
-	    is_hv_address(a->syscall32_callback_eip) || is_hv_address(a->sysenter_callback_eip))
+	    !guest_address_ok(a->syscall32_callback_eip) || !guest_address_ok(a->sysenter_callback_eip))
 		return -EINVAL;
 	vcpu_pause(v);
 	v->arch.syscall32 = (struct callback){ .rip = a->syscall32_callback_eip,
@@ -128,7 +127,7 @@ DOMCTL_VCPU(set_extstate, vcpuextstate) {
 	image = heap_alloc(a->size);
 	if (!image) return -ENOMEM;
 	ret = copy_from_guest(image, guest_ptr(a->buffer.p), a->size);
-	if (!ret && (!xcr0_valid(image[0]) || image[1] & ~cpu_has.xcr0 ||
+	if (!ret && (!xcr0_ok(image[0]) || image[1] & ~cpu_has.xcr0 ||
 		     !xsave_header_ok(image + 2 + XSAVE_LEGACY / sizeof(*image), image[1])))
 		ret = -EINVAL;
 	if (!ret) {

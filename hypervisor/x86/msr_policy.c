@@ -17,8 +17,9 @@
 #define MSR_DE_CFG      0xc0011029
 
 static int base_write(uint64_t *copy, uint32_t msr, uint64_t value) {
-	if (!is_canonical(value) || wrmsr_safe(msr, value)) return -EPERM;
+	if (!is_canonical(value)) return -EPERM;
 	*copy = value;
+	wrmsr(msr, value);
 	return 0;
 }
 

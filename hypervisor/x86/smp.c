@@ -13,7 +13,6 @@
 extern char trampoline[], trampoline_end[];
 extern uint64_t trampoline_efer, trampoline_stack;
 
-void reset_stack_and_exit(void) __noreturn;
 void ap_start(void) __noreturn;
 static bool ap_idles; /* set by the CPU just started, last */
 

@@ -31,13 +31,6 @@ trampoline:
 
 	.code64
 ap_long:
-	mov	$16, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %ss
-	xor	%eax, %eax
-	mov	%eax, %fs
-	mov	%eax, %gs
 	mov	AT(trampoline_stack), %rsp
 	sub	$256, %rsp			/* room for the guest's registers, as every entry leaves */
 	movabs	$ap_start, %rax
@@ -46,7 +39,7 @@ ap_long:
 	ud2
 
 ap_gdt_ptr:
-	.short	23
+	.short	15
 	.long	boot_gdt - IMAGE_BASE
 	.balign 8
 	.globl trampoline_efer, trampoline_stack, trampoline_end

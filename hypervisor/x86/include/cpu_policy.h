@@ -6,9 +6,6 @@
 
 #include "../../hypercall/domctl.h"
 
-#define XCR0_X87    0x01u
-#define XCR0_SSE    0x02u
-#define XCR0_AVX    0x04u
 #define XCR0_AVX512 0xe0u /* three parts that come together */
 
 #define MSR_PLATFORM_INFO     0xce
@@ -21,8 +18,9 @@ void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 /* What a vCPU sees. */
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
-/* The processor takes this XCR0, and ring 0 saves all of it. */
-bool xcr0_valid(uint64_t xcr0);
+/* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
+ * AVX; only what ring 0 saves. */
+bool xcr0_ok(uint64_t xcr0);
 /* Bytes of the standard format of the XSAVE area with these components. */
 uint32_t xstate_size(uint64_t xcr0);
 

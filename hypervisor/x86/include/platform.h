@@ -19,6 +19,9 @@ void lapic_init(uint64_t address);
 void lapic_init_cpu(void);
 uint32_t lapic_id(void);
 bool lapic_present(void);
+/* IPI to the CPUs of the mask, none of them this one. */
+void lapic_send_ipi(cpumask_t cpus, unsigned vector);
+void lapic_eoi(void);
 /* INIT or start-up IPI to a CPU that is not up; INIT to all others (they stop until reset). */
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, unsigned page);

@@ -3,10 +3,11 @@
 #ifndef TENON_ARCH_CPU_H
 #define TENON_ARCH_CPU_H
 
+#include "regs.h"
+
 struct cpu;
 extern __thread struct cpu *host_cpu;
 static inline struct cpu *arch_this_cpu(void) { return host_cpu; }
-struct regs;
 #define ARCH_CPU_FIELDS        \
 	unsigned windows_open; \
 	uint64_t cr3;
