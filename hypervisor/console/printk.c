@@ -18,19 +18,14 @@ static struct {
 	uint32_t shown, lost;
 } limit;
 
-static const struct {
-	const char *name;
-	int level;
-} levels[] = {
-	{ "none", -1 },       { "error", LOG_ERR },   { "warning", LOG_WARN },
-	{ "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
-};
+/* From none, -1, up. */
+static const char *const levels[] = { "none", "error", "warning", "info", "debug", "all" };
 
 /* The level of that name: false if there is none. */
 static bool level_parse(const char *s, size_t n, int *out) {
 	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
-		if (strlen(levels[i].name) != n || strncmp(levels[i].name, s, n)) continue;
-		*out = levels[i].level;
+		if (strlen(levels[i]) != n || strncmp(levels[i], s, n)) continue;
+		*out = MIN((int)i - 1, (int)LOG_DEBUG);
 		return true;
 	}
 	return false;

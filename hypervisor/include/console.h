@@ -11,8 +11,7 @@
 /* Bring the serial line up as `options` say (com1=, console=, loglvl=, guest_loglvl=). Early output
  * before is kept and replayed. */
 void console_init(void);
-/* Raw output; any context. In an emergency (panic) locks are broken. */
-void console_write(const char *s, size_t n);
+/* From now on locks are broken: panic. */
 void console_emergency(void);
 /* Print one message line; a prefix stands at the start of each line. Used by printk() and panic(). */
 void console_log(const char *text);
