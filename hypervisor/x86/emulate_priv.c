@@ -81,7 +81,7 @@ static enum outcome port_once(struct regs *r, const struct insn *i, unsigned por
 static enum outcome string_element(struct regs *r, const struct insn *i, unsigned bytes) {
 	bool out = i->opcode & 2;
 	uint64_t *at = out ? &r->rsi : &r->rdi;
-	uint64_t va = *at + (i->segment == 0x64 && out ? current->arch.fs_base : 0);
+	uint64_t va = *at + (out && i->segment ? rdmsr(i->segment == 0x64 ? MSR_FS_BASE : MSR_GS_BASE) : 0);
 	unsigned port = (uint16_t)r->rdx;
 	uint32_t value = 0;
 	int rc;

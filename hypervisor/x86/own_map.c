@@ -137,8 +137,7 @@ mfn_t arch_m2p_frame(unsigned long i) {
 	return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR));
 }
 
-void arch_root_install(struct domain *d, void *l4) {
-	(void)d;
+void arch_root_install(void *l4) {
 	memcpy((uint64_t *)l4 + HV_SLOT_FIRST, hv_root + HV_SLOT_FIRST,
 	       (HV_SLOT_END - HV_SLOT_FIRST) * sizeof(uint64_t));
 }

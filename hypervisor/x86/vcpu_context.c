@@ -90,8 +90,8 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->kernel_sp = ctx->kernel_sp;
 	a->kernel_ss = ctx->kernel_ss;
 	a->fs_base = ctx->fs_base;
-	a->gs_base_kernel = ctx->gs_base_kernel;
-	a->gs_base_user = ctx->gs_base_user;
+	a->gs_base[0] = ctx->gs_base_kernel;
+	a->gs_base[1] = ctx->gs_base_user;
 	a->ds = ctx->user_regs.ds;
 	a->es = ctx->user_regs.es;
 	a->fs = ctx->user_regs.fs;
@@ -177,6 +177,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->syscall_callback_eip = a->syscall.rip;
 	ctx->vm_assist = v->domain->vm_assist;
 	ctx->fs_base = a->fs_base;
-	ctx->gs_base_kernel = a->gs_base_kernel;
-	ctx->gs_base_user = a->gs_base_user;
+	ctx->gs_base_kernel = a->gs_base[0];
+	ctx->gs_base_user = a->gs_base[1];
 }
