@@ -45,12 +45,8 @@ void gdt_fill(struct cpu *c) {
 }
 
 static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
-	if (!v->arch.ldt_entries) {
-		__asm__ volatile("lldt %w0" : : "r"(0));
-		return;
-	}
-	system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
-	__asm__ volatile("lldt %w0" : : "r"(SEL_LDT));
+	if (v->arch.ldt_entries) system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
+	__asm__ volatile("lldt %w0" : : "r"(v->arch.ldt_entries ? SEL_LDT : 0) : "memory");
 }
 
 /* A page of null descriptors stands where the guest has no GDT, so that its selectors there fault
