@@ -6,6 +6,7 @@
  * goes back to the guest as its #GP.
  */
 #include "emulate.h"
+#include "cpu_policy.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"
@@ -153,11 +154,6 @@ static void edx_eax_set(struct regs *r, uint64_t value) {
 }
 
 /* -- group 7: invlpg, xsetbv -- */
-
-bool xcr0_ok(uint64_t value) {
-	return value & 1 && !(value & ~cpu_has.xcr0) && (!(value & 4) || value & 2) &&
-	       (!(value & 0xe0) || (value & 0xe4) == 0xe4);
-}
 
 static enum outcome xsetbv(struct vcpu *v, const struct regs *r) {
 	if (r->rcx || !xcr0_ok(edx_eax(r))) return REFUSED;

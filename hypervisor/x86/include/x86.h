@@ -192,9 +192,6 @@ void tlb_serve(void);
 void cpu_features_read(void);
 uint64_t cr4_of(const struct vcpu *v);
 void idt_init(void);
-/* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
- * AVX; only what ring 0 saves. */
-bool xcr0_ok(uint64_t value);
 static inline void xcr0_write(uint64_t v) {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
