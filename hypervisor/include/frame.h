@@ -199,16 +199,11 @@ uint64_t guest_walk(struct vcpu *v, gvaddr_t va) __must_check;
  */
 bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry) __must_check;
 /*
- * An emulated guest store of `bytes` (1..8, not crossing an entry) at va, in `table` as found by
- * pt_store_target(): store (op PT_STORE), or compare with *old and store (PT_CMPXCHG; *old is what
- * was found). Validated as mmu_update. 0, -EINVAL, -EPERM, -EBUSY (refused), -EFAULT (no table any
- * more), -EAGAIN (entry changed meanwhile, or preempted: run the instruction again).
+ * An emulated guest store of the entry at va, in `table` as found by pt_store_target(); only if it is
+ * *expect still, when that is given. Validated as mmu_update. 0, -EINVAL, -EPERM, -EBUSY (refused),
+ * -EFAULT (no table any more), -EAGAIN (entry changed meanwhile, or preempted: run the instruction again).
  */
-enum pt_store_op { PT_STORE, PT_CMPXCHG };
-int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
-		     uint64_t *old, uint64_t new_value) __must_check;
-/* PT_STORE of a whole entry. */
-int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) __must_check;
+int pt_store(struct vcpu *v, mfn_t table, gvaddr_t va, const uint64_t *expect, uint64_t e) __must_check;
 
 /*
  * NEW_BASEPTR / NEW_USER_BASEPTR, vCPU set-up and release: exchange v's root for m (INVALID_MFN:

@@ -310,68 +310,33 @@ bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry)
 	return true;
 }
 
-/* The bytes of an entry that a guest's instruction stores to. */
-struct store {
-	uint64_t mask; /* of the bytes, in place */
-	unsigned shift;
-	enum pt_store_op op;
-	uint64_t *old, new_value;
-};
+/* The frame is an L1 table of d in use. mm_lock held: it stays one, without our reference. */
+static inline bool l1_in_use(const struct domain *d, mfn_t m) {
+	struct frame *f = frame_take(m, d->id);
+	bool is_l1;
 
-static int store_apply(const struct pt_context *c, uint64_t *slot, const struct store *s) {
-	uint64_t now = READ_ONCE(*slot), found = (now & s->mask) >> s->shift;
-	struct pt_change change = {
-		.e = (now & ~s->mask) | (s->new_value << s->shift & s->mask),
-	};
-
-	if (s->op == PT_CMPXCHG && found != (*s->old & s->mask >> s->shift)) {
-		*s->old = found;
-		return 0;
-	}
-	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
-		change.expect = &now;
-	else
-		return l1_set_plain(c, slot, change.e);
-	return l1_set(c, slot, &change);
+	/* d's for sure only while referenced: else it could change hands between two looks */
+	if (!f) return false;
+	is_l1 = type_is_l1(type_load(f));
+	ref_drop(f);
+	return is_l1;
 }
 
 /* The table may have become something else since it was found: looked at again. */
-static __always_inline int entry_store(struct vcpu *v, mfn_t m, unsigned index, const struct store *s,
-				       uint64_t e) {
+int pt_store(struct vcpu *v, mfn_t table, gvaddr_t va, const uint64_t *expect, uint64_t e) {
 	struct domain *d = v->domain;
-	struct pt_context c = { d, d->id, d, v, d->id };
-	struct frame *f;
-	uint64_t *table;
-	int rc = -EFAULT;
-	SPIN_GUARD(&c.d->mm_lock);
-
-	f = frame_take(m, c.d->id);
-	if (!f) return rc;
-	if (likely(type_is_l1(type_load(f)))) {
-		table = frame_map(m);
-		rc = s ? store_apply(&c, &table[index], s) : l1_set_plain(&c, &table[index], e);
-		frame_unmap(table);
-	}
-	ref_drop(f);
-	return rc;
-}
-
-int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) {
-	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
-	return entry_store(v, table, entry_index(va.a), NULL, e);
-}
-
-int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
-		     uint64_t *old, uint64_t new_value) {
-	unsigned shift = (va.a & 7) * 8, index = entry_index(va.a);
-	uint64_t mask = bytes < 8 ? (1ULL << bytes * 8) - 1 : ~0ULL;
-	struct store s = { mask << shift, shift, op, old, new_value };
+	const struct pt_context c = { d, d->id, d, v, d->id };
+	const struct pt_change change = { .e = e, .expect = expect };
+	uint64_t *window;
 	int rc;
 
-	if (bytes == 0 || (va.a & 7) + bytes > 8) return -EINVAL;
 	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
-	rc = entry_store(v, table, index, &s, 0);
-	return rc == -ERESTART ? -EAGAIN : rc;
+	SPIN_GUARD(&d->mm_lock);
+	if (!l1_in_use(d, table)) return -EFAULT;
+	window = frame_map(table);
+	rc = l1_set(&c, &window[entry_index(va.a)], &change);
+	frame_unmap(window);
+	return rc;
 }
 
 /* -- roots -- */
@@ -417,18 +382,6 @@ int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) {
  * A place is remembered over time, so each use checks that the table is (still, or again) an L1 table of
  * the domain. An entry's references are those of any entry.
  */
-
-/* The frame is an L1 table of d in use. mm_lock held: it stays one, without our reference. */
-static bool l1_in_use(const struct domain *d, mfn_t m) {
-	struct frame *f = frame_take(m, d->id);
-	bool is_l1;
-
-	/* d's for sure only while referenced: else it could change hands between two looks */
-	if (!f) return false;
-	is_l1 = type_is_l1(type_load(f));
-	ref_drop(f);
-	return is_l1;
-}
 
 /* Where `addr` says that the entry is. mm_lock held. What a walk finds is in use, but may be an upper
  * table, through a linear map. */
