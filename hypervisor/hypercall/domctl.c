@@ -15,13 +15,13 @@ static struct spinlock domctl_lock = SPINLOCK_INIT(RANK_DOMCTL);
 
 /*
  * Define the handler of a sub-operation on its member of the argument's union. It has a reference to
- * d and returns 0, a positive result, a negative errno, or -ERESTART to be called again with *a as
- * it left it.
+ * d, v is the vCPU that the member names if the table says so. It returns 0, a positive result, a
+ * negative errno, or -ERESTART to be called again with *a as it left it.
  */
-#define DOMCTL(name, member)                                                                              \
-	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused);         \
-	static long name(struct domain *d, struct xen_domctl *op) { return name##_op(d, &op->u.member); } \
-	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused)
+#define DOMCTL(name, type)                                                                             \
+	static long name##_op(type *a __unused, struct domain *d __unused, struct vcpu *v __unused);   \
+	static long name(void *arg, struct domain *d, struct vcpu *v) { return name##_op(arg, d, v); } \
+	static long name##_op(type *a __unused, struct domain *d __unused, struct vcpu *v __unused)
 
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
 	if (id >= d->max_vcpus) return -EINVAL;
@@ -38,13 +38,11 @@ int bitmap_from_guest(const struct xenctl_bitmap *map, uint64_t *out) {
 	return 0;
 }
 
-int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits, unsigned nr) {
-	unsigned have = (MIN(nr, 64) + 7) / 8, room = map->nr_bits / 8 + !!(map->nr_bits % 8);
-	uint8_t zero = 0;
+int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits) {
+	unsigned bytes = (MIN(map->nr_bits, 8192u) + 7) / 8;
 
-	if (copy_to_guest(guest_ptr(map->bitmap.p), &bits, MIN(have, room))) return -EFAULT;
-	for (unsigned i = have; i < MIN(room, 1024); i++)
-		if (copy_to_guest(guest_at(guest_ptr(map->bitmap.p), i, 1), &zero, 1)) return -EFAULT;
+	for (unsigned i = 0; i < bytes; i++, bits >>= 8)
+		if (copy_to_guest(guest_at(guest_ptr(map->bitmap.p), i, 1), &bits, 1)) return -EFAULT;
 	return 0;
 }
 
@@ -99,7 +97,7 @@ static long createdomain(struct xen_domctl *op) {
 	return 0;
 }
 
-DOMCTL(max_vcpus, max_vcpus) {
+DOMCTL(max_vcpus, struct xen_domctl_max_vcpus) {
 	int err = 0;
 
 	if (a->max != d->max_vcpus) return -EINVAL;
@@ -165,82 +163,82 @@ long domctl_getdomaininfo(struct xen_domctl *op) {
 
 /* -- life -- */
 
-static long destroydomain(struct domain *d, struct xen_domctl *op __unused) { return domain_destroy(d); }
+DOMCTL(destroydomain, void) { return domain_destroy(d); }
 
-static long pausedomain(struct domain *d, struct xen_domctl *op __unused) {
+DOMCTL(pausedomain, void) {
 	if (d->pause_count == UINT8_MAX) return -EINVAL;
 	d->pause_count++;
 	domain_pause(d);
 	return 0;
 }
 
-static long unpausedomain(struct domain *d, struct xen_domctl *op __unused) {
+DOMCTL(unpausedomain, void) {
 	if (!d->pause_count) return -EINVAL;
 	d->pause_count--;
 	domain_unpause(d);
 	return 0;
 }
 
-static long resumedomain(struct domain *d, struct xen_domctl *op __unused) { return domain_resume(d); }
+DOMCTL(resumedomain, void) { return domain_resume(d); }
 
 /* -- properties -- */
 
-DOMCTL(max_mem, max_mem) {
+DOMCTL(max_mem, struct xen_domctl_max_mem) {
 	SPIN_GUARD(&d->page_lock);
 
 	d->max_pages = a->max_memkb >> (PAGE_SHIFT - 10);
 	return 0;
 }
 
-DOMCTL(setdomainhandle, setdomainhandle) {
+DOMCTL(setdomainhandle, struct xen_domctl_setdomainhandle) {
 	memcpy(d->handle, a->handle, sizeof(d->handle));
 	return 0;
 }
 
-DOMCTL(settimeoffset, settimeoffset) {
+DOMCTL(settimeoffset, struct xen_domctl_settimeoffset) {
 	if (a->time_offset_seconds != (int32_t)a->time_offset_seconds) return -EINVAL;
 	d->time_offset = (int32_t)a->time_offset_seconds;
 	domain_wallclock_update(d);
 	return 0;
 }
 
-DOMCTL(subscribe, subscribe) {
+DOMCTL(subscribe, struct xen_domctl_subscribe) {
 	d->suspend_port = a->port;
 	return 0;
 }
 
 /* There is no debugger stub for a PV guest: its breakpoints are its own. */
-DOMCTL(setdebugging, setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
+DOMCTL(setdebugging, struct xen_domctl_setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
 
 /* A domain is 64-bit unless said otherwise before it has memory. */
-DOMCTL(set_address_size, address_size) {
+DOMCTL(set_address_size, struct xen_domctl_address_size) {
 	if (a->size == (d->pv32 ? 32u : 64u)) return 0;
 	return a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
 }
 
-DOMCTL(get_address_size, address_size) {
+DOMCTL(get_address_size, struct xen_domctl_address_size) {
 	a->size = d->pv32 ? 32 : 64;
 	return 0;
 }
 
 /* One memory node: any set that has it will do. */
-DOMCTL(setnodeaffinity, nodeaffinity) {
+DOMCTL(setnodeaffinity, struct xen_domctl_nodeaffinity) {
 	uint64_t nodes;
 
 	return bitmap_from_guest(&a->nodemap, &nodes) ?: nodes & 1 ? 0 : -EINVAL;
 }
 
-DOMCTL(getnodeaffinity, nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1, 1); }
+DOMCTL(getnodeaffinity, struct xen_domctl_nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1); }
 
 /* The TSC is never emulated: its rate is that of the machine, which every mode promises unless the
  * guest came from a machine with another one. */
-DOMCTL(settscinfo, tsc_info) {
+DOMCTL(settscinfo, struct xen_domctl_tsc_info) {
 	if (a->tsc_mode > 3) return -EINVAL;
 	d->tsc = *a;
 	return 0;
 }
 
-DOMCTL(gettscinfo, tsc_info) {
+DOMCTL(gettscinfo, struct xen_domctl_tsc_info) {
 	*a = d->tsc;
 	a->elapsed_nsec = now_ns();
 	return 0;
@@ -278,12 +276,10 @@ static long context_set(struct vcpu *v, gvaddr_t from) {
 	return err;
 }
 
-DOMCTL(setvcpucontext, vcpucontext) {
+DOMCTL(setvcpucontext, struct xen_domctl_vcpucontext) {
 	gvaddr_t from = guest_ptr(a->ctxt.p);
-	struct vcpu *v;
-	long ret = domctl_vcpu(d, a->vcpu, &v);
+	long ret;
 
-	if (ret) return ret;
 	domain_pause(d);
 	arch_vcpu_sync(v);
 	ret = from.a ? context_set(v, from) : context_clear(v);
@@ -291,12 +287,10 @@ DOMCTL(setvcpucontext, vcpucontext) {
 	return ret;
 }
 
-DOMCTL(getvcpucontext, vcpucontext) {
+DOMCTL(getvcpucontext, struct xen_domctl_vcpucontext) {
 	struct vcpu_guest_context *ctx;
-	struct vcpu *v;
-	long ret = domctl_vcpu(d, a->vcpu, &v);
+	int err;
 
-	if (ret) return ret;
 	if (!v->initialised) return -ENODATA;
 	/* What is not filled in must not tell of ring 0's past: heap_alloc() zeroes. */
 	ctx = heap_alloc(sizeof(*ctx));
@@ -306,18 +300,14 @@ DOMCTL(getvcpucontext, vcpucontext) {
 	arch_vcpu_get_context(v, ctx);
 	if (!(READ_ONCE(v->pause_flags) & VPF_DOWN)) ctx->flags |= VGCF_online;
 	vcpu_unpause(v);
-	ret = copy_to_guest(guest_ptr(a->ctxt.p), ctx, sizeof(*ctx));
+	err = copy_to_guest(guest_ptr(a->ctxt.p), ctx, sizeof(*ctx));
 	heap_free(ctx);
-	return ret;
+	return err;
 }
 
-DOMCTL(getvcpuinfo, getvcpuinfo) {
-	struct vcpu *v;
-	uint32_t flags;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+DOMCTL(getvcpuinfo, struct xen_domctl_getvcpuinfo) {
+	uint32_t flags = READ_ONCE(v->pause_flags);
 
-	if (err) return err;
-	flags = READ_ONCE(v->pause_flags);
 	a->online = !(flags & VPF_DOWN);
 	a->blocked = !!(flags & (VPF_BLOCKED | VPF_POLL));
 	a->running = READ_ONCE(v->running);
@@ -326,8 +316,7 @@ DOMCTL(getvcpuinfo, getvcpuinfo) {
 	return 0;
 }
 
-DOMCTL(sendtrigger, sendtrigger) {
-	struct vcpu *v;
+DOMCTL(sendtrigger, struct xen_domctl_sendtrigger) {
 	int err = a->trigger == XEN_DOMCTL_SENDTRIGGER_NMI ? domctl_vcpu(d, a->vcpu, &v) : -ENOSYS;
 
 	if (!err) vcpu_nmi_send(v);
@@ -336,38 +325,34 @@ DOMCTL(sendtrigger, sendtrigger) {
 
 /* -- scheduling -- */
 
-DOMCTL(setvcpuaffinity, vcpuaffinity) {
-	bool set_hard = a->flags & XEN_VCPUAFFINITY_HARD, set_soft = a->flags & XEN_VCPUAFFINITY_SOFT;
-	cpumask_t hard, soft;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+static int affinity_to_guest(const struct xen_domctl_vcpuaffinity *a, cpumask_t hard, cpumask_t soft) {
+	int err = a->flags & XEN_VCPUAFFINITY_HARD ? bitmap_to_guest(&a->cpumap_hard, hard) : 0;
 
-	if (!err && !set_hard && !set_soft) err = -EINVAL;
-	if (err) return err;
-	vcpu_get_affinity(v, &hard, &soft);
-	if (set_hard) err = bitmap_from_guest(&a->cpumap_hard, &hard);
-	if (!err && set_soft) err = bitmap_from_guest(&a->cpumap_soft, &soft);
-	if (!err) err = vcpu_set_affinity(v, hard, soft);
-	/* Tell what is in effect. */
-	if (!err && set_hard) err = bitmap_to_guest(&a->cpumap_hard, hard & cpus_online, MAX_CPUS);
-	if (!err && set_soft) err = bitmap_to_guest(&a->cpumap_soft, soft & hard & cpus_online, MAX_CPUS);
+	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft);
 	return err;
 }
 
-DOMCTL(getvcpuaffinity, vcpuaffinity) {
+DOMCTL(setvcpuaffinity, struct xen_domctl_vcpuaffinity) {
 	cpumask_t hard, soft;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+	int err = a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;
 
-	if (err) return err;
 	vcpu_get_affinity(v, &hard, &soft);
-	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_to_guest(&a->cpumap_hard, hard, MAX_CPUS);
-	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft, MAX_CPUS);
-	return err;
+	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_from_guest(&a->cpumap_hard, &hard);
+	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_from_guest(&a->cpumap_soft, &soft);
+	if (!err) err = vcpu_set_affinity(v, hard, soft);
+	/* Tell what is in effect. */
+	return err ?: affinity_to_guest(a, hard & cpus_online, soft & hard & cpus_online);
+}
+
+DOMCTL(getvcpuaffinity, struct xen_domctl_vcpuaffinity) {
+	cpumask_t hard, soft;
+
+	vcpu_get_affinity(v, &hard, &soft);
+	return affinity_to_guest(a, hard, soft);
 }
 
 /* The scheduler has credit2's parameters and goes by its name. */
-DOMCTL(scheduler_op, scheduler_op) {
+DOMCTL(scheduler_op, struct xen_domctl_scheduler_op) {
 	struct sched_params p;
 
 	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
@@ -401,7 +386,7 @@ static uint64_t frame_info(struct domain *d, mfn_t m) {
 }
 _Static_assert(FT_NONE == 0 && FT_L1 == 1 && FT_L4 == 4, "as XEN_DOMCTL_PFINFO_* counts them");
 
-DOMCTL(getpageframeinfo3, getpageframeinfo3) {
+DOMCTL(getpageframeinfo3, struct xen_domctl_getpageframeinfo3) {
 	uint64_t batch[PFN_BATCH];
 
 	if (a->num > 1024) return -E2BIG;
@@ -417,11 +402,13 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3) {
 }
 
 /* Dirty-page logging is not offered: a toolstack saves a domain that is stopped. */
-DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
+DOMCTL(shadow_op, struct xen_domctl_shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
 
-DOMCTL(irq_permission, irq_permission) { return irq_permission_set(d, a->pirq, a->allow_access); }
+DOMCTL(irq_permission, struct xen_domctl_irq_permission) {
+	return irq_permission_set(d, a->pirq, a->allow_access);
+}
 
-DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
+DOMCTL(set_virq_handler, struct xen_domctl_set_virq_handler) { return virq_handler_set(d, a->virq); }
 
 /* Nobody gives what he may not use himself. */
 static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
@@ -429,17 +416,17 @@ static int permission(struct domain *d, enum permit kind, uint64_t first, uint64
 	return permit_set(d, kind, first, n, allow);
 }
 
-DOMCTL(iomem_permission, iomem_permission) {
+DOMCTL(iomem_permission, struct xen_domctl_iomem_permission) {
 	return permission(d, PERMIT_MMIO, a->first_mfn, a->nr_mfns, a->allow_access);
 }
 
-DOMCTL(ioport_permission, ioport_permission) {
+DOMCTL(ioport_permission, struct xen_domctl_ioport_permission) {
 	if (!a->nr_ports) return 0;
 	return permission(d, PERMIT_PORT, a->first_port, a->nr_ports, a->allow_access);
 }
 
 /* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own. */
-DOMCTL(memory_mapping, memory_mapping) {
+DOMCTL(memory_mapping, struct xen_domctl_memory_mapping) {
 	if (!a->nr_mfns) return -EINVAL;
 	return a->add_mapping && !permitted(d, PERMIT_MMIO, a->first_mfn, a->nr_mfns) ? -EPERM : 0;
 }
@@ -449,9 +436,10 @@ DOMCTL(memory_mapping, memory_mapping) {
 #define COPY_BACK (1u << 0) /* the guest gets *op back */
 #define NOT_SELF  (1u << 1) /* not on the running domain */
 #define LIVE      (1u << 2) /* not on a dying domain */
+#define VCPU      (1u << 3) /* the argument begins with the number of a vCPU, which is there */
 
 static const struct domctl_entry {
-	long (*fn)(struct domain *d, struct xen_domctl *op);
+	long (*fn)(void *arg, struct domain *d, struct vcpu *v);
 	unsigned flags;
 } domctl_table[] = {
 	[XEN_DOMCTL_destroydomain] = { destroydomain, NOT_SELF },
@@ -471,11 +459,11 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_settscinfo] = { settscinfo, LIVE },
 	[XEN_DOMCTL_gettscinfo] = { gettscinfo, COPY_BACK },
 
-	[XEN_DOMCTL_setvcpucontext] = { setvcpucontext, NOT_SELF | LIVE },
-	[XEN_DOMCTL_getvcpucontext] = { getvcpucontext, NOT_SELF | LIVE },
-	[XEN_DOMCTL_getvcpuinfo] = { getvcpuinfo, COPY_BACK },
-	[XEN_DOMCTL_setvcpuaffinity] = { setvcpuaffinity, LIVE },
-	[XEN_DOMCTL_getvcpuaffinity] = { getvcpuaffinity, 0 },
+	[XEN_DOMCTL_setvcpucontext] = { setvcpucontext, VCPU | NOT_SELF | LIVE },
+	[XEN_DOMCTL_getvcpucontext] = { getvcpucontext, VCPU | NOT_SELF | LIVE },
+	[XEN_DOMCTL_getvcpuinfo] = { getvcpuinfo, VCPU | COPY_BACK },
+	[XEN_DOMCTL_setvcpuaffinity] = { setvcpuaffinity, VCPU | LIVE },
+	[XEN_DOMCTL_getvcpuaffinity] = { getvcpuaffinity, VCPU },
 	[XEN_DOMCTL_scheduler_op] = { scheduler_op, COPY_BACK },
 	[XEN_DOMCTL_sendtrigger] = { sendtrigger, LIVE },
 
@@ -488,25 +476,21 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_memory_mapping] = { memory_mapping, LIVE },
 };
 
-/* The handler's flags, or those of a sub-operation that only the arch may know. */
-static struct domctl_entry entry_of(uint32_t cmd) {
-	if (cmd < ARRAY_SIZE(domctl_table)) {
-		cmd = (uint32_t)index_nospec(cmd, ARRAY_SIZE(domctl_table));
-		if (domctl_table[cmd].fn) return domctl_table[cmd];
-	}
-	return (struct domctl_entry){ arch_domctl, COPY_BACK | LIVE };
-}
-
 static long on_domain(struct xen_domctl *op, bool *copy_back) {
-	struct domctl_entry entry = entry_of(op->cmd);
+	/* a number beyond the table gives entry 0, which is none */
+	const struct domctl_entry *e = &domctl_table[index_nospec(op->cmd, ARRAY_SIZE(domctl_table))];
+	unsigned flags = e->fn ? e->flags : COPY_BACK | LIVE; /* what only the arch may know */
+	struct vcpu *v = NULL;
 	DOMAIN_REF(d);
 	long ret = domain_find(op->domain, &d) ?: domain_may_control(d);
 
 	if (ret) return ret;
-	if (entry.flags & NOT_SELF && d == current->domain) return -EINVAL;
-	if (entry.flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
-	ret = entry.fn(d, op);
-	*copy_back = entry.flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
+	if (flags & NOT_SELF && d == current->domain) return -EINVAL;
+	if (flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
+	if (flags & VCPU) ret = domctl_vcpu(d, op->u.getvcpuinfo.vcpu, &v);
+	if (ret) return ret;
+	ret = e->fn ? e->fn(&op->u, d, v) : arch_domctl(d, op);
+	*copy_back = flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
 	return ret;
 }
 
