@@ -152,9 +152,8 @@ static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
 
 long domctl_getdomaininfo(struct xen_domctl *op) {
 	SPIN_GUARD(&domlist_lock);
-	struct domain *d = domain_list;
+	struct domain *d = domain_next(op->domain);
 
-	while (d && d->id < op->domain) d = d->next;
 	if (!d) return -ESRCH;
 	info_fill(d, &op->u.getdomaininfo);
 	op->domain = d->id;
