@@ -9,7 +9,9 @@
 /* Set evtchn_upcall_pending in info, and wake or kick v if it was not set. */
 static void vcpu_notify(struct vcpu *v, struct vcpu_info *info) {
 	/* The exchange orders the port's bits and this one before the look at the vCPU's state. */
-	if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST)) vcpu_kick(v);
+	if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST)) return;
+	/* Our own vCPU looks on its way out, unless it is about to sleep. */
+	if (v != current || READ_ONCE(v->pause_flags)) vcpu_kick(v);
 }
 
 void vcpu_mark_events_pending(struct vcpu *v) {

@@ -144,10 +144,9 @@ int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) {
 	return entries > 8192 ? -EINVAL : 0;
 }
 
-bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) {
+bool arch_descriptor_fix(uint64_t *desc) {
 	bool present = *desc >> 47 & 1, system = !(*desc >> 44 & 1);
 
-	(void)d;
 	if (present && !(*desc >> 45 & 3)) *desc |= 3ULL << 45;
 	return !present || !system;
 }

@@ -41,7 +41,7 @@ void host_machine_free(void);
 void host_cpu_set(unsigned cpu);
 /* The clock stands still unless a test moves it. */
 void host_time_advance(uint64_t ns);
-/* Allocation number n from now (1: the next) of heap_alloc, heap_pages_alloc, frame_alloc_raw or
+/* Allocation number n from now (1: the next) of heap_alloc, frame_alloc_raw or
  * own_map fails; 0: none. */
 void host_fail_allocation(unsigned n);
 /* For the allocators: true if this allocation is to fail. */

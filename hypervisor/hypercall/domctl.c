@@ -13,16 +13,6 @@
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(RANK_DOMCTL);
 
-/*
- * Define the handler of a sub-operation on its member of the argument's union. It has a reference to
- * d, v is the vCPU that the member names if the table says so. It returns 0, a positive result, a
- * negative errno, or -ERESTART to be called again with *a as it left it.
- */
-#define DOMCTL(name, type)                                                                             \
-	static long name##_op(type *a __unused, struct domain *d __unused, struct vcpu *v __unused);   \
-	static long name(void *arg, struct domain *d, struct vcpu *v) { return name##_op(arg, d, v); } \
-	static long name##_op(type *a __unused, struct domain *d __unused, struct vcpu *v __unused)
-
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
 	if (id >= d->max_vcpus) return -EINVAL;
 	*out = d->vcpu[index_nospec(id, d->max_vcpus)];
@@ -97,7 +87,7 @@ static long createdomain(struct xen_domctl *op) {
 	return 0;
 }
 
-DOMCTL(max_vcpus, struct xen_domctl_max_vcpus) {
+DOMCTL(max_vcpus, max_vcpus) {
 	int err = 0;
 
 	if (a->max != d->max_vcpus) return -EINVAL;
@@ -162,82 +152,81 @@ long domctl_getdomaininfo(struct xen_domctl *op) {
 
 /* -- life -- */
 
-DOMCTL(destroydomain, void) { return domain_destroy(d); }
+static long destroydomain(struct domain *d, struct xen_domctl *op __unused) { return domain_destroy(d); }
 
-DOMCTL(pausedomain, void) {
+static long pausedomain(struct domain *d, struct xen_domctl *op __unused) {
 	if (d->pause_count == UINT8_MAX) return -EINVAL;
 	d->pause_count++;
 	domain_pause(d);
 	return 0;
 }
 
-DOMCTL(unpausedomain, void) {
+static long unpausedomain(struct domain *d, struct xen_domctl *op __unused) {
 	if (!d->pause_count) return -EINVAL;
 	d->pause_count--;
 	domain_unpause(d);
 	return 0;
 }
 
-DOMCTL(resumedomain, void) { return domain_resume(d); }
+static long resumedomain(struct domain *d, struct xen_domctl *op __unused) { return domain_resume(d); }
 
 /* -- properties -- */
 
-DOMCTL(max_mem, struct xen_domctl_max_mem) {
+DOMCTL(max_mem, max_mem) {
 	SPIN_GUARD(&d->page_lock);
 
 	d->max_pages = a->max_memkb >> (PAGE_SHIFT - 10);
 	return 0;
 }
 
-DOMCTL(setdomainhandle, struct xen_domctl_setdomainhandle) {
+DOMCTL(setdomainhandle, setdomainhandle) {
 	memcpy(d->handle, a->handle, sizeof(d->handle));
 	return 0;
 }
 
-DOMCTL(settimeoffset, struct xen_domctl_settimeoffset) {
+DOMCTL(settimeoffset, settimeoffset) {
 	if (a->time_offset_seconds != (int32_t)a->time_offset_seconds) return -EINVAL;
 	d->time_offset = (int32_t)a->time_offset_seconds;
 	domain_wallclock_update(d);
 	return 0;
 }
 
-DOMCTL(subscribe, struct xen_domctl_subscribe) {
+DOMCTL(subscribe, subscribe) {
 	d->suspend_port = a->port;
 	return 0;
 }
 
 /* There is no debugger stub for a PV guest: its breakpoints are its own. */
-DOMCTL(setdebugging, struct xen_domctl_setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
+DOMCTL(setdebugging, setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
 
-/* A domain is 64-bit unless said otherwise before it has memory. */
-DOMCTL(set_address_size, struct xen_domctl_address_size) {
-	if (a->size == (d->pv32 ? 32u : 64u)) return 0;
-	return a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
+/* A domain is 64-bit. */
+DOMCTL(set_address_size, address_size) {
+	return a->size == 64 ? 0 : a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
 }
 
-DOMCTL(get_address_size, struct xen_domctl_address_size) {
-	a->size = d->pv32 ? 32 : 64;
+DOMCTL(get_address_size, address_size) {
+	a->size = 64;
 	return 0;
 }
 
 /* One memory node: any set that has it will do. */
-DOMCTL(setnodeaffinity, struct xen_domctl_nodeaffinity) {
+DOMCTL(setnodeaffinity, nodeaffinity) {
 	uint64_t nodes;
 
 	return bitmap_from_guest(&a->nodemap, &nodes) ?: nodes & 1 ? 0 : -EINVAL;
 }
 
-DOMCTL(getnodeaffinity, struct xen_domctl_nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1); }
+DOMCTL(getnodeaffinity, nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1); }
 
 /* The TSC is never emulated: its rate is that of the machine, which every mode promises unless the
  * guest came from a machine with another one. */
-DOMCTL(settscinfo, struct xen_domctl_tsc_info) {
+DOMCTL(settscinfo, tsc_info) {
 	if (a->tsc_mode > 3) return -EINVAL;
 	d->tsc = *a;
 	return 0;
 }
 
-DOMCTL(gettscinfo, struct xen_domctl_tsc_info) {
+DOMCTL(gettscinfo, tsc_info) {
 	*a = d->tsc;
 	a->elapsed_nsec = now_ns();
 	return 0;
@@ -275,18 +264,18 @@ static long context_set(struct vcpu *v, gvaddr_t from) {
 	return err;
 }
 
-DOMCTL(setvcpucontext, struct xen_domctl_vcpucontext) {
+DOMCTL_VCPU(setvcpucontext, vcpucontext) {
 	gvaddr_t from = guest_ptr(a->ctxt.p);
 	long ret;
 
-	domain_pause(d);
+	domain_pause(v->domain);
 	arch_vcpu_sync(v);
 	ret = from.a ? context_set(v, from) : context_clear(v);
-	domain_unpause(d);
+	domain_unpause(v->domain);
 	return ret;
 }
 
-DOMCTL(getvcpucontext, struct xen_domctl_vcpucontext) {
+DOMCTL_VCPU(getvcpucontext, vcpucontext) {
 	struct vcpu_guest_context *ctx;
 	int err;
 
@@ -304,7 +293,7 @@ DOMCTL(getvcpucontext, struct xen_domctl_vcpucontext) {
 	return err;
 }
 
-DOMCTL(getvcpuinfo, struct xen_domctl_getvcpuinfo) {
+DOMCTL_VCPU(getvcpuinfo, getvcpuinfo) {
 	uint32_t flags = READ_ONCE(v->pause_flags);
 
 	a->online = !(flags & VPF_DOWN);
@@ -315,11 +304,10 @@ DOMCTL(getvcpuinfo, struct xen_domctl_getvcpuinfo) {
 	return 0;
 }
 
-DOMCTL(sendtrigger, struct xen_domctl_sendtrigger) {
-	int err = a->trigger == XEN_DOMCTL_SENDTRIGGER_NMI ? domctl_vcpu(d, a->vcpu, &v) : -ENOSYS;
-
-	if (!err) vcpu_nmi_send(v);
-	return err;
+DOMCTL_VCPU(sendtrigger, sendtrigger) {
+	if (a->trigger != XEN_DOMCTL_SENDTRIGGER_NMI) return -ENOSYS;
+	vcpu_nmi_send(v);
+	return 0;
 }
 
 /* -- scheduling -- */
@@ -331,7 +319,7 @@ static int affinity_to_guest(const struct xen_domctl_vcpuaffinity *a, cpumask_t 
 	return err;
 }
 
-DOMCTL(setvcpuaffinity, struct xen_domctl_vcpuaffinity) {
+DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity) {
 	cpumask_t hard, soft;
 	int err = a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;
 
@@ -343,7 +331,7 @@ DOMCTL(setvcpuaffinity, struct xen_domctl_vcpuaffinity) {
 	return err ?: affinity_to_guest(a, hard & cpus_online, soft & hard & cpus_online);
 }
 
-DOMCTL(getvcpuaffinity, struct xen_domctl_vcpuaffinity) {
+DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity) {
 	cpumask_t hard, soft;
 
 	vcpu_get_affinity(v, &hard, &soft);
@@ -351,7 +339,7 @@ DOMCTL(getvcpuaffinity, struct xen_domctl_vcpuaffinity) {
 }
 
 /* The scheduler has credit2's parameters and goes by its name. */
-DOMCTL(scheduler_op, struct xen_domctl_scheduler_op) {
+DOMCTL(scheduler_op, scheduler_op) {
 	struct sched_params p;
 
 	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
@@ -385,7 +373,7 @@ static uint64_t frame_info(struct domain *d, mfn_t m) {
 }
 _Static_assert(FT_NONE == 0 && FT_L1 == 1 && FT_L4 == 4, "as XEN_DOMCTL_PFINFO_* counts them");
 
-DOMCTL(getpageframeinfo3, struct xen_domctl_getpageframeinfo3) {
+DOMCTL(getpageframeinfo3, getpageframeinfo3) {
 	uint64_t batch[PFN_BATCH];
 
 	if (a->num > 1024) return -E2BIG;
@@ -401,13 +389,11 @@ DOMCTL(getpageframeinfo3, struct xen_domctl_getpageframeinfo3) {
 }
 
 /* Dirty-page logging is not offered: a toolstack saves a domain that is stopped. */
-DOMCTL(shadow_op, struct xen_domctl_shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
+DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
 
-DOMCTL(irq_permission, struct xen_domctl_irq_permission) {
-	return irq_permission_set(d, a->pirq, a->allow_access);
-}
+DOMCTL(irq_permission, irq_permission) { return irq_permission_set(d, a->pirq, a->allow_access); }
 
-DOMCTL(set_virq_handler, struct xen_domctl_set_virq_handler) { return virq_handler_set(d, a->virq); }
+DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
 
 /* Nobody gives what he may not use himself. */
 static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
@@ -415,17 +401,17 @@ static int permission(struct domain *d, enum permit kind, uint64_t first, uint64
 	return permit_set(d, kind, first, n, allow);
 }
 
-DOMCTL(iomem_permission, struct xen_domctl_iomem_permission) {
+DOMCTL(iomem_permission, iomem_permission) {
 	return permission(d, PERMIT_MMIO, a->first_mfn, a->nr_mfns, a->allow_access);
 }
 
-DOMCTL(ioport_permission, struct xen_domctl_ioport_permission) {
+DOMCTL(ioport_permission, ioport_permission) {
 	if (!a->nr_ports) return 0;
 	return permission(d, PERMIT_PORT, a->first_port, a->nr_ports, a->allow_access);
 }
 
 /* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own. */
-DOMCTL(memory_mapping, struct xen_domctl_memory_mapping) {
+DOMCTL(memory_mapping, memory_mapping) {
 	if (!a->nr_mfns) return -EINVAL;
 	return a->add_mapping && !permitted(d, PERMIT_MMIO, a->first_mfn, a->nr_mfns) ? -EPERM : 0;
 }
@@ -435,10 +421,9 @@ DOMCTL(memory_mapping, struct xen_domctl_memory_mapping) {
 #define COPY_BACK (1u << 0) /* the guest gets *op back */
 #define NOT_SELF  (1u << 1) /* not on the running domain */
 #define LIVE      (1u << 2) /* not on a dying domain */
-#define VCPU      (1u << 3) /* the argument begins with the number of a vCPU, which is there */
 
 static const struct domctl_entry {
-	long (*fn)(void *arg, struct domain *d, struct vcpu *v);
+	long (*fn)(struct domain *d, struct xen_domctl *op);
 	unsigned flags;
 } domctl_table[] = {
 	[XEN_DOMCTL_destroydomain] = { destroydomain, NOT_SELF },
@@ -458,11 +443,11 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_settscinfo] = { settscinfo, LIVE },
 	[XEN_DOMCTL_gettscinfo] = { gettscinfo, COPY_BACK },
 
-	[XEN_DOMCTL_setvcpucontext] = { setvcpucontext, VCPU | NOT_SELF | LIVE },
-	[XEN_DOMCTL_getvcpucontext] = { getvcpucontext, VCPU | NOT_SELF | LIVE },
-	[XEN_DOMCTL_getvcpuinfo] = { getvcpuinfo, VCPU | COPY_BACK },
-	[XEN_DOMCTL_setvcpuaffinity] = { setvcpuaffinity, VCPU | LIVE },
-	[XEN_DOMCTL_getvcpuaffinity] = { getvcpuaffinity, VCPU },
+	[XEN_DOMCTL_setvcpucontext] = { setvcpucontext, NOT_SELF | LIVE },
+	[XEN_DOMCTL_getvcpucontext] = { getvcpucontext, NOT_SELF | LIVE },
+	[XEN_DOMCTL_getvcpuinfo] = { getvcpuinfo, COPY_BACK },
+	[XEN_DOMCTL_setvcpuaffinity] = { setvcpuaffinity, LIVE },
+	[XEN_DOMCTL_getvcpuaffinity] = { getvcpuaffinity, 0 },
 	[XEN_DOMCTL_scheduler_op] = { scheduler_op, COPY_BACK },
 	[XEN_DOMCTL_sendtrigger] = { sendtrigger, LIVE },
 
@@ -479,16 +464,13 @@ static long on_domain(struct xen_domctl *op, bool *copy_back) {
 	/* a number beyond the table gives entry 0, which is none */
 	const struct domctl_entry *e = &domctl_table[index_nospec(op->cmd, ARRAY_SIZE(domctl_table))];
 	unsigned flags = e->fn ? e->flags : COPY_BACK | LIVE; /* what only the arch may know */
-	struct vcpu *v = NULL;
 	DOMAIN_REF(d);
 	long ret = domain_find(op->domain, &d) ?: domain_may_control(d);
 
 	if (ret) return ret;
 	if (flags & NOT_SELF && d == current->domain) return -EINVAL;
 	if (flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
-	if (flags & VCPU) ret = domctl_vcpu(d, op->u.getvcpuinfo.vcpu, &v);
-	if (ret) return ret;
-	ret = e->fn ? e->fn(&op->u, d, v) : arch_domctl(d, op);
+	ret = e->fn ? e->fn(d, op) : arch_domctl(d, op);
 	*copy_back = flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
 	return ret;
 }

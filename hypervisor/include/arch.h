@@ -75,7 +75,7 @@ mfn_t arch_m2p_frame(unsigned long i);
  * it safe. False: not to be loaded. A page becomes FT_SEGDESC when all its entries pass, and only
  * passed entries are written to it.
  */
-bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) __must_check;
+bool arch_descriptor_fix(uint64_t *desc) __must_check;
 /* MMUEXT_SET_LDT: the running vCPU's LDT is `entries` descriptors at base (0: none). 0, -EINVAL. */
 int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) __must_check;
 

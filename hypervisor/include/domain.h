@@ -105,7 +105,6 @@ struct domain {
 	/* set at creation, const after: */
 	domid_t id;
 	bool privileged; /* control and hardware domain (dom0) */
-	bool pv32;       /* 32-bit PAE guest (set before the first vCPU gets its context) */
 	unsigned max_vcpus;
 	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
 	struct shared_info *shared_info; /* ring-0 page shown to the guest */

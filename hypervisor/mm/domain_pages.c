@@ -133,13 +133,12 @@ void frame_last_put(mfn_t m) {
 	struct frame *f = frame_of(m);
 
 	if (f->refs & FRAME_RING0)
-		heap_page_last_put(m);
+		heap_free(own_va(m));
 	else
 		domain_frame_free(domain_by_id(f->owner), m, false);
 }
 
-/* -- the end of a domain
- * ---------------------------------------------------------------------------------------- */
+/* -- the end of a domain -- */
 
 /* Take down what holds a frame by itself: a pin, or a table left half-done. */
 static int frame_let_go(struct domain *d, mfn_t m) {
@@ -189,8 +188,7 @@ int domain_relinquish_memory(struct domain *d) {
 	return 0;
 }
 
-/* -- ring 0's pages shown to a domain
- * -------------------------------------------------------------------------- */
+/* -- ring 0's pages shown to a domain -- */
 
 void frame_share(void *page, struct domain *d, bool readonly) {
 	struct frame *f = frame_of(own_mfn(page));

@@ -124,11 +124,11 @@ int type_get_writable_slow(struct frame *f) {
 	return 0;
 }
 
-static bool descriptors_valid(const struct domain *d, mfn_t m) {
+static bool descriptors_valid(mfn_t m) {
 	uint64_t *desc = frame_map(m);
 	bool ok = true;
 
-	for (unsigned i = 0; ok && i < PAGE_SIZE / sizeof(*desc); i++) ok = arch_descriptor_fix(d, &desc[i]);
+	for (unsigned i = 0; ok && i < PAGE_SIZE / sizeof(*desc); i++) ok = arch_descriptor_fix(&desc[i]);
 	frame_unmap(desc);
 	return ok;
 }
@@ -141,7 +141,7 @@ static int segdesc_get(struct domain *d, mfn_t m) {
 
 	do {
 		if (type_begin_unused(f, FT_SEGDESC, 0, &t)) {
-			if (descriptors_valid(d, m)) return 0;
+			if (descriptors_valid(m)) return 0;
 			type_put(f);
 			return -EINVAL;
 		}

@@ -103,52 +103,46 @@ void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code) {
 	guest_trap(r, TRAP_PF, error_code);
 }
 
-static void callback_bounce(struct regs *r, const struct callback *cb, const char *what) {
-	struct vcpu *v = current;
-	struct handler h = { cb->rip, cb->mask_events, false };
+static __noinline void no_callback(struct vcpu *v, const char *what) {
+	domain_crash(v->domain, "vCPU %u: no %s callback registered", v->id, what);
+}
 
-	if (!cb->rip) {
-		domain_crash(v->domain, "vCPU %u: no %s callback registered", v->id, what);
-		return;
-	}
-	bounce(v, r, &h, 0);
+static inline __attribute__((always_inline)) void callback_bounce(struct regs *r, const struct callback *cb,
+								  bool mask_events, const char *what) {
+	struct vcpu *v = current;
+	struct handler h = { cb->rip, mask_events, false };
+
+	if (unlikely(!cb->rip))
+		no_callback(v, what);
+	else
+		bounce(v, r, &h, 0);
 }
 
 void deliver_event(struct regs *r);
-void deliver_event(struct regs *r) {
-	struct vcpu *v = current;
-	struct handler h = { v->arch.event.rip, true, false };
-
-	if (!h.rip) {
-		/* not ready for events yet: they stay pending */
-		this_cpu()->vcpu_info->evtchn_upcall_mask = 1;
-		return;
-	}
-	bounce(v, r, &h, 0);
-}
+void deliver_event(struct regs *r) { callback_bounce(r, &current->arch.event, true, "event"); }
 
 void user_syscall_bounce(struct regs *r);
-void user_syscall_bounce(struct regs *r) { callback_bounce(r, &current->arch.syscall, "syscall"); }
+void user_syscall_bounce(struct regs *r) {
+	callback_bounce(r, &current->arch.syscall, current->arch.syscall.mask_events, "syscall");
+}
 
 /* An entry that the guest need not have: then it is the exception that the processor would raise. */
-static void optional_bounce(struct regs *r, const struct callback *cb, const char *what, unsigned trap) {
+static void optional_bounce(struct regs *r, const struct callback *cb, unsigned trap) {
 	if (!current->arch.user_mode || !cb->rip)
 		guest_trap(r, trap, 0);
 	else
-		callback_bounce(r, cb, what);
+		callback_bounce(r, cb, cb->mask_events, "32-bit");
 }
 
 void user_syscall32_bounce(struct regs *r);
-void user_syscall32_bounce(struct regs *r) {
-	optional_bounce(r, &current->arch.syscall32, "syscall32", TRAP_UD);
-}
+void user_syscall32_bounce(struct regs *r) { optional_bounce(r, &current->arch.syscall32, TRAP_UD); }
 
 void user_sysenter_bounce(struct regs *r);
-void user_sysenter_bounce(struct regs *r) {
-	optional_bounce(r, &current->arch.sysenter, "sysenter", TRAP_GP);
-}
+void user_sysenter_bounce(struct regs *r) { optional_bounce(r, &current->arch.sysenter, TRAP_GP); }
 
-void guest_iret_failed(struct regs *r) { callback_bounce(r, &current->arch.failsafe, "failsafe"); }
+void guest_iret_failed(struct regs *r) {
+	callback_bounce(r, &current->arch.failsafe, current->arch.failsafe.mask_events, "failsafe");
+}
 
 void guest_nmi(struct regs *r) {
 	struct vcpu *v = current;

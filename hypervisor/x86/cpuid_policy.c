@@ -97,7 +97,7 @@ static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4]) {
 	}
 }
 
-static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
+static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	uint32_t mul;
 	int8_t shift;
 	uint64_t tsc, ns;
@@ -127,7 +127,7 @@ static void leaf_hypervisor(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 			r[A] = tsc_khz();
 		}
 		break;
-	case 5: r[B] = v->domain->pv32 ? 0 : cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK; break;
+	case 5: r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK; break;
 	default: break;
 	}
 }
@@ -195,7 +195,7 @@ static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	if (leaf - XEN_CPUID_FIRST_LEAF <= XEN_CPUID_MAX_NUM_LEAVES) {
-		leaf_hypervisor(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf, r);
+		leaf_hypervisor(leaf - XEN_CPUID_FIRST_LEAF, subleaf, r);
 		return;
 	}
 	cpuid(leaf, subleaf, r);

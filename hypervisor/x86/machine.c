@@ -15,8 +15,7 @@ static void __noreturn halt(void) {
 }
 
 static void reset_by_acpi(void) {
-	if (!acpi.reset_supported) return;
-	if (acpi.reset.is_port) outb((uint16_t)acpi.reset.address, acpi.reset_value);
+	if (acpi.reset_port) outb(acpi.reset_port, acpi.reset_value);
 }
 
 static void reset_by_keyboard_controller(void) {

@@ -14,7 +14,6 @@
 extern char trampoline[], trampoline_end[];
 extern uint64_t trampoline_cr3, trampoline_efer, trampoline_stack, trampoline_entry;
 
-void reset_stack_and_exit(void) __noreturn;
 void ap_start(void) __noreturn;
 static bool ap_idles; /* set by the CPU just started, last */
 
@@ -58,7 +57,7 @@ static bool __init ap_bring_up(struct cpu *c) {
 
 static void __init trampoline_place(void) {
 	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
-	patch(&trampoline_cr3, (uint64_t)hv_root - IMAGE_BASE);
+	patch(&trampoline_cr3, idle_cr3());
 	patch(&trampoline_efer, EFER_LME | (cpu_has.nx ? EFER_NXE : 0));
 	patch(&trampoline_entry, (uint64_t)ap_start);
 }

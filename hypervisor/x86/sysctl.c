@@ -48,21 +48,10 @@ static long get_featureset(struct xen_sysctl *op) {
 	return n ? -ENOBUFS : 0;
 }
 
-/* The TSC's rate from the parameters that turn it into nanoseconds. */
-static uint32_t cpu_khz(void) {
-	uint64_t tsc, ns, khz;
-	uint32_t mul;
-	int8_t shift;
-
-	arch_tsc_params(&mul, &shift, &tsc, &ns);
-	khz = (1000000ULL << 32) / mul;
-	return (uint32_t)(shift >= 0 ? khz >> shift : khz << -shift);
-}
-
 static long physinfo(struct xen_sysctl *op) {
 	struct xen_sysctl_physinfo *p = &op->u.physinfo;
 
-	p->cpu_khz = cpu_khz();
+	p->cpu_khz = tsc_khz();
 	for (unsigned i = 0; i < ARRAY_SIZE(p->hw_cap); i++) p->hw_cap[i] = feature_word_read(cpuid_host, i);
 	return 0;
 }

@@ -37,18 +37,16 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, stru
 }
 
 static bool addresses_ok(const struct vcpu_guest_context *ctx) {
-	const uint64_t *a[] = { &ctx->event_callback_eip,   &ctx->failsafe_callback_eip,
-				&ctx->syscall_callback_eip, &ctx->fs_base,
-				&ctx->gs_base_kernel,       &ctx->gs_base_user };
+	const uint64_t code[] = { ctx->event_callback_eip, ctx->failsafe_callback_eip,
+				  ctx->syscall_callback_eip, ctx->user_regs.rip };
 
-	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
-		if (!is_canonical(*a[i]) || (i < 3 && is_hv_address(*a[i]))) return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(code); i++)
+		if (!guest_address_ok(code[i])) return false;
 	for (unsigned i = 0; i < 256; i++)
-		if (!is_canonical(ctx->trap_ctxt[i].address) || is_hv_address(ctx->trap_ctxt[i].address))
-			return false;
-	if (!is_canonical(ctx->user_regs.rip) || is_hv_address(ctx->user_regs.rip)) return false;
-	return ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
-	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
+		if (!guest_address_ok(ctx->trap_ctxt[i].address)) return false;
+	return is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) &&
+	       is_canonical(ctx->gs_base_user) && ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 &&
+	       ctx->ldt_ents <= 8192 && !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 
 /* r15 to rdi lie alike in both. */
@@ -119,14 +117,13 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) 
 	if (rc) return rc;
 	rc = roots_take(v, ctx, &roots);
 	if (rc) {
-		for (unsigned i = 0; i < (ctx->gdt_ents + 511) / 512; i++)
-			frame_put_as(mfn(ctx->gdt_frames[i]));
+		gdt_put(ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 		return rc;
 	}
 	arch_vcpu_sync(v);
 	while (arch_vcpu_release(v) == -ERESTART)
 		;
-	gdt_install(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
+	gdt_replace(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 	v->root_kernel = roots.kernel;
 	v->root_user = roots.user;
 	state_set(v, ctx);
@@ -162,14 +159,12 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->user_regs.es = a->es;
 	ctx->user_regs.fs = a->fs;
 	ctx->user_regs.gs = a->gs;
-	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
 	if (!a->user_mode) ctx->user_regs.cs &= (uint16_t)~3;
 	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));
 	ctx->ldt_base = a->ldt_base.a;
 	ctx->ldt_ents = a->ldt_entries;
 	ctx->gdt_ents = a->gdt_entries;
-	for (unsigned i = 0; i < (a->gdt_entries + 511) / 512; i++)
-		ctx->gdt_frames[i] = mfn_x(a->gdt_frames[i]);
+	memcpy(ctx->gdt_frames, a->gdt_frames, gdt_pages(a->gdt_entries) * sizeof(a->gdt_frames[0]));
 	ctx->kernel_ss = a->kernel_ss;
 	ctx->kernel_sp = a->kernel_sp;
 	ctx->ctrlreg[0] = 0x80050033 | (a->ts ? CR0_TS : 0);

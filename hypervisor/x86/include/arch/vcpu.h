@@ -33,7 +33,7 @@ struct arch_vcpu {
 	uint32_t iobitmap_limit;
 	gvaddr_t iobitmap;
 	unsigned gdt_entries;
-	mfn_t gdt_frames[GDT_GUEST_FRAMES];
+	uint64_t gdt_frames[GDT_GUEST_FRAMES]; /* as many as gdt_entries need */
 	gvaddr_t ldt_base;
 	unsigned ldt_entries;
 	mfn_t ldt_frames[16]; /* mapped lazily, INVALID_MFN if not */
@@ -47,9 +47,7 @@ struct arch_vcpu {
 				    only */
 };
 
-#define ARCH_VCPU_FIELDS struct arch_vcpu arch;
-#define ARCH_DOMAIN_FIELDS \
-	bool msr_relaxed;  \
-	uint32_t pci_address; /* what it wrote to port cf8 */
+#define ARCH_VCPU_FIELDS   struct arch_vcpu arch;
+#define ARCH_DOMAIN_FIELDS uint32_t pci_address; /* what it wrote to port cf8 */
 
 #endif
