@@ -121,10 +121,9 @@ void arch_tlb_flush_own(void) { journal(HOST_TLB_FLUSH_OWN, 0, 0); }
 
 void arch_cache_flush(cpumask_t cpus) { journal(HOST_CACHE_FLUSH, cpus, 0); }
 
-void arch_root_install(struct domain *d, void *l4) {
+void arch_root_install(void *l4) {
 	uint64_t *e = l4;
 
-	(void)d;
 	for (unsigned i = 256; i < 272; i++) e[i] = 0;
 }
 

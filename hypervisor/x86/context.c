@@ -82,17 +82,14 @@ SEGMENT_LOADER(es)
 SEGMENT_LOADER(fs)
 SEGMENT_LOADER(gs)
 
-static void bases_save(struct vcpu *v) {
-	uint64_t gs = rdmsr(MSR_GS_BASE), kernel_gs = rdmsr(MSR_KERNEL_GS_BASE);
-
-	v->arch.fs_base = rdmsr(MSR_FS_BASE);
-	v->arch.gs_base_user = v->arch.user_mode ? gs : kernel_gs;
-	v->arch.gs_base_kernel = v->arch.user_mode ? kernel_gs : gs;
-}
-
+/* Save the selectors and bases, and leave null selectors behind. */
 static void selectors_save(struct vcpu *v) {
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=r"(v->arch.ds), "=r"(v->arch.es), "=r"(v->arch.fs), "=r"(v->arch.gs));
+	v->arch.fs_base = rdmsr(MSR_FS_BASE);
+	v->arch.gs_base[v->arch.user_mode] = rdmsr(MSR_GS_BASE);
+	v->arch.gs_base[!v->arch.user_mode] = rdmsr(MSR_KERNEL_GS_BASE);
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 }
 
 /* A selector that does not load any more becomes null and the guest's failsafe handler learns of
@@ -105,8 +102,8 @@ static void selectors_load(struct vcpu *v) {
 		cpu_raise(cpu_id(), CPU_WORK_TRAP);
 	}
 	wrmsr(MSR_FS_BASE, v->arch.fs_base);
-	wrmsr(MSR_GS_BASE, v->arch.user_mode ? v->arch.gs_base_user : v->arch.gs_base_kernel);
-	wrmsr(MSR_KERNEL_GS_BASE, v->arch.user_mode ? v->arch.gs_base_kernel : v->arch.gs_base_user);
+	wrmsr(MSR_GS_BASE, v->arch.gs_base[v->arch.user_mode]);
+	wrmsr(MSR_KERNEL_GS_BASE, v->arch.gs_base[!v->arch.user_mode]);
 }
 
 /*
@@ -143,8 +140,6 @@ static void unload(struct cpu *c) {
 	fpu_save(v, s->fpu);
 	frame_unmap(s);
 	selectors_save(v);
-	bases_save(v);
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 	window_set(c, WINDOW_VCPU_INFO, INVALID_MFN);
 	c->loaded = NULL;
 	/* release: the state page is whole before another CPU sees the vCPU free */

@@ -16,13 +16,6 @@
 #define MSR_MMCFG_BASE  0xc0010058
 #define MSR_DE_CFG      0xc0011029
 
-static int base_write(uint64_t *copy, uint32_t msr, uint64_t value) {
-	if (!is_canonical(value)) return -EPERM;
-	*copy = value;
-	wrmsr(msr, value);
-	return 0;
-}
-
 /* What dom0 may read of the real machine; -EPERM where the machine has no such MSR. */
 static int machine_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value) {
 	if (!v->domain->privileged) return -EPERM;
@@ -56,9 +49,12 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) {
 	uint64_t now;
 
 	switch (msr) {
-	case MSR_FS_BASE: return base_write(&v->arch.fs_base, msr, value);
-	case MSR_GS_BASE: return base_write(&v->arch.gs_base_kernel, msr, value);
-	case MSR_KERNEL_GS_BASE: return base_write(&v->arch.gs_base_user, msr, value);
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+		if (!is_canonical(value)) return -EPERM;
+		wrmsr(msr, value);
+		return 0;
 	case MSR_STAR:
 	case MSR_LSTAR:
 	case MSR_CSTAR:

@@ -517,7 +517,7 @@ static void pair_teardown(bool backwards) {
 	/* mappings of each other kept them */
 	dom0 = NULL;
 	domains_reap();
-	assert_null(domain_list);
+	assert_null(domain_next(0));
 	check_all();
 	assert_int_equal(frames_free, frames_free_at_start);
 }
