@@ -9,7 +9,6 @@
  * MOD_START_PFN or INIT_P2M these two lie in the mapped part, behind the image.
  */
 #include "boot.h"
-#include "elf.h"
 #include "evtchn.h"
 #include "frame.h"
 #include "options.h"
@@ -78,7 +77,7 @@ static void __init memory_allocate(void) {
 
 static uint64_t __init pages_of(uint64_t bytes) { return DIV_ROUND_UP(bytes, PAGE_SIZE); }
 
-static uint64_t __init note(unsigned type) { return kernel.note[type].value; }
+static uint64_t __init note(unsigned type) { return kernel.note[type]; }
 
 static uint64_t __init segment_va(const struct kernel_segment *s) {
 	return s->paddr - note(XEN_ELFNOTE_PADDR_OFFSET) + layout.virt_base;

@@ -4,7 +4,7 @@
  * before it is followed: the file may be anything. Formats: the System V ABI (64-bit ELF) and
  * <xen/elfnote.h>.
  */
-#include "elf.h"
+#include "boot.h"
 #include "lib.h"
 
 #include <elf.h>
@@ -42,8 +42,9 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 		if (n.n_namesz == 4 && !memcmp(k->data + name, "Xen", 4)) {
 			k->guest_is_xen = true;
 			if (n.n_type < KERNEL_NOTES) {
-				k->note[n.n_type] = (struct kernel_note){ .given = true };
-				memcpy(&k->note[n.n_type].value, k->data + desc, MIN(n.n_descsz, 8u));
+				k->given |= 1u << n.n_type;
+				k->note[n.n_type] = 0;
+				memcpy(&k->note[n.n_type], k->data + desc, MIN(n.n_descsz, 8u));
 			}
 		}
 		offset = next;
@@ -104,10 +105,10 @@ const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_i
 	if (!out->guest_is_xen)
 		return "the kernel has no Xen notes: it was built without PV support "
 		       "(CONFIG_XEN_PV); use another kernel";
-	if (!out->note[XEN_ELFNOTE_ENTRY].given)
+	if (!(out->given & 1u << XEN_ELFNOTE_ENTRY))
 		return "the kernel's Xen notes name no entry point: it cannot be started as a PV "
 		       "guest";
-	if (!out->note[XEN_ELFNOTE_PADDR_OFFSET].given)
+	if (!(out->given & 1u << XEN_ELFNOTE_PADDR_OFFSET))
 		out->note[XEN_ELFNOTE_PADDR_OFFSET] = out->note[XEN_ELFNOTE_VIRT_BASE];
 	return NULL;
 }

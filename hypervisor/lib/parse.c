@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and sizes in command-line options. */
+/* Strings, numbers and sizes in command-line options. */
 #include "lib.h"
 
 static int digit(char c, unsigned base) {
@@ -53,4 +53,18 @@ int parse_size(const char *s, const char **end, uint64_t *bytes) {
 	if (shift && v >> (64 - shift)) return -ERANGE;
 	*bytes = v << shift;
 	return 0;
+}
+
+void str_copy(char *dst, const char *src, size_t size) {
+	size_t n = strnlen(src, size - 1);
+
+	memcpy(dst, src, n);
+	dst[n] = 0;
+}
+
+size_t strnlen(const char *s, size_t n) {
+	size_t i = 0;
+
+	while (i < n && s[i]) i++;
+	return i;
 }
