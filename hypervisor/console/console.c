@@ -90,7 +90,6 @@ void console_log(const char *text) {
 }
 
 void console_init(void) {
-	log_init();
 	if (!options.com1[0] || !uart_init(options.com1)) return;
 	lock();
 	serial_up = true;

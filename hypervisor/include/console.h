@@ -41,7 +41,8 @@ struct log_threshold {
 };
 /* Parse "none", "error", "warning", "info", "debug", "all", or "LEVEL/LEVEL"; false if malformed. */
 bool log_threshold_parse(const char *s, struct log_threshold *t);
-void log_init(void);
+/* Of ring 0's own lines (loglvl=), of those about and from guests (guest_loglvl=). */
+extern struct log_threshold log_own, log_guests;
 /* True if a guest's line of this level is to be shown now; counts against the rate limit. */
 bool log_guest_admits(enum log_level level);
 

@@ -25,7 +25,9 @@ static struct domain guest = { .id = 7 };
 
 static int setup(void **state) {
 	host_machine_init(4, 1);
-	options = (struct options){ .com1 = "115200,8n1", .loglvl = "info", .guest_loglvl = "all" };
+	options = (struct options){ .com1 = "115200,8n1" };
+	assert_true(log_threshold_parse("info", &log_own));
+	assert_true(log_threshold_parse("all", &log_guests));
 	console_init();
 	console_ring_clear();
 	host_serial_len = 0;
@@ -71,8 +73,7 @@ static void test_guest_long_line_is_cut(void **state) {
 static void test_guest_rate_limit(void **state) {
 	unsigned lines = 0;
 
-	options = (struct options){ .guest_loglvl = "none/all" };
-	log_init();
+	assert_true(log_threshold_parse("none/all", &log_guests));
 	host_time_advance(6000000000ULL);
 	for (unsigned i = 0; i < 100; i++) gprintk(&guest, LOG_WARN, "m\n");
 	for (size_t i = 0; i < host_serial_len; i++) lines += host_serial[i] == '\n';
