@@ -84,6 +84,7 @@ no_long_mode_text:
 
 	.balign 8
 	/* the data segments stay the loader's, which nothing in 64-bit mode looks at, until cpu_block_load() */
+	.globl boot_gdt
 boot_gdt:
 	.quad	0, 0x00af9b000000ffff	/* 64-bit code, ring 0 */
 boot_gdt_ptr:

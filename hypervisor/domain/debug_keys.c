@@ -27,8 +27,8 @@ static void show_domains(void) {
 }
 
 static void show_memory(void) {
-	printk(LOG_INFO, "RAM frames %lu, free %lu; ring 0: %lu heap pages, %lu bytes of objects\n",
-	       frames_total, frames_free, heap_pages_used(), heap_bytes_used());
+	printk(LOG_INFO, "RAM frames %lu, free %lu; ring 0: %lu bytes of heap\n", frames_total, frames_free,
+	       heap_bytes_used());
 }
 
 static void show_grants(void) {

@@ -115,7 +115,7 @@ static void list_remove_domain(struct domain *d) {
 }
 
 static int shared_info_create(struct domain *d) {
-	d->shared_info = heap_pages_alloc(0);
+	d->shared_info = heap_alloc(PAGE_SIZE);
 	if (!d->shared_info) return -ENOMEM;
 	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;

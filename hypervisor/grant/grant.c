@@ -25,7 +25,7 @@ static int status_grow(struct domain *d, unsigned nr) {
 	if (!gt->status) gt->status = heap_alloc(status_frames_for(gt->max_frames) * sizeof(*gt->status));
 	if (!gt->status) return -ENOMEM;
 	for (; gt->nr_status < want; gt->nr_status++) {
-		void *page = heap_pages_alloc(0);
+		void *page = heap_alloc(PAGE_SIZE);
 
 		if (!page) return -ENOMEM;
 		frame_share(page, d, false);
@@ -36,11 +36,11 @@ static int status_grow(struct domain *d, unsigned nr) {
 
 static int frame_add(struct domain *d) {
 	struct grant_table *gt = d->grant;
-	void *shared = heap_pages_alloc(0), *pins;
+	void *shared = heap_alloc(PAGE_SIZE), *pins;
 
 	pins = shared ? heap_alloc(PINS_PER_FRAME * sizeof(struct grant_pins)) : NULL;
 	if (!pins) {
-		if (shared) heap_pages_free(shared, 0);
+		heap_free(shared);
 		return -ENOMEM;
 	}
 	frame_share(shared, d, false);

@@ -16,7 +16,7 @@ static bool maptrack_grow(struct grant_table *gt) {
 	if (!gt->maptrack)
 		gt->maptrack =
 			heap_alloc(DIV_ROUND_UP(gt->max_handles, MAPTRACK_PER_PAGE) * sizeof(*gt->maptrack));
-	page = gt->maptrack ? heap_pages_alloc(0) : NULL;
+	page = gt->maptrack ? heap_alloc(PAGE_SIZE) : NULL;
 	if (!page) return false;
 	gt->maptrack[first / MAPTRACK_PER_PAGE] = page;
 	for (uint32_t i = 0; i < n; i++) page[i].ref = i + 1 < n ? first + i + 1 : MAPTRACK_NONE;
@@ -72,6 +72,6 @@ void maptrack_release(struct domain *d, struct maptrack *m) {
 
 void maptrack_free(struct grant_table *gt) {
 	for (uint32_t i = 0; i < gt->nr_handles; i += MAPTRACK_PER_PAGE)
-		heap_pages_free(gt->maptrack[i / MAPTRACK_PER_PAGE], 0);
+		heap_free(gt->maptrack[i / MAPTRACK_PER_PAGE]);
 	heap_free(gt->maptrack);
 }

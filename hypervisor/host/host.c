@@ -9,8 +9,6 @@
 #include "frame.h"
 #include "hypercall.h"
 
-#include <xen/sysctl.h>
-
 __thread struct cpu *host_cpu;
 uint8_t *host_memory;
 struct host_event host_journal[HOST_JOURNAL_MAX];
@@ -129,7 +127,7 @@ void arch_root_install(void *l4) {
 	for (unsigned i = 256; i < 272; i++) e[i] = 0;
 }
 
-mfn_t arch_vcpu_root(const struct vcpu *v) { return v->user_mode ? v->root_user : v->root_kernel; }
+mfn_t arch_vcpu_root(const struct vcpu *v) { return v->arch.user_mode ? v->root_user : v->root_kernel; }
 
 void arch_root_load(struct vcpu *v) {
 	journal(HOST_ROOT_LOAD, mfn_x(arch_vcpu_root(v)), 0);
@@ -211,8 +209,6 @@ long arch_domctl(struct domain *d, struct xen_domctl *op) {
 	(void)d, (void)op;
 	return -ENOSYS;
 }
-
-long arch_sysctl(struct xen_sysctl *op) { return op->cmd == XEN_SYSCTL_physinfo ? 0 : -ENOSYS; }
 
 void arch_idle(void) {}
 

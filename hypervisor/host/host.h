@@ -9,6 +9,8 @@
 #include "arch.h"
 #include "domain.h"
 
+#include <xen/domctl.h>
+
 enum host_event_kind {
 	HOST_TLB_FLUSH, /* a: cpumask, b: va */
 	HOST_TLB_FLUSH_OWN,
@@ -41,7 +43,7 @@ void host_machine_free(void);
 void host_cpu_set(unsigned cpu);
 /* The clock stands still unless a test moves it. */
 void host_time_advance(uint64_t ns);
-/* Allocation number n from now (1: the next) of heap_alloc, heap_pages_alloc, frame_alloc_raw or
+/* Allocation number n from now (1: the next) of heap_alloc, frame_alloc_raw or
  * own_map fails; 0: none. */
 void host_fail_allocation(unsigned n);
 /* For the allocators: true if this allocation is to fail. */
@@ -87,5 +89,15 @@ extern unsigned host_irq_acks;
 extern uint8_t host_pci_config[256];
 extern uint32_t host_msix_table[64];
 void host_pci_reset(void);
+
+/* The processor: CPUID leaves it has (others are zero), MSRs it has (others fault). */
+#define HOST_CPUID_MAX 16
+#define HOST_MSRS_MAX  8
+struct host_msr {
+	uint32_t msr;
+	uint64_t value;
+};
+extern struct xen_cpuid_leaf host_cpuid[HOST_CPUID_MAX];
+extern struct host_msr host_msrs[HOST_MSRS_MAX];
 
 #endif

@@ -12,13 +12,6 @@
 #define OP_BITS 6
 #define OP_MASK ((1u << OP_BITS) - 1)
 
-/* Those that work extent by extent. */
-static memop_extent *const extent_ops[] = {
-	[XENMEM_increase_reservation] = memop_increase,
-	[XENMEM_decrease_reservation] = memop_decrease,
-	[XENMEM_populate_physmap] = memop_populate,
-};
-
 static bool address_bits_ok(uint32_t mem_flags) {
 	unsigned bits = XENMEMF_get_address_bits(mem_flags);
 
@@ -27,10 +20,9 @@ static bool address_bits_ok(uint32_t mem_flags) {
 
 static long extents_apply(struct domain *d, const struct xen_memory_reservation *r, uint64_t cmd,
 			  gvaddr_t arg) {
-	memop_extent *apply = extent_ops[index_nospec(cmd & OP_MASK, ARRAY_SIZE(extent_ops))];
 	uint64_t i = cmd >> OP_BITS;
 
-	while (i < r->nr_extents && !apply(d, r, i)) {
+	while (i < r->nr_extents && !memop_extent(d, cmd & OP_MASK, r, i)) {
 		i++;
 		this_cpu()->preempt_budget += 1u << r->extent_order;
 		if (i < r->nr_extents && hypercall_preempt())
@@ -58,30 +50,18 @@ static long reservation_op(uint64_t cmd, gvaddr_t arg) {
 	return extents_apply(d, &r, cmd, arg);
 }
 
-static long exchange_run(struct domain *d, struct xen_memory_exchange *x, gvaddr_t arg) {
-	gvaddr_t counter = gvaddr(arg.a + offsetof(struct xen_memory_exchange, nr_exchanged));
-	unsigned larger = MAX(x->in.extent_order, x->out.extent_order);
-	uint64_t done = x->nr_exchanged;
-	bool preempted = false;
-	int rc = 0;
-
-	while (!rc && !preempted && done < x->in.nr_extents) {
-		rc = memop_exchange_chunk(d, x, &done);
-		this_cpu()->preempt_budget += 1u << larger;
-		preempted = done < x->in.nr_extents && hypercall_preempt();
-	}
-	if (copy_to_guest(counter, &done, sizeof(done))) return -EFAULT;
-	if (!rc && preempted)
-		return hypercall_restart(__HYPERVISOR_memory_op, 2, (uint64_t)XENMEM_exchange, arg.a);
-	return rc;
-}
-
 SUBOP(exchange, struct xen_memory_exchange) {
+	gvaddr_t counter = gvaddr(at.a + offsetof(struct xen_memory_exchange, nr_exchanged));
 	DOMAIN_REF(d);
+	int rc;
 
 	if (!memop_exchange_valid(a) || !address_bits_ok(a->out.mem_flags)) return -EINVAL;
 	if (a->in.domid != DOMID_SELF && a->in.domid != v->domain->id) return -EPERM;
-	return domain_find(a->in.domid, &d) ?: exchange_run(d, a, at);
+	if (domain_find(a->in.domid, &d)) return -ESRCH;
+	rc = memop_exchange(d, a, &a->nr_exchanged);
+	if (copy_to_guest(counter, &a->nr_exchanged, sizeof(a->nr_exchanged))) return -EFAULT;
+	if (rc != -ERESTART) return rc;
+	return hypercall_restart(__HYPERVISOR_memory_op, 2, (uint64_t)XENMEM_exchange, at.a);
 }
 
 /* -- queries -- */
@@ -128,14 +108,45 @@ SUBOP(machphys_mfn_list, struct xen_machphys_mfn_list) {
 	return 0;
 }
 
-SUBOP(memory_map, struct xen_memory_map) { return memop_map_get(v->domain, a); }
+SUBOP(memory_map, struct xen_memory_map) {
+	struct domain *d = v->domain;
+	SPIN_GUARD(&d->page_lock);
 
-SUBOP(machine_memory_map, struct xen_memory_map) { return memop_machine_map_get(a); }
+	if (!d->e820) return -ENOSYS;
+	a->nr_entries = MIN(a->nr_entries, d->e820_count);
+	return copy_to_guest(guest_ptr(a->buffer.p), d->e820, a->nr_entries * sizeof(*d->e820));
+}
+
+/* With a NULL buffer counts. */
+SUBOP(machine_memory_map, struct xen_memory_map) {
+	if (a->buffer.p && a->nr_entries < e820_count) return -EINVAL;
+	a->nr_entries = e820_count;
+	if (!a->buffer.p) return 0;
+	return copy_to_guest(guest_ptr(a->buffer.p), e820_map, e820_count * sizeof(e820_map[0]));
+}
 
 SUBOP(set_memory_map, struct xen_foreign_memory_map) {
+	size_t bytes = a->map.nr_entries * sizeof(struct e820entry);
+	struct e820entry *fresh, *old;
 	DOMAIN_REF(d);
+	int rc = domain_find(a->domid, &d) ?: domain_may_control(d);
 
-	return domain_find(a->domid, &d) ?: domain_may_control(d) ?: memop_map_set(d, &a->map);
+	if (rc) return rc;
+	if (a->map.nr_entries == 0 || a->map.nr_entries > E820_MAX) return -EINVAL;
+	fresh = heap_alloc(bytes);
+	if (!fresh) return -ENOMEM;
+	rc = copy_from_guest(fresh, guest_ptr(a->map.buffer.p), bytes);
+	if (rc) {
+		heap_free(fresh);
+		return rc;
+	}
+	spin_lock(&d->page_lock);
+	old = d->e820;
+	d->e820 = fresh;
+	d->e820_count = a->map.nr_entries;
+	spin_unlock(&d->page_lock);
+	heap_free(old);
+	return 0;
 }
 
 /* Frames of a grant table, for a toolstack to map. */
@@ -190,6 +201,8 @@ static const struct subop ops[] = {
 HYPERCALL(do_memory_op) {
 	unsigned op = a1 & OP_MASK;
 
-	if (op < ARRAY_SIZE(extent_ops) && extent_ops[op]) return reservation_op(a1, gvaddr(a2));
+	if (op == XENMEM_increase_reservation || op == XENMEM_decrease_reservation ||
+	    op == XENMEM_populate_physmap)
+		return reservation_op(a1, gvaddr(a2));
 	return subop_call(ops, ARRAY_SIZE(ops), op, current, gvaddr(a2));
 }

@@ -66,7 +66,6 @@ struct vcpu {
 
 	/* owned by evtchn/: */
 	uint32_t virq_port[NR_VIRQS]; /* 0: unbound */
-	struct evtchn_fifo_vcpu *fifo;
 
 	/* traps to be delivered, atomic: */
 	uint32_t pending_traps; /* VCPU_TRAP_* */

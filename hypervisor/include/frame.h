@@ -97,15 +97,14 @@ mfn_t frame_alloc_raw(unsigned order, unsigned address_bits) __must_check;
 /* Give 2^order frames back (refs 0). Their contents are scrubbed before a domain gets them. */
 void frame_free_raw(mfn_t m, unsigned order);
 
-/* Ring 0's own pages, zeroed, accessible at the returned address. NULL if out of memory. */
-void *heap_pages_alloc(unsigned order) __must_check;
-void heap_pages_free(void *p, unsigned order);
-/* Small objects of ring 0: zeroed, 16-byte aligned (objects of a page or more page-aligned). */
+/*
+ * Ring 0's own memory: zeroed, 16-byte aligned; above half a page whole pages, 2^n of them together.
+ * NULL if there is none.
+ */
 void *heap_alloc(size_t size) __must_check;
 void heap_free(void *p);
-/* Bytes in heap_alloc and pages in heap_pages_alloc, for leak checks. */
+/* Bytes in use, for leak checks. */
 uint64_t heap_bytes_used(void);
-uint64_t heap_pages_used(void);
 
 /*
  * Give d 2^order zeroed frames below 2^address_bits, with one allocation reference each. 0, -ENOMEM
@@ -130,8 +129,8 @@ int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) __must_c
  * preempted. */
 int domain_relinquish_memory(struct domain *d) __must_check;
 /*
- * Show a heap page (order 0) to a domain: it may map it (writable or not). frame_unshare() takes
- * the place of heap_pages_free(): the page is freed when the last mapping of it goes.
+ * Show a heap page to a domain: it may map it (writable or not). frame_unshare() takes
+ * the place of heap_free(): the page is freed when the last mapping of it goes.
  */
 void frame_share(void *page, struct domain *d, bool readonly);
 void frame_unshare(void *page);

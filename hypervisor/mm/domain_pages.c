@@ -133,7 +133,7 @@ void frame_last_put(mfn_t m) {
 	struct frame *f = frame_of(m);
 
 	if (f->refs & FRAME_RING0)
-		heap_page_last_put(m);
+		heap_free(own_va(m));
 	else
 		domain_frame_free(domain_by_id(f->owner), m, false);
 }

@@ -23,7 +23,7 @@ static struct spinlock heap_lock = SPINLOCK_INIT(RANK_HEAP);
 /* heap_lock: pages with free objects */
 static uint32_t slab_list[CLASSES];
 /* atomic: */
-static uint64_t bytes_used, pages_used;
+static uint64_t bytes_used;
 
 /* -- pages -- */
 
@@ -44,25 +44,6 @@ static void pages_give(mfn_t m, unsigned order) {
 	own_unmap(m, 1UL << order);
 	for (uint64_t i = 0; i < 1UL << order; i++) frame_of(mfn_add(m, i))->refs = 0;
 	frame_free_raw(m, order);
-}
-
-void *heap_pages_alloc(unsigned order) {
-	void *p = arch_alloc_fails() ? NULL : pages_take(order);
-
-	if (p) __atomic_fetch_add(&pages_used, 1UL << order, __ATOMIC_RELAXED);
-	return p;
-}
-
-void heap_pages_free(void *p, unsigned order) {
-	if (!p) return;
-	CHECK(frame_of(own_mfn(p))->refs == (FRAME_RING0 | 1));
-	__atomic_fetch_sub(&pages_used, 1UL << order, __ATOMIC_RELAXED);
-	pages_give(own_mfn(p), order);
-}
-
-void heap_page_last_put(mfn_t m) {
-	__atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
-	pages_give(m, 0);
 }
 
 /* -- small objects -- */
@@ -128,46 +109,39 @@ static bool slab_give(unsigned c, struct frame *f, void *p) {
 }
 
 static void *small_alloc(unsigned c) {
-	struct frame *fresh = NULL;
 	void *p = slab_take(c, NULL);
+	struct frame *fresh = p ? NULL : slab_create(c);
 
-	if (!p) fresh = slab_create(c);
 	if (fresh) p = slab_take(c, fresh);
-	if (p) __atomic_fetch_add(&bytes_used, class_size[c], __ATOMIC_RELAXED);
 	return p ? memset(p, 0, class_size[c]) : NULL;
 }
 
-static void small_free(struct frame *f, void *p) {
-	unsigned c = f->partial & ~SLAB;
-
-	__atomic_fetch_sub(&bytes_used, class_size[c], __ATOMIC_RELAXED);
-	if (slab_give(c, f, p)) pages_give(frame_mfn(f), 0);
+/* The size of what the page holds: a run of pages, or small objects. */
+static uint64_t object_size(const struct frame *f) {
+	return f->partial & SLAB ? class_size[f->partial & ~SLAB] : PAGE_SIZE << f->partial;
 }
 
 void *heap_alloc(size_t size) {
-	unsigned order = order_of(size);
+	bool small = size <= class_size[CLASSES - 1];
 	void *p;
 
 	if (arch_alloc_fails()) return NULL;
-	if (size <= class_size[CLASSES - 1]) return small_alloc(class_of(size));
-	p = pages_take(order);
-	if (p) __atomic_fetch_add(&bytes_used, PAGE_SIZE << order, __ATOMIC_RELAXED);
+	p = small ? small_alloc(class_of(size)) : pages_take(order_of(size));
+	if (p) __atomic_fetch_add(&bytes_used, object_size(frame_of(own_mfn(p))), __ATOMIC_RELAXED);
 	return p;
 }
 
 void heap_free(void *p) {
-	struct frame *f;
+	struct frame *f = p ? frame_of(own_mfn(p)) : NULL;
 
-	if (!p) return;
-	f = frame_of(own_mfn(p));
-	if (f->partial & SLAB) {
-		small_free(f, p);
-		return;
-	}
-	__atomic_fetch_sub(&bytes_used, PAGE_SIZE << f->partial, __ATOMIC_RELAXED);
-	pages_give(own_mfn(p), f->partial);
+	if (!f) return;
+	/* 0: the last mapping of a shared page went */
+	CHECK(f->refs & FRAME_RING0 && (f->refs & FRAME_COUNT) <= 1);
+	__atomic_fetch_sub(&bytes_used, object_size(f), __ATOMIC_RELAXED);
+	if (!(f->partial & SLAB))
+		pages_give(frame_mfn(f), f->partial);
+	else if (slab_give(f->partial & ~SLAB, f, p))
+		pages_give(frame_mfn(f), 0);
 }
 
 uint64_t heap_bytes_used(void) { return __atomic_load_n(&bytes_used, __ATOMIC_RELAXED); }
-
-uint64_t heap_pages_used(void) { return __atomic_load_n(&pages_used, __ATOMIC_RELAXED); }

@@ -9,7 +9,6 @@
 #include "hypercall.h"
 #include "memop.h"
 #include "frame.h"
-#include "e820.h"
 
 static unsigned address_bits_of(const struct xen_memory_reservation *r) {
 	unsigned bits = XENMEMF_get_address_bits(r->mem_flags);
@@ -49,27 +48,18 @@ static int extent_hand_out(struct domain *d, const struct xen_memory_reservation
 	return rc;
 }
 
-int memop_increase(struct domain *d, const struct xen_memory_reservation *r, uint64_t i) {
+int memop_extent(struct domain *d, unsigned op, const struct xen_memory_reservation *r, uint64_t i) {
+	uint64_t n = 0;
 	mfn_t m;
+	int rc = op == XENMEM_increase_reservation ? 0 : extent_read(r, i, &n);
 
-	return extent_hand_out(d, r, i, &m);
-}
-
-int memop_populate(struct domain *d, const struct xen_memory_reservation *r, uint64_t i) {
-	uint64_t gpfn;
-	mfn_t m;
-	int rc = extent_read(r, i, &gpfn);
-
+	if (op == XENMEM_decrease_reservation) {
+		for (uint64_t k = 0; !rc && k < 1UL << r->extent_order; k++)
+			rc = domain_frame_release(d, mfn(n + k));
+		return rc;
+	}
 	if (!rc) rc = extent_hand_out(d, r, i, &m);
-	if (!rc) extent_name(m, r->extent_order, gpfn, true);
-	return rc;
-}
-
-int memop_decrease(struct domain *d, const struct xen_memory_reservation *r, uint64_t i) {
-	uint64_t n;
-	int rc = extent_read(r, i, &n);
-
-	for (uint64_t k = 0; !rc && k < 1UL << r->extent_order; k++) rc = domain_frame_release(d, mfn(n + k));
+	if (!rc && op == XENMEM_populate_physmap) extent_name(m, r->extent_order, n, true);
 	return rc;
 }
 
@@ -82,11 +72,11 @@ int memop_decrease(struct domain *d, const struct xen_memory_reservation *r, uin
  */
 struct exchange {
 	struct domain *d;
-	const struct xen_memory_exchange *x;
-	uint64_t in_at, out_at;       /* first extents of the chunk */
-	unsigned in_n, out_n;         /* extents */
-	unsigned in_frames, out_done; /* stolen, allocated so far */
-	uint32_t *in, *out;           /* them: frames, first frames of extents */
+	const struct xen_memory_reservation *in, *out;
+	uint64_t in_at, out_at; /* first extents of the chunk */
+	unsigned frames;        /* of each side */
+	unsigned stolen, made;  /* so far: old frames, new extents */
+	uint32_t *old, *fresh;  /* them: frames, first frames of extents */
 };
 
 bool memop_exchange_valid(const struct xen_memory_exchange *x) {
@@ -98,53 +88,42 @@ bool memop_exchange_valid(const struct xen_memory_exchange *x) {
 	       x->nr_exchanged <= in->nr_extents && in->domid == out->domid;
 }
 
-static void exchange_size(struct exchange *e, uint64_t done) {
-	unsigned in = e->x->in.extent_order, out = e->x->out.extent_order;
-
-	e->in_at = done;
-	e->in_n = out > in ? 1u << (out - in) : 1;
-	e->out_n = in > out ? 1u << (in - out) : 1;
-	e->out_at = (done << in) >> out;
-}
-
 static int exchange_steal(struct exchange *e) {
-	unsigned order = e->x->in.extent_order;
+	unsigned order = e->in->extent_order;
+	uint64_t n = 0;
 
-	for (unsigned i = 0; i < e->in_n; i++) {
-		uint64_t n;
+	for (; e->stolen < e->frames; e->stolen++, n++) {
+		bool first = e->stolen % (1u << order) == 0;
 
-		if (extent_read(&e->x->in, e->in_at + i, &n)) return -EFAULT;
-		for (unsigned k = 0; k < 1u << order; k++) {
-			if (!domain_frame_steal(e->d, mfn(n + k))) return -EINVAL;
-			e->in[e->in_frames++] = (uint32_t)(n + k);
-		}
+		if (first && extent_read(e->in, e->in_at + (e->stolen >> order), &n)) return -EFAULT;
+		if (!domain_frame_steal(e->d, mfn(n))) return -EINVAL;
+		e->old[e->stolen] = (uint32_t)n;
 	}
 	return 0;
 }
 
 static int exchange_allocate(struct exchange *e) {
-	const struct xen_memory_reservation *out = &e->x->out;
-	unsigned bits = MIN(address_bits_of(out), e->d->address_bits);
+	unsigned order = e->out->extent_order, bits = MIN(address_bits_of(e->out), e->d->address_bits);
 
-	for (; e->out_done < e->out_n; e->out_done++) {
+	for (; e->made < e->frames >> order; e->made++) {
 		uint64_t gpfn;
 		mfn_t m;
 
-		if (extent_read(out, e->out_at + e->out_done, &gpfn)) return -EFAULT;
-		m = frame_alloc_raw(out->extent_order, bits);
+		if (extent_read(e->out, e->out_at + e->made, &gpfn)) return -EFAULT;
+		m = frame_alloc_raw(order, bits);
 		if (mfn_eq(m, INVALID_MFN)) return -ENOMEM;
-		extent_name(m, out->extent_order, gpfn, true);
-		e->out[e->out_done] = (uint32_t)mfn_x(m);
+		extent_name(m, order, gpfn, true);
+		e->fresh[e->made] = (uint32_t)mfn_x(m);
 	}
 	return 0;
 }
 
 static void exchange_undo(struct exchange *e) {
-	unsigned order = e->x->out.extent_order;
+	unsigned order = e->out->extent_order;
 
-	while (e->in_frames > 0) domain_frame_unsteal(mfn(e->in[--e->in_frames]));
-	while (e->out_done > 0) {
-		mfn_t m = mfn(e->out[--e->out_done]);
+	while (e->stolen > 0) domain_frame_unsteal(mfn(e->old[--e->stolen]));
+	while (e->made > 0) {
+		mfn_t m = mfn(e->fresh[--e->made]);
 
 		extent_name(m, order, 0, false);
 		frame_free_raw(m, order);
@@ -154,74 +133,51 @@ static void exchange_undo(struct exchange *e) {
 /* A guest that takes its list away meanwhile only loses sight of its own frames; a dying domain has no
  * use for new ones: those are counted out again by domain_frames_assign(). */
 static int exchange_commit(struct exchange *e) {
-	unsigned order = e->x->out.extent_order;
 	int rc = 0;
 
-	for (unsigned i = 0; i < e->out_n; i++) {
-		mfn_t m = mfn(e->out[i]);
+	for (unsigned i = 0; i < e->made; i++) {
+		mfn_t m = mfn(e->fresh[i]);
 
-		if (!domain_frames_assign(e->d, m, order) && extent_write(&e->x->out, e->out_at + i, m))
+		if (!domain_frames_assign(e->d, m, e->out->extent_order) &&
+		    extent_write(e->out, e->out_at + i, m))
 			rc = -EFAULT;
 	}
-	while (e->in_frames > 0) domain_frame_free(e->d, mfn(e->in[--e->in_frames]), true);
+	while (e->stolen > 0) domain_frame_free(e->d, mfn(e->old[--e->stolen]), true);
 	return rc;
 }
 
-int memop_exchange_chunk(struct domain *d, const struct xen_memory_exchange *x, uint64_t *done) {
-	struct exchange e = { .d = d, .x = x };
-	int rc = -ENOMEM;
+/* The next chunk, from *done input extents on. On an error but -EFAULT nothing of it has changed. */
+static int exchange_chunk(struct domain *d, const struct xen_memory_exchange *x, uint64_t *done) {
+	unsigned in = x->in.extent_order, out = x->out.extent_order;
+	struct exchange e = { .d = d,
+			      .in = &x->in,
+			      .out = &x->out,
+			      .in_at = *done,
+			      .out_at = *done << in >> out,
+			      .frames = 1u << MAX(in, out) };
+	int rc;
 
-	exchange_size(&e, *done);
-	e.in = heap_alloc(((size_t)e.in_n << x->in.extent_order) * sizeof(*e.in));
-	e.out = heap_alloc(e.out_n * sizeof(*e.out));
-	if (e.in && e.out) rc = exchange_allocate(&e);
-	if (!rc) rc = exchange_steal(&e);
+	e.old = heap_alloc(2 * e.frames * sizeof(*e.old));
+	if (!e.old) return -ENOMEM;
+	e.fresh = e.old + e.frames;
+	rc = exchange_allocate(&e) ?: exchange_steal(&e);
 	if (rc) {
 		exchange_undo(&e);
 	} else {
 		rc = exchange_commit(&e);
-		*done += e.in_n;
+		*done += e.frames >> in;
 	}
-	heap_free(e.in);
-	heap_free(e.out);
+	heap_free(e.old);
 	return rc;
 }
 
-/* -- memory maps -- */
+int memop_exchange(struct domain *d, const struct xen_memory_exchange *x, uint64_t *done) {
+	int rc = 0;
 
-int memop_map_set(struct domain *d, const struct xen_memory_map *map) {
-	struct e820entry *fresh, *old;
-	size_t bytes = map->nr_entries * sizeof(*fresh);
-
-	if (map->nr_entries == 0 || map->nr_entries > E820_MAX) return -EINVAL;
-	fresh = heap_alloc(bytes);
-	if (!fresh) return -ENOMEM;
-	if (copy_from_guest(fresh, guest_ptr(map->buffer.p), bytes)) {
-		heap_free(fresh);
-		return -EFAULT;
+	while (!rc && *done < x->in.nr_extents) {
+		rc = exchange_chunk(d, x, done);
+		this_cpu()->preempt_budget += 1u << MAX(x->in.extent_order, x->out.extent_order);
+		if (!rc && *done < x->in.nr_extents && hypercall_preempt()) rc = -ERESTART;
 	}
-	spin_lock(&d->page_lock);
-	old = d->e820;
-	d->e820 = fresh;
-	d->e820_count = map->nr_entries;
-	spin_unlock(&d->page_lock);
-	heap_free(old);
-	return 0;
-}
-
-int memop_map_get(struct domain *d, struct xen_memory_map *map) {
-	SPIN_GUARD(&d->page_lock);
-
-	if (!d->e820) return -ENOSYS;
-	map->nr_entries = MIN(map->nr_entries, d->e820_count);
-	return copy_to_guest(guest_ptr(map->buffer.p), d->e820, map->nr_entries * sizeof(*d->e820));
-}
-
-int memop_machine_map_get(struct xen_memory_map *map) {
-	if (map->buffer.p && map->nr_entries < e820_count) return -EINVAL;
-	if (map->buffer.p &&
-	    copy_to_guest(guest_ptr(map->buffer.p), e820_map, e820_count * sizeof(e820_map[0])))
-		return -EFAULT;
-	map->nr_entries = e820_count;
-	return 0;
+	return rc;
 }

@@ -81,8 +81,6 @@ int type_get_writable_slow(struct frame *f) __must_check;
 bool type_begin_unused(struct frame *f, enum frame_type t, uint64_t flags, uint64_t *now) __must_check;
 /* The last reference is gone (domain_pages.c). */
 void frame_last_put(mfn_t m);
-/* The last reference to a ring-0 page is gone (heap.c). */
-void heap_page_last_put(mfn_t m);
 
 /* -- lists of frames through next and prev; the list's lock held */
 

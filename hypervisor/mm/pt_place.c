@@ -6,24 +6,28 @@
  */
 #include "pt.h"
 
-/* The place is in an L1 table of d in use. mm_lock held: it stays one, without our reference. */
-static bool place_valid(const struct domain *d, const struct l1_place *at) {
+/* The frame is an L1 table of d in use. mm_lock held: it stays one, without our reference. */
+static bool l1_in_use(const struct domain *d, mfn_t m) {
+	struct frame *f = frame_take(m, d->id);
 	uint64_t t;
 
 	/* d's for sure only while referenced: else it could change hands between two looks */
-	if (!frame_get(at->table, d)) return false;
-	t = type_load(frame_of(at->table));
-	frame_put(at->table);
+	if (!f) return false;
+	t = type_load(f);
+	ref_drop(f);
 	return t & FTF_VALIDATED && type_level(t) == 1;
 }
 
-/* Where `addr` says that the entry is. mm_lock held. */
+/* Where `addr` says that the entry is. mm_lock held. What a walk finds may be an upper table, through a
+ * linear map. */
 static int place_find(const struct vcpu *v, uint64_t addr, bool is_pte, struct l1_place *at) {
 	at->index = (is_pte ? addr >> 3 : addr >> PAGE_SHIFT) & (PT_ENTRIES - 1);
 	if (addr & (is_pte ? sizeof(uint64_t) - 1 : PAGE_SIZE - 1)) return -EINVAL;
-	if (!is_pte) return walk_to_l1(v, addr, &at->table);
-	at->table = mfn(addr >> PAGE_SHIFT);
-	return place_valid(v->domain, at) ? 0 : -EINVAL;
+	if (is_pte)
+		at->table = mfn(addr >> PAGE_SHIFT);
+	else if (walk_to_l1(v, addr, &at->table))
+		return -EFAULT;
+	return l1_in_use(v->domain, at->table) ? 0 : -EINVAL;
 }
 
 /* Take the references of entry e: it is in the form that is stored, and maps RAM if anything. */
@@ -56,7 +60,7 @@ void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool w
 	uint64_t *table, e;
 	SPIN_GUARD(&d->mm_lock);
 
-	if (!place_valid(d, at)) return;
+	if (!l1_in_use(d, at->table)) return;
 	table = frame_map(at->table);
 	e = READ_ONCE(table[at->index]);
 	/* exchanged, not stored: the processor may set A and D until the flush */

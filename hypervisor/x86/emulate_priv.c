@@ -6,9 +6,9 @@
  * goes back to the guest as its #GP.
  */
 #include "emulate.h"
+#include "cpu_policy.h"
 #include "frame.h"
 #include "hypercall.h"
-#include "pci_config.h"
 #include "sched.h"
 
 /* What became of an instruction: done, rip goes on; a #GP; or the guest goes on at rip as it is. */
@@ -154,11 +154,6 @@ static void edx_eax_set(struct regs *r, uint64_t value) {
 }
 
 /* -- group 7: invlpg, xsetbv -- */
-
-bool xcr0_ok(uint64_t value) {
-	return value & 1 && !(value & ~cpu_has.xcr0) && (!(value & 4) || value & 2) &&
-	       (!(value & 0xe0) || (value & 0xe4) == 0xe4);
-}
 
 static enum outcome xsetbv(struct vcpu *v, const struct regs *r) {
 	if (r->rcx || !xcr0_ok(edx_eax(r))) return REFUSED;

@@ -22,7 +22,7 @@ struct cpu *cpu_of(unsigned id) {
 
 /* A new page at a place of ring 0's, seen as ordinary memory; NULL: out of memory. */
 static void *page_at(uint64_t va, uint64_t flags) {
-	void *page = heap_pages_alloc(0);
+	void *page = heap_alloc(PAGE_SIZE);
 
 	return page && hv_map(va, own_mfn(page), 1, flags) == 0 ? page : NULL;
 }

@@ -4,7 +4,7 @@
  * from ring 0 it is an expected fault with an .extable entry, an interrupt in an idle or preemption
  * window, or our own bug. And what remains to be done before a guest goes on.
  */
-#include "apic.h"
+#include "platform.h"
 #include "console.h"
 #include "hypercall.h"
 #include "irq.h"
@@ -25,7 +25,7 @@ static void interrupt(unsigned vector) {
 	}
 	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
 	if (vector == VEC_TIMER) {
-		clock_timer_fired();
+		this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
 		timers_run();
 		console_notify();
 	} else if (vector == VEC_FLUSH) {

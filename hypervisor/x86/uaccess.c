@@ -9,8 +9,10 @@
 #define LOOP_WORDS 16
 
 bool guest_range_ok(uint64_t va, size_t n) {
-	/* no range of this length spans what lies between two addresses of the guest's */
-	return n <= 1UL << 47 && guest_address_ok(va) && guest_address_ok(va + n - (n > 0));
+	/* from the end of ring 0's slots over the top to the hole: one stretch of addresses, all the guest's */
+	uint64_t room = (1UL << 47) - HV_END, at = va - HV_END;
+
+	return at <= room && n <= room - at;
 }
 
 /* rep movs; volatile, or a compiler that sees no use of what it leaves in the operands drops it. */

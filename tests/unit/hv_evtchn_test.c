@@ -507,6 +507,7 @@ static void domain_creation_unwinds(void **state) {
 		memset(&d, 0, sizeof(d));
 		host_fail_allocation(n);
 		assert_int_equal(evtchn_domain_create(&d, 1023), -ENOMEM);
+		evtchn_domain_free(&d);
 		assert_int_equal(heap_bytes_used(), before);
 	}
 }

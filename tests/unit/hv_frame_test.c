@@ -90,9 +90,9 @@ static void frames_of_a_domain_are_counted_and_owned(void **state) {
 /* XSA-248: a ring-0 page shown to a domain. */
 static void shown_pages(void **state) {
 	struct tree t = tree_of(guest);
-	void *ro = heap_pages_alloc(0), *rw = heap_pages_alloc(0);
+	void *ro = heap_alloc(PAGE_SIZE), *rw = heap_alloc(PAGE_SIZE);
 	mfn_t m = own_mfn(ro), w = own_mfn(rw);
-	uint64_t pages = guest->tot_pages, used = heap_pages_used();
+	uint64_t pages = guest->tot_pages, used = heap_bytes_used();
 
 	assert_int_equal(ext(MMUEXT_PIN_L4_TABLE, t.l[4], 0), 0);
 	assert_int_equal(set_pte(t.l[1], 0, pte(m, RO)), -EBUSY);
@@ -107,14 +107,14 @@ static void shown_pages(void **state) {
 	host_frames_check();
 	assert_int_equal(set_pte(t.l[1], 0, 0), 0);
 	frame_unshare(ro);
-	assert_int_equal(heap_pages_used(), used - 1);
+	assert_int_equal(heap_bytes_used(), used - PAGE_SIZE);
 	/* still mapped: it stays until the mapping goes, but nobody gets a new one */
 	frame_unshare(rw);
-	assert_int_equal(heap_pages_used(), used - 1);
+	assert_int_equal(heap_bytes_used(), used - PAGE_SIZE);
 	assert_int_equal(set_pte(t.l[1], 2, pte(w, RO)), -EBUSY);
 	host_frames_check();
 	assert_int_equal(set_pte(t.l[1], 1, 0), 0);
-	assert_int_equal(heap_pages_used(), used - 2);
+	assert_int_equal(heap_bytes_used(), used - 2 * PAGE_SIZE);
 }
 
 /* Tables, mappings of others, pins: all goes, in pieces, and foreign mappings survive their owner. */
@@ -174,20 +174,20 @@ static void objects_are_zeroed_and_accounted(void **state) {
 }
 
 static void heap_pages_are_flushed_from_ring0_before_they_go(void **state) {
-	uint64_t used = heap_pages_used(), frames = frames_free;
-	void *p = heap_pages_alloc(2);
+	uint64_t used = heap_bytes_used(), frames = frames_free;
+	void *p = heap_alloc(4 * PAGE_SIZE);
 
-	assert_int_equal(heap_pages_used(), used + 4);
+	assert_int_equal(heap_bytes_used(), used + 4 * PAGE_SIZE);
 	memset(p, 1, 4 * PAGE_SIZE);
 	host_journal_clear();
-	heap_pages_free(p, 2);
+	heap_free(p);
 	assert_int_equal(host_journal_find(HOST_TLB_FLUSH_OWN), 1);
-	assert_int_equal(heap_pages_used(), used);
+	assert_int_equal(heap_bytes_used(), used);
 	assert_int_equal(frames_free, frames);
-	heap_pages_free(NULL, 0);
+	heap_free(NULL);
 	for (unsigned n = 1; n <= 3; n++) {
 		host_fail_allocation(n);
-		assert_null(heap_pages_alloc(1));
+		assert_null(heap_alloc(2 * PAGE_SIZE));
 		host_fail_allocation(0);
 		assert_int_equal(frames_free, frames);
 	}

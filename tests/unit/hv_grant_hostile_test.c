@@ -114,6 +114,23 @@ static void a_table_taken_away_under_its_mapping(void **state) {
 	assert_unused(REF, m);
 }
 
+/*
+ * L4[300] = L4: at this address the L1 level shows the L2 table. A granted frame in one of its entries
+ * would be a page table that the granter writes as it likes.
+ */
+static void an_upper_table_in_the_place_of_an_l1(void **state) {
+	uint64_t window = 300ULL << 39 | 0xffff000000000000;
+	mfn_t m = page_of(guest);
+
+	grant(REF, m, 0);
+	assert_int_equal(set_pte(tree.l[4], 300, pte(tree.l[4], RO)), 0);
+	assert_int_equal(map_op(REF, window | VA, GNTMAP_host_map).status, GNTST_general_error);
+	assert_int_equal(map_op(REF, mfn_to_maddr(tree.l[2]).a, GNTMAP_host_map | GNTMAP_contains_pte).status,
+			 GNTST_general_error);
+	assert_int_equal(at(tree.l[2])[IDX], 0);
+	assert_unused(REF, m);
+}
+
 /* -- statuses -- */
 
 /* Cut after each operation, every one has its own status, and the call's result is never positive. */
@@ -320,6 +337,7 @@ int main(void) {
 		T(a_handle_whose_frame_changed_hands),
 		T(unmap_flushes_all_addresses_of_the_entry),
 		T(a_table_taken_away_under_its_mapping),
+		T(an_upper_table_in_the_place_of_an_l1),
 		T(every_operation_of_a_cut_array_has_its_status),
 		T(statuses_are_never_positive),
 		T2(transitive_grants_are_refused),

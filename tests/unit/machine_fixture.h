@@ -107,6 +107,7 @@ static inline void machine_start(void) {
 	frames_init();
 	frames_add(mfn(0), FRAMES - 16);
 	host_guest_memory(arg_page, ARG_VA, ARG_SIZE);
+	irq_init();
 	for (unsigned i = 0; i < CPUS; i++) {
 		host_cpu_set(i);
 		timers_init_cpu();

@@ -192,12 +192,17 @@ void tlb_serve(void);
 void cpu_features_read(void);
 uint64_t cr4_of(const struct vcpu *v);
 void idt_init(void);
-/* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
- * AVX; only what ring 0 saves. */
-bool xcr0_ok(uint64_t value);
 static inline void xcr0_write(uint64_t v) {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
+
+/* -- ports (x86/pci.c) -- */
+
+/* 1, 2 or 4 bytes at a port; the same at a data port of PCI (cfc-cff) for what an address port says. */
+uint32_t port_read(unsigned port, unsigned bytes);
+void port_write(unsigned port, unsigned bytes, uint32_t value);
+uint32_t pci_data_read(uint32_t address, unsigned port, unsigned bytes);
+void pci_data_write(uint32_t address, unsigned port, unsigned bytes, uint32_t value);
 
 /* -- traps -- */
 
