@@ -126,7 +126,7 @@ static inline bool guest_address_ok(uint64_t va) { return is_canonical(va) && ua
 /* rdmsr that survives a #GP: 0 or -EFAULT. (x86/uaccess.c) */
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
-/* -- what this CPU model has (x86/cpu.c), const after boot -- */
+/* -- what this CPU model has (x86/percpu.c), const after boot -- */
 struct cpu_features {
 	bool smep, smap, nx, xsave, tsc_deadline;
 	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
