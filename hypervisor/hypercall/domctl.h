@@ -33,8 +33,9 @@ long domctl_getdomaininfo(struct xen_domctl *op);
 /* The vCPU of that number: 0, -EINVAL (above the maximum), -ESRCH (not created). */
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) __must_check;
 
-/* A public bitmap of CPUs or nodes; bits beyond its length are 0 / are dropped. 0, -EFAULT. */
+/* A public bitmap of CPUs or nodes; bits beyond its length are 0 / are dropped, beyond 64 all are 0. 0,
+ * -EFAULT. */
 int bitmap_from_guest(const struct xenctl_bitmap *map, uint64_t *out) __must_check;
-int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits, unsigned nr) __must_check;
+int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits) __must_check;
 
 #endif

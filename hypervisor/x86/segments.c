@@ -107,14 +107,13 @@ int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) {
 
 bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 	unsigned i = (unsigned)(offset >> PAGE_SHIFT);
-	struct guest_walk walk;
+	uint64_t e;
 	mfn_t m;
 
 	if (offset >= v->arch.ldt_entries * 8UL || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) return false;
-	if (guest_walk(v, gvaddr(v->arch.ldt_base.a + ((uint64_t)i << PAGE_SHIFT)), &walk) ||
-	    !(walk.l1e & PTE_P))
-		return false;
-	m = maddr_to_mfn(maddr(walk.l1e & PTE_ADDR));
+	e = guest_walk(v, gvaddr(v->arch.ldt_base.a + ((uint64_t)i << PAGE_SHIFT)));
+	if (!(e & PTE_P)) return false;
+	m = maddr_to_mfn(maddr(e & PTE_ADDR));
 	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
 	v->arch.ldt_frames[i] = m;
 	ldt_show(this_cpu(), i, m);

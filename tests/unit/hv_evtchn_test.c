@@ -301,7 +301,7 @@ static void running_vcpus_are_interrupted_blocked_ones_woken(void **state) {
 	assert_int_equal(host_journal_find(HOST_KICK), 1);
 	assert_int_equal(evtchn_send(guest, b.port), 0);
 	assert_int_equal(guest->vcpu[2]->pause_flags, 0);
-	assert_true(guest->vcpu[2]->sched->queued);
+	assert_true(guest->vcpu[2]->sched.queued);
 }
 
 static void a_registered_vcpu_info_takes_over(void **state) {

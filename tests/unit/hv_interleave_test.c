@@ -145,9 +145,9 @@ static void vcpus(void **state) {
 		struct vcpu *v = d[i / VCPUS]->vcpu[i % VCPUS];
 
 		assert_int_equal(v->pause_count, 0);
-		assert_false(v->running && v->sched->queued);
-		if (vcpu_runnable(v)) assert_true(v->running || v->sched->queued);
-		queued += v->sched->queued;
+		assert_false(v->running && v->sched.queued);
+		if (vcpu_runnable(v)) assert_true(v->running || v->sched.queued);
+		queued += v->sched.queued;
 		running += v->running;
 	}
 	for (unsigned c = 0; c < CPUS; c++) {
