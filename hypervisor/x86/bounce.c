@@ -86,8 +86,10 @@ void guest_trap(struct regs *r, unsigned vector, uint32_t error_code) {
 	if (!t->address)
 		domain_crash(v->domain, "vCPU %u: trap %u (error %x) at %lx, no handler", v->id, vector,
 			     error_code, r->rip);
+	else if (has_error_code(vector))
+		bounce(r, t->address, TI_GET_IF(t), error_code);
 	else
-		bounce(r, t->address, TI_GET_IF(t), has_error_code(vector) ? error_code : NO_ERROR);
+		bounce(r, t->address, TI_GET_IF(t), NO_ERROR);
 }
 
 void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code) {

@@ -14,6 +14,9 @@
 
 /* -- FPU -- */
 
+/* the components as xsave and xrstor take them */
+#define XCR0_OPERANDS "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
+
 static void fpu_save(struct vcpu *v, void *area) {
 	__asm__ volatile("clts");
 	if (!cpu_has.xsave) {
@@ -21,10 +24,7 @@ static void fpu_save(struct vcpu *v, void *area) {
 		return;
 	}
 	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(cpu_has.xcr0);
-	__asm__ volatile("xsave64 (%0)"
-			 :
-			 : "r"(area), "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
-			 : "memory");
+	__asm__ volatile("xsave64 (%0)" : : "r"(area), XCR0_OPERANDS : "memory");
 }
 
 /* FCW 0x37f, MXCSR 0x1f80; the rest of the area is zero. */
@@ -35,11 +35,7 @@ static bool fpu_restore(const void *area) {
 	if (!cpu_has.xsave)
 		__asm__ goto("1: fxrstor64 (%0)" UACCESS_EX("%l[bad]") : : "r"(area) : "memory" : bad);
 	else
-		__asm__ goto("1: xrstor64 (%0)" UACCESS_EX("%l[bad]")
-			     :
-			     : "r"(area), "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
-			     : "memory"
-			     : bad);
+		__asm__ goto("1: xrstor64 (%0)" UACCESS_EX("%l[bad]") : : "r"(area), XCR0_OPERANDS : : bad);
 	return true;
 bad:
 	return false;

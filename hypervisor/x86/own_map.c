@@ -67,7 +67,7 @@ int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) {
 	return 0;
 }
 
-void hv_unmap(uint64_t va, unsigned long n) {
+static void hv_unmap(uint64_t va, unsigned long n) {
 	for (; n--; va += PAGE_SIZE) {
 		if (!(*l3e_of(va) & PTE_P) || !(*l2e_of(va) & PTE_P)) continue;
 		WRITE_ONCE(*l1e_of(va), 0);

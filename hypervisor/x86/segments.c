@@ -51,7 +51,7 @@ static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
 
 /* A page of null descriptors stands where the guest has no GDT, so that its selectors there fault
  * as such. */
-static const uint64_t empty_gdt[PAGE_SIZE / sizeof(uint64_t)] __aligned(PAGE_SIZE);
+static uint64_t empty_gdt[PAGE_SIZE / sizeof(uint64_t)] __aligned(PAGE_SIZE);
 
 /* A page of the guest's LDT, or INVALID_MFN. */
 static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {

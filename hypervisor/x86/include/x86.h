@@ -126,7 +126,7 @@ static inline bool guest_address_ok(uint64_t va) { return is_canonical(va) && ua
 /* rdmsr that survives a #GP: 0 or -EFAULT. (x86/uaccess.c) */
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
-/* -- what this CPU model has (x86/cpu.c), const after boot -- */
+/* -- what this CPU model has (x86/percpu.c), const after boot -- */
 struct cpu_features {
 	bool smep, smap, nx, xsave, tsc_deadline;
 	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
@@ -138,7 +138,6 @@ extern struct cpu_features cpu_has;
 
 /* Map n frames at va with the PTE flags; existing entries are replaced. 0 or -ENOMEM. */
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_check;
-void hv_unmap(uint64_t va, unsigned long n);
 /* Device registers, uncached, for good. NULL if out of space or memory. */
 void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */

@@ -21,8 +21,7 @@ struct arch_vcpu {
 	bool nmi_masked; /* an NMI is being handled: until its iret */
 	bool ts;         /* guest's CR0.TS */
 	struct callback event, failsafe, syscall, syscall32, sysenter;
-	uint64_t kernel_sp;
-	uint64_t kernel_ss;
+	uint64_t kernel_sp, kernel_ss;
 	uint64_t cr2; /* guest's fault address (vcpu_info.arch.cr2 mirrors it) */
 	uint64_t cr4; /* guest's view */
 	/* while no CPU has it loaded: */
