@@ -30,8 +30,7 @@ static struct timer_cpu timer_cpus[MAX_CPUS];
 void timers_init_cpu(void) {
 	struct timer_cpu *q = &timer_cpus[cpu_id()];
 
-	*q = (struct timer_cpu){ .programmed = TIMER_NEVER };
-	spin_init(&q->lock, RANK_TIMER);
+	*q = (struct timer_cpu){ .lock = SPINLOCK_INIT(RANK_TIMER), .programmed = TIMER_NEVER };
 	this_cpu()->timers = q;
 }
 
