@@ -84,37 +84,26 @@ static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4]) {
 }
 
 static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
-	uint32_t mul;
-	int8_t shift;
+	static const uint32_t fixed[XEN_CPUID_MAX_NUM_LEAVES + 1][4] = {
+		{ XEN_CPUID_FIRST_LEAF + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX,
+		  XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX },
+		{ 4 << 16 | 17 },
+		/* EBX: MSR that would fill a hypercall page */
+		{ 1, XEN_CPUID_FIRST_LEAF, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD },
+	};
 	uint64_t tsc, ns;
+	int8_t shift;
 
-	pass(r, 0, 0, 0, 0);
-	switch (leaf) {
-	case 0:
-		r[A] = XEN_CPUID_FIRST_LEAF + XEN_CPUID_MAX_NUM_LEAVES;
-		r[B] = XEN_CPUID_SIGNATURE_EBX;
-		r[C] = XEN_CPUID_SIGNATURE_ECX;
-		r[D] = XEN_CPUID_SIGNATURE_EDX;
-		break;
-	case 1: r[A] = 4 << 16 | 17; break;
-	case 2:
-		r[A] = 1;
-		r[B] = XEN_CPUID_FIRST_LEAF; /* MSR that would fill a hypercall page */
-		r[C] = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
-		break;
-	case 3:
-		arch_tsc_params(&mul, &shift, &tsc, &ns);
-		if (subleaf == 1) {
-			r[C] = mul;
-			r[D] = (uint32_t)shift;
-		} else if (subleaf == 0) {
-			r[C] = tsc_khz();
-		} else if (subleaf == 2) {
-			r[A] = tsc_khz();
-		}
-		break;
-	case 5: r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK; break;
-	default: break;
+	memcpy(r, fixed[leaf], sizeof(fixed[leaf]));
+	if (leaf == 3 && subleaf == 0) {
+		r[C] = tsc_khz();
+	} else if (leaf == 3 && subleaf == 1) {
+		arch_tsc_params(&r[C], &shift, &tsc, &ns);
+		r[D] = (uint32_t)shift;
+	} else if (leaf == 3 && subleaf == 2) {
+		r[A] = tsc_khz();
+	} else if (leaf == 5) {
+		r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
 	}
 }
 
@@ -167,10 +156,10 @@ static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 }
 
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
-	cpuid_host(leaf, subleaf, r);
 	if (leaf - XEN_CPUID_FIRST_LEAF <= XEN_CPUID_MAX_NUM_LEAVES) {
 		leaf_hypervisor(leaf - XEN_CPUID_FIRST_LEAF, subleaf, r);
 	} else {
+		cpuid_host(leaf, subleaf, r);
 		leaf_machine(v, leaf, subleaf, r);
 		toolstack_apply(v, leaf, subleaf, r);
 	}
