@@ -23,7 +23,7 @@ static bool is_code64(uint64_t selector) {
 }
 
 int insn_fetch(const struct regs *r, struct insn *out) {
-	uint8_t bytes[INSN_MAX];
+	uint8_t bytes[INSN_BUFFER] = { 0 };
 	unsigned n = INSN_MAX;
 
 	if (!is_code64(r->cs)) return -EINVAL; /* 32-bit code, or a base to add */
