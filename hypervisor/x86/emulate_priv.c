@@ -114,7 +114,7 @@ static enum outcome port_string(struct regs *r, const struct insn *i) {
 static uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.ts ? CR0_TS : 0); }
 
 /* What a guest may have in CR4, and what it always has. */
-#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_OSXSAVE)
+#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
 #define CR4_ALWAYS (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 static enum outcome cr_read(const struct vcpu *v, unsigned cr, uint64_t *out) {
