@@ -6,7 +6,7 @@
  * (<xen/arch-x86/cpuid.h>). Leaves that are not named here read as zero.
  */
 #include "cpu_policy.h"
-#include "emulate.h"
+#include "x86.h"
 
 #include <xen/arch-x86/cpuid.h>
 #include <xen/version.h>

@@ -138,12 +138,6 @@ uint64_t cr4_of(const struct vcpu *v) {
 	return v ? cr4 | (v->arch.cr4 & CR4_TSD) : cr4;
 }
 
-static void control_registers_load(void) {
-	write_cr4(cr4_of(NULL));
-	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
-	if (cpu_has.xsave) xcr0_write(cpu_has.xcr0);
-}
-
 static void syscall_msrs_load(struct cpu *c) {
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 	wrmsr(MSR_STAR, (uint64_t)(FLAT_RING3_CS32) << 48 | (uint64_t)SEL_HV_CS << 32);
@@ -158,7 +152,9 @@ static void syscall_msrs_load(struct cpu *c) {
 }
 
 void cpu_block_load(struct cpu *c) {
-	control_registers_load();
+	write_cr4(cr4_of(NULL));
+	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
+	if (cpu_has.xsave) xcr0_write(cpu_has.xcr0);
 	descriptor_tables_load(c);
 	syscall_msrs_load(c);
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400UL));
