@@ -268,7 +268,6 @@ uint32_t tsc_khz(void);
 void hypercall_page_fill(uint8_t *page);
 
 /* -- panic (x86/panic.c) -- */
-void regs_dump(const struct regs *r);
 void fatal_trap(struct regs *r) __noreturn;
 
 #endif
