@@ -55,7 +55,7 @@ static int updates_apply(const struct pt_context *c, gvaddr_t reqs, unsigned cou
 }
 
 /* One request of the caller's on itself, the commonest call. */
-static long update_one(uint64_t req_at) {
+static __noinline long update_one(uint64_t req_at) {
 	struct vcpu *v = current;
 	struct pt_context c = { v->domain, v->domain->id, v->domain, v, v->domain->id };
 	struct mmu_update req;
