@@ -38,19 +38,15 @@ static void pages_unreserve(struct domain *d, uint64_t n, struct frame *f) {
 	if (last) domain_put(d);
 }
 
-static void frame_scrub(mfn_t m) {
-	void *p = frame_map(m);
-
-	memset(p, 0, PAGE_SIZE);
-	frame_unmap(p);
-}
-
 int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) {
 	struct frame *start = frame_of(first), *end = start + (1UL << order), *f;
 	bool dying;
 
 	for (f = start; f < end; f++) {
-		frame_scrub(frame_mfn(f));
+		void *p = frame_map(frame_mfn(f));
+
+		memset(p, 0, PAGE_SIZE);
+		frame_unmap(p);
 		/* most will be mapped writable: the allocator has flushed what was before */
 		f->type = FTF_TYPE(FT_WRITABLE);
 		f->partial = 0;
