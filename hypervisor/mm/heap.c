@@ -91,15 +91,16 @@ static void *slab_take(unsigned c, struct frame *fresh) {
 }
 
 /* True if the page is empty now and out of the list. */
-static bool slab_give(unsigned c, struct frame *f, void *p) {
+static bool slab_give(struct frame *f, void *p) {
+	uint32_t *list = &slab_list[f->partial & ~SLAB];
 	SPIN_GUARD(&heap_lock);
 
 	CHECK(f->slab_used);
-	if (!f->slab_first) frame_list_add(&slab_list[c], f);
+	if (!f->slab_first) frame_list_add(list, f);
 	*(uint16_t *)p = f->slab_first;
 	f->slab_first = (uint16_t)((uint64_t)p % PAGE_SIZE / UNIT + 1);
 	if (--f->slab_used) return false;
-	frame_list_remove(&slab_list[c], f);
+	frame_list_remove(list, f);
 	return true;
 }
 
@@ -128,15 +129,14 @@ void *heap_alloc(size_t size) {
 
 void heap_free(void *p) {
 	struct frame *f = p ? frame_of(own_mfn(p)) : NULL;
+	unsigned order;
 
 	if (!f) return;
 	/* 0: the last mapping of a shared page went */
 	CHECK(f->refs & FRAME_RING0 && (f->refs & FRAME_COUNT) <= 1);
 	__atomic_fetch_sub(&bytes_used, object_size(f), __ATOMIC_RELAXED);
-	if (!(f->partial & SLAB))
-		pages_give(frame_mfn(f), f->partial);
-	else if (slab_give(f->partial & ~SLAB, f, p))
-		pages_give(frame_mfn(f), 0);
+	order = f->partial & SLAB ? 0 : f->partial;
+	if (!(f->partial & SLAB) || slab_give(f, p)) pages_give(frame_mfn(f), order);
 }
 
 uint64_t heap_bytes_used(void) { return __atomic_load_n(&bytes_used, __ATOMIC_RELAXED); }
