@@ -7,34 +7,8 @@
 #include "elf.h"
 #include "lib.h"
 
+#include <elf.h>
 #include <xen/elfnote.h>
-
-struct elf64_header {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf64_program {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-struct elf64_section {
-	uint32_t name, type;
-	uint64_t flags, addr, offset, size;
-	uint32_t link, info;
-	uint64_t addralign, entsize;
-};
-struct elf_note {
-	uint32_t namesz, descsz, type;
-};
-#define PT_LOAD   1
-#define PT_NOTE   4
-#define SHT_NOTE  7
-#define EM_386    3
-#define EM_X86_64 62
 
 static const char need_elf[] __initrodata =
 	"the kernel module is not an ELF image; give an unpacked vmlinux (build/unpack-kernel "
@@ -57,70 +31,72 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 	uint64_t end = offset + size;
 
 	if (!inside(k, offset, size)) return;
-	while (end - offset >= sizeof(struct elf_note)) {
-		struct elf_note n;
+	while (end - offset >= sizeof(Elf64_Nhdr)) {
+		Elf64_Nhdr n;
 		uint64_t name = offset + sizeof(n), desc, next;
 
 		memcpy(&n, k->data + offset, sizeof(n));
-		desc = name + ROUND_UP((uint64_t)n.namesz, 4u);
-		next = desc + ROUND_UP((uint64_t)n.descsz, 4u);
+		desc = name + ROUND_UP((uint64_t)n.n_namesz, 4u);
+		next = desc + ROUND_UP((uint64_t)n.n_descsz, 4u);
 		if (next > end) return;
-		if (n.namesz == 4 && !memcmp(k->data + name, "Xen", 4)) {
+		if (n.n_namesz == 4 && !memcmp(k->data + name, "Xen", 4)) {
 			k->guest_is_xen = true;
-			if (n.type < KERNEL_NOTES) {
-				k->note[n.type] = (struct kernel_note){ .given = true };
-				memcpy(&k->note[n.type].value, k->data + desc, MIN(n.descsz, 8u));
+			if (n.n_type < KERNEL_NOTES) {
+				k->note[n.n_type] = (struct kernel_note){ .given = true };
+				memcpy(&k->note[n.n_type].value, k->data + desc, MIN(n.n_descsz, 8u));
 			}
 		}
 		offset = next;
 	}
 }
 
-static const char *__init programs_parse(struct kernel_image *k, const struct elf64_header *h) {
-	if (h->phentsize != sizeof(struct elf64_program) ||
-	    !inside(k, h->phoff, (uint64_t)h->phnum * sizeof(struct elf64_program)))
+static const char *__init programs_parse(struct kernel_image *k, const Elf64_Ehdr *h) {
+	if (h->e_phentsize != sizeof(Elf64_Phdr) ||
+	    !inside(k, h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr)))
 		return "the kernel's ELF program headers lie outside the file; it is truncated or "
 		       "damaged";
-	for (unsigned i = 0; i < h->phnum; i++) {
-		struct elf64_program p;
+	for (unsigned i = 0; i < h->e_phnum; i++) {
+		Elf64_Phdr p;
 
-		memcpy(&p, k->data + h->phoff + i * sizeof(p), sizeof(p));
-		if (p.type == PT_NOTE) notes_scan(k, p.offset, p.filesz);
-		if (p.type != PT_LOAD || !p.memsz) continue;
-		if (!inside(k, p.offset, p.filesz) || p.filesz > p.memsz)
+		memcpy(&p, k->data + h->e_phoff + i * sizeof(p), sizeof(p));
+		if (p.p_type == PT_NOTE) notes_scan(k, p.p_offset, p.p_filesz);
+		if (p.p_type != PT_LOAD || !p.p_memsz) continue;
+		if (!inside(k, p.p_offset, p.p_filesz) || p.p_filesz > p.p_memsz)
 			return "a segment of the kernel's ELF lies outside the file; it is "
 			       "truncated or damaged";
-		if (p.memsz > (1UL << 30) || k->segments == KERNEL_SEGMENTS_MAX)
+		if (p.p_memsz > (1UL << 30) || k->segments == KERNEL_SEGMENTS_MAX)
 			return "the kernel's ELF has a segment of more than 1 GiB, or more than 16 "
 			       "segments";
-		k->segment[k->segments++] = (struct kernel_segment){ p.paddr, p.offset, p.filesz, p.memsz };
+		k->segment[k->segments++] =
+			(struct kernel_segment){ p.p_paddr, p.p_offset, p.p_filesz, p.p_memsz };
 	}
 	return k->segments ? NULL : "the kernel's ELF has nothing to load";
 }
 
 /* Kernels without a PT_NOTE keep their notes in sections only. */
-static void __init sections_scan(struct kernel_image *k, const struct elf64_header *h) {
-	if (h->shentsize != sizeof(struct elf64_section) ||
-	    !inside(k, h->shoff, (uint64_t)h->shnum * sizeof(struct elf64_section)))
+static void __init sections_scan(struct kernel_image *k, const Elf64_Ehdr *h) {
+	if (h->e_shentsize != sizeof(Elf64_Shdr) ||
+	    !inside(k, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
 		return;
-	for (unsigned i = 0; i < h->shnum; i++) {
-		struct elf64_section s;
+	for (unsigned i = 0; i < h->e_shnum; i++) {
+		Elf64_Shdr s;
 
-		memcpy(&s, k->data + h->shoff + i * sizeof(s), sizeof(s));
-		if (s.type == SHT_NOTE) notes_scan(k, s.offset, s.size);
+		memcpy(&s, k->data + h->e_shoff + i * sizeof(s), sizeof(s));
+		if (s.sh_type == SHT_NOTE) notes_scan(k, s.sh_offset, s.sh_size);
 	}
 }
 
 const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_image *out) {
-	struct elf64_header h;
+	Elf64_Ehdr h;
 	const char *why;
 
 	*out = (struct kernel_image){ .data = data, .size = size };
-	if (size < sizeof(h) || memcmp(data, "\177ELF", 4)) return not_elf(out);
+	if (size < sizeof(h) || memcmp(data, ELFMAG, SELFMAG)) return not_elf(out);
 	memcpy(&h, data, sizeof(h));
-	if (h.ident[4] == 1 && h.machine == EM_386)
+	if (h.e_ident[EI_CLASS] == ELFCLASS32 && h.e_machine == EM_386)
 		return "the kernel is a 32-bit image; this build runs 64-bit PV kernels";
-	if (h.ident[4] != 2 || h.ident[5] != 1 || h.machine != EM_X86_64)
+	if (h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    h.e_machine != EM_X86_64)
 		return "the kernel's ELF is not for x86-64";
 	why = programs_parse(out, &h);
 	if (why) return why;

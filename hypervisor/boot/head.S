@@ -5,7 +5,7 @@
  */
 #include "layout.h"
 
-#define PHYS(x) ((x) - IMAGE_BASE)
+#define PHYS(x) ((x)-IMAGE_BASE)
 
 	.section .head, "ax"
 	.globl image_start
@@ -13,39 +13,17 @@ image_start:
 	.balign 8
 mb1_header:
 #define MB1_FLAGS 0x00010003 /* page-aligned modules, memory map, address fields */
-	.long	0x1badb002
-	.long	MB1_FLAGS
-	.long	-(0x1badb002 + MB1_FLAGS)
-	.long	PHYS(mb1_header)
-	.long	PHYS(image_start)
-	.long	PHYS(image_load_end)
-	.long	PHYS(image_end)
-	.long	PHYS(entry32)
+	.long	0x1badb002, MB1_FLAGS, -(0x1badb002 + MB1_FLAGS)
+	.long	PHYS(mb1_header), PHYS(image_start), PHYS(image_load_end), PHYS(image_end), PHYS(entry32)
 
 	.balign 8
 mb2_header:
-	.long	0xe85250d6
-	.long	0
-	.long	mb2_end - mb2_header
-	.long	-(0xe85250d6 + (mb2_end - mb2_header))
-	/* address tag */
-	.short	2, 0
-	.long	24
-	.long	PHYS(mb2_header)
-	.long	PHYS(image_start)
-	.long	PHYS(image_load_end)
-	.long	PHYS(image_end)
-	/* entry address tag */
-	.short	3, 0
-	.long	12
-	.long	PHYS(entry32)
-	.long	0
-	/* modules are page-aligned */
-	.short	6, 0
-	.long	8
-	/* end */
-	.short	0, 0
-	.long	8
+	.long	0xe85250d6, 0, mb2_end - mb2_header, -(0xe85250d6 + (mb2_end - mb2_header))
+	/* tags: type, size, contents */
+	.long	2, 24, PHYS(mb2_header), PHYS(image_start), PHYS(image_load_end), PHYS(image_end)
+	.long	3, 12, PHYS(entry32), 0
+	.long	6, 8				/* modules are page-aligned */
+	.long	0, 8
 mb2_end:
 
 	.code32
@@ -61,11 +39,9 @@ entry32:
 	cpuid
 	bt	$29, %edx
 	jnc	no_long_mode
-	xor	%ebp, %ebp
-	bt	$20, %edx		/* NX */
-	jnc	1f
-	mov	$(1 << 11), %ebp
-1:
+	mov	%edx, %ebp
+	and	$(1 << 20), %ebp	/* NX, if there: */
+	shr	$9, %ebp		/* EFER.NXE */
 	mov	$(1 << 5), %eax		/* CR4.PAE */
 	mov	%eax, %cr4
 	mov	$PHYS(boot_l4), %eax
@@ -96,20 +72,8 @@ entry64:
 	movabs	$entry_high, %rax
 	jmp	*%rax
 entry_high:
-	lea	boot_gdt_ptr_high(%rip), %rax
-	lgdt	(%rax)
-	mov	$16, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %ss
-	xor	%eax, %eax
-	mov	%eax, %fs
-	mov	%eax, %gs
-	movabs	$(PERCPU_BASE + PERCPU_STACK_TOP), %rsp
 	/* leave room for the guest's registers, as every entry does */
-	sub	$256, %rsp
-	mov	%edi, %edi
-	mov	%esi, %esi
+	movabs	$(PERCPU_BASE + PERCPU_STACK_TOP - 256), %rsp
 	xor	%ebp, %ebp
 	call	start
 	ud2
@@ -119,21 +83,25 @@ no_long_mode_text:
 	.asciz	"tenon: this CPU has no 64-bit mode; Tenon needs one\r\n"
 
 	.balign 8
+	/* the data segments stay the loader's, which nothing in 64-bit mode looks at, until cpu_block_load() */
+	.globl boot_gdt
 boot_gdt:
-	.quad	0
-	.quad	0x00af9b000000ffff	/* 64-bit code, ring 0 */
-	.quad	0x00cf93000000ffff	/* data, ring 0 */
+	.quad	0, 0x00af9b000000ffff	/* 64-bit code, ring 0 */
 boot_gdt_ptr:
-	.short	23
+	.short	15
 	.long	PHYS(boot_gdt)
-	.balign 8
-boot_gdt_ptr_high:
-	.short	23
-	.quad	boot_gdt
 
 	/*
 	 * The first page tables. boot_l4 stays ring 0's own root; its identity part (slot 0) goes when dom0 is built.
 	 */
+	.macro ENTRIES n, first, step, flags
+	.set	i, 0
+	.rept	\n
+	.quad	\first + i * \step + \flags
+	.set	i, i + 1
+	.endr
+	.endm
+
 	.section .data.page, "aw"
 	.balign 4096
 	.globl boot_l4
@@ -144,59 +112,37 @@ boot_l4:
 	.fill	6, 8, 0
 	.quad	PHYS(boot_l4) + 3		/* slot 271: ring 0's tables themselves */
 	.fill	512 - 272, 8, 0
-	.globl boot_l3_image
 boot_l3_image:
 	.quad	PHYS(boot_l2_image) + 3
 	.quad	PHYS(boot_l2_percpu) + 3
 	.fill	510, 8, 0
-	.globl boot_l2_image
 boot_l2_image:
-	.set	i, 0
-	.rept	8
-	.quad	(i << 21) + 0x83
-	.set	i, i + 1
-	.endr
-	.fill	504, 8, 0
+	.quad	0, PHYS(boot_l1_image) + 3
+	.fill	510, 8, 0
+boot_l1_image:				/* the 2 MiB from where the image begins */
+	ENTRIES	512, PHYS(image_start), 0x1000, 3
 boot_l2_percpu:
 	.quad	PHYS(boot_l1_percpu) + 3
 	.fill	511, 8, 0
 	/* block of CPU 0: see layout.h */
 boot_l1_percpu:
-	.quad	PHYS(boot_cpu_block) + 3		/* stub */
-	.quad	0
-	.quad	PHYS(boot_cpu_block) + 0x1003	/* NMI */
-	.quad	0
-	.quad	PHYS(boot_cpu_block) + 0x2003	/* #DF */
-	.quad	0
-	.quad	PHYS(boot_cpu_block) + 0x3003	/* #MC */
-	.quad	0
-	.quad	PHYS(boot_cpu_block) + 0x4003	/* #DB */
-	.quad	0
 	.set	i, 0
-	.rept	6
-	.quad	PHYS(boot_cpu_block) + 0x5003 + (i << 12)
+	.rept	5				/* stub, four small stacks; guards */
+	.quad	PHYS(boot_cpu_block) + (i << 12) + 3, 0
 	.set	i, i + 1
 	.endr
+	ENTRIES	6, PHYS(boot_cpu_block) + 0x5000, 0x1000, 3 /* main stack, struct cpu */
 	.fill	496, 8, 0
 
 	.section .init.page, "aw"
 	.balign 4096
 boot_l3_identity:
-	.set	i, 0
-	.rept	4
-	.quad	PHYS(boot_l2_identity) + (i << 12) + 3
-	.set	i, i + 1
-	.endr
+	ENTRIES	4, PHYS(boot_l2_identity), 0x1000, 3
 	.fill	508, 8, 0
 boot_l2_identity:
-	.set	i, 0
-	.rept	2048
-	.quad	(i << 21) + 0x83
-	.set	i, i + 1
-	.endr
+	ENTRIES	2048, 0, 0x200000, 0x83
 
 	.section .bss.page, "aw", @nobits
 	.balign 4096
-	.globl boot_cpu_block
 boot_cpu_block:
 	.skip	11 * 4096

@@ -19,6 +19,9 @@ static int parse_text(const char *value, void *out) {
 	return 0;
 }
 
+/* The one value there is. */
+static int parse_given(const char *value, void *only) { return strcmp(value, only) ? -EINVAL : 0; }
+
 static int parse_count(const char *value, void *out) {
 	const char *end;
 	uint64_t n;
@@ -59,10 +62,10 @@ static const struct option table[] = {
 	{ "maxcpus", parse_count, &options.maxcpus, "a number of CPUs" },
 	{ "noreboot", parse_flag, &options.noreboot, "yes or no" },
 	{ "com1", parse_text, options.com1, "such as 115200,8n1" },
-	{ "console", parse_text, options.console, "com1" },
+	{ "console", parse_given, "com1", "com1" },
 	{ "loglvl", parse_text, options.loglvl, "error, warning, info, debug or all" },
 	{ "guest_loglvl", parse_text, options.guest_loglvl, "error, warning, info, debug or all" },
-	{ "sched", parse_text, options.sched, "credit2" },
+	{ "sched", parse_given, "credit2", "credit2" },
 };
 
 static void option_apply(const char *name, const char *value) {

@@ -7,13 +7,11 @@
 #include "options.h"
 #include "platform.h"
 #include "sched.h"
-#include "segments.h"
 #include "x86.h"
 
 char hypervisor_cmdline[1024];
 
 void start(uint32_t magic, uint32_t info) __noreturn;
-void reset_stack_and_exit(void) __noreturn;
 
 static uint64_t __init ram_end(void) {
 	uint64_t end = 0;
@@ -36,7 +34,6 @@ static void __init cpu0_init(void) {
 	struct cpu *c;
 
 	idt_init();
-	segments_init();
 	c = cpu_block_create(0);
 	if (!c) panic("no memory for CPU 0");
 	cpu_block_load(c);
@@ -44,10 +41,8 @@ static void __init cpu0_init(void) {
 
 void __init start(uint32_t magic, uint32_t info) {
 	cpu_features_read();
-	smap_patch();
 	multiboot_parse(magic, info);
-	str_copy(hypervisor_cmdline, boot_info.cmdline, sizeof(hypervisor_cmdline));
-	options_parse(boot_info.cmdline);
+	options_parse(hypervisor_cmdline);
 	console_init();
 	printk(LOG_INFO, "Tenon " TENON_VERSION " - a paravirtualization hypervisor\n");
 	memory_init();

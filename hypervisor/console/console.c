@@ -29,8 +29,7 @@ static char ring[RING_SIZE];
 static uint32_t ring_end, ring_start, ring_notified;
 static char last_sent = '\n', last_kept = '\n';
 static struct line {
-	bool used;
-	domid_t domid;
+	domid_t domid; /* 0: free */
 	unsigned len;
 	char text[LINE_MAX];
 } lines[LINES];
@@ -109,14 +108,12 @@ void console_init(void) {
 /* -- output of guests -- */
 
 static struct line *line_of(domid_t id) {
-	struct line *l = NULL;
+	struct line *l;
 
-	for (unsigned i = 0; i < LINES && !l; i++)
-		if (lines[i].used && lines[i].domid == id) l = &lines[i];
-	if (!l) {
-		l = &lines[line_victim++ % LINES];
-		*l = (struct line){ .used = true, .domid = id };
-	}
+	for (l = lines; l < lines + LINES; l++)
+		if (l->domid == id) return l;
+	l = &lines[line_victim++ % LINES];
+	*l = (struct line){ .domid = id };
 	return l;
 }
 
@@ -139,14 +136,11 @@ static void line_add(struct line *l, char c) {
 }
 
 void console_guest_write(struct domain *d, const char *s, size_t n) {
-	struct line *l;
-
 	lock();
-	if (d->privileged) {
+	if (d->privileged)
 		while (serial_up && n--) send(*s++);
-	} else {
-		for (l = line_of(d->id); n--; s++) line_add(l, *s);
-	}
+	else
+		for (struct line *l = line_of(d->id); n--; s++) line_add(l, *s);
 	unlock();
 }
 

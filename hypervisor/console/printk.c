@@ -26,32 +26,36 @@ static const struct {
 	{ "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
 };
 
+/* The level of that name: false if there is none. */
 static bool level_parse(const char *s, size_t n, int *out) {
-	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++)
-		if (strlen(levels[i].name) == n && !strncmp(levels[i].name, s, n)) {
-			*out = levels[i].level;
-			return true;
-		}
+	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
+		if (strlen(levels[i].name) != n || strncmp(levels[i].name, s, n)) continue;
+		*out = levels[i].level;
+		return true;
+	}
 	return false;
 }
 
 bool log_threshold_parse(const char *s, struct log_threshold *t) {
-	const char *slash = strchr(s, '/');
-	size_t n = slash ? (size_t)(slash - s) : strlen(s);
+	size_t all = strlen(s), n = all;
 	struct log_threshold r;
 
+	if (strchr(s, '/')) n = (size_t)(strchr(s, '/') - s);
 	if (!level_parse(s, n, &r.always)) return false;
 	r.limited = r.always;
-	if (slash && !level_parse(slash + 1, strlen(slash + 1), &r.limited)) return false;
+	if (n < all && !level_parse(s + n + 1, all - n - 1, &r.limited)) return false;
 	*t = r;
 	return true;
 }
 
+static void option_parse(const char *name, const char *value, struct log_threshold *t) {
+	if (value[0] && !log_threshold_parse(value, t))
+		printk(LOG_WARN, "option %s=%s ignored: no such level\n", name, value);
+}
+
 void log_init(void) {
-	if (options.loglvl[0] && !log_threshold_parse(options.loglvl, &own))
-		printk(LOG_WARN, "option loglvl=%s ignored: no such level\n", options.loglvl);
-	if (options.guest_loglvl[0] && !log_threshold_parse(options.guest_loglvl, &guests))
-		printk(LOG_WARN, "option guest_loglvl=%s ignored: no such level\n", options.guest_loglvl);
+	option_parse("loglvl", options.loglvl, &own);
+	option_parse("guest_loglvl", options.guest_loglvl, &guests);
 }
 
 /* Races between CPUs can only let a line more or less through. */
@@ -75,36 +79,35 @@ static bool admits(const struct log_threshold *t, enum log_level level) {
 bool log_guest_admits(enum log_level level) { return admits(&guests, level); }
 
 static void tell_lost(void) {
-	char text[64];
-	uint32_t n;
-
 	if (!READ_ONCE(limit.lost) || READ_ONCE(limit.shown) > 1) return;
-	n = __atomic_exchange_n(&limit.lost, 0, __ATOMIC_RELAXED);
-	format(text, sizeof(text), "%u messages were not shown (rate limit)\n", n);
+	printk(LOG_ERR, "%u messages were not shown (rate limit)\n",
+	       __atomic_exchange_n(&limit.lost, 0, __ATOMIC_RELAXED));
+}
+
+/* A message, about a domain if there is one. */
+static void print(const struct domain *d, const char *fmt, va_list ap) {
+	char text[320];
+	int n = d ? format(text, sizeof(text), "d%u: ", d->id) : 0;
+
+	vformat(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	console_log(text);
 }
 
 void printk(enum log_level level, const char *fmt, ...) {
-	char text[320];
 	va_list ap;
 
 	if (!admits(&own, level)) return;
 	va_start(ap, fmt);
-	vformat(text, sizeof(text), fmt, ap);
+	print(NULL, fmt, ap);
 	va_end(ap);
-	console_log(text);
 }
 
 void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...) {
-	char text[320];
-	int n;
 	va_list ap;
 
 	if (!admits(&guests, level)) return;
 	tell_lost();
-	n = format(text, sizeof(text), "d%u: ", d->id);
 	va_start(ap, fmt);
-	vformat(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	print(d, fmt, ap);
 	va_end(ap);
-	console_log(text);
 }

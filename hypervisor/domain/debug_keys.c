@@ -37,29 +37,11 @@ static void show_grants(void) {
 	for_each_domain (d) grant_show(d);
 }
 
-static void show_help(void);
-
-static const struct {
-	char key;
-	const char *what;
-	void (*fn)(void);
-} keys[] = {
-	{ 'h', "this help", show_help },
-	{ 'q', "domains and vCPUs", show_domains },
-	{ 'm', "memory", show_memory },
-	{ 'g', "grant tables", show_grants },
-};
-
-static void show_help(void) {
-	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
-		printk(LOG_INFO, "'%c': %s\n", keys[i].key, keys[i].what);
-}
-
 void debug_key(char key) {
-	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (keys[i].key != key) continue;
-		keys[i].fn();
-		return;
+	switch (key) {
+	case 'q': show_domains(); break;
+	case 'm': show_memory(); break;
+	case 'g': show_grants(); break;
+	default: printk(LOG_INFO, "debug keys: q domains and vCPUs, m memory, g grant tables\n");
 	}
-	printk(LOG_INFO, "no debug key '%c'; 'h' lists them\n", key);
 }

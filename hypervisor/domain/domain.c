@@ -25,12 +25,12 @@
 #include <xen/sched.h>
 
 struct domain *dom0;
-struct domain *domain_list;
 
 struct spinlock domlist_lock = SPINLOCK_INIT(RANK_DOMLIST);
-/* domlist_lock: who has an id. Read without the lock by domain_by_id(): a pointer appears when the
- * domain is complete. */
+/* domlist_lock: the list of domains, each at its id. Read without the lock by domain_by_id(): a
+ * pointer appears when the domain is complete. */
 static struct domain *domain_ids[DOMID_FIRST_RESERVED];
+static unsigned ids_end; /* no domain had this id yet, nor a higher one */
 /* atomic: stack of unreferenced domains, linked by dead_next */
 static struct domain *dead_domains;
 
@@ -39,6 +39,11 @@ static struct domain *dead_domains;
 struct domain *domain_by_id(domid_t id) {
 	if (id >= DOMID_FIRST_RESERVED) return NULL;
 	return __atomic_load_n(&domain_ids[index_nospec(id, DOMID_FIRST_RESERVED)], __ATOMIC_ACQUIRE);
+}
+
+struct domain *domain_next(unsigned id) {
+	while (id < ids_end && !domain_ids[id]) id++;
+	return id < ids_end ? domain_ids[id] : NULL;
 }
 
 void domain_get(struct domain *d) {
@@ -94,24 +99,12 @@ int domain_find_controlled(domid_t id, struct domain **out) {
 /* -- creation -- */
 
 static int list_insert(struct domain *d) {
-	struct domain **at = &domain_list;
 	SPIN_GUARD(&domlist_lock);
 
 	if (domain_ids[d->id]) return -EEXIST;
-	while (*at && (*at)->id < d->id) at = &(*at)->next;
-	d->next = *at;
-	*at = d;
 	__atomic_store_n(&domain_ids[d->id], d, __ATOMIC_RELEASE);
+	ids_end = MAX(ids_end, d->id + 1u);
 	return 0;
-}
-
-static void list_remove_domain(struct domain *d) {
-	struct domain **at = &domain_list;
-	SPIN_GUARD(&domlist_lock);
-
-	while (*at != d) at = &(*at)->next;
-	*at = d->next;
-	__atomic_store_n(&domain_ids[d->id], NULL, __ATOMIC_RELEASE);
 }
 
 static int shared_info_create(struct domain *d) {
@@ -139,6 +132,7 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	spin_init(&d->mm_lock, RANK_MM);
 	spin_init(&d->page_lock, RANK_PAGES);
 	spin_init(&d->permit_lock, RANK_PERMIT);
+	sched_domain_create(d);
 }
 
 static int parts_create(struct domain *d, const struct domain_params *p) {
@@ -158,6 +152,7 @@ static void domain_free(struct domain *d) {
 	if (d->vcpu)
 		for_each_vcpu (d, v) vcpu_destroy(v);
 	heap_free(d->vcpu);
+	sched_domain_destroy(d);
 	permits_free(d);
 	heap_free(d->cpu_policy);
 	heap_free(d);
@@ -189,7 +184,9 @@ void domains_reap(void) {
 	while (d) {
 		struct domain *next = d->dead_next;
 
-		list_remove_domain(d);
+		spin_lock(&domlist_lock);
+		WRITE_ONCE(domain_ids[d->id], NULL);
+		spin_unlock(&domlist_lock);
 		domain_free(d);
 		d = next;
 	}

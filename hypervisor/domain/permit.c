@@ -15,21 +15,14 @@ struct permit_range {
 	uint64_t first, end;
 };
 
-#define RESERVED_MAX 32
-/* written at boot, const after: */
-static struct {
-	unsigned count;
-	struct reservation {
-		uint64_t first, end;
-	} range[RESERVED_MAX];
-} reserved[PERMIT_KINDS];
+static struct permit_range *reserved[PERMIT_KINDS]; /* made at boot, const after */
 
 void permit_reserve(enum permit kind, uint64_t first, uint64_t n) {
-	unsigned i = reserved[kind].count++;
+	struct permit_range *r = heap_alloc(sizeof(*r));
 
-	CHECK(i < RESERVED_MAX);
-	reserved[kind].range[i].first = first;
-	reserved[kind].range[i].end = first + n;
+	CHECK(r);
+	*r = (struct permit_range){ reserved[kind], first, first + n };
+	reserved[kind] = r;
 }
 
 static bool in_range(enum permit kind, uint64_t first, uint64_t n) {
@@ -39,9 +32,7 @@ static bool in_range(enum permit kind, uint64_t first, uint64_t n) {
 }
 
 static bool is_reserved(enum permit kind, uint64_t first, uint64_t end) {
-	const struct reservation *r = reserved[kind].range, *last = r + reserved[kind].count;
-
-	for (; r < last; r++)
+	for (const struct permit_range *r = reserved[kind]; r; r = r->next)
 		if (first < r->end && end > r->first) return true;
 	return false;
 }
@@ -114,12 +105,6 @@ int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, b
 }
 
 void permits_free(struct domain *d) {
-	struct permit_range *r;
-
-	for (unsigned kind = 0; kind < PERMIT_KINDS; kind++) {
-		while ((r = d->permits[kind])) {
-			d->permits[kind] = r->next;
-			heap_free(r);
-		}
-	}
+	for (unsigned kind = 0; kind < PERMIT_KINDS; kind++)
+		range_cut(&d->permits[kind], 0, UINT64_MAX, NULL); /* nothing sticks out */
 }

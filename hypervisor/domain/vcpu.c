@@ -36,8 +36,8 @@ int vcpu_create(struct domain *d, unsigned id) {
 	v = vcpu_alloc(d, id);
 	if (!v) return -ENOMEM;
 	vcpu_timers_create(v);
-	/* The scheduler is last, it must not see a vCPU that is not complete. */
-	err = arch_vcpu_create(v) ?: sched_vcpu_create(v);
+	sched_vcpu_create(v);
+	err = arch_vcpu_create(v);
 	if (err) {
 		vcpu_destroy(v);
 		return err;
@@ -47,18 +47,17 @@ int vcpu_create(struct domain *d, unsigned id) {
 }
 
 void vcpu_destroy(struct vcpu *v) {
-	if (v->sched) sched_vcpu_destroy(v);
+	CHECK(!v->running && !v->sched.queued);
 	vcpu_timers_destroy(v);
 	arch_vcpu_destroy(v);
 	heap_free(v);
 }
 
 uint64_t vcpu_cpu_time(const struct vcpu *v) {
-	uint64_t t = v->runstate.time[RUNSTATE_running], now = now_ns();
+	struct vcpu_runstate_info r;
 
-	if (READ_ONCE(v->running) && now > v->runstate.state_entry_time)
-		t += now - v->runstate.state_entry_time;
-	return t;
+	runstate_get(v, &r);
+	return r.time[RUNSTATE_running];
 }
 
 void vcpu_nmi_send(struct vcpu *v) {

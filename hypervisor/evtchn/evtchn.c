@@ -25,15 +25,16 @@
 
 static unsigned bucket_count(uint32_t max_port) { return max_port / PORTS_PER_BUCKET + 1; }
 
-/* Give bucket `b`, the first without ports, its ports. -ENOMEM. Domain's lock held. */
-static int bucket_fill(struct domain *d, unsigned b) {
+/* Give the first bucket without ports its ports. -ENOMEM. Domain's lock held. */
+static int bucket_fill(struct domain *d) {
 	struct evtchn *ports = heap_alloc(PORTS_PER_BUCKET * sizeof(*ports));
+	uint32_t n = d->evtchn.valid_ports;
 
 	if (!ports) return -ENOMEM;
 	for (unsigned i = 0; i < PORTS_PER_BUCKET; i++) spin_init(&ports[i].lock, RANK_PORT);
-	d->evtchn.buckets[b].ports = ports;
+	d->evtchn.buckets[n / PORTS_PER_BUCKET].ports = ports;
 	/* Release: who sees the new limit sees the ports. */
-	__atomic_store_n(&d->evtchn.valid_ports, (b + 1) * PORTS_PER_BUCKET, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->evtchn.valid_ports, n + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -43,11 +44,7 @@ int evtchn_domain_create(struct domain *d, uint32_t max_port) {
 	spin_init(&e->lock, RANK_EVTCHN);
 	e->max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
 	e->buckets = heap_alloc(bucket_count(e->max_port) * sizeof(*e->buckets));
-	if (!e->buckets) return -ENOMEM;
-	if (bucket_fill(d, 0)) {
-		evtchn_domain_free(d);
-		return -ENOMEM;
-	}
+	if (!e->buckets || bucket_fill(d)) return -ENOMEM; /* evtchn_domain_free() follows */
 	e->buckets[0].used = 1;
 	e->buckets[0].ports[0].state = PORT_RESERVED;
 	return 0;
@@ -70,56 +67,56 @@ static uint32_t port_limit(const struct domain *d) {
 		   (d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
 }
 
-/* The bucket's lowest free port that is in no queue of the guest's; -1 if there is none. */
-static int bucket_search(struct domain *d, unsigned b, unsigned *patience) {
-	uint64_t free = ~d->evtchn.buckets[b].used;
+/* The first free port from `port` on; beyond `limit` if there is none. */
+static port_t next_free(const struct domain *d, port_t port, uint32_t limit) {
+	for (; port <= limit; port = ROUND_DOWN(port, PORTS_PER_BUCKET) + PORTS_PER_BUCKET) {
+		uint64_t free = ~d->evtchn.buckets[port / PORTS_PER_BUCKET].used;
 
-	for (; free; free &= free - 1) {
-		port_t port = b * PORTS_PER_BUCKET + bit_first(free);
-
-		if (!fifo_linked(d, port)) return (int)port;
-		if (!--*patience) break;
+		free &= ~0ULL << port % PORTS_PER_BUCKET;
+		if (free) return ROUND_DOWN(port, PORTS_PER_BUCKET) + bit_first(free);
 	}
-	return -1;
+	return port;
 }
 
-int port_alloc(struct domain *d, port_t *out) {
+/* Find a free port. It stays free: the caller, who holds the domain's lock, opens it. 0, -EINVAL
+ * (the domain is dying), -ENOSPC, -ENOMEM. */
+static int port_alloc(struct domain *d, port_t *out) {
 	struct evtchn_domain *e = &d->evtchn;
 	uint32_t limit = port_limit(d);
 	unsigned patience = 2 * PORTS_PER_BUCKET; /* with a guest that keeps closed ports linked */
-	int port = -1;
+	port_t port = e->search;
 
 	if (d->state >= DOM_DYING) return -EINVAL;
-	for (unsigned b = e->search; b <= limit / PORTS_PER_BUCKET; b++) {
-		if (!~e->buckets[b].used) continue;
-		if (!e->buckets[b].ports && bucket_fill(d, b)) return -ENOMEM;
-		port = bucket_search(d, b, &patience);
-		if (port >= 0) break;
-		if (!patience) {
-			e->search = b; /* go on there next time */
-			return -ENOSPC;
-		}
-	}
 	e->search = 0;
-	if (port < 0 || (uint32_t)port > limit) return -ENOSPC;
-	*out = (port_t)port;
-	return 0;
+	for (; (port = next_free(d, port, limit)) <= limit; port++) {
+		if (port >= e->valid_ports && bucket_fill(d)) return -ENOMEM;
+		*out = port;
+		if (!fifo_linked(d, port)) return 0;
+		if (--patience) continue;
+		e->search = port; /* go on there next time */
+		break;
+	}
+	return -ENOSPC;
 }
 
-struct evtchn *port_open(struct domain *d, port_t port, enum port_state state, unsigned vcpu) {
-	struct evtchn *c = port_find(d, port);
+/* Open a port of a kind that is `about` something. Domain's lock held. */
+static int port_open(struct domain *d, enum port_state state, unsigned vcpu, uint32_t about, port_t *out) {
+	int err = port_alloc(d, out);
+	struct evtchn *c;
 
+	if (err) return err;
+	c = port_find(d, *out);
 	CHECK(c && c->state == PORT_FREE);
 	spin_lock(&c->lock);
 	c->state = (uint8_t)state;
 	c->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
 	c->vcpu = (uint16_t)vcpu;
-	d->evtchn.buckets[port / PORTS_PER_BUCKET].used |= 1ULL << port % PORTS_PER_BUCKET;
+	c->about = about;
+	spin_unlock(&c->lock);
+	d->evtchn.buckets[*out / PORTS_PER_BUCKET].used |= 1ULL << *out % PORTS_PER_BUCKET;
 	d->evtchn.active_ports++;
-	return c;
+	return 0;
 }
-
-/* -- closing -- */
 
 /* Set an open port free; its and the domain's lock held. */
 static void port_free(struct domain *d, struct evtchn *c, port_t port) {
@@ -133,13 +130,101 @@ static void port_free(struct domain *d, struct evtchn *c, port_t port) {
 	d->evtchn.active_ports--;
 }
 
-void port_revert(struct domain *d, port_t port) {
+/* The same with the domain's lock held. */
+static void port_revert(struct domain *d, port_t port) {
 	struct evtchn *c = port_find(d, port);
 
 	spin_lock(&c->lock);
 	port_free(d, c, port);
 	spin_unlock(&c->lock);
 }
+
+/* -- the kinds of ports: how each comes to be -- */
+
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out) {
+	SPIN_GUARD(&d->evtchn.lock);
+
+	return port_open(d, PORT_UNBOUND, 0, remote, out);
+}
+
+/* Both ends are there: join them. Both domains' locks held. */
+static void join(struct domain *d, port_t port, struct domain *rd, port_t rport) {
+	struct evtchn *c = port_find(d, port), *rc = port_find(rd, rport);
+
+	spin_lock_both(&c->lock, &rc->lock);
+	c->state = rc->state = PORT_INTERDOMAIN;
+	c->remote.domain = rd;
+	c->remote.port = rport;
+	rc->remote.domain = d;
+	rc->remote.port = port;
+	port_raise(d, c, port); /* the peer may have sent while nobody listened */
+	spin_unlock_both(&c->lock, &rc->lock);
+}
+
+int evtchn_bind_interdomain(struct domain *d, struct domain *rd, port_t rport, port_t *out) {
+	struct evtchn *rc;
+	int err;
+
+	spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
+	rc = port_find(rd, rport);
+	err = -EINVAL;
+	if (rc && rc->state == PORT_UNBOUND && rc->binder == d->id)
+		err = port_open(d, PORT_UNBOUND, 0, rd->id, out);
+	if (!err) join(d, *out, rd, rport);
+	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
+	return err;
+}
+
+int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out) {
+	struct vcpu *v = domain_vcpu(d, vcpu);
+	int err;
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu)) return -EINVAL;
+	if (!v) return -ENOENT;
+	virq = (unsigned)index_nospec(virq, NR_VIRQS);
+	err = v->virq_port[virq] ? -EEXIST : port_open(d, PORT_VIRQ, vcpu, virq, out);
+	if (!err) WRITE_ONCE(v->virq_port[virq], *out);
+	return err;
+}
+
+int evtchn_bind_ipi(struct domain *d, unsigned vcpu, port_t *out) {
+	SPIN_GUARD(&d->evtchn.lock);
+
+	return domain_vcpu(d, vcpu) ? port_open(d, PORT_IPI, vcpu, 0, out) : -ENOENT;
+}
+
+int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out) {
+	struct vcpu *v = domain_vcpu(d, 0);
+	int err;
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (!v) return -ENOENT;
+	/* Open before the interrupt can come: the first one must find its port. */
+	err = port_open(d, PORT_PIRQ, 0, pirq, out);
+	if (err) return err;
+	err = pirq_bind(v, pirq, *out, share);
+	if (err) port_revert(d, *out);
+	return err;
+}
+
+int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu) {
+	struct vcpu *v = domain_vcpu(d, vcpu);
+	struct evtchn *c = port_find(d, port);
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (!v) return -ENOENT;
+	if (!c || !port_is_open(c) || c->state == PORT_IPI ||
+	    (c->state == PORT_VIRQ && !virq_is_global(c->virq)))
+		return -EINVAL;
+	spin_lock(&c->lock);
+	c->vcpu = (uint16_t)vcpu;
+	spin_unlock(&c->lock);
+	if (c->state == PORT_PIRQ) pirq_set_affinity(d, c->pirq, v);
+	return 0;
+}
+
+/* -- closing -- */
 
 /* Close one end of a pair and leave the other waiting. Both domains' locks held. */
 static void close_pair(struct domain *d, struct evtchn *c, port_t port) {
@@ -155,82 +240,65 @@ static void close_pair(struct domain *d, struct evtchn *c, port_t port) {
 /* Close any other open port. Domain's lock held. */
 static void close_single(struct domain *d, struct evtchn *c, port_t port) {
 	if (c->state == PORT_PIRQ) pirq_unbind(d, c->pirq);
-	if (c->state == PORT_VIRQ) virq_unbind(d, c, port);
+	if (c->state == PORT_VIRQ) {
+		struct vcpu *v = d->vcpu[virq_is_global(c->virq) ? 0 : c->vcpu];
+
+		CHECK(v->virq_port[c->virq] == port);
+		WRITE_ONCE(v->virq_port[c->virq], 0);
+	}
 	port_revert(d, port);
 }
 
 int evtchn_close(struct domain *d, port_t port) {
 	struct evtchn *c = port_find(d, port);
 	struct domain *rd = d;
+	int err = 0;
 
 	if (!c) return -EINVAL;
+	domain_get(rd);
 	spin_lock(&d->evtchn.lock);
 	while (c->state == PORT_INTERDOMAIN && c->remote.domain != rd) {
-		struct domain *want = c->remote.domain;
+		struct domain *old = rd;
 
-		/* The pair keeps the remote domain alive until the lock is dropped. (It may be d itself by
-		 * now: nothing to hold then, nor to drop at the end.) */
-		if (want != d) domain_get(want);
-		spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
-		if (rd != d) domain_put(rd);
-		rd = want;
+		/* The pair keeps the remote domain alive until the lock is dropped. */
+		rd = c->remote.domain;
+		domain_get(rd);
+		spin_unlock_both(&d->evtchn.lock, &old->evtchn.lock);
+		domain_put(old);
 		spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	}
-	int err = port_is_open(c) ? 0 : -EINVAL;
-
 	if (c->state == PORT_INTERDOMAIN)
 		close_pair(d, c, port);
-	else if (!err)
+	else if (port_is_open(c))
 		close_single(d, c, port);
+	else
+		err = -EINVAL;
 	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
-	if (rd != d) domain_put(rd);
+	domain_put(rd);
 	return err;
-}
-
-/* The next open port from `port` on; valid_ports if there is none. */
-static port_t next_open(const struct domain *d, port_t port) {
-	uint32_t n = READ_ONCE(d->evtchn.valid_ports);
-
-	for (; port < n; port = ROUND_DOWN(port, PORTS_PER_BUCKET) + PORTS_PER_BUCKET) {
-		uint64_t used = READ_ONCE(d->evtchn.buckets[port / PORTS_PER_BUCKET].used);
-
-		used &= ~0ULL << port % PORTS_PER_BUCKET;
-		if (port < PORTS_PER_BUCKET) used &= ~1ULL;
-		if (used) return ROUND_DOWN(port, PORTS_PER_BUCKET) + bit_first(used);
-	}
-	return n;
-}
-
-/* Close what is open from close_next on. 0 or -ERESTART. */
-static int close_all(struct domain *d) {
-	port_t port = READ_ONCE(d->evtchn.close_next);
-
-	while ((port = next_open(d, port)) < READ_ONCE(d->evtchn.valid_ports)) {
-		/* another may have closed it meanwhile */
-		(void)!evtchn_close(d, port);
-		port++;
-		if (hypercall_preempt()) {
-			WRITE_ONCE(d->evtchn.close_next, port);
-			return -ERESTART;
-		}
-	}
-	WRITE_ONCE(d->evtchn.close_next, 0);
-	return 0;
 }
 
 int evtchn_reset(struct domain *d) {
+	struct evtchn_domain *e = &d->evtchn;
 	struct evtchn_fifo_domain *fifo = NULL;
-	int err = close_all(d);
+	bool all;
 
-	if (err) return err;
-	spin_lock(&d->evtchn.lock);
-	if (d->evtchn.active_ports)
-		err = -EAGAIN;
-	else
-		fifo = fifo_detach(d);
-	spin_unlock(&d->evtchn.lock);
-	fifo_free(fifo);
-	return err;
+	for (port_t port = READ_ONCE(e->close_next); port < READ_ONCE(e->valid_ports);) {
+		(void)!evtchn_close(d, port++); /* if it is open */
+		if (!hypercall_preempt()) continue;
+		WRITE_ONCE(e->close_next, port);
+		return -ERESTART;
+	}
+	WRITE_ONCE(e->close_next, 0);
+	spin_lock(&e->lock);
+	all = !e->active_ports;
+	if (all) {
+		fifo = e->fifo;
+		e->fifo = NULL; /* back to 2-level */
+	}
+	spin_unlock(&e->lock);
+	if (fifo) fifo_free(d, fifo);
+	return all ? 0 : -EAGAIN;
 }
 
 int evtchn_domain_destroy(struct domain *d) {
@@ -243,4 +311,26 @@ int evtchn_domain_destroy(struct domain *d) {
 	do err = evtchn_reset(d);
 	while (err == -EAGAIN && d->state >= DOM_DYING);
 	return err;
+}
+
+int evtchn_status(struct domain *d, struct evtchn_status *s) {
+	static const uint8_t status[] = {
+		[PORT_UNBOUND] = EVTCHNSTAT_unbound, [PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+		[PORT_PIRQ] = EVTCHNSTAT_pirq,       [PORT_VIRQ] = EVTCHNSTAT_virq,
+		[PORT_IPI] = EVTCHNSTAT_ipi,
+	};
+	const struct evtchn *c = port_find(d, s->port);
+	SPIN_GUARD(&d->evtchn.lock);
+
+	if (!c) return -EINVAL;
+	s->vcpu = c->vcpu;
+	s->status = status[c->state];
+	if (c->state == PORT_UNBOUND) s->u.unbound.dom = (domid_t)c->binder;
+	if (c->state == PORT_PIRQ) s->u.pirq = c->pirq;
+	if (c->state == PORT_VIRQ) s->u.virq = c->virq;
+	if (c->state == PORT_INTERDOMAIN) {
+		s->u.interdomain.dom = c->remote.domain->id;
+		s->u.interdomain.port = c->remote.port;
+	}
+	return 0;
 }

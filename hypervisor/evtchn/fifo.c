@@ -14,7 +14,7 @@
  * The words belong to a hostile guest. Ring 0 never follows a link, only writes; all exchanges are
  * bounded; a guest that spoils its words loses its own events.
  *
- * Life: the domain's and vCPUs' FIFO structs come with EVTCHNOP_init_control and go, with all
+ * Life: the domain's FIFO struct comes with the first EVTCHNOP_init_control and goes, with all
  * references, when no port is open any more (reset, destruction). Whoever raises, unmasks or looks
  * holds a port open. A port whose word is LINKED for one queue must not end as the tail of another:
  * it is taken off the old queue's tail when it is linked elsewhere, under both queues' locks.
@@ -31,18 +31,16 @@
 #define ARRAY_PAGES    (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
 #define LINK_TRIES     4
 
+struct evtchn_fifo_vcpu {
+	struct spinlock lock;                /* RANK_FIFO */
+	maddr_t control;                     /* (atomic) the control block; 0: none yet */
+	port_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* (lock) */
+};
+
 struct evtchn_fifo_domain {
 	uint32_t pages; /* (atomic) grows under the domain's lock */
 	mfn_t page[ARRAY_PAGES];
-	struct evtchn_fifo_vcpu *controls; /* once detached from the vCPUs */
-};
-
-struct evtchn_fifo_vcpu {
-	struct spinlock lock; /* RANK_FIFO */
-	unsigned offset;      /* of the control block in its frame */
-	mfn_t control;
-	struct evtchn_fifo_vcpu *next;       /* once detached */
-	port_t tail[EVTCHN_FIFO_MAX_QUEUES]; /* (lock) */
+	struct evtchn_fifo_vcpu vcpu[];
 };
 
 /* The event word of a port, to be closed with frame_unmap(); NULL if the array is too short. */
@@ -54,26 +52,18 @@ static event_word_t *word_map(const struct evtchn_fifo_domain *f, port_t port) {
 	return (event_word_t *)frame_map(f->page[index_nospec(i, pages)]) + port % WORDS_PER_PAGE;
 }
 
-/* One attempt to hook `port` behind the word: 1 done, 0 the word is in no queue, -1 it changed. */
-static int try_link(event_word_t *w, port_t port) {
+/* Hook `port` behind the word. False if that is in no queue, or the guest keeps changing it. */
+static bool link_behind(event_word_t *w, port_t port) {
 	event_word_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
 
-	if (!(old & LINKED)) return 0;
-	return __atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
-		       ? 1
-		       : -1;
-}
-
-static bool link_behind(event_word_t *w, port_t port) {
-	int rc = -1;
-
-	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++) rc = try_link(w, port);
-	if (likely(rc >= 0)) return rc;
-	__atomic_fetch_or(w, BUSY, __ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < LINK_TRIES && rc < 0; i++) rc = try_link(w, port);
-	if (rc <= 0) __atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
-	return rc > 0;
+	for (unsigned i = 0; old & LINKED && i < 2 * LINK_TRIES; i++) {
+		if (i == LINK_TRIES) old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
+		if (__atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+			return true;
+	}
+	if (old & BUSY) __atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
+	return false;
 }
 
 /* Append the port, whose word is w, to queue `prio` of q. True if the queue was empty. Lock held. */
@@ -94,29 +84,28 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 /* The port was linked for another queue last time: it is not that one's tail any more. Locks held. */
 static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu, unsigned prio,
 			    port_t port) {
-	if (old && (c->last_vcpu != vcpu || c->last_priority != prio) && old->tail[c->last_priority] == port)
+	if ((c->last_vcpu != vcpu || c->last_priority != prio) && old->tail[c->last_priority] == port)
 		old->tail[c->last_priority] = 0;
 	c->last_vcpu = (uint16_t)vcpu;
 	c->last_priority = (uint8_t)prio;
 }
 
 /* Lock q and the queues the port was linked for last, which are returned. */
-static struct evtchn_fifo_vcpu *lock_queues(struct domain *d, struct evtchn *c, struct evtchn_fifo_vcpu *q) {
+static struct evtchn_fifo_vcpu *lock_queues(struct evtchn_fifo_domain *f, struct evtchn *c,
+					    struct evtchn_fifo_vcpu *q) {
 	for (;;) {
 		unsigned last = READ_ONCE(c->last_vcpu);
-		const struct vcpu *v = d->vcpu[last];
-		struct evtchn_fifo_vcpu *old = v && v->fifo ? v->fifo : q;
 
-		spin_lock_both(&q->lock, &old->lock);
-		if (likely(c->last_vcpu == last)) return old;
-		spin_unlock_both(&q->lock, &old->lock);
+		spin_lock_both(&q->lock, &f->vcpu[last].lock);
+		if (likely(c->last_vcpu == last)) return &f->vcpu[last];
+		spin_unlock_both(&q->lock, &f->vcpu[last].lock);
 	}
 }
 
-static void control_notify(struct vcpu *v, unsigned prio, port_t head) {
-	struct evtchn_fifo_vcpu *q = v->fifo;
-	char *page = frame_map(q->control);
-	struct evtchn_fifo_control_block *b = (void *)(page + q->offset);
+/* Tell the vCPU of the first port in a queue. Unlocks q. */
+static void control_notify(struct vcpu *v, struct evtchn_fifo_vcpu *q, unsigned prio, port_t head) {
+	char *page = frame_map(maddr_to_mfn(q->control));
+	struct evtchn_fifo_control_block *b = (void *)(page + q->control.a % PAGE_SIZE);
 
 	/* The head is there before the guest can see the queue ready. */
 	WRITE_ONCE(b->head[prio], head);
@@ -129,23 +118,22 @@ static void control_notify(struct vcpu *v, unsigned prio, port_t head) {
 /* The port is pending, unmasked and was not linked: put it in the queue of its vCPU and priority. */
 static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_word_t *w) {
 	unsigned vcpu = READ_ONCE(c->vcpu), prio = READ_ONCE(c->priority);
-	struct vcpu *v = d->vcpu[vcpu];
-	struct evtchn_fifo_vcpu *q = v ? __atomic_load_n(&v->fifo, __ATOMIC_ACQUIRE) : NULL, *old;
+	struct evtchn_fifo_domain *f = d->evtchn.fifo;
+	struct evtchn_fifo_vcpu *q = &f->vcpu[vcpu], *old;
 	event_word_t was;
-	bool empty;
+	bool empty = false;
 
-	if (unlikely(!q)) return; /* no control block: stays pending until unmasked */
-	old = lock_queues(d, c, q);
+	if (unlikely(!READ_ONCE(q->control.a))) return; /* stays pending until unmasked */
+	old = lock_queues(f, c, q);
 	was = __atomic_fetch_or(w, LINKED, __ATOMIC_SEQ_CST);
-	empty = false;
 	if (!(was & LINKED)) {
 		if (was & LINK_MASK) __atomic_fetch_and(w, ~LINK_MASK, __ATOMIC_SEQ_CST);
 		leave_old_queue(c, old, vcpu, prio, port);
-		empty = append(d->evtchn.fifo, q, prio, port);
+		empty = append(f, q, prio, port);
 	}
 	if (old != q) spin_unlock(&old->lock);
 	if (empty)
-		control_notify(v, prio, port);
+		control_notify(d->vcpu[vcpu], q, prio, port);
 	else
 		spin_unlock(&q->lock);
 }
@@ -205,69 +193,61 @@ bool fifo_linked(struct domain *d, port_t port) { return d->evtchn.fifo && word_
 
 /* -- set-up: frames are taken and given back without the domain's lock, which ranks above theirs -- */
 
-/* What an init_control needs; given back, whole or in part, by control_free(). */
-static int control_make(struct domain *d, mfn_t frame, unsigned offset, struct evtchn_fifo_vcpu **out) {
-	struct evtchn_fifo_vcpu *q = heap_alloc(sizeof(*q));
-
-	if (!q) return -ENOMEM;
-	if (frame_get_as(frame, d, FT_WRITABLE)) {
-		heap_free(q);
-		return -EINVAL;
-	}
-	spin_init(&q->lock, RANK_FIFO);
-	q->control = frame;
-	q->offset = offset;
-	*out = q;
-	return 0;
-}
-
-static void control_free(struct evtchn_fifo_vcpu *q) {
-	frame_put_as(q->control);
-	heap_free(q);
-}
-
-/* Ports that are pending in the 2-level format become so again when their page comes. */
+/*
+ * Ports that are pending in the 2-level format become so again when their page comes. The new format
+ * is published already: once a port's lock is had that its senders hold, nobody raises it in the old
+ * one any more.
+ */
 static void carry_pending(struct domain *d) {
 	uint32_t n = MIN(d->evtchn.valid_ports, (uint32_t)EVTCHN_2L_NR_CHANNELS);
 
-	for (port_t p = 1; p < n; p++)
-		if (twolevel_pending(d, p)) {
-			twolevel_clear(d, p);
-			port_find(d, p)->pending = port_is_open(port_find(d, p));
-		}
+	for (port_t p = 1; p < n; p++) {
+		struct evtchn *c = port_find(d, p);
+		struct evtchn *sender = c->state == PORT_INTERDOMAIN ? port_peer(c) : c;
+		SPIN_GUARD(&sender->lock);
+
+		if (twolevel_clear(d, p) && port_is_open(c)) c->pending = 1;
+	}
 }
 
-/* Install a control block; *f is taken if it is the first. */
-static int control_install(struct vcpu *v, struct evtchn_fifo_vcpu *q, struct evtchn_fifo_domain **f) {
-	struct domain *d = v->domain;
+/* Switch to FIFO if that has not been done. Domain's lock held. */
+static int fifo_begin(struct domain *d) {
+	struct evtchn_fifo_domain *f;
+
+	if (d->evtchn.fifo) return 0;
+	f = heap_alloc(sizeof(*f) + d->max_vcpus * sizeof(f->vcpu[0]));
+	if (!f) return -ENOMEM;
+	for (unsigned i = 0; i < d->max_vcpus; i++) spin_init(&f->vcpu[i].lock, RANK_FIFO);
+	__atomic_store_n(&d->evtchn.fifo, f, __ATOMIC_SEQ_CST);
+	carry_pending(d);
+	return 0;
+}
+
+static int control_install(struct domain *d, unsigned vcpu, maddr_t control) {
+	maddr_t *at;
+	int err;
 	SPIN_GUARD(&d->evtchn.lock);
 
-	if (v->fifo || d->state >= DOM_DYING) return -EINVAL;
-	__atomic_store_n(&v->fifo, q, __ATOMIC_RELEASE);
-	if (d->evtchn.fifo) return 0;
-	carry_pending(d);
-	__atomic_store_n(&d->evtchn.fifo, *f, __ATOMIC_RELEASE);
-	*f = NULL;
+	if (d->state >= DOM_DYING) return -EINVAL;
+	err = fifo_begin(d);
+	if (err) return err;
+	at = &d->evtchn.fifo->vcpu[vcpu].control;
+	if (at->a) return -EINVAL;
+	WRITE_ONCE(at->a, control.a);
 	return 0;
 }
 
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *c) {
 	struct vcpu *v = domain_vcpu(d, c->vcpu);
-	struct evtchn_fifo_domain *f;
-	struct evtchn_fifo_vcpu *q;
+	mfn_t frame = mfn(c->control_gfn);
 	int err;
 
 	if (!v) return -ENOENT;
 	if (c->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || c->offset % 8) return -EINVAL;
-	err = control_make(d, mfn(c->control_gfn), c->offset, &q);
-	if (err) return err;
-	f = heap_alloc(sizeof(*f));
-	err = f ? control_install(v, q, &f) : -ENOMEM;
-	heap_free(f);
-	if (err)
-		control_free(q);
-	else
-		c->link_bits = EVTCHN_FIFO_LINK_BITS;
+	if (frame_get_as(frame, d, FT_WRITABLE)) return -EINVAL;
+	err = control_install(d, v->id, maddr(mfn_to_maddr(frame).a + c->offset));
+	if (err) frame_put_as(frame);
+	c->link_bits = EVTCHN_FIFO_LINK_BITS;
 	return err;
 }
 
@@ -318,29 +298,9 @@ int evtchn_set_priority(struct domain *d, port_t port, unsigned priority) {
 	return 0;
 }
 
-struct evtchn_fifo_domain *fifo_detach(struct domain *d) {
-	struct evtchn_fifo_domain *f = d->evtchn.fifo;
-	struct vcpu *v;
-
-	if (!f) return NULL;
-	for_each_vcpu (d, v) {
-		if (!v->fifo) continue;
-		v->fifo->next = f->controls;
-		f->controls = v->fifo;
-		v->fifo = NULL;
-	}
-	d->evtchn.fifo = NULL;
-	return f;
-}
-
-void fifo_free(struct evtchn_fifo_domain *f) {
-	struct evtchn_fifo_vcpu *q;
-
-	if (!f) return;
-	while ((q = f->controls) != NULL) {
-		f->controls = q->next;
-		control_free(q);
-	}
+void fifo_free(struct domain *d, struct evtchn_fifo_domain *f) {
+	for (unsigned i = 0; i < d->max_vcpus; i++)
+		if (f->vcpu[i].control.a) frame_put_as(maddr_to_mfn(f->vcpu[i].control));
 	for (uint32_t i = 0; i < f->pages; i++) frame_put_as(f->page[i]);
 	heap_free(f);
 }

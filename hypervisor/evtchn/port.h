@@ -84,8 +84,6 @@ static inline void port_guard_end(struct evtchn **c) {
  * interdomain port, its peer's. That keeps the port open, and with it the domain's FIFO state.
  */
 void port_raise(struct domain *d, struct evtchn *c, port_t port);
-/* Set evtchn_upcall_pending in info, and wake or kick v if it was not set. */
-void vcpu_notify(struct vcpu *v, struct vcpu_info *info);
 
 /* VIRQs that a domain, not a vCPU has (public/xen.h: "G"); those of the architecture too. */
 #define VIRQS_GLOBAL                                                                            \
@@ -95,24 +93,11 @@ void vcpu_notify(struct vcpu *v, struct vcpu_info *info);
 
 static inline bool virq_is_global(unsigned virq) { return VIRQS_GLOBAL >> virq & 1; }
 
-/* Find a free port. It stays free: the caller, who holds the domain's lock, opens it. 0, -EINVAL
- * (the domain is dying), -ENOSPC, -ENOMEM. */
-int port_alloc(struct domain *d, port_t *out) __must_check;
-/* Open a free port. Domain's lock held; returns with the port's lock held for the rest of the
- * set-up. */
-struct evtchn *port_open(struct domain *d, port_t port, enum port_state state, unsigned vcpu);
-/* Undo port_open(): the binding failed. Domain's lock held. */
-void port_revert(struct domain *d, port_t port);
-/* A VIRQ's port is being closed. Domain's lock held. */
-void virq_unbind(struct domain *d, const struct evtchn *c, port_t port);
 /* d handles no global VIRQ any more. */
 void virq_handler_drop(struct domain *d);
 
-/* 2-level (evtchn/twolevel.c) */
-void twolevel_raise(struct domain *d, struct evtchn *c, port_t port);
-void twolevel_unmask(struct domain *d, struct evtchn *c, port_t port);
-void twolevel_clear(struct domain *d, port_t port);
-bool twolevel_pending(struct domain *d, port_t port);
+/* 2-level: clear a port's pending bit, which is returned */
+bool twolevel_clear(struct domain *d, port_t port);
 
 /* FIFO (evtchn/fifo.c): same calling rules as port_raise() */
 void fifo_raise(struct domain *d, struct evtchn *c, port_t port);
@@ -121,9 +106,7 @@ void fifo_clear(struct domain *d, struct evtchn *c, port_t port);
 bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port);
 /* A closed port is still in a queue that the guest has not consumed. Domain's lock. */
 bool fifo_linked(struct domain *d, port_t port);
-/* Go back to 2-level (domain's lock held, no port open); then, without the lock, give all pages
- * back. */
-struct evtchn_fifo_domain *fifo_detach(struct domain *d);
-void fifo_free(struct evtchn_fifo_domain *f);
+/* Give all pages back once d has no port open and is back at 2-level. No lock held. */
+void fifo_free(struct domain *d, struct evtchn_fifo_domain *f);
 
 #endif

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Raising ports: sends, virtual and physical interrupts, unmask; and telling vCPUs of it. */
+/* Raising ports: sends, virtual and physical interrupts, unmask; and telling vCPUs of it. 2-level delivery.
+ */
 #include "cpu.h"
 #include "port.h"
 
 /* -- the vCPU's side -- */
 
-void vcpu_notify(struct vcpu *v, struct vcpu_info *info) {
+/* Set evtchn_upcall_pending in info, and wake or kick v if it was not set. */
+static void vcpu_notify(struct vcpu *v, struct vcpu_info *info) {
 	/* The exchange orders the port's bits and this one before the look at the vCPU's state. */
-	if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST)) vcpu_kick(v);
+	if (__atomic_exchange_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST)) return;
+	/* Our own vCPU looks on its way out, unless it is about to sleep. */
+	if (v != current || READ_ONCE(v->pause_flags)) vcpu_kick(v);
 }
 
 void vcpu_mark_events_pending(struct vcpu *v) {
@@ -23,6 +27,40 @@ bool vcpu_event_pending(struct vcpu *v) {
 
 	vcpu_info_put(v, info);
 	return pending;
+}
+
+/*
+ * -- 2-level delivery --
+ *
+ * A pending and a mask bit per port in shared_info, and in vcpu_info a selector with a bit per word
+ * of pending bits. The guest clears; ring 0 only sets. (The other way of delivery is in fifo.c.)
+ */
+
+static void select_and_notify(struct vcpu *v, port_t port) {
+	struct vcpu_info *info;
+
+	if (unlikely(!v)) return; /* a port opened for a domain that has no vCPU yet */
+	info = vcpu_info_get(v);
+	if (!bit_test_and_set(port / 64, &info->evtchn_pending_sel)) vcpu_notify(v, info);
+	vcpu_info_put(v, info);
+}
+
+static void twolevel_raise(struct domain *d, struct evtchn *c, port_t port) {
+	struct shared_info *s = d->shared_info;
+
+	if (bit_test_and_set(port, s->evtchn_pending) || bit_test(port, s->evtchn_mask)) return;
+	select_and_notify(d->vcpu[READ_ONCE(c->vcpu)], port);
+}
+
+static void twolevel_unmask(struct domain *d, struct evtchn *c, port_t port) {
+	struct shared_info *s = d->shared_info;
+
+	if (bit_test_and_clear(port, s->evtchn_mask) && bit_test(port, s->evtchn_pending))
+		select_and_notify(d->vcpu[c->vcpu], port);
+}
+
+bool twolevel_clear(struct domain *d, port_t port) {
+	return bit_test_and_clear(port, d->shared_info->evtchn_pending);
 }
 
 /* -- the port's side -- */
@@ -66,7 +104,8 @@ bool evtchn_port_valid(const struct domain *d, port_t port) { return port_find(d
 bool evtchn_port_pending(struct domain *d, port_t port) {
 	PORT_GUARD(c, d, port);
 
-	return c && (d->evtchn.fifo ? fifo_pending(d, c, port) : twolevel_pending(d, port));
+	return c &&
+	       (d->evtchn.fifo ? fifo_pending(d, c, port) : bit_test(port, d->shared_info->evtchn_pending));
 }
 
 void evtchn_raise_pirq(struct domain *d, port_t port) {
@@ -98,26 +137,21 @@ void virq_raise_global(unsigned virq) {
 }
 
 int virq_handler_set(struct domain *d, unsigned virq) {
-	struct domain *old;
+	SPIN_GUARD(&virq_lock);
 
 	if (virq >= NR_VIRQS || !virq_is_global(virq)) return -EINVAL;
 	domain_get(d);
-	spin_lock(&virq_lock);
-	old = virq_handler[virq];
+	if (virq_handler[virq]) domain_put(virq_handler[virq]);
 	virq_handler[virq] = d;
-	spin_unlock(&virq_lock);
-	if (old) domain_put(old);
 	return 0;
 }
 
 void virq_handler_drop(struct domain *d) {
-	for (unsigned i = 0; i < NR_VIRQS; i++) {
-		bool mine;
+	SPIN_GUARD(&virq_lock);
 
-		spin_lock(&virq_lock);
-		mine = virq_handler[i] == d;
-		if (mine) virq_handler[i] = NULL;
-		spin_unlock(&virq_lock);
-		if (mine) domain_put(d);
+	for (unsigned i = 0; i < NR_VIRQS; i++) {
+		if (virq_handler[i] != d) continue;
+		virq_handler[i] = NULL;
+		domain_put(d);
 	}
 }

@@ -158,7 +158,7 @@ void host_frames_check(void) {
 
 	count = calloc(frame_count, sizeof(*count));
 	for (uint64_t n = 0; n < frame_count; n++) count_frame(n);
-	for (struct domain *d = domain_list; d; d = d->next) {
+	for_each_domain (d) {
 		for_each_vcpu (d, v) count_vcpu(v);
 		check_domain(d);
 	}

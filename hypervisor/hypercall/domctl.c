@@ -13,16 +13,6 @@
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(RANK_DOMCTL);
 
-/*
- * Define the handler of a sub-operation on its member of the argument's union. It has a reference to
- * d and returns 0, a positive result, a negative errno, or -ERESTART to be called again with *a as
- * it left it.
- */
-#define DOMCTL(name, member)                                                                              \
-	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused);         \
-	static long name(struct domain *d, struct xen_domctl *op) { return name##_op(d, &op->u.member); } \
-	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused)
-
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
 	if (id >= d->max_vcpus) return -EINVAL;
 	*out = d->vcpu[index_nospec(id, d->max_vcpus)];
@@ -38,13 +28,11 @@ int bitmap_from_guest(const struct xenctl_bitmap *map, uint64_t *out) {
 	return 0;
 }
 
-int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits, unsigned nr) {
-	unsigned have = (MIN(nr, 64) + 7) / 8, room = map->nr_bits / 8 + !!(map->nr_bits % 8);
-	uint8_t zero = 0;
+int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits) {
+	unsigned bytes = (MIN(map->nr_bits, 8192u) + 7) / 8;
 
-	if (copy_to_guest(guest_ptr(map->bitmap.p), &bits, MIN(have, room))) return -EFAULT;
-	for (unsigned i = have; i < MIN(room, 1024); i++)
-		if (copy_to_guest(guest_at(guest_ptr(map->bitmap.p), i, 1), &zero, 1)) return -EFAULT;
+	for (unsigned i = 0; i < bytes; i++, bits >>= 8)
+		if (copy_to_guest(guest_at(guest_ptr(map->bitmap.p), i, 1), &bits, 1)) return -EFAULT;
 	return 0;
 }
 
@@ -154,9 +142,8 @@ static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
 
 long domctl_getdomaininfo(struct xen_domctl *op) {
 	SPIN_GUARD(&domlist_lock);
-	struct domain *d = domain_list;
+	struct domain *d = domain_next(op->domain);
 
-	while (d && d->id < op->domain) d = d->next;
 	if (!d) return -ESRCH;
 	info_fill(d, &op->u.getdomaininfo);
 	op->domain = d->id;
@@ -212,14 +199,13 @@ DOMCTL(subscribe, subscribe) {
 /* There is no debugger stub for a PV guest: its breakpoints are its own. */
 DOMCTL(setdebugging, setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
 
-/* A domain is 64-bit unless said otherwise before it has memory. */
+/* A domain is 64-bit. */
 DOMCTL(set_address_size, address_size) {
-	if (a->size == (d->pv32 ? 32u : 64u)) return 0;
-	return a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
+	return a->size == 64 ? 0 : a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
 }
 
 DOMCTL(get_address_size, address_size) {
-	a->size = d->pv32 ? 32 : 64;
+	a->size = 64;
 	return 0;
 }
 
@@ -230,7 +216,7 @@ DOMCTL(setnodeaffinity, nodeaffinity) {
 	return bitmap_from_guest(&a->nodemap, &nodes) ?: nodes & 1 ? 0 : -EINVAL;
 }
 
-DOMCTL(getnodeaffinity, nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1, 1); }
+DOMCTL(getnodeaffinity, nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1); }
 
 /* The TSC is never emulated: its rate is that of the machine, which every mode promises unless the
  * guest came from a machine with another one. */
@@ -278,25 +264,21 @@ static long context_set(struct vcpu *v, gvaddr_t from) {
 	return err;
 }
 
-DOMCTL(setvcpucontext, vcpucontext) {
+DOMCTL_VCPU(setvcpucontext, vcpucontext) {
 	gvaddr_t from = guest_ptr(a->ctxt.p);
-	struct vcpu *v;
-	long ret = domctl_vcpu(d, a->vcpu, &v);
+	long ret;
 
-	if (ret) return ret;
-	domain_pause(d);
+	domain_pause(v->domain);
 	arch_vcpu_sync(v);
 	ret = from.a ? context_set(v, from) : context_clear(v);
-	domain_unpause(d);
+	domain_unpause(v->domain);
 	return ret;
 }
 
-DOMCTL(getvcpucontext, vcpucontext) {
+DOMCTL_VCPU(getvcpucontext, vcpucontext) {
 	struct vcpu_guest_context *ctx;
-	struct vcpu *v;
-	long ret = domctl_vcpu(d, a->vcpu, &v);
+	int err;
 
-	if (ret) return ret;
 	if (!v->initialised) return -ENODATA;
 	/* What is not filled in must not tell of ring 0's past: heap_alloc() zeroes. */
 	ctx = heap_alloc(sizeof(*ctx));
@@ -306,18 +288,14 @@ DOMCTL(getvcpucontext, vcpucontext) {
 	arch_vcpu_get_context(v, ctx);
 	if (!(READ_ONCE(v->pause_flags) & VPF_DOWN)) ctx->flags |= VGCF_online;
 	vcpu_unpause(v);
-	ret = copy_to_guest(guest_ptr(a->ctxt.p), ctx, sizeof(*ctx));
+	err = copy_to_guest(guest_ptr(a->ctxt.p), ctx, sizeof(*ctx));
 	heap_free(ctx);
-	return ret;
+	return err;
 }
 
-DOMCTL(getvcpuinfo, getvcpuinfo) {
-	struct vcpu *v;
-	uint32_t flags;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+DOMCTL_VCPU(getvcpuinfo, getvcpuinfo) {
+	uint32_t flags = READ_ONCE(v->pause_flags);
 
-	if (err) return err;
-	flags = READ_ONCE(v->pause_flags);
 	a->online = !(flags & VPF_DOWN);
 	a->blocked = !!(flags & (VPF_BLOCKED | VPF_POLL));
 	a->running = READ_ONCE(v->running);
@@ -326,44 +304,38 @@ DOMCTL(getvcpuinfo, getvcpuinfo) {
 	return 0;
 }
 
-DOMCTL(sendtrigger, sendtrigger) {
-	struct vcpu *v;
-	int err = a->trigger == XEN_DOMCTL_SENDTRIGGER_NMI ? domctl_vcpu(d, a->vcpu, &v) : -ENOSYS;
-
-	if (!err) vcpu_nmi_send(v);
-	return err;
+DOMCTL_VCPU(sendtrigger, sendtrigger) {
+	if (a->trigger != XEN_DOMCTL_SENDTRIGGER_NMI) return -ENOSYS;
+	vcpu_nmi_send(v);
+	return 0;
 }
 
 /* -- scheduling -- */
 
-DOMCTL(setvcpuaffinity, vcpuaffinity) {
-	bool set_hard = a->flags & XEN_VCPUAFFINITY_HARD, set_soft = a->flags & XEN_VCPUAFFINITY_SOFT;
-	cpumask_t hard, soft;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+static int affinity_to_guest(const struct xen_domctl_vcpuaffinity *a, cpumask_t hard, cpumask_t soft) {
+	int err = a->flags & XEN_VCPUAFFINITY_HARD ? bitmap_to_guest(&a->cpumap_hard, hard) : 0;
 
-	if (!err && !set_hard && !set_soft) err = -EINVAL;
-	if (err) return err;
-	vcpu_get_affinity(v, &hard, &soft);
-	if (set_hard) err = bitmap_from_guest(&a->cpumap_hard, &hard);
-	if (!err && set_soft) err = bitmap_from_guest(&a->cpumap_soft, &soft);
-	if (!err) err = vcpu_set_affinity(v, hard, soft);
-	/* Tell what is in effect. */
-	if (!err && set_hard) err = bitmap_to_guest(&a->cpumap_hard, hard & cpus_online, MAX_CPUS);
-	if (!err && set_soft) err = bitmap_to_guest(&a->cpumap_soft, soft & hard & cpus_online, MAX_CPUS);
+	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft);
 	return err;
 }
 
-DOMCTL(getvcpuaffinity, vcpuaffinity) {
+DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity) {
 	cpumask_t hard, soft;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, a->vcpu, &v);
+	int err = a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;
 
-	if (err) return err;
 	vcpu_get_affinity(v, &hard, &soft);
-	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_to_guest(&a->cpumap_hard, hard, MAX_CPUS);
-	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft, MAX_CPUS);
-	return err;
+	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_from_guest(&a->cpumap_hard, &hard);
+	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_from_guest(&a->cpumap_soft, &soft);
+	if (!err) err = vcpu_set_affinity(v, hard, soft);
+	/* Tell what is in effect. */
+	return err ?: affinity_to_guest(a, hard & cpus_online, soft & hard & cpus_online);
+}
+
+DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity) {
+	cpumask_t hard, soft;
+
+	vcpu_get_affinity(v, &hard, &soft);
+	return affinity_to_guest(a, hard, soft);
 }
 
 /* The scheduler has credit2's parameters and goes by its name. */
@@ -488,25 +460,18 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_memory_mapping] = { memory_mapping, LIVE },
 };
 
-/* The handler's flags, or those of a sub-operation that only the arch may know. */
-static struct domctl_entry entry_of(uint32_t cmd) {
-	if (cmd < ARRAY_SIZE(domctl_table)) {
-		cmd = (uint32_t)index_nospec(cmd, ARRAY_SIZE(domctl_table));
-		if (domctl_table[cmd].fn) return domctl_table[cmd];
-	}
-	return (struct domctl_entry){ arch_domctl, COPY_BACK | LIVE };
-}
-
 static long on_domain(struct xen_domctl *op, bool *copy_back) {
-	struct domctl_entry entry = entry_of(op->cmd);
+	/* a number beyond the table gives entry 0, which is none */
+	const struct domctl_entry *e = &domctl_table[index_nospec(op->cmd, ARRAY_SIZE(domctl_table))];
+	unsigned flags = e->fn ? e->flags : COPY_BACK | LIVE; /* what only the arch may know */
 	DOMAIN_REF(d);
 	long ret = domain_find(op->domain, &d) ?: domain_may_control(d);
 
 	if (ret) return ret;
-	if (entry.flags & NOT_SELF && d == current->domain) return -EINVAL;
-	if (entry.flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
-	ret = entry.fn(d, op);
-	*copy_back = entry.flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
+	if (flags & NOT_SELF && d == current->domain) return -EINVAL;
+	if (flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
+	ret = e->fn ? e->fn(d, op) : arch_domctl(d, op);
+	*copy_back = flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
 	return ret;
 }
 

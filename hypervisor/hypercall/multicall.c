@@ -6,7 +6,7 @@
  */
 #include "hypercall.h"
 
-static int element_restart(gvaddr_t at, struct multicall_entry *e) {
+static __noinline int element_restart(gvaddr_t at, struct multicall_entry *e) {
 	const struct restart *r = &this_cpu()->restart;
 
 	__atomic_and_fetch(&this_cpu()->work, ~CPU_WORK_RESTART, __ATOMIC_RELAXED);

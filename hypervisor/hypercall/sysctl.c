@@ -132,8 +132,8 @@ SUBOP(cpupool_op, struct xen_sysctl_cpupool_op) {
 		a->cpupool_id = 0;
 		a->sched_id = XEN_SCHEDULER_CREDIT2;
 		a->n_dom = domains_count();
-		return bitmap_to_guest(&a->cpumap, cpus_online, MAX_CPUS);
-	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: return bitmap_to_guest(&a->cpumap, 0, MAX_CPUS);
+		return bitmap_to_guest(&a->cpumap, cpus_online);
+	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: return bitmap_to_guest(&a->cpumap, 0);
 	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN: return a->cpupool_id ? -ENOENT : 0;
 	default: return -EOPNOTSUPP;
 	}

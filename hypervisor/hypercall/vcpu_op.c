@@ -12,28 +12,15 @@
 
 /* -- bringing up and down -- */
 
-/* The context is checked and taken by the arch; two callers at once are told apart by
- * `initialising`. */
-static int initialise_claim(struct vcpu *v) {
+/* The context is checked and taken by the arch. The lock tells two callers at once apart. */
+static int initialise_with(struct vcpu *v, struct vcpu_guest_context *ctx, gvaddr_t at) {
+	int err = copy_from_guest(ctx, at, sizeof(*ctx));
 	SPIN_GUARD(&v->domain->domain_lock);
 
-	if (v->initialised) return -EEXIST;
-	if (v->initialising) return -EBUSY;
-	v->initialising = true;
-	return 0;
-}
-
-static int initialise_with(struct vcpu *v, struct vcpu_guest_context *ctx, gvaddr_t at) {
-	int err;
-
-	if (copy_from_guest(ctx, at, sizeof(*ctx))) return -EFAULT;
-	err = initialise_claim(v);
 	if (err) return err;
+	if (v->initialised) return -EEXIST;
 	err = arch_vcpu_set_context(v, ctx);
-	spin_lock(&v->domain->domain_lock);
-	v->initialising = false;
 	v->initialised = !err;
-	spin_unlock(&v->domain->domain_lock);
 	return err;
 }
 

@@ -34,8 +34,7 @@ void console_ring_clear(void);
 /* Raise VIRQ_CON_RING if there is output since the last call. No locks held; timer interrupt. */
 void console_notify(void);
 
-/* -- log levels (console/printk.c)
- * ---------------------------------------------------------------------------------- */
+/* -- log levels (console/printk.c) -- */
 
 /* A threshold pair: shown always up to `always`, rate-limited up to `limited`; -1: nothing. */
 struct log_threshold {

@@ -24,7 +24,28 @@ enum domain_state { DOM_CREATING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD
 
 struct grant_table;
 struct irq_domain;
-struct sched_unit;
+
+/* A domain's share of the machine; owned by sched/. */
+#define NR_WATCHDOGS 2
+struct sched_group {
+	struct timer watchdog[NR_WATCHDOGS]; /* (domain_lock) pending: in use */
+	/* written under domain_lock, read anywhere: */
+	uint32_t rate; /* virtual ns per ns, 16 binary digits after the point */
+	uint16_t weight, cap;
+	int64_t budget; /* atomic: ns left until the next refill; may be overdrawn */
+	struct timer refill;
+};
+
+/* A vCPU's scheduling state; owned by sched/ (its run queue's lock). */
+struct sched_unit {
+	struct list link;
+	bool queued;
+	bool yields;
+	uint64_t vtime; /* time it has had, divided by its weight */
+	uint64_t since; /* now_ns() when it was last charged, while it runs */
+	cpumask_t hard, soft;
+	cpumask_t pinned; /* not 0: overrides hard */
+};
 
 #include <arch/vcpu.h>
 
@@ -34,7 +55,7 @@ struct vcpu {
 	unsigned id;
 
 	/* owned by sched/ (its run-queue lock): */
-	struct sched_unit *sched;
+	struct sched_unit sched;
 	unsigned processor;   /* CPU it runs or last ran on */
 	bool running;         /* is some CPU's current */
 	uint32_t pause_count; /* atomic; > 0: not runnable */
@@ -43,7 +64,6 @@ struct vcpu {
 
 	/* only this vCPU (or whoever stopped it): */
 	bool initialised;             /* has a context */
-	bool initialising;            /* VCPUOP_initialise is at it (domain_lock) */
 	bool shut_down;               /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel, root_user; /* top-level tables, each a type reference; INVALID_MFN if none */
 	uint64_t table_giveup;        /* mfn + 1 of a table whose devalidation was preempted (0: none),
@@ -66,7 +86,6 @@ struct vcpu {
 
 	/* owned by evtchn/: */
 	uint32_t virq_port[NR_VIRQS]; /* 0: unbound */
-	struct evtchn_fifo_vcpu *fifo;
 
 	/* traps to be delivered, atomic: */
 	uint32_t pending_traps; /* VCPU_TRAP_* */
@@ -86,14 +105,12 @@ struct domain {
 	/* set at creation, const after: */
 	domid_t id;
 	bool privileged; /* control and hardware domain (dom0) */
-	bool pv32;       /* 32-bit PAE guest (set before the first vCPU gets its context) */
 	unsigned max_vcpus;
 	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
 	struct shared_info *shared_info; /* ring-0 page shown to the guest */
 	mfn_t shared_info_mfn;
 	xen_domain_handle_t handle; /* (domain_lock) */
 
-	struct domain *next;      /* domain list, by rising id (domlist lock) */
 	struct domain *dead_next; /* queue of the unreferenced */
 	uint32_t refs;            /* atomic */
 
@@ -128,6 +145,7 @@ struct domain {
 	unsigned address_bits; /* frames must lie below 2^this (PV32); 64: anywhere */
 
 	struct evtchn_domain evtchn;
+	struct sched_group sched;
 	struct grant_table *grant;
 	struct irq_domain *irq; /* pirqs and permissions, NULL if never had any */
 	struct pv_cpu_policy *cpu_policy;
@@ -140,10 +158,10 @@ struct domain {
 };
 
 extern struct domain *dom0;
-/* All domains, by rising id; to be walked with domlist_lock held. */
-extern struct domain *domain_list;
 extern struct spinlock domlist_lock;
-#define for_each_domain(d) for (struct domain *d = domain_list; d; d = d->next)
+/* The first domain with this id or a higher one; NULL if there is none. domlist_lock held. */
+struct domain *domain_next(unsigned id);
+#define for_each_domain(d) for (struct domain *d = domain_next(0); d; d = domain_next(d->id + 1u))
 
 #define for_each_vcpu(d, v)                                          \
 	for (unsigned vi_##v = 0; vi_##v < (d)->max_vcpus; vi_##v++) \

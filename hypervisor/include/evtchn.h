@@ -17,7 +17,6 @@ struct domain;
 struct vcpu;
 struct evtchn;
 struct evtchn_fifo_domain;
-struct evtchn_fifo_vcpu;
 
 typedef uint32_t port_t;
 
@@ -35,12 +34,13 @@ struct evtchn_domain {
 	/* lock: */
 	uint32_t active_ports;
 	uint32_t close_next; /* progress of reset and destruction */
-	uint32_t search;     /* bucket where the search for a free port begins */
+	uint32_t search;     /* port where the search for a free one begins */
 	/* published with release; goes away when no port is open */
 	struct evtchn_fifo_domain *fifo; /* NULL: 2-level */
 	uint64_t poll_mask[2];           /* atomic: vCPUs in SCHEDOP_poll, bit per vCPU id */
 };
 
+/* 0, -ENOMEM; evtchn_domain_free() is to follow also then. */
 int evtchn_domain_create(struct domain *d, uint32_t max_port) __must_check;
 /* Close everything; -ERESTART when preempted. */
 int evtchn_domain_destroy(struct domain *d) __must_check;

@@ -7,8 +7,10 @@
 #include "domain.h"
 
 void sched_init_cpu(void);
-int sched_vcpu_create(struct vcpu *v) __must_check;
-void sched_vcpu_destroy(struct vcpu *v);
+void sched_vcpu_create(struct vcpu *v);
+void sched_domain_create(struct domain *d);
+/* None of its vCPUs runs any more. */
+void sched_domain_destroy(struct domain *d);
 
 /*
  * Exit path to a guest, CPU_WORK_SCHEDULE set: pick the next vCPU and switch to it with
@@ -56,9 +58,9 @@ struct sched_params {
 	uint16_t weight; /* 1..65535, default 256 */
 	uint16_t cap;    /* percent of a CPU, 0: none */
 };
-/* 0, -EINVAL (out of range, or d has no vCPU yet). */
+/* 0, -EINVAL (out of range). */
 int sched_domain_set(struct domain *d, const struct sched_params *p) __must_check;
-void sched_domain_get(struct domain *d, struct sched_params *p);
+void sched_domain_get(const struct domain *d, struct sched_params *p);
 /* 0, -EINVAL if no CPU of `hard` is up. */
 int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft) __must_check;
 void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft);

@@ -28,9 +28,9 @@ enum lock_rank {
 	RANK_FIFO,     /* a vCPU's FIFO event queues */
 	RANK_SCHED,    /* a CPU's run queue */
 	RANK_TIMER,    /* a CPU's timer queue */
+	RANK_OWNMAP,   /* ring 0's own page tables */
 	RANK_FRAMES,   /* the machine's free frames */
 	RANK_HEAP,     /* small allocations */
-	RANK_OWNMAP,   /* ring 0's own page tables */
 	RANK_PCI,      /* configuration ports cf8/cfc */
 	RANK_CONSOLE,  /* serial line and console ring */
 	RANK_LEAF,     /* takes no other lock */

@@ -50,7 +50,7 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time);
 void runstate_change(struct vcpu *v, int state, uint64_t now);
 /* The present runstate with the time since the last change added. */
 struct vcpu_runstate_info;
-void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
+void runstate_get(const struct vcpu *v, struct vcpu_runstate_info *out);
 /* Copy the runstate to the guest's registered area; v is current and its address space loaded. */
 void runstate_publish(struct vcpu *v);
 

@@ -2,7 +2,7 @@
 /*
  * A domain's physical interrupts. A pirq is a number in the domain's table; mapping ties it to an
  * irq descriptor, binding (EVTCHNOP_bind_pirq) to an event channel. GSIs have the pirq of the same
- * number in the privileged domain; messages get numbers above the GSIs.
+ * number in the privileged domain, which has them mapped for good; messages get numbers above the GSIs.
  *
  *	free --map--> mapped --bind--> bound --unbind--> mapped --unmap--> free
  *
@@ -34,6 +34,7 @@ static int table_ensure(struct domain *d) {
 	for (unsigned i = 0; i < count; i++) {
 		t->pirq[i].domain = d;
 		t->pirq[i].number = (uint16_t)i;
+		if (d->privileged && i < arch_gsi_count()) t->pirq[i].irq = &irqs[i];
 	}
 	d->irq = t;
 	return 0;
@@ -44,11 +45,6 @@ int irq_domain_create(struct domain *d) { return d->privileged ? table_ensure(d)
 static struct pirq *pirq_of(struct domain *d, unsigned pirq) {
 	if (!d->irq || pirq >= d->irq->count) return NULL;
 	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
-}
-
-/* The privileged domain may map even the console's GSI, which it finds busy when it binds it. */
-static bool gsi_permitted(const struct domain *d, unsigned gsi) {
-	return d->privileged || (irq_gsi_is_grantable(gsi) && d->irq && bit_test(gsi, d->irq->permitted));
 }
 
 int irq_permission_set(struct domain *d, unsigned gsi, bool allow) {
@@ -65,22 +61,23 @@ int irq_permission_set(struct domain *d, unsigned gsi, bool allow) {
 
 /* -- mapping -- */
 
-/* First of `count` unused numbers above the GSIs, or negative. */
-static int free_run(const struct irq_domain *t, unsigned count) {
-	unsigned run = 0;
+/* First of `count` unused numbers: `at`, or if that is negative any above the GSIs. -EBUSY, -ENOSPC. */
+static int free_run(const struct irq_domain *t, int at, unsigned count) {
+	unsigned first = at < 0 ? arch_gsi_count() : (unsigned)at, n;
 
-	for (unsigned i = arch_gsi_count(); i < t->count; i++) {
-		run = t->pirq[i].irq ? 0 : run + 1;
-		if (run == count) return (int)(i - count + 1);
+	for (; first + count <= t->count; first++) {
+		for (n = 0; n < count && !t->pirq[first + n].irq;) n++;
+		if (n == count) return (int)first;
+		if (at >= 0) break;
 	}
-	return -ENOSPC;
+	return at < 0 ? -ENOSPC : -EBUSY;
 }
 
 int pirq_find_free(struct domain *d, int *pirq) {
 	SPIN_GUARD(&pirq_lock);
 	int ret = table_ensure(d);
 
-	if (!ret) *pirq = ret = free_run(d->irq, 1);
+	if (!ret) *pirq = ret = free_run(d->irq, -1, 1);
 	return MIN(ret, 0);
 }
 
@@ -91,40 +88,39 @@ static struct pirq *mapping_of(struct domain *d, const struct irq *irq) {
 	return NULL;
 }
 
-static int map_gsi(struct domain *d, unsigned gsi, int *pirq) {
-	struct irq *irq = irq_of_gsi(gsi);
+int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
+	SPIN_GUARD(&pirq_lock);
 	int ret, number = *pirq < 0 ? (int)gsi : *pirq;
 	struct pirq *p;
 
-	if (!irq) return gsi < arch_gsi_count() ? -ENOMEM : -EINVAL;
+	if (gsi >= arch_gsi_count()) return -EINVAL;
 	ret = table_ensure(d);
 	if (ret) return ret;
-	if (!gsi_permitted(d, gsi)) return -EPERM;
-	p = mapping_of(d, irq);
+	/* The privileged domain has even the console's GSI, which it finds busy when it binds it. */
+	if (!d->privileged && !(irq_gsi_is_grantable(gsi) && bit_test(gsi, d->irq->permitted))) return -EPERM;
+	p = mapping_of(d, &irqs[gsi]);
 	if (p && *pirq >= 0 && p->number != number) return -EEXIST;
 	if (!p) {
 		p = pirq_of(d, (unsigned)number);
 		if (!p) return -EINVAL;
 		if (p->irq) return -EBUSY;
-		p->irq = irq;
+		p->irq = &irqs[gsi];
 	}
 	*pirq = p->number;
 	return 0;
 }
 
-int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
-	SPIN_GUARD(&pirq_lock);
-
-	return map_gsi(d, gsi, pirq);
+static struct irq *irq_find_free(void) {
+	for_each_msi_irq(irq) if (irq->kind == IRQ_FREE) return irq;
+	return NULL;
 }
 
 /* One message of a block: descriptor, vector and pirq. */
 static int map_message(struct domain *d, const struct msi *m, unsigned i, uint8_t vector, unsigned number) {
-	struct irq *irq = irq_take_free();
+	struct irq *irq = irq_find_free();
 
 	if (!irq) return -ENOSPC;
 	irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
-	irq->level = irq->active_low = false;
 	irq->msi = *m;
 	irq->msi.index = (uint16_t)(m->index + i);
 	vector_assign(irq, 0, vector);
@@ -158,21 +154,12 @@ static int map_block(struct domain *d, const struct msi *m, unsigned count, uint
 
 /* A device's message may have one owner only; asking again for what one has is an error too. */
 static bool message_in_use(const struct msi_request *req) {
-	for (unsigned i = arch_gsi_count(); i < IRQ_MAX; i++) {
-		const struct irq *irq = irq_at(i);
-
-		if (!irq || irq->kind < IRQ_MSI || irq->msi.dev.n != req->dev.n) continue;
+	for_each_msi_irq(irq) {
+		if (irq->kind == IRQ_FREE || irq->msi.dev.n != req->dev.n) continue;
 		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index)
 			return true;
 	}
 	return false;
-}
-
-static bool run_is_free(const struct irq_domain *t, unsigned first, unsigned count) {
-	if (first >= t->count || count > t->count - first) return false;
-	for (unsigned i = 0; i < count; i++)
-		if (t->pirq[first + i].irq) return false;
-	return true;
 }
 
 int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
@@ -188,14 +175,12 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	ret = table_ensure(d);
 	if (!ret) ret = msi_setup(&m, req);
 	if (ret) return ret;
-	first = *pirq < 0 ? free_run(d->irq, req->count) : *pirq;
+	first = free_run(d->irq, *pirq, req->count);
 	if (first < 0) return first;
-	if (!run_is_free(d->irq, (unsigned)first, req->count)) return -EBUSY;
-	vector = vectors_reserve(0, block);
+	vector = vectors_find(0, block);
 	if (!vector) return -ENOSPC;
 	m.count = (uint16_t)block;
 	ret = map_block(d, &m, req->count, vector, (unsigned)first);
-	vectors_unreserve(0, vector, block);
 	if (ret) return ret;
 	msi_enable(&m, req->msix, true);
 	*pirq = first;
@@ -205,53 +190,45 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 /* -- binding -- */
 
 static int bind_check(const struct irq *irq, bool will_share) {
-	if (irq->own || irq->bound_count == IRQ_SHARERS_MAX) return -EBUSY;
-	for (unsigned i = 0; i < irq->bound_count; i++)
-		if (!will_share || !irq->bound[i]->shares) return -EBUSY;
+	if (irq->own) return -EBUSY;
+	for (const struct pirq *p = irq->bound; p; p = p->next)
+		if (!will_share || !p->shares) return -EBUSY;
 	return 0;
 }
 
 static int vector_ensure(struct irq *irq, unsigned cpu) {
-	uint8_t vector = irq->vector ? 0 : vectors_reserve(cpu, 1);
+	uint8_t vector = irq->vector ? 0 : vectors_find(cpu, 1);
 
 	if (irq->vector) return 0;
-	if (!vector) vector = vectors_reserve(cpu = 0, 1);
+	if (!vector) vector = vectors_find(cpu = 0, 1);
 	if (!vector) return -ENOSPC;
 	vector_assign(irq, cpu, vector);
 	irq_program(irq);
 	return 0;
 }
 
-static void bind_apply(struct pirq *p, struct vcpu *v, port_t port, bool will_share) {
+static void bind_apply(struct pirq *p, port_t port, bool will_share) {
 	struct irq *irq = p->irq;
+	SPIN_GUARD(&irq->lock);
 
-	p->vcpu = v;
 	p->port = port;
-	p->bound = true;
 	p->shares = will_share;
 	p->eoi_due = false;
-	spin_lock(&irq->lock);
-	irq->bound[irq->bound_count++] = p;
+	p->next = irq->bound;
+	irq->bound = p;
 	if (!irq->eois_due) irq_mask(irq, false);
-	spin_unlock(&irq->lock);
 }
 
 int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(v->domain, pirq);
-	int ret, number = (int)pirq;
+	int ret;
 
-	if (!p) return -EINVAL;
-	/* the privileged domain has all GSIs under their own numbers without asking */
-	if (!p->irq && v->domain->privileged && pirq < arch_gsi_count()) {
-		ret = map_gsi(v->domain, pirq, &number);
-		if (ret) return ret;
-	}
-	if (!p->irq) return -EINVAL;
-	if (p->bound) return -EEXIST;
+	if (!p || !p->irq) return -EINVAL;
+	if (p->port) return -EEXIST;
 	ret = bind_check(p->irq, will_share);
 	if (!ret) ret = vector_ensure(p->irq, v->processor);
-	if (!ret) bind_apply(p, v, port, will_share);
+	if (!ret) bind_apply(p, port, will_share);
 	return ret;
 }
 
@@ -261,28 +238,28 @@ static void eoi_one(struct pirq *p) {
 
 	if (!p->eoi_due) return;
 	p->eoi_due = false;
-	if (--irq->eois_due == 0 && irq->bound_count) irq_mask(irq, false);
+	if (--irq->eois_due == 0 && irq->bound) irq_mask(irq, false);
 }
 
 static void unbind(struct pirq *p) {
 	struct irq *irq = p->irq;
-	unsigned i = 0;
+	struct pirq **at = &irq->bound;
 
 	spin_lock(&irq->lock);
-	while (irq->bound[i] != p) i++;
-	irq->bound[i] = irq->bound[--irq->bound_count];
-	p->bound = false;
+	while (*at != p) at = &(*at)->next;
+	*at = p->next;
+	p->port = 0;
 	eoi_one(p);
-	if (!irq->bound_count) irq_mask(irq, true);
+	if (!irq->bound) irq_mask(irq, true);
 	spin_unlock(&irq->lock);
-	if (!irq->bound_count && irq->kind == IRQ_GSI) vector_release(irq);
+	if (!irq->bound && irq->kind == IRQ_GSI) vector_release(irq);
 }
 
 void pirq_unbind(struct domain *d, unsigned pirq) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(d, pirq);
 
-	if (p && p->bound) unbind(p);
+	if (p && p->port) unbind(p);
 }
 
 /* All messages of the block that p begins (a block has consecutive pirqs). */
@@ -292,9 +269,9 @@ static void unmap(struct domain *d, struct pirq *p) {
 	struct msi m = irq->msi;
 	bool msix = irq->kind == IRQ_MSIX;
 
-	if (p->bound) unbind(p);
+	if (p->port) unbind(p);
 	if (irq->kind == IRQ_GSI) {
-		p->irq = NULL;
+		if (!d->privileged) p->irq = NULL;
 		return;
 	}
 	unmap_message(p);
@@ -302,7 +279,7 @@ static void unmap(struct domain *d, struct pirq *p) {
 	for (p++;
 	     ++number < d->irq->count && p->irq && p->irq->kind == IRQ_MSI && p->irq->msi.dev.n == m.dev.n;
 	     p++) {
-		if (p->bound) unbind(p);
+		if (p->port) unbind(p);
 		unmap_message(p);
 	}
 	msi_enable(&m, false, false);
@@ -335,8 +312,7 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(d, pirq);
 
-	if (!p || !p->bound) return;
-	p->vcpu = v;
+	if (!p || !p->port) return;
 	irq_move(p->irq, v->processor);
 }
 
@@ -355,8 +331,8 @@ int pirq_status(struct domain *d, unsigned pirq, bool *needs_eoi, bool *shared) 
 	SPIN_GUARD(&pirq_lock);
 	const struct pirq *p = pirq_of(d, pirq);
 
-	if (!p || (!p->irq && !(d->privileged && pirq < arch_gsi_count()))) return -EINVAL;
-	*needs_eoi = p->irq && p->irq->kind == IRQ_GSI && p->irq->level;
-	*shared = p->irq && p->irq->bound_count > 1;
+	if (!p || !p->irq) return -EINVAL;
+	*needs_eoi = p->irq->level;
+	*shared = p->irq->bound && p->irq->bound->next;
 	return 0;
 }

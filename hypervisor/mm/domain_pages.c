@@ -134,8 +134,7 @@ void frame_last_put(mfn_t m) {
 		domain_frame_free(domain_by_id(f->owner), m, false);
 }
 
-/* -- the end of a domain
- * ---------------------------------------------------------------------------------------- */
+/* -- the end of a domain -- */
 
 /* Take down what holds a frame by itself: a pin, or a table left half-done. */
 static int frame_let_go(struct domain *d, mfn_t m) {
@@ -185,8 +184,7 @@ int domain_relinquish_memory(struct domain *d) {
 	return 0;
 }
 
-/* -- ring 0's pages shown to a domain
- * -------------------------------------------------------------------------- */
+/* -- ring 0's pages shown to a domain -- */
 
 void frame_share(void *page, struct domain *d, bool readonly) {
 	struct frame *f = frame_of(own_mfn(page));

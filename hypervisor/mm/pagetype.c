@@ -132,11 +132,11 @@ int type_get_writable_slow(struct frame *f) {
 	return type_get(f, FT_WRITABLE, &first) ? -EBUSY : 0;
 }
 
-static bool descriptors_valid(const struct domain *d, mfn_t m) {
+static bool descriptors_valid(mfn_t m) {
 	uint64_t *desc = frame_map(m);
 	bool ok = true;
 
-	for (unsigned i = 0; ok && i < PAGE_SIZE / sizeof(*desc); i++) ok = arch_descriptor_fix(d, &desc[i]);
+	for (unsigned i = 0; ok && i < PAGE_SIZE / sizeof(*desc); i++) ok = arch_descriptor_fix(&desc[i]);
 	frame_unmap(desc);
 	return ok;
 }
@@ -149,7 +149,7 @@ static int segdesc_get(struct domain *d, mfn_t m) {
 	SPIN_GUARD(&d->mm_lock);
 
 	rc = type_get(f, FT_SEGDESC, &first);
-	if (rc || !first || descriptors_valid(d, m)) return rc;
+	if (rc || !first || descriptors_valid(m)) return rc;
 	type_put(f);
 	return -EINVAL;
 }

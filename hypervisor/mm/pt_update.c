@@ -220,8 +220,7 @@ int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val) {
 	return rc;
 }
 
-/* -- by virtual address
- * ----------------------------------------------------------------------------------------- */
+/* -- by virtual address -- */
 
 static bool va_is_guest(uint64_t va) {
 	bool canonical = (uint64_t)((int64_t)(va << 16) >> 16) == va;

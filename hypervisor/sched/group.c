@@ -28,7 +28,7 @@ static void refill(void *arg) {
 	left = __atomic_add_fetch(&g->budget, full, __ATOMIC_SEQ_CST);
 	/* Two cycles' worth at most: what runs now is charged later, and must not be lost here. */
 	if (left > 2 * full) __atomic_fetch_sub(&g->budget, left - 2 * full, __ATOMIC_SEQ_CST);
-	if (left > 0) release_capped(g->domain);
+	if (left > 0) release_capped(container_of(g, struct domain, sched));
 	if (left < 3 * full) timer_set(&g->refill, cpu_id(), now_ns() + SCHED_CAP_CYCLE);
 }
 
@@ -54,61 +54,33 @@ static void set(struct sched_group *g, unsigned weight, unsigned cap) {
 	__atomic_store_n(&g->budget, quota(g), __ATOMIC_SEQ_CST);
 }
 
-static struct sched_group *group_of(const struct domain *d) {
-	const struct vcpu *v;
-
-	for_each_vcpu (d, v)
-		if (v->sched) return v->sched->group;
-	return NULL;
-}
-
 static void watchdog_bites(void *arg) {
-	struct sched_group *g = arg;
-
-	gprintk(g->domain, LOG_WARN, "watchdog ran out\n");
-	domain_shutdown(g->domain, SHUTDOWN_watchdog);
+	gprintk(arg, LOG_WARN, "watchdog ran out\n");
+	domain_shutdown(arg, SHUTDOWN_watchdog);
 }
 
-int group_join(struct sched_unit *u) {
-	struct sched_group *g = group_of(u->vcpu->domain);
-
-	if (!g) {
-		g = heap_alloc(sizeof(*g));
-		if (!g) return -ENOMEM;
-		g->domain = u->vcpu->domain;
-		timer_init(&g->refill, refill, g);
-		for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_init(&g->watchdog[i], watchdog_bites, g);
-		set(g, SCHED_WEIGHT, 0);
-	}
-	g->units++;
-	u->group = g;
-	return 0;
+void sched_domain_create(struct domain *d) {
+	timer_init(&d->sched.refill, refill, &d->sched);
+	for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_init(&d->sched.watchdog[i], watchdog_bites, d);
+	set(&d->sched, SCHED_WEIGHT, 0);
 }
 
-void group_leave(struct sched_unit *u) {
-	struct sched_group *g = u->group;
-
-	if (--g->units) return;
-	timer_kill(&g->refill);
-	for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_kill(&g->watchdog[i]);
-	heap_free(g);
+void sched_domain_destroy(struct domain *d) {
+	timer_kill(&d->sched.refill);
+	for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_kill(&d->sched.watchdog[i]);
 }
 
 int sched_domain_set(struct domain *d, const struct sched_params *p) {
 	SPIN_GUARD(&d->domain_lock);
-	struct sched_group *g = group_of(d);
 
-	if (!g || !p->weight || p->cap > 100 * MIN(d->max_vcpus, 655u)) return -EINVAL;
-	set(g, p->weight, p->cap);
+	if (!p->weight || p->cap > 100 * MIN(d->max_vcpus, 655u)) return -EINVAL;
+	set(&d->sched, p->weight, p->cap);
 	release_capped(d);
 	return 0;
 }
 
-void sched_domain_get(struct domain *d, struct sched_params *p) {
-	const struct sched_group *g = group_of(d);
-
-	p->weight = g ? g->weight : SCHED_WEIGHT;
-	p->cap = g ? g->cap : 0;
+void sched_domain_get(const struct domain *d, struct sched_params *p) {
+	*p = (struct sched_params){ d->sched.weight, d->sched.cap };
 }
 
 static int watchdog_find(const struct sched_group *g, uint32_t id, uint32_t seconds) {
@@ -120,7 +92,7 @@ static int watchdog_find(const struct sched_group *g, uint32_t id, uint32_t seco
 }
 
 int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds) {
-	struct sched_group *g = current->sched->group;
+	struct sched_group *g = &d->sched;
 	SPIN_GUARD(&d->domain_lock);
 	int i = watchdog_find(g, id, seconds);
 

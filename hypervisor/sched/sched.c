@@ -24,8 +24,8 @@
 struct sched_cpu sched_cpus[MAX_CPUS];
 cpumask_t sched_idle;
 
-static cpumask_t unit_hard(const struct sched_unit *u) {
-	return (u->pinned ? u->pinned : u->hard) & cpus_online;
+static cpumask_t vcpu_hard(const struct vcpu *v) {
+	return (v->sched.pinned ? v->sched.pinned : v->sched.hard) & cpus_online;
 }
 
 static uint64_t virtual_ns(uint64_t ns, uint32_t rate) { return ns * rate >> 16; }
@@ -62,35 +62,16 @@ static unsigned nth_cpu(unsigned n) {
 	return bit_first(m);
 }
 
-int sched_vcpu_create(struct vcpu *v) {
-	struct sched_unit *u = heap_alloc(sizeof(*u));
-	int err;
-
-	if (!u) return -ENOMEM;
-	u->vcpu = v;
-	u->hard = u->soft = CPUMASK_ALL;
-	list_init(&u->link);
-	err = group_join(u);
-	if (err) {
-		heap_free(u);
-		return err;
-	}
+void sched_vcpu_create(struct vcpu *v) {
+	v->sched.hard = v->sched.soft = CPUMASK_ALL;
+	list_init(&v->sched.link);
 	v->processor = nth_cpu(v->domain->id + v->id);
-	v->sched = u;
-	return 0;
-}
-
-void sched_vcpu_destroy(struct vcpu *v) {
-	CHECK(!v->running && !v->sched->queued);
-	group_leave(v->sched);
-	heap_free(v->sched);
-	v->sched = NULL;
 }
 
 /* -- run queues -- */
 
 /* Lock the run queue that a vCPU belongs to. */
-static struct sched_cpu *unit_queue_lock(const struct vcpu *v) {
+static struct sched_cpu *queue_lock(const struct vcpu *v) {
 	for (;;) {
 		unsigned cpu = READ_ONCE(v->processor);
 		struct sched_cpu *q = &sched_cpus[cpu];
@@ -102,26 +83,27 @@ static struct sched_cpu *unit_queue_lock(const struct vcpu *v) {
 }
 
 /* Add to / remove from a queue whose lock is held. */
-static void queue_insert(struct sched_cpu *q, struct sched_unit *u) {
+static void queue_insert(struct sched_cpu *q, struct vcpu *v) {
 	struct list *at = q->queue.prev;
 
-	while (at != &q->queue && list_entry(at, struct sched_unit, link)->vtime > u->vtime) at = at->prev;
-	list_prepend(at, &u->link);
-	u->queued = true;
+	while (at != &q->queue && list_entry(at, struct vcpu, sched.link)->sched.vtime > v->sched.vtime)
+		at = at->prev;
+	list_prepend(at, &v->sched.link);
+	v->sched.queued = true;
 	WRITE_ONCE(q->length, q->length + 1);
 }
 
-static void queue_remove(struct sched_cpu *q, struct sched_unit *u) {
-	list_remove(&u->link);
-	u->queued = false;
+static void queue_remove(struct sched_cpu *q, struct vcpu *v) {
+	list_remove(&v->sched.link);
+	v->sched.queued = false;
 	WRITE_ONCE(q->length, q->length - 1);
 }
 
 /* Not behind by more than the slack, nor far ahead, of the queue it comes to. Lock held. */
-static void vtime_fit(struct sched_cpu *q, struct sched_unit *u, uint64_t slack) {
+static void vtime_fit(struct sched_cpu *q, struct vcpu *v, uint64_t slack) {
 	uint64_t low = q->vnow > slack ? q->vnow - slack : 0;
 
-	u->vtime = MIN(MAX(u->vtime, low), q->vnow + SCHED_LAG);
+	v->sched.vtime = MIN(MAX(v->sched.vtime, low), q->vnow + SCHED_LAG);
 }
 
 /* -- accounting -- */
@@ -135,19 +117,20 @@ static int state_of(const struct vcpu *v) {
 
 /* Charge the running vCPU for the time since it was last. Lock held. */
 static void charge(struct sched_cpu *q, uint64_t now) {
-	struct sched_unit *u = q->curr->sched;
-	uint64_t ns = now > u->since ? now - u->since : 0;
+	struct vcpu *v = q->curr;
+	struct sched_group *g = &v->domain->sched;
+	uint64_t ns = now > v->sched.since ? now - v->sched.since : 0;
 	uint64_t least;
 
-	u->since = now;
-	u->vtime += virtual_ns(ns, READ_ONCE(u->group->rate));
-	WRITE_ONCE(q->curr_vtime, u->vtime);
+	v->sched.since = now;
+	v->sched.vtime += virtual_ns(ns, READ_ONCE(g->rate));
+	WRITE_ONCE(q->curr_vtime, v->sched.vtime);
 	WRITE_ONCE(q->curr_since, now);
-	least = u->vtime;
-	if (q->length) least = MIN(least, list_first(&q->queue, struct sched_unit, link)->vtime);
+	least = v->sched.vtime;
+	if (q->length) least = MIN(least, list_first(&q->queue, struct vcpu, sched.link)->sched.vtime);
 	q->vnow = MAX(q->vnow, least);
-	if (unlikely(u->group->cap) && group_charge(u->group, ns))
-		__atomic_fetch_or(&u->vcpu->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
+	if (unlikely(g->cap) && group_charge(g, ns))
+		__atomic_fetch_or(&v->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
 }
 
 /* Make v the running vCPU of the queue's CPU (NULL: none). Lock held. */
@@ -155,10 +138,10 @@ static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now) {
 	q->curr = v;
 	if (!v) return;
 	WRITE_ONCE(v->running, true);
-	v->sched->since = now;
+	v->sched.since = now;
 	q->began = now;
-	WRITE_ONCE(q->curr_rate, READ_ONCE(v->sched->group->rate));
-	WRITE_ONCE(q->curr_vtime, v->sched->vtime);
+	WRITE_ONCE(q->curr_rate, READ_ONCE(v->domain->sched.rate));
+	WRITE_ONCE(q->curr_vtime, v->sched.vtime);
 	WRITE_ONCE(q->curr_since, now);
 	runstate_change(v, RUNSTATE_running, now);
 }
@@ -175,7 +158,7 @@ static void slice_arm(struct sched_cpu *q, uint64_t now) {
 	const struct sched_group *g;
 
 	if (!q->curr) return;
-	g = q->curr->sched->group;
+	g = &q->curr->domain->sched;
 	if (!q->length && likely(!g->cap)) return;
 	slice_set(q, now + group_slice(g));
 }
@@ -196,9 +179,9 @@ static uint64_t running_vtime(const struct sched_cpu *q, uint64_t now) {
 	       (now > since ? virtual_ns(now - since, READ_ONCE(q->curr_rate)) : 0);
 }
 
-/* The CPU of the mask that runs what has had the most time, if that is far ahead of u; else `home`. */
-static unsigned most_ahead(const struct sched_unit *u, cpumask_t mask, unsigned home, uint64_t now) {
-	uint64_t limit = MAX(u->vtime + SCHED_PUSH, running_vtime(&sched_cpus[home], now) + SCHED_GRAN);
+/* The CPU of the mask that runs what has had the most time, if that is far ahead of v; else `home`. */
+static unsigned most_ahead(const struct vcpu *v, cpumask_t mask, unsigned home, uint64_t now) {
+	uint64_t limit = MAX(v->sched.vtime + SCHED_PUSH, running_vtime(&sched_cpus[home], now) + SCHED_GRAN);
 	unsigned best = home, c;
 
 	for_each_cpu (c, mask & ~cpumask_of(home)) {
@@ -213,9 +196,9 @@ static unsigned most_ahead(const struct sched_unit *u, cpumask_t mask, unsigned 
 }
 
 /* The CPU where a vCPU that is to be queued should be. Lock of its home held. */
-static unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now) {
-	unsigned home = u->vcpu->processor;
-	cpumask_t hard = unit_hard(u), soft = hard & u->soft, idle;
+static unsigned vcpu_choose_cpu(const struct vcpu *v, uint64_t now) {
+	unsigned home = v->processor;
+	cpumask_t hard = vcpu_hard(v), soft = hard & v->sched.soft, idle;
 
 	if (unlikely(!hard)) return home; /* all its CPUs went away: it waits there */
 	/* Idle, though it may not have said so yet: where its state is. */
@@ -229,32 +212,32 @@ static unsigned unit_choose_cpu(const struct sched_unit *u, uint64_t now) {
 	/* Where it likes to be, but not at the cost of its share. */
 	if (!soft) soft = hard;
 	if (!(cpumask_of(home) & soft)) home = bit_first(soft);
-	return most_ahead(u, hard, home, now);
+	return most_ahead(v, hard, home, now);
 }
 
 /* The first vCPU in a queue that may run on the CPU. Lock held. */
-static struct sched_unit *first_for(struct sched_cpu *q, unsigned cpu) {
+static struct vcpu *first_for(struct sched_cpu *q, unsigned cpu) {
 	for (struct list *l = q->queue.next; l != &q->queue; l = l->next) {
-		struct sched_unit *u = list_entry(l, struct sched_unit, link);
+		struct vcpu *v = list_entry(l, struct vcpu, sched.link);
 
-		if (unit_hard(u) & cpumask_of(cpu)) return u;
+		if (vcpu_hard(v) & cpumask_of(cpu)) return v;
 	}
 	return NULL;
 }
 
 static bool steal_from(struct sched_cpu *from, struct sched_cpu *to, unsigned cpu) {
-	struct sched_unit *u;
+	struct vcpu *v;
 
 	spin_lock_both(&from->lock, &to->lock);
-	u = first_for(from, cpu);
-	if (u) {
-		queue_remove(from, u);
-		WRITE_ONCE(u->vcpu->processor, cpu);
-		vtime_fit(to, u, SCHED_LAG);
-		queue_insert(to, u);
+	v = first_for(from, cpu);
+	if (v) {
+		queue_remove(from, v);
+		WRITE_ONCE(v->processor, cpu);
+		vtime_fit(to, v, SCHED_LAG);
+		queue_insert(to, v);
 	}
 	spin_unlock_both(&from->lock, &to->lock);
-	return u != NULL;
+	return v != NULL;
 }
 
 /* Get a vCPU from another CPU's queue into the empty one of this CPU. True if one was found. */
@@ -271,18 +254,17 @@ static bool queue_steal(unsigned cpu) {
 
 /* Who runs next; removed from the queue if it was in it. Lock held. */
 static struct vcpu *choose(struct sched_cpu *q, unsigned cpu) {
-	struct vcpu *prev = q->curr;
-	struct sched_unit *first;
-	bool stays = prev && vcpu_runnable(prev) && unit_hard(prev->sched) & cpumask_of(cpu);
+	struct vcpu *prev = q->curr, *first;
+	bool stays = prev && vcpu_runnable(prev) && vcpu_hard(prev) & cpumask_of(cpu);
 
 	if (!q->length) return stays ? prev : NULL;
-	first = list_first(&q->queue, struct sched_unit, link);
+	first = list_first(&q->queue, struct vcpu, sched.link);
 	if (stays) {
-		if (prev->sched->yields) prev->sched->vtime = MAX(prev->sched->vtime, first->vtime + 1);
-		if (prev->sched->vtime <= first->vtime) return prev;
+		if (prev->sched.yields) prev->sched.vtime = MAX(prev->sched.vtime, first->sched.vtime + 1);
+		if (prev->sched.vtime <= first->sched.vtime) return prev;
 	}
 	queue_remove(q, first);
-	return first->vcpu;
+	return first;
 }
 
 /* Leave prev and take up next on this CPU. No lock held. */
@@ -310,7 +292,7 @@ static bool schedule_once(struct cpu *cpu) {
 	prev = q->curr;
 	if (prev) charge(q, now);
 	next = choose(q, cpu->id);
-	if (prev) prev->sched->yields = false;
+	if (prev) prev->sched.yields = false;
 	if (next != prev) {
 		if (prev) runstate_change(prev, state_of(prev), now);
 		set_current(q, next, now);
@@ -322,14 +304,13 @@ static bool schedule_once(struct cpu *cpu) {
 }
 
 bool schedule_round(struct cpu *cpu) {
-	__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
-	while (!schedule_once(cpu)) {
+	do {
+		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
+		if (schedule_once(cpu)) return true;
 		/* Set before the look round: who queues a vCPU elsewhere looks at it after. */
 		__atomic_fetch_or(&sched_idle, cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
-		if (!queue_steal(cpu->id)) return false;
-		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu->id), __ATOMIC_SEQ_CST);
-	}
-	return true;
+	} while (queue_steal(cpu->id));
+	return false;
 }
 
 void schedule(void) {
@@ -346,81 +327,71 @@ void schedule(void) {
 /* -- waking and stopping -- */
 
 /* A CPU that fell idle while its like was sought: have it take the vCPU. */
-static void call_idle(const struct sched_unit *u) {
+static void call_idle(const struct vcpu *v) {
 	cpumask_t idle;
 
 	/* The vCPU is queued before this look; a CPU that falls idle says so, then looks at queues. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	idle = READ_ONCE(sched_idle) & unit_hard(u);
+	idle = READ_ONCE(sched_idle) & vcpu_hard(v);
 	if (unlikely(idle)) cpu_raise(bit_first(idle), CPU_WORK_SCHEDULE);
 }
 
 /* Queue a runnable vCPU here, and have the CPU look if it should run at once. Lock held. */
-static void queue_here(struct sched_cpu *q, struct sched_unit *u, uint64_t slack, uint64_t now) {
+static void queue_here(struct sched_cpu *q, struct vcpu *v, uint64_t slack, uint64_t now) {
 	unsigned cpu = (unsigned)(q - sched_cpus);
+	bool behind;
 
 	if (q->curr) charge(q, now);
-	vtime_fit(q, u, slack);
-	queue_insert(q, u);
-	if (!q->curr) {
-		/* the next vCPU to wake may have another idle CPU */
-		__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu), __ATOMIC_SEQ_CST);
+	vtime_fit(q, v, slack);
+	queue_insert(q, v);
+	behind = q->curr && v->sched.vtime + SCHED_GRAN < q->curr->sched.vtime;
+	/* the next vCPU to wake may have another idle CPU */
+	if (!q->curr) __atomic_fetch_and(&sched_idle, ~cpumask_of(cpu), __ATOMIC_SEQ_CST);
+	if (!q->curr || !vcpu_runnable(q->curr) || (behind && now >= q->began + SCHED_LEAST)) {
 		cpu_raise(cpu, CPU_WORK_SCHEDULE);
-	} else if (!vcpu_runnable(q->curr)) {
-		cpu_raise(cpu, CPU_WORK_SCHEDULE);
-	} else if (u->vtime + SCHED_GRAN < q->curr->sched->vtime) {
-		if (now >= q->began + SCHED_LEAST)
-			cpu_raise(cpu, CPU_WORK_SCHEDULE);
-		else
-			slice_set(q,
-				  MIN(q->began + SCHED_LEAST, q->began + group_slice(q->curr->sched->group)));
+	} else if (behind) {
+		slice_set(q, q->began + MIN(SCHED_LEAST, group_slice(&q->curr->domain->sched)));
 	} else {
 		if (q->length == 1) slice_arm(q, now);
-		call_idle(u);
+		call_idle(v);
 	}
 }
 
-static bool unit_wants_queue(const struct sched_unit *u) {
-	return !u->queued && !__atomic_load_n(&u->vcpu->running, __ATOMIC_SEQ_CST) && vcpu_runnable(u->vcpu);
+static bool vcpu_wants_queue(const struct vcpu *v) {
+	return !v->sched.queued && !__atomic_load_n(&v->running, __ATOMIC_SEQ_CST) && vcpu_runnable(v);
 }
 
 void vcpu_wake(struct vcpu *v) {
-	struct sched_unit *u = v->sched;
-	struct sched_cpu *q = unit_queue_lock(v);
-	uint64_t now, slack = SCHED_SLEEPER;
+	struct sched_cpu *q = queue_lock(v);
+	bool moved = false;
 
-	while (unit_wants_queue(u)) {
+	while (vcpu_wants_queue(v)) {
+		uint64_t now = now_ns();
 		unsigned cpu;
 
-		now = now_ns();
 		runstate_change(v, RUNSTATE_runnable, now);
-		cpu = unit_choose_cpu(u, now);
+		cpu = moved ? v->processor : vcpu_choose_cpu(v, now);
 		if (cpu == v->processor) {
-			queue_here(q, u, slack, now);
+			queue_here(q, v, moved ? SCHED_LAG : SCHED_SLEEPER, now);
 			break;
 		}
 		/* Neither queued nor running: it may change its home. */
 		WRITE_ONCE(v->processor, cpu);
 		spin_unlock(&q->lock);
-		slack = SCHED_LAG;
-		q = unit_queue_lock(v);
-		if (v->processor == cpu && unit_wants_queue(u)) {
-			queue_here(q, u, slack, now);
-			break;
-		}
+		moved = true;
+		q = queue_lock(v);
 	}
 	spin_unlock(&q->lock);
 }
 
 /* The vCPU may not run (there) any more: take it off the queue, or off its CPU. */
-static void unit_reconsider(struct vcpu *v) {
-	struct sched_cpu *q = unit_queue_lock(v);
-	struct sched_unit *u = v->sched;
-	bool allowed = vcpu_runnable(v) && unit_hard(u) & cpumask_of(v->processor);
+static void vcpu_reconsider(struct vcpu *v) {
+	struct sched_cpu *q = queue_lock(v);
+	bool allowed = vcpu_runnable(v) && vcpu_hard(v) & cpumask_of(v->processor);
 
 	if (q->curr == v && !allowed) cpu_raise(v->processor, CPU_WORK_SCHEDULE);
-	if (u->queued && !allowed) {
-		queue_remove(q, u);
+	if (v->sched.queued && !allowed) {
+		queue_remove(q, v);
 		runstate_change(v, state_of(v), now_ns());
 	}
 	spin_unlock(&q->lock);
@@ -429,7 +400,7 @@ static void unit_reconsider(struct vcpu *v) {
 
 void vcpu_block_flag(struct vcpu *v, uint32_t flag) {
 	__atomic_fetch_or(&v->pause_flags, flag, __ATOMIC_SEQ_CST);
-	unit_reconsider(v);
+	vcpu_reconsider(v);
 }
 
 void vcpu_unblock_flag(struct vcpu *v, uint32_t flag) {
@@ -438,7 +409,7 @@ void vcpu_unblock_flag(struct vcpu *v, uint32_t flag) {
 
 void vcpu_pause_nosync(struct vcpu *v) {
 	__atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-	unit_reconsider(v);
+	vcpu_reconsider(v);
 }
 
 void vcpu_pause(struct vcpu *v) {
@@ -471,17 +442,17 @@ int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft) {
 	struct sched_cpu *q;
 
 	if (!(hard & cpus_online)) return -EINVAL;
-	q = unit_queue_lock(v);
-	v->sched->hard = hard;
-	v->sched->soft = soft;
+	q = queue_lock(v);
+	v->sched.hard = hard;
+	v->sched.soft = soft;
 	spin_unlock(&q->lock);
-	unit_reconsider(v);
+	vcpu_reconsider(v);
 	return 0;
 }
 
 void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft) {
-	*hard = v->sched->pinned ? v->sched->pinned : v->sched->hard;
-	*soft = v->sched->soft;
+	*hard = v->sched.pinned ? v->sched.pinned : v->sched.hard;
+	*soft = v->sched.soft;
 }
 
 int vcpu_pin_override(struct vcpu *v, int cpu) {
@@ -489,15 +460,13 @@ int vcpu_pin_override(struct vcpu *v, int cpu) {
 	int err = 0;
 
 	if (cpu >= MAX_CPUS || (cpu >= 0 && !(cpus_online & cpumask_of((unsigned)cpu)))) return -EINVAL;
-	q = unit_queue_lock(v);
-	if (cpu < 0)
-		v->sched->pinned = 0;
-	else if (v->sched->pinned)
+	q = queue_lock(v);
+	if (cpu >= 0 && v->sched.pinned)
 		err = -EBUSY;
 	else
-		v->sched->pinned = cpumask_of((unsigned)cpu);
+		v->sched.pinned = cpu < 0 ? 0 : cpumask_of((unsigned)cpu);
 	spin_unlock(&q->lock);
-	unit_reconsider(v);
+	vcpu_reconsider(v);
 	return err;
 }
 
@@ -525,6 +494,6 @@ void vcpu_yield(void) {
 	struct cpu *cpu = this_cpu();
 
 	if (!READ_ONCE(cpu->sched->length)) return;
-	cpu->vcpu->sched->yields = true;
+	cpu->vcpu->sched.yields = true;
 	cpu_raise(cpu->id, CPU_WORK_SCHEDULE);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of sched/ share: a vCPU's and a domain's scheduling state and the run queue. */
+/* What the files of sched/ share: constants and the run queue. */
 #ifndef TENON_SCHED_UNIT_H
 #define TENON_SCHED_UNIT_H
 
@@ -15,32 +15,6 @@
 #define SCHED_PUSH      15000000ULL /* virtual ns another CPU must be ahead to be sent a vCPU */
 #define SCHED_WEIGHT    256         /* default; virtual and real time run alike for it */
 #define SCHED_CAP_CYCLE 10000000ULL /* ns in which a capped domain gets its cap of a CPU */
-#define NR_WATCHDOGS    2
-
-/* A domain's share, made with its first vCPU. */
-struct sched_group {
-	struct domain *domain;
-	unsigned units;                      /* (domain_lock) */
-	struct timer watchdog[NR_WATCHDOGS]; /* (domain_lock) pending: in use */
-	/* written under domain_lock, read anywhere: */
-	uint32_t rate; /* virtual ns per ns, 16 binary digits after the point */
-	uint16_t weight, cap;
-	int64_t budget; /* atomic: ns left until the next refill; may be overdrawn */
-	struct timer refill;
-};
-
-struct sched_unit {
-	struct vcpu *vcpu;         /* const */
-	struct sched_group *group; /* const */
-	/* run queue's lock: */
-	struct list link;
-	bool queued;
-	bool yields;
-	uint64_t vtime; /* time it has had, divided by its weight */
-	uint64_t since; /* now_ns() when it was last charged, while it runs */
-	cpumask_t hard, soft;
-	cpumask_t pinned; /* not 0: overrides hard */
-};
 
 struct sched_cpu {
 	struct spinlock lock; /* RANK_SCHED */
@@ -61,11 +35,9 @@ extern struct sched_cpu sched_cpus[MAX_CPUS];
 extern cpumask_t sched_idle; /* atomic: CPUs that have nothing to run */
 
 /* sched/group.c */
-int group_join(struct sched_unit *u) __must_check;
-void group_leave(struct sched_unit *u);
-/* The unit ran for ns: true if its domain's cap is used up. Run queue's lock held. */
+/* One of its vCPUs ran for ns: true if the domain's cap is used up. Run queue's lock held. */
 bool group_charge(struct sched_group *g, uint64_t ns);
-/* The longest the unit may run now. */
+/* The longest that one of its vCPUs may run now. */
 uint64_t group_slice(const struct sched_group *g);
 
 /* sched/sched.c: one attempt of schedule(). False if there is nothing to run: the CPU is marked

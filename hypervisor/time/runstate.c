@@ -18,11 +18,11 @@ void runstate_change(struct vcpu *v, int state, uint64_t now) {
 	r->state = state;
 }
 
-void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out) {
+void runstate_get(const struct vcpu *v, struct vcpu_runstate_info *out) {
 	uint64_t now;
 
 	do {
-		*out = *(volatile struct vcpu_runstate_info *)&v->runstate;
+		*out = *(const volatile struct vcpu_runstate_info *)&v->runstate;
 		now = now_ns();
 		/* A change in between moves the entry time (or changes the state in the same
 		 * nanosecond). */

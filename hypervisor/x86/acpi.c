@@ -9,64 +9,37 @@
 
 #define TABLE_MAX (1u << 20) /* no table we read is longer */
 
-struct rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem[6];
-	uint8_t revision;
-	uint32_t rsdt;
-	uint32_t length;
-	uint64_t xsdt;
-	uint8_t checksum2;
-	uint8_t reserved[3];
-} __packed;
-#define RSDP_V1_SIZE 20
+/* The root pointer (ACPI 6.4 table 5.3): offsets of its fields. */
+#define RSDP_REVISION 15
+#define RSDP_RSDT     16
+#define RSDP_V1_SIZE  20
+#define RSDP_XSDT     24
+#define RSDP_SIZE     36
 
+/* FADT (table 5.9) */
+#define FADT_PM1A_CONTROL    64
+#define FADT_PM1B_CONTROL    68
+#define FADT_PM_TIMER        76
+#define FADT_PM_TIMER_LENGTH 91
+#define FADT_BOOT_FLAGS      109
+#define FADT_FLAGS           112
+#define FADT_V1_SIZE         116
+#define FADT_RESET           116 /* a register: its space (1: ports) first, its address at 4 */
+#define FADT_RESET_VALUE     128
+#define FADT_FLAG_RESET      (1u << 10)
+#define FADT_BOOT_NO_CMOS    (1u << 5)
+
+/* MADT (table 5.19) */
+#define MADT_ENTRIES     44
+#define MADT_CPU_ENABLED 1u
+enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
+
+/* A table: this, and its contents behind it (table 5.4). */
 struct header {
 	char signature[4];
 	uint32_t length;
-	uint8_t revision, checksum;
-	char oem[6], oem_table[8];
-	uint32_t oem_revision, creator, creator_revision;
+	uint8_t revision, checksum, rest[26];
 } __packed;
-
-struct gas {
-	uint8_t space, width, offset, access;
-	uint64_t address;
-} __packed;
-
-struct fadt {
-	struct header h;
-	uint32_t facs, dsdt;
-	uint8_t reserved0, profile;
-	uint16_t sci_irq;
-	uint32_t smi_command;
-	uint8_t enable, disable, s4bios, pstate;
-	uint32_t pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm2_control, pm_timer, gpe0, gpe1;
-	uint8_t pm1_event_len, pm1_control_len, pm2_control_len, pm_timer_len;
-	uint8_t gpe[4];
-	uint16_t latency2, latency3, flush_size, flush_stride;
-	uint8_t duty[2], rtc[3];
-	uint16_t boot_flags;
-	uint8_t reserved1;
-	uint32_t flags;
-	struct gas reset;
-	uint8_t reset_value;
-} __packed;
-#define FADT_V1_SIZE      116
-#define FADT_FLAG_RESET   (1u << 10)
-#define FADT_BOOT_NO_CMOS (1u << 5)
-
-struct madt {
-	struct header h;
-	uint32_t lapic_address, flags;
-} __packed;
-enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
-#define MADT_CPU_ENABLED 1u
-
-_Static_assert(sizeof(struct rsdp) == 36, "ACPI 6.4 table 5.3");
-_Static_assert(offsetof(struct fadt, reset) == FADT_V1_SIZE, "ACPI 6.4 table 5.9");
-_Static_assert(sizeof(struct madt) == 44, "ACPI 6.4 table 5.19");
 
 static bool sums_to_zero(const void *p, size_t n) {
 	const uint8_t *b = p;
@@ -82,13 +55,13 @@ static uint32_t get32(const uint8_t *p) { return get16(p) | (uint32_t)get16(p + 
 
 static uint64_t get64(const uint8_t *p) { return get32(p) | (uint64_t)get32(p + 4) << 32; }
 
-static bool rsdp_valid(const struct rsdp *r) {
-	return !memcmp(r->signature, "RSD PTR ", 8) && sums_to_zero(r, RSDP_V1_SIZE);
+static bool rsdp_valid(const uint8_t *r) {
+	return !memcmp(r, "RSD PTR ", 8) && sums_to_zero(r, RSDP_V1_SIZE);
 }
 
 long acpi_rsdp_find(const uint8_t *area, size_t n) {
-	for (size_t i = 0; i + sizeof(struct rsdp) <= n; i += 16)
-		if (rsdp_valid((const struct rsdp *)(area + i))) return (long)i;
+	for (size_t i = 0; i + RSDP_SIZE <= n; i += 16)
+		if (rsdp_valid(area + i)) return (long)i;
 	return -1;
 }
 
@@ -121,8 +94,7 @@ static void madt_entry(struct acpi_info *out, const uint8_t *e, uint8_t length) 
 		cpu_add(out, get32(e + 4), get32(e + 12), get32(e + 8));
 	} else if (e[0] == MADT_IOAPIC && length >= 12) {
 		if (out->ioapics < ACPI_IOAPICS_MAX)
-			out->ioapic[out->ioapics++] =
-				(struct acpi_ioapic){ e[2], get32(e + 4), get32(e + 8) };
+			out->ioapic[out->ioapics++] = (struct acpi_ioapic){ get32(e + 4), get32(e + 8) };
 	} else if (e[0] == MADT_OVERRIDE && length >= 10) {
 		override_add(out, e);
 	} else if (e[0] == MADT_LAPIC_ADDRESS && length >= 12) {
@@ -130,51 +102,42 @@ static void madt_entry(struct acpi_info *out, const uint8_t *e, uint8_t length) 
 	}
 }
 
-static void madt_parse(struct acpi_info *out, const struct header *h) {
-	const uint8_t *p = (const uint8_t *)h + sizeof(struct madt);
-	const uint8_t *end = (const uint8_t *)h + h->length;
-
-	if (h->length < sizeof(struct madt)) return;
-	out->lapic_address = ((const struct madt *)h)->lapic_address;
-	while (p + 2 <= end && p[1] >= 2 && p + p[1] <= end) {
-		madt_entry(out, p, p[1]);
-		p += p[1];
-	}
+static void madt_parse(struct acpi_info *out, const uint8_t *t, uint32_t length) {
+	if (length < MADT_ENTRIES) return;
+	out->lapic_address = get32(t + sizeof(struct header));
+	for (const uint8_t *e = t + MADT_ENTRIES; e + 2 <= t + length && e[1] >= 2 && e + e[1] <= t + length;
+	     e += e[1])
+		madt_entry(out, e, e[1]);
 }
 
 /* -- the other tables -- */
 
-static void fadt_parse(struct acpi_info *out, const struct header *h) {
-	const struct fadt *f = (const void *)h;
-
-	if (h->length < FADT_V1_SIZE) return;
-	out->pm1a_control = (uint16_t)f->pm1a_control;
-	out->pm1b_control = (uint16_t)f->pm1b_control;
-	if (f->pm_timer_len == 4) out->pm_timer = (uint16_t)f->pm_timer;
-	out->no_cmos_rtc = h->revision >= 5 && (f->boot_flags & FADT_BOOT_NO_CMOS);
-	if (h->length < sizeof(*f) || !(f->flags & FADT_FLAG_RESET) || f->reset.space > 1) return;
-	out->reset_supported = true;
-	out->reset_value = f->reset_value;
-	out->reset = (struct acpi_register){ f->reset.space == 1, f->reset.width, f->reset.address };
+static void fadt_parse(struct acpi_info *out, const uint8_t *t, uint32_t length) {
+	if (length < FADT_V1_SIZE) return;
+	out->pm1a_control = get16(t + FADT_PM1A_CONTROL);
+	out->pm1b_control = get16(t + FADT_PM1B_CONTROL);
+	if (t[FADT_PM_TIMER_LENGTH] == 4) out->pm_timer = get16(t + FADT_PM_TIMER);
+	out->no_cmos_rtc =
+		t[offsetof(struct header, revision)] >= 5 && get16(t + FADT_BOOT_FLAGS) & FADT_BOOT_NO_CMOS;
+	if (length <= FADT_RESET_VALUE || !(get32(t + FADT_FLAGS) & FADT_FLAG_RESET) || t[FADT_RESET] != 1)
+		return;
+	out->reset_port = get16(t + FADT_RESET + 4);
+	out->reset_value = t[FADT_RESET_VALUE];
 }
 
-static void hpet_parse(struct acpi_info *out, const struct header *h) {
-	const uint8_t *p = (const uint8_t *)h;
-
-	if (h->length >= 52 && p[40] == 0) out->hpet_address = get64(p + 44);
+static void hpet_parse(struct acpi_info *out, const uint8_t *t, uint32_t length) {
+	if (length >= 52 && t[40] == 0) out->hpet_address = get64(t + 44);
 }
 
-static void mcfg_parse(struct acpi_info *out, const struct header *h) {
-	const uint8_t *p = (const uint8_t *)h;
-
-	for (uint32_t at = 44; at + 16 <= h->length && out->mcfgs < ACPI_MCFG_MAX; at += 16)
+static void mcfg_parse(struct acpi_info *out, const uint8_t *t, uint32_t length) {
+	for (uint32_t at = 44; at + 16 <= length && out->mcfgs < ACPI_MCFG_MAX; at += 16)
 		out->mcfg[out->mcfgs++] =
-			(struct acpi_mcfg){ get64(p + at), get16(p + at + 8), p[at + 10], p[at + 11] };
+			(struct acpi_mcfg){ get64(t + at), get16(t + at + 8), t[at + 10], t[at + 11] };
 }
 
 static const struct {
 	char signature[5];
-	void (*parse)(struct acpi_info *out, const struct header *h);
+	void (*parse)(struct acpi_info *out, const uint8_t *t, uint32_t length);
 } parsers[] = {
 	{ "APIC", madt_parse },
 	{ "FACP", fadt_parse },
@@ -198,25 +161,24 @@ static void table_parse(uint64_t at, acpi_map_fn *map, struct acpi_info *out) {
 	for (unsigned i = 0; h && i < ARRAY_SIZE(parsers); i++) {
 		if (memcmp(h->signature, parsers[i].signature, 4)) continue;
 		h = table_map(at, map);
-		if (h) parsers[i].parse(out, h);
+		if (h) parsers[i].parse(out, (const uint8_t *)h, h->length);
 		return;
 	}
 }
 
 bool acpi_parse(uint64_t rsdp, acpi_map_fn *map, struct acpi_info *out) {
-	const struct rsdp *r = map(rsdp, sizeof(*r));
+	const uint8_t *r = map(rsdp, RSDP_SIZE);
 	const struct header *list = NULL;
 	size_t width = 8;
 
 	memset(out, 0, sizeof(*out));
 	if (!r || !rsdp_valid(r)) return false;
-	if (r->revision >= 2) list = table_map(r->xsdt, map);
+	if (r[RSDP_REVISION] >= 2) list = table_map(get64(r + RSDP_XSDT), map);
 	if (!list) {
-		list = table_map(r->rsdt, map);
+		list = table_map(get32(r + RSDP_RSDT), map);
 		width = 4;
 	}
-	if (!list) return false;
-	for (uint32_t off = sizeof(*list); off + width <= list->length; off += (uint32_t)width) {
+	for (size_t off = sizeof(*list); list && off + width <= list->length; off += width) {
 		const uint8_t *p = (const uint8_t *)list + off;
 
 		table_parse(width == 8 ? get64(p) : get32(p), map, out);

@@ -8,15 +8,9 @@ void asm_offsets(void);
 void asm_offsets(void) {
 	DEFINE(SIZEOF_REGS, sizeof(struct regs));
 	DEFINE(REGS_RAX, offsetof(struct regs, rax));
-	DEFINE(REGS_RCX, offsetof(struct regs, rcx));
-	DEFINE(REGS_R11, offsetof(struct regs, r11));
-	DEFINE(REGS_RDI, offsetof(struct regs, rdi));
 	DEFINE(REGS_ERROR, offsetof(struct regs, error_code));
-	DEFINE(REGS_VECTOR, offsetof(struct regs, vector));
 	DEFINE(REGS_RIP, offsetof(struct regs, rip));
 	DEFINE(REGS_CS, offsetof(struct regs, cs));
-	DEFINE(REGS_RFLAGS, offsetof(struct regs, rflags));
-	DEFINE(REGS_RSP, offsetof(struct regs, rsp));
 	DEFINE(REGS_SS, offsetof(struct regs, ss));
 	/* struct cpu follows the guest's registers on the main stack */
 	DEFINE(CPU_VCPU, sizeof(struct regs) + offsetof(struct cpu, vcpu));

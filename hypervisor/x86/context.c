@@ -12,23 +12,10 @@
 #include "segments.h"
 #include "x86.h"
 
-#define FPU_OFFSET 512
-
-struct vcpu_state {
-	struct regs regs;
-	uint8_t pad[FPU_OFFSET - sizeof(struct regs)];
-	uint8_t fpu[PAGE_SIZE - FPU_OFFSET] __aligned(64);
-};
-_Static_assert(sizeof(struct vcpu_state) == PAGE_SIZE, "a vCPU's saved state is one page");
-
-int load_ds(uint16_t sel);
-int load_es(uint16_t sel);
-int load_fs(uint16_t sel);
-int load_gs(uint16_t sel);
-int uaccess_xrstor(const void *area, uint64_t mask);
-int uaccess_fxrstor(const void *area);
-
 /* -- FPU -- */
+
+/* the components as xsave and xrstor take them */
+#define XCR0_OPERANDS "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
 
 static void fpu_save(struct vcpu *v, void *area) {
 	__asm__ volatile("clts");
@@ -37,24 +24,28 @@ static void fpu_save(struct vcpu *v, void *area) {
 		return;
 	}
 	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(cpu_has.xcr0);
-	__asm__ volatile("xsave64 (%0)"
-			 :
-			 : "r"(area), "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
-			 : "memory");
+	__asm__ volatile("xsave64 (%0)" : : "r"(area), XCR0_OPERANDS : "memory");
 }
 
 /* FCW 0x37f, MXCSR 0x1f80; the rest of the area is zero. */
 static const uint8_t fpu_initial[1024] __aligned(64) = { [0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f };
 
+/* False: a bad image, nothing is loaded. */
+static bool fpu_restore(const void *area) {
+	if (!cpu_has.xsave)
+		__asm__ goto("1: fxrstor64 (%0)" UACCESS_EX("%l[bad]") : : "r"(area) : "memory" : bad);
+	else
+		__asm__ goto("1: xrstor64 (%0)" UACCESS_EX("%l[bad]") : : "r"(area), XCR0_OPERANDS : : bad);
+	return true;
+bad:
+	return false;
+}
+
 /* A bad image (a guest's context may hold one) leaves the initial state. */
 static void fpu_load(struct vcpu *v, const void *area) {
 	__asm__ volatile("clts");
-	if (cpu_has.xsave) {
-		if (uaccess_xrstor(area, cpu_has.xcr0)) CHECK(uaccess_xrstor(fpu_initial, cpu_has.xcr0) == 0);
-		if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(v->arch.xcr0);
-	} else if (uaccess_fxrstor(area)) {
-		CHECK(uaccess_fxrstor(fpu_initial) == 0);
-	}
+	if (!fpu_restore(area)) CHECK(fpu_restore(fpu_initial));
+	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(v->arch.xcr0);
 	if (v->arch.ts) write_cr0(read_cr0() | CR0_TS);
 }
 
@@ -73,31 +64,42 @@ void debug_load(const struct vcpu *v) {
 
 /* -- segments and bases -- */
 
-static void bases_save(struct vcpu *v) {
-	uint64_t gs = rdmsr(MSR_GS_BASE), kernel_gs = rdmsr(MSR_KERNEL_GS_BASE);
+/* load_SEG(selector): false if it is bad; the null selector is loaded then. */
+#define SEGMENT_LOADER(seg)                                                                             \
+	static bool load_##seg(uint16_t sel) {                                                          \
+		__asm__ goto("1: mov %0, %%" #seg UACCESS_EX("%l[bad]") : : "r"(sel) : "memory" : bad); \
+		return true;                                                                            \
+	bad:                                                                                            \
+		__asm__ volatile("mov %0, %%" #seg : : "r"(0));                                         \
+		return false;                                                                           \
+	}
+SEGMENT_LOADER(ds)
+SEGMENT_LOADER(es)
+SEGMENT_LOADER(fs)
+SEGMENT_LOADER(gs)
 
-	v->arch.fs_base = rdmsr(MSR_FS_BASE);
-	v->arch.gs_base_user = v->arch.user_mode ? gs : kernel_gs;
-	v->arch.gs_base_kernel = v->arch.user_mode ? kernel_gs : gs;
-}
-
+/* Save the selectors and bases, and leave null selectors behind. */
 static void selectors_save(struct vcpu *v) {
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=r"(v->arch.ds), "=r"(v->arch.es), "=r"(v->arch.fs), "=r"(v->arch.gs));
+	v->arch.fs_base = rdmsr(MSR_FS_BASE);
+	v->arch.gs_base[v->arch.user_mode] = rdmsr(MSR_GS_BASE);
+	v->arch.gs_base[!v->arch.user_mode] = rdmsr(MSR_KERNEL_GS_BASE);
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 }
 
 /* A selector that does not load any more becomes null and the guest's failsafe handler learns of
  * it. */
 static void selectors_load(struct vcpu *v) {
-	int bad = load_ds(v->arch.ds) | load_es(v->arch.es) | load_fs(v->arch.fs) | load_gs(v->arch.gs);
+	bool ok = load_ds(v->arch.ds) & load_es(v->arch.es) & load_fs(v->arch.fs) & load_gs(v->arch.gs);
 
-	if (bad) {
+	if (!ok) {
 		v->arch.bad_selectors = true;
 		cpu_raise(cpu_id(), CPU_WORK_TRAP);
 	}
 	wrmsr(MSR_FS_BASE, v->arch.fs_base);
-	wrmsr(MSR_GS_BASE, v->arch.user_mode ? v->arch.gs_base_user : v->arch.gs_base_kernel);
-	wrmsr(MSR_KERNEL_GS_BASE, v->arch.user_mode ? v->arch.gs_base_kernel : v->arch.gs_base_user);
+	wrmsr(MSR_GS_BASE, v->arch.gs_base[v->arch.user_mode]);
+	wrmsr(MSR_KERNEL_GS_BASE, v->arch.gs_base[!v->arch.user_mode]);
 }
 
 /*
@@ -134,8 +136,6 @@ static void unload(struct cpu *c) {
 	fpu_save(v, s->fpu);
 	frame_unmap(s);
 	selectors_save(v);
-	bases_save(v);
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 	window_set(c, WINDOW_VCPU_INFO, INVALID_MFN);
 	c->loaded = NULL;
 	/* release: the state page is whole before another CPU sees the vCPU free */
@@ -196,7 +196,7 @@ static void drop_here(struct vcpu *v) {
 	if (c->loaded != v || c->vcpu == v) return;
 	unload(c);
 	windows_drop(c);
-	root_write(c->idle_cr3);
+	root_write(idle_cr3());
 	__atomic_and_fetch(&v->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
 }
 
@@ -237,9 +237,8 @@ int arch_vcpu_create(struct vcpu *v) {
 
 	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
 	v->arch.loaded_on = -1;
-	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++) v->arch.gdt_frames[i] = INVALID_MFN;
 	for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frames); i++) v->arch.ldt_frames[i] = INVALID_MFN;
-	v->arch.xcr0 = cpu_has.xsave ? cpu_has.xcr0 : 0;
+	v->arch.xcr0 = cpu_has.xcr0;
 	v->arch.dr[6] = 0xffff0ff0;
 	v->arch.dr[7] = 0x400;
 	v->arch.traps = heap_alloc(256 * sizeof(struct trap_info));

@@ -68,9 +68,8 @@ static bool is_prefix(struct insn *i, uint8_t b) {
 	switch (b) {
 	case 0x66: i->opsize16 = true; return true;
 	case 0x67: i->addr32 = true; return true;
-	case 0xf0: i->lock = true; return true;
-	case 0xf2: i->repne = true; return true;
-	case 0xf3: i->rep = true; return true;
+	case 0xf0: return true;
+	case 0xf2 ... 0xf3: i->rep = true; return true; /* alike to the string instructions here */
 	case 0x64 ... 0x65: i->segment = b; return true;
 	default: return (b & 0xe7) == 0x26; /* es, cs, ss, ds */
 	}
@@ -106,7 +105,6 @@ static bool read_modrm(struct cursor *c, struct insn *i) {
 	uint8_t b;
 
 	if (!next(c, &b)) return false;
-	i->has_modrm = true;
 	i->mod = b >> 6;
 	i->reg = (uint8_t)((b >> 3 & 7) | (i->rex & 4) << 1);
 	i->rm = (uint8_t)((b & 7) | (i->rex & 1) << 3);
@@ -118,7 +116,7 @@ int insn_decode(const uint8_t *bytes, unsigned n, struct insn *i) {
 	unsigned form;
 	uint8_t b;
 
-	*i = (struct insn){ 0 };
+	*i = (struct insn){ .mod = 3 };
 	do {
 		if (!next(&c, &b)) return -EINVAL;
 	} while (is_prefix(i, b));
@@ -135,4 +133,31 @@ int insn_decode(const uint8_t *bytes, unsigned n, struct insn *i) {
 	if (!form || ((form & M) && !read_modrm(&c, i)) || !read_immediate(&c, i, form)) return -EINVAL;
 	i->length = (uint8_t)c.at;
 	return 0;
+}
+
+/* -- register operands -- */
+
+#define AT(reg) offsetof(struct regs, reg)
+static const uint8_t offsets[16] = { AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+				     AT(r8),  AT(r9),  AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15) };
+
+uint64_t *gpr(struct regs *r, unsigned n) { return (uint64_t *)((uint8_t *)r + offsets[n & 15]); }
+
+static bool is_high_byte(const struct insn *i, unsigned n, unsigned bytes) {
+	return bytes == 1 && !i->rex && n >= 4 && n < 8;
+}
+
+uint64_t gpr_read(struct regs *r, const struct insn *i, unsigned n, unsigned bytes) {
+	uint64_t v = is_high_byte(i, n, bytes) ? *gpr(r, n - 4) >> 8 : *gpr(r, n);
+
+	return v & width_mask(bytes);
+}
+
+void gpr_write(struct regs *r, const struct insn *i, unsigned n, unsigned bytes, uint64_t v) {
+	bool high = is_high_byte(i, n, bytes);
+	uint64_t *at = gpr(r, high ? n - 4 : n);
+	unsigned shift = high ? 8 : 0;
+
+	/* a 32-bit result clears the upper half */
+	*at = (bytes == 4 ? 0 : *at & ~(width_mask(bytes) << shift)) | (v & width_mask(bytes)) << shift;
 }

@@ -9,6 +9,8 @@
 #define XSAVE_HEADER  64
 #define EXTSTATE_HEAD (2 * sizeof(uint64_t)) /* XCR0, and all components ever enabled */
 
+void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) { cpuid(leaf, subleaf, out); }
+
 /* Stubs of 32 bytes that make the hypercall of their number (arch-x86/xen-x86_64.h); iret keeps rax
  * on the stack. */
 void hypercall_page_fill(uint8_t *page) {
@@ -27,8 +29,8 @@ void hypercall_page_fill(uint8_t *page) {
 	memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
 }
 
-static long hypercall_init(struct domain *d, struct xen_domctl *op) {
-	mfn_t m = mfn(op->u.hypercall_init.gmfn);
+DOMCTL(hypercall_init, hypercall_init) {
+	mfn_t m = mfn(a->gmfn);
 	int err = frame_get_as(m, d, FT_WRITABLE);
 	uint8_t *page;
 
@@ -42,15 +44,10 @@ static long hypercall_init(struct domain *d, struct xen_domctl *op) {
 
 /* -- callbacks that vcpu_guest_context has no room for -- */
 
-static long get_ext_context(struct domain *d, struct xen_domctl *op) {
-	struct xen_domctl_ext_vcpucontext *c = &op->u.ext_vcpucontext;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, c->vcpu, &v);
-
-	if (err) return err;
-	*c = (struct xen_domctl_ext_vcpucontext){
-		.vcpu = c->vcpu,
-		.size = sizeof(*c),
+DOMCTL_VCPU(get_ext_context, ext_vcpucontext) {
+	*a = (struct xen_domctl_ext_vcpucontext){
+		.vcpu = v->id,
+		.size = sizeof(*a),
 		.syscall32_callback_eip = v->arch.syscall32.rip,
 		.syscall32_callback_cs = v->arch.syscall32.cs,
 		.syscall32_disables_events = v->arch.syscall32.mask_events,
@@ -61,23 +58,17 @@ static long get_ext_context(struct domain *d, struct xen_domctl *op) {
 	return 0;
 }
 
-static long set_ext_context(struct domain *d, struct xen_domctl *op) {
-	const struct xen_domctl_ext_vcpucontext *c = &op->u.ext_vcpucontext;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, c->vcpu, &v);
-
-	if (err) return err;
-	if (c->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
-	    !is_canonical(c->syscall32_callback_eip) || !is_canonical(c->sysenter_callback_eip) ||
-	    is_hv_address(c->syscall32_callback_eip) || is_hv_address(c->sysenter_callback_eip))
+DOMCTL_VCPU(set_ext_context, ext_vcpucontext) {
+	if (a->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
+	    !guest_address_ok(a->syscall32_callback_eip) || !guest_address_ok(a->sysenter_callback_eip))
 		return -EINVAL;
 	vcpu_pause(v);
-	v->arch.syscall32 = (struct callback){ .rip = c->syscall32_callback_eip,
-					       .cs = c->syscall32_callback_cs,
-					       .mask_events = c->syscall32_disables_events };
-	v->arch.sysenter = (struct callback){ .rip = c->sysenter_callback_eip,
-					      .cs = c->sysenter_callback_cs,
-					      .mask_events = c->sysenter_disables_events };
+	v->arch.syscall32 = (struct callback){ .rip = a->syscall32_callback_eip,
+					       .cs = a->syscall32_callback_cs,
+					       .mask_events = a->syscall32_disables_events };
+	v->arch.sysenter = (struct callback){ .rip = a->sysenter_callback_eip,
+					      .cs = a->sysenter_callback_cs,
+					      .mask_events = a->sysenter_disables_events };
 	vcpu_unpause(v);
 	return 0;
 }
@@ -85,16 +76,7 @@ static long set_ext_context(struct domain *d, struct xen_domctl *op) {
 /* -- extended processor state -- */
 
 /* Bytes of the state's standard format with all components of ring 0's XCR0. */
-static uint32_t xstate_bytes(void) {
-	uint32_t r[4], size = XSAVE_LEGACY + XSAVE_HEADER;
-
-	for (unsigned i = 2; i < 63; i++) {
-		if (!(cpu_has.xcr0 >> i & 1)) continue;
-		cpuid(0xd, i, r);
-		size = MAX(size, r[0] + r[1]);
-	}
-	return MIN(size, PAGE_SIZE - FPU_OFFSET);
-}
+static uint32_t xstate_bytes(void) { return MIN(xstate_size(cpu_has.xcr0), PAGE_SIZE - FPU_OFFSET); }
 
 static int extstate_copy_out(struct vcpu *v, gvaddr_t to, uint32_t bytes) {
 	uint64_t head[2] = { v->arch.xcr0, v->arch.xcr0 };
@@ -111,25 +93,21 @@ static int extstate_copy_out(struct vcpu *v, gvaddr_t to, uint32_t bytes) {
 	return err;
 }
 
-static long get_extstate(struct domain *d, struct xen_domctl *op) {
-	struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
+DOMCTL_VCPU(get_extstate, vcpuextstate) {
 	uint32_t bytes = xstate_bytes();
 	uint64_t size = EXTSTATE_HEAD + bytes;
-	struct vcpu *v;
-	int err = domctl_vcpu(d, x->vcpu, &v);
 
-	if (err) return err;
 	if (!cpu_has.xsave) {
-		x->size = x->xfeature_mask = 0;
+		a->size = a->xfeature_mask = 0;
 		return 0;
 	}
-	if (!x->size && !x->xfeature_mask) {
-		x->size = size;
-		x->xfeature_mask = cpu_has.xcr0;
+	if (!a->size && !a->xfeature_mask) {
+		a->size = size;
+		a->xfeature_mask = cpu_has.xcr0;
 		return 0;
 	}
-	if (x->size != size || x->xfeature_mask != cpu_has.xcr0) return -EINVAL;
-	return extstate_copy_out(v, guest_ptr(x->buffer.p), bytes);
+	if (a->size != size || a->xfeature_mask != cpu_has.xcr0) return -EINVAL;
+	return extstate_copy_out(v, guest_ptr(a->buffer.p), bytes);
 }
 
 /* The header of a standard-format image: components within XCR0, nothing else set. */
@@ -139,23 +117,16 @@ static bool xsave_header_ok(const uint64_t *header, uint64_t xcr0) {
 	return !(header[0] & ~xcr0);
 }
 
-static bool xcr0_ok(uint64_t xcr0) {
-	return xcr0 & 1 && !(xcr0 & ~cpu_has.xcr0) && (!(xcr0 & 4) || xcr0 & 2);
-}
-
-static long set_extstate(struct domain *d, struct xen_domctl *op) {
-	const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
-	uint64_t bytes = x->size - EXTSTATE_HEAD, *image;
+DOMCTL_VCPU(set_extstate, vcpuextstate) {
+	uint64_t bytes = a->size - EXTSTATE_HEAD, *image;
 	uint8_t *page;
-	struct vcpu *v;
-	long ret = domctl_vcpu(d, x->vcpu, &v);
+	long ret;
 
-	if (ret) return ret;
-	if (x->size < EXTSTATE_HEAD + XSAVE_LEGACY + XSAVE_HEADER || x->size > EXTSTATE_HEAD + xstate_bytes())
+	if (a->size < EXTSTATE_HEAD + XSAVE_LEGACY + XSAVE_HEADER || a->size > EXTSTATE_HEAD + xstate_bytes())
 		return -EINVAL;
-	image = heap_alloc(x->size);
+	image = heap_alloc(a->size);
 	if (!image) return -ENOMEM;
-	ret = copy_from_guest(image, guest_ptr(x->buffer.p), x->size);
+	ret = copy_from_guest(image, guest_ptr(a->buffer.p), a->size);
 	if (!ret && (!xcr0_ok(image[0]) || image[1] & ~cpu_has.xcr0 ||
 		     !xsave_header_ok(image + 2 + XSAVE_LEGACY / sizeof(*image), image[1])))
 		ret = -EINVAL;
@@ -174,21 +145,12 @@ static long set_extstate(struct domain *d, struct xen_domctl *op) {
 
 /* -- MSRs: a vCPU keeps none beyond its context -- */
 
-static long get_msrs(struct domain *d, struct xen_domctl *op) {
-	struct vcpu *v;
-	int err = domctl_vcpu(d, op->u.vcpu_msrs.vcpu, &v);
-
-	op->u.vcpu_msrs.msr_count = 0;
-	return err;
+DOMCTL_VCPU(get_msrs, vcpu_msrs) {
+	a->msr_count = 0;
+	return 0;
 }
 
-static long set_msrs(struct domain *d, struct xen_domctl *op) {
-	struct vcpu *v;
-	int err = domctl_vcpu(d, op->u.vcpu_msrs.vcpu, &v);
-
-	if (err) return err;
-	return op->u.vcpu_msrs.msr_count ? -EINVAL : 0;
-}
+DOMCTL_VCPU(set_msrs, vcpu_msrs) { return a->msr_count ? -EINVAL : 0; }
 
 long arch_domctl(struct domain *d, struct xen_domctl *op) {
 	switch (op->cmd) {
@@ -199,8 +161,8 @@ long arch_domctl(struct domain *d, struct xen_domctl *op) {
 	case XEN_DOMCTL_setvcpuextstate: return set_extstate(d, op);
 	case XEN_DOMCTL_get_vcpu_msrs: return get_msrs(d, op);
 	case XEN_DOMCTL_set_vcpu_msrs: return set_msrs(d, op);
-	case XEN_DOMCTL_get_cpu_policy: return cpu_policy_get(d, op);
-	case XEN_DOMCTL_set_cpu_policy: return cpu_policy_set(d, op);
+	case XEN_DOMCTL_get_cpu_policy: return cpu_policy_get(d, &op->u.cpu_policy);
+	case XEN_DOMCTL_set_cpu_policy: return cpu_policy_set(d, &op->u.cpu_policy);
 	default: return -ENOSYS;
 	}
 }

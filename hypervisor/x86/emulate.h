@@ -4,7 +4,6 @@
 #define TENON_EMULATE_H
 
 #include "decode.h"
-#include "gpr.h"
 #include "x86.h"
 
 /* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
@@ -12,10 +11,5 @@ int insn_fetch(const struct regs *r, struct insn *out) __must_check;
 /* Policy: what the running guest may see and set. -EPERM: #GP. */
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
 int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
-void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
-
-/* Port access of the running guest; permission was checked. (x86/guest_io.c) */
-uint32_t guest_port_read(struct domain *d, unsigned port, unsigned bytes);
-void guest_port_write(struct domain *d, unsigned port, unsigned bytes, uint32_t value);
 
 #endif

@@ -6,28 +6,52 @@
  * goes back to the guest as its #GP.
  */
 #include "emulate.h"
+#include "cpu_policy.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"
 
+/* What became of an instruction: done, rip goes on; a #GP; or the guest goes on at rip as it is. */
+enum outcome { DONE, REFUSED, AGAIN };
+
 /* -- ports -- */
 
-/* The bitmap lies in the kernel's address space, which is not the present one in user mode. */
-static int iobitmap_read(const struct vcpu *v, unsigned at, uint16_t *bits, size_t n) {
-	int rc;
+/* The guest's accesses, after its own privilege check. Ports it has no right to read as all ones and
+ * ignore writes, as a machine without the device does. The PCI address port is the domain's own; only
+ * the data port reaches the machine. */
+static bool is_pci_address(unsigned port, unsigned bytes) { return port == 0xcf8 && bytes == 4; }
 
-	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_kernel).a);
-	rc = copy_from_guest(bits, gvaddr(v->arch.iobitmap.a + at), n);
-	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_user).a);
-	return rc;
+static bool is_pci_data(unsigned port, unsigned bytes) { return port >= 0xcfc && port + bytes <= 0xd00; }
+
+static uint32_t port_in(struct domain *d, unsigned port, unsigned bytes) {
+	if (is_pci_address(port, bytes)) return d->pci_address;
+	if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
+		return pci_data_read(d->pci_address, port, bytes);
+	if (port + bytes > 0x10000 || is_pci_data(port, bytes) || !permitted(d, PERMIT_PORT, port, bytes))
+		return ~0u;
+	return port_read(port, bytes);
+}
+
+static void port_out(struct domain *d, unsigned port, unsigned bytes, uint32_t value) {
+	if (is_pci_address(port, bytes))
+		d->pci_address = value;
+	else if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
+		pci_data_write(d->pci_address, port, bytes, value);
+	else if (port + bytes <= 0x10000 && !is_pci_data(port, bytes) &&
+		 permitted(d, PERMIT_PORT, port, bytes))
+		port_write(port, bytes, value);
 }
 
 static bool iobitmap_allows(const struct vcpu *v, unsigned port, unsigned bytes) {
 	uint16_t bits = 0;
+	int rc;
 
 	if (!v->arch.iobitmap_limit || port + bytes > v->arch.iobitmap_limit) return false;
-	if (iobitmap_read(v, port / 8, &bits, port / 8 + 1 < 8192 ? 2 : 1)) return false;
-	return !(bits >> port % 8 & ((1u << bytes) - 1));
+	/* it lies in the kernel's address space, which is not the present one in user mode */
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_kernel).a);
+	rc = copy_from_guest(&bits, gvaddr(v->arch.iobitmap.a + port / 8), port / 8 + 1 < 8192 ? 2 : 1);
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_user).a);
+	return !rc && !(bits >> port % 8 & ((1u << bytes) - 1));
 }
 
 /* The guest's own permission; ring 0's is applied to the access itself. */
@@ -35,55 +59,50 @@ static bool guest_permits(const struct vcpu *v, unsigned port, unsigned bytes) {
 	return v->arch.iopl >= (guest_in_kernel(v) ? 1 : 3) || iobitmap_allows(v, port, bytes);
 }
 
-static bool port_once(struct regs *r, const struct insn *i, unsigned port) {
+static enum outcome port_once(struct regs *r, const struct insn *i, unsigned port) {
 	unsigned bytes = MIN(insn_operand_bytes(i), 4u);
 	struct vcpu *v = current;
 
-	if (!guest_permits(v, port, bytes)) return false;
+	if (!guest_permits(v, port, bytes)) return REFUSED;
 	if (i->opcode & 2)
-		guest_port_write(v->domain, port, bytes, (uint32_t)gpr_read(r, i, 0, bytes));
+		port_out(v->domain, port, bytes, (uint32_t)gpr_read(r, i, 0, bytes));
 	else
-		gpr_write(r, i, 0, bytes, guest_port_read(v->domain, port, bytes));
-	return true;
+		gpr_write(r, i, 0, bytes, port_in(v->domain, port, bytes));
+	return DONE;
 }
 
-/* One element of ins or outs. 0, -EPERM (#GP), -EFAULT (the fault was delivered). */
-static int string_element(struct regs *r, const struct insn *i, unsigned bytes) {
+/* One element of ins or outs. AGAIN: a fault was delivered. */
+static enum outcome string_element(struct regs *r, const struct insn *i, unsigned bytes) {
 	bool out = i->opcode & 2;
 	uint64_t *at = out ? &r->rsi : &r->rdi;
-	uint64_t va = *at + (i->segment == 0x64 && out ? current->arch.fs_base : 0);
+	uint64_t va = *at + (out && i->segment ? rdmsr(i->segment == 0x64 ? MSR_FS_BASE : MSR_GS_BASE) : 0);
 	unsigned port = (uint16_t)r->rdx;
 	uint32_t value = 0;
 	int rc;
 
-	if (!guest_permits(current, port, bytes)) return -EPERM;
-	if (!out) value = guest_port_read(current->domain, port, bytes);
+	if (!guest_permits(current, port, bytes)) return REFUSED;
+	if (!out) value = port_in(current->domain, port, bytes);
 	rc = out ? copy_from_guest(&value, gvaddr(va), bytes) : copy_to_guest(gvaddr(va), &value, bytes);
 	if (rc) {
 		guest_page_fault(r, va, (out ? 0 : PF_WRITE) | PF_USER);
-		return -EFAULT;
+		return AGAIN;
 	}
-	if (out) guest_port_write(current->domain, port, bytes, value);
+	if (out) port_out(current->domain, port, bytes, value);
 	*at += r->rflags & EFLAGS_DF ? -(uint64_t)bytes : bytes;
-	return 0;
+	return DONE;
 }
 
 /* Up to 64 elements, then the guest runs the rest of the instruction again. */
-static bool port_string(struct regs *r, const struct insn *i) {
+static enum outcome port_string(struct regs *r, const struct insn *i) {
 	unsigned bytes = MIN(insn_operand_bytes(i), 4u);
-	int rc = 0;
 
-	if (!i->rep) {
-		rc = string_element(r, i, bytes);
-		if (!rc) r->rip += i->length;
-		return rc != -EPERM;
+	for (uint64_t left = i->rep ? MIN(r->rcx, 64UL) : 1; left; left--) {
+		enum outcome o = string_element(r, i, bytes);
+
+		if (o != DONE) return o;
+		if (i->rep) r->rcx--;
 	}
-	for (unsigned k = 0; k < 64 && r->rcx && !rc; k++) {
-		rc = string_element(r, i, bytes);
-		if (!rc) r->rcx--;
-	}
-	if (!rc && !r->rcx) r->rip += i->length;
-	return rc != -EPERM;
+	return i->rep && r->rcx ? AGAIN : DONE;
 }
 
 /* -- control and debug registers -- */
@@ -94,17 +113,15 @@ static uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.
 #define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_OSXSAVE)
 #define CR4_ALWAYS (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
-static bool cr_read(struct vcpu *v, unsigned cr, uint64_t *out) {
+static enum outcome cr_read(const struct vcpu *v, unsigned cr, uint64_t *out) {
 	switch (cr) {
-	case 0: *out = cr0_view(v); return true;
-	case 2: *out = v->arch.cr2; return true;
-	case 3: *out = mfn_to_maddr(v->root_kernel).a; return true;
-	case 4: *out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS; return true;
-	default: return false;
+	case 0: *out = cr0_view(v); return DONE;
+	case 2: *out = v->arch.cr2; return DONE;
+	case 3: *out = mfn_to_maddr(v->root_kernel).a; return DONE;
+	case 4: *out = (v->arch.cr4 & CR4_GUEST) | CR4_ALWAYS; return DONE;
+	default: return REFUSED;
 	}
 }
-
-enum outcome { DONE, REFUSED, AGAIN };
 
 static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value) {
 	int rc;
@@ -129,24 +146,25 @@ static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value) {
 	}
 }
 
+static uint64_t edx_eax(const struct regs *r) { return r->rdx << 32 | (uint32_t)r->rax; }
+
+static void edx_eax_set(struct regs *r, uint64_t value) {
+	r->rax = (uint32_t)value;
+	r->rdx = value >> 32;
+}
+
 /* -- group 7: invlpg, xsetbv -- */
 
-static bool xsetbv(struct vcpu *v, const struct regs *r) {
-	uint64_t value = r->rdx << 32 | (uint32_t)r->rax;
-
-	/* x87 always; AVX needs SSE; the three AVX-512 parts come together and need AVX; only what
-	 * ring 0 saves */
-	if (!cpu_has.xsave || r->rcx || !(value & 1) || (value & ~cpu_has.xcr0) ||
-	    ((value & 4) && !(value & 2)) || ((value & 0xe0) && ((value & 0xe0) != 0xe0 || !(value & 4))))
-		return false;
-	v->arch.xcr0 = value;
-	xcr0_write(value);
-	return true;
+static enum outcome xsetbv(struct vcpu *v, const struct regs *r) {
+	if (r->rcx || !xcr0_ok(edx_eax(r))) return REFUSED;
+	v->arch.xcr0 = edx_eax(r);
+	xcr0_write(v->arch.xcr0);
+	return DONE;
 }
 
 static enum outcome group7(struct vcpu *v, struct regs *r, const struct insn *i) {
 	if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1) {
-		if (v->arch.cr4 & CR4_OSXSAVE) return xsetbv(v, r) ? DONE : REFUSED;
+		if (v->arch.cr4 & CR4_OSXSAVE) return xsetbv(v, r);
 		guest_trap(r, TRAP_UD, 0);
 		return AGAIN;
 	}
@@ -156,13 +174,11 @@ static enum outcome group7(struct vcpu *v, struct regs *r, const struct insn *i)
 	return DONE;
 }
 
-static bool msr_access(struct vcpu *v, struct regs *r, bool write) {
-	uint64_t value = r->rdx << 32 | (uint32_t)r->rax;
+static bool msr_read(struct vcpu *v, struct regs *r) {
+	uint64_t value;
 
-	if (write) return guest_wrmsr(v, (uint32_t)r->rcx, value) == 0;
 	if (guest_rdmsr(v, (uint32_t)r->rcx, &value)) return false;
-	r->rax = (uint32_t)value;
-	r->rdx = value >> 32;
+	edx_eax_set(r, value);
 	return true;
 }
 
@@ -176,43 +192,21 @@ static void cpuid_emulate(struct vcpu *v, struct regs *r) {
 	r->rdx = out[3];
 }
 
-static void tsc_emulate(struct regs *r) {
-	uint64_t t = rdtsc();
-
-	r->rax = (uint32_t)t;
-	r->rdx = t >> 32;
-}
-
-static bool events_mask(bool mask) {
-	this_cpu()->vcpu_info->evtchn_upcall_mask = mask;
-	return true;
-}
-
-static enum outcome mov_cr(struct vcpu *v, struct regs *r, const struct insn *i) {
-	uint64_t value;
-
-	if (i->opcode == 0x0f22) return cr_write(v, i->reg, *gpr(r, i->rm));
-	if (!cr_read(v, i->reg, &value)) return REFUSED;
-	*gpr(r, i->rm) = value;
-	return DONE;
-}
-
 static enum outcome mov_dr(struct vcpu *v, struct regs *r, const struct insn *i) {
-	unsigned n = i->reg == 4 ? 6 : i->reg == 5 ? 7 : i->reg;
-
 	if (i->reg >= 8) return REFUSED;
-	if (i->opcode == 0x0f23) return debugreg_set(v, n, *gpr(r, i->rm)) ? REFUSED : DONE;
-	*gpr(r, i->rm) = v->arch.dr[n];
+	if (i->opcode == 0x0f23) return debugreg_set(v, i->reg, *gpr(r, i->rm)) ? REFUSED : DONE;
+	*gpr(r, i->rm) = debugreg_get(v, i->reg);
 	return DONE;
 }
 
 /* Everything but ports; guest kernel only. */
 static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const struct insn *i) {
+	uint8_t *events_masked = &this_cpu()->vcpu_info->evtchn_upcall_mask;
 	bool ok = true;
 
 	switch (i->opcode) {
-	case 0x0f20:
-	case 0x0f22: return mov_cr(v, r, i);
+	case 0x0f20: return cr_read(v, i->reg, gpr(r, i->rm));
+	case 0x0f22: return cr_write(v, i->reg, *gpr(r, i->rm));
 	case 0x0f21:
 	case 0x0f23: return mov_dr(v, r, i);
 	case 0x0f01: return group7(v, r, i);
@@ -221,17 +215,20 @@ static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const str
 	case 0x0f09:
 		if (v->domain->privileged) arch_cache_flush(CPUMASK_ALL);
 		break;
-	case 0x0f30:
-	case 0x0f32: ok = msr_access(v, r, i->opcode == 0x0f30); break;
-	case 0x0f31: tsc_emulate(r); break;
+	case 0x0f30: ok = guest_wrmsr(v, (uint32_t)r->rcx, edx_eax(r)) == 0; break;
+	case 0x0f32: ok = msr_read(v, r); break;
+	case 0x0f31: edx_eax_set(r, rdtsc()); break;
 	case 0x0fa2: cpuid_emulate(v, r); break;
 	case 0xf4:
 		r->rip += i->length;
-		(void)events_mask(false);
+		*events_masked = false;
 		vcpu_block();
 		return AGAIN; /* rip has moved already */
 	case 0xfa:
-	case 0xfb: ok = v->arch.iopl >= 1 && events_mask(i->opcode == 0xfa); break;
+	case 0xfb:
+		ok = v->arch.iopl >= 1;
+		if (ok) *events_masked = i->opcode == 0xfa;
+		break;
 	default: ok = false;
 	}
 	return ok ? DONE : REFUSED;
@@ -244,9 +241,9 @@ bool emulate_privileged(struct regs *r) {
 
 	if (insn_fetch(r, &i)) return false;
 	switch (i.opcode) {
-	case 0x6c ... 0x6f: return port_string(r, &i);
-	case 0xe4 ... 0xe7: o = port_once(r, &i, (uint8_t)i.imm) ? DONE : REFUSED; break;
-	case 0xec ... 0xef: o = port_once(r, &i, (uint16_t)r->rdx) ? DONE : REFUSED; break;
+	case 0x6c ... 0x6f: o = port_string(r, &i); break;
+	case 0xe4 ... 0xe7: o = port_once(r, &i, (uint8_t)i.imm); break;
+	case 0xec ... 0xef: o = port_once(r, &i, (uint16_t)r->rdx); break;
 	default:
 		if (guest_in_kernel(v)) o = kernel_instruction(v, r, &i);
 	}

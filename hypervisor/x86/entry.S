@@ -11,40 +11,34 @@
 #include "asm-offsets.h"
 #include "layout.h"
 
+	.macro EACH insn, regs:vararg
+	.irp r, \regs
+	\insn	%\r
+	.endr
+	.endm
 	.macro SAVE_REGS
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	EACH	push, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	.endm
+	.macro POP_TO_RAX
+	EACH	pop, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax
+	.endm
+	/* Leave by iret: the general registers, then error code and vector are passed over. */
+	.macro RESTORE_REGS
+	POP_TO_RAX
+	EACH	pop, rcx, rdx, rsi, rdi
+	add	$8, %rsp
 	.endm
 
-	.macro RESTORE_REGS
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	/* The main stack of this CPU, from any of its stacks: %rsp at the guest's registers. */
+	.macro MAIN_STACK
+	and	$~(PERCPU_SIZE - 1), %rsp
+	add	$(PERCPU_STACK_TOP - SIZEOF_REGS), %rsp
+	.endm
+	/* Let a C function look at the guest's registers, then go on there. */
+	.macro CALL_AND_EXIT function
+	mov	%rsp, %rdi
+	call	\function
+	jmp	exit_to_guest
 	.endm
 
 	/* AC may be the guest's: close SMAP's door. Patched to nops where there is no SMAP. */
@@ -101,28 +95,15 @@ exit_to_guest:
 	sar	$16, %rdx
 	cmp	%rdx, %rcx
 	jne	exit_iret
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
+	POP_TO_RAX
 	add	$8, %rsp
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
+	EACH	pop, rdx, rsi, rdi
 	mov	24(%rsp), %r11		/* rflags */
 	mov	32(%rsp), %rsp
 	sysretq
 
 exit_iret:
 	RESTORE_REGS
-	add	$8, %rsp
 	.globl guest_iret
 guest_iret:
 	iretq
@@ -136,19 +117,13 @@ bad_hypercall:
 	jmp	exit_to_guest
 
 exit_work:
-	mov	%rsp, %rdi
-	call	exit_work_do
-	jmp	exit_to_guest
+	CALL_AND_EXIT exit_work_do
 
 exit_event:
-	mov	%rsp, %rdi
-	call	deliver_event
-	jmp	exit_to_guest
+	CALL_AND_EXIT deliver_event
 
 user_syscall:
-	mov	%rsp, %rdi
-	call	user_syscall_bounce
-	jmp	exit_to_guest
+	CALL_AND_EXIT user_syscall_bounce
 
 /* 32-bit syscall instruction (AMD) and sysenter come here through stubs of their own. */
 	.globl syscall32_entry
@@ -160,9 +135,7 @@ syscall32_entry:
 	push	$0
 	SAVE_REGS
 	movq	$0xe02b, REGS_SS(%rsp)
-	mov	%rsp, %rdi
-	call	user_syscall32_bounce
-	jmp	exit_to_guest
+	CALL_AND_EXIT user_syscall32_bounce
 
 	.globl sysenter_entry
 	.balign 16
@@ -179,16 +152,12 @@ sysenter_entry:
 	push	$0
 	push	$0
 	SAVE_REGS
-	mov	%rsp, %rdi
-	call	user_sysenter_bounce
-	jmp	exit_to_guest
+	CALL_AND_EXIT user_sysenter_bounce
 
 /* The resumption of a vCPU: %rsp is set to the guest's registers whatever was on the stack. */
 	.globl reset_stack_and_exit
 reset_stack_and_exit:
-	mov	%rsp, %rax
-	and	$~(PERCPU_SIZE - 1), %rax
-	lea	PERCPU_STACK_TOP - SIZEOF_REGS(%rax), %rsp
+	MAIN_STACK
 	xor	%ebp, %ebp
 	jmp	exit_to_guest
 
@@ -196,77 +165,57 @@ reset_stack_and_exit:
 iret_fault:
 	sub	$8, %rsp
 	SAVE_REGS
-	mov	%rsp, %rdi
-	call	guest_iret_failed
-	jmp	exit_to_guest
+	CALL_AND_EXIT guest_iret_failed
 
 /* -- exceptions and interrupts -- */
 
-	.globl trap_common
-trap_common:
+	.macro TRAP_ENTRY
 	cld
 	SMAP_CLOSE
 	SAVE_REGS
-	mov	%rsp, %rdi
 	testb	$3, REGS_CS(%rsp)
 	jz	trap_ring0
-	call	trap_from_guest
-	jmp	exit_to_guest
+	.endm
+
+trap_common:
+	TRAP_ENTRY
+	CALL_AND_EXIT trap_from_guest
+
 trap_ring0:
 	xor	%ebp, %ebp
+	mov	%rsp, %rdi
 	call	trap_from_ring0
 	RESTORE_REGS
-	add	$8, %rsp
 	iretq
 
 /* On an IST stack. From a guest: copy the frame to the main stack and go on there; from ring 0: stay. */
 trap_ist:
-	cld
-	SMAP_CLOSE
-	SAVE_REGS
+	TRAP_ENTRY
 	mov	%rsp, %rsi
-	testb	$3, REGS_CS(%rsp)
-	jz	trap_ist_ring0
-	mov	%rsp, %rax
-	and	$~(PERCPU_SIZE - 1), %rax
-	lea	PERCPU_STACK_TOP - SIZEOF_REGS(%rax), %rdi
-	mov	%rdi, %rdx
+	MAIN_STACK
+	mov	%rsp, %rdi
 	mov	$(SIZEOF_REGS / 8), %ecx
 	rep movsq
-	mov	%rdx, %rsp
-	mov	%rdx, %rdi
-	call	trap_from_guest
-	jmp	exit_to_guest
-trap_ist_ring0:
-	mov	%rsp, %rdi
-	call	trap_from_ring0
-	RESTORE_REGS
-	add	$8, %rsp
-	iretq
+	CALL_AND_EXIT trap_from_guest
 
-
-/* 256 stubs of 16 bytes: idt.c computes their addresses. */
+/*
+ * 256 stubs of 16 bytes, one per vector (percpu.c computes their addresses). A zero stands in where the CPU pushes no
+ * error code: it does for 8, 10-14, 17, 21, 29, 30. #DB, NMI, #DF and #MC have stacks of their own.
+ */
 	.balign 16
 	.globl trap_stubs
 trap_stubs:
 	.set	v, 0
 	.rept	256
 	.balign 16
-	.if (v == 8) || (v == 10) || (v == 11) || (v == 12) || (v == 13) || (v == 14) || (v == 17) || (v == 21) || (v == 29) || (v == 30)
-	movl	$v, 4(%rsp)
-	.if v == 8
-	jmp	trap_ist
-	.else
-	jmp	trap_common
-	.endif
-	.else
+	.ifeq (v < 32) & (0x60227d00 >> (v & 31)) & 1
 	push	$0
+	.endif
 	movl	$v, 4(%rsp)
-	.if (v == 1) || (v == 2) || (v == 18)
+	.if (v == 1) || (v == 2) || (v == 8) || (v == 18)
 	jmp	trap_ist
 	.else
 	jmp	trap_common
-	.endif
 	.endif
 	.set	v, v + 1
 	.endr

@@ -2,7 +2,7 @@
 /* How the machine ends: reset by the means it has, best first, or halt; and ACPI's sleep states for
  * dom0. */
 #include "acpi.h"
-#include "apic.h"
+#include "platform.h"
 #include "console.h"
 #include "machine.h"
 #include "options.h"
@@ -15,8 +15,7 @@ static void __noreturn halt(void) {
 }
 
 static void reset_by_acpi(void) {
-	if (!acpi.reset_supported) return;
-	if (acpi.reset.is_port) outb((uint16_t)acpi.reset.address, acpi.reset_value);
+	if (acpi.reset_port) outb(acpi.reset_port, acpi.reset_value);
 }
 
 static void reset_by_keyboard_controller(void) {

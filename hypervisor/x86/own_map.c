@@ -32,81 +32,44 @@ static uint64_t *l2e_of(uint64_t va) { return (uint64_t *)(SELF_L2 + ((va >> 21 
 
 static uint64_t *l3e_of(uint64_t va) { return (uint64_t *)(SELF_L3 + ((va >> 30 & 0x3ffffUL) << 3)); }
 
-/* The topmost missing table entry on the way to va, or NULL; *table is where the new table will be
- * seen. */
-static uint64_t *missing_level(uint64_t va, uint64_t **table) {
-	if (!(*l3e_of(va) & PTE_P)) {
-		*table = (uint64_t *)((uint64_t)l2e_of(va) & PAGE_MASK);
-		return l3e_of(va);
-	}
-	if (!(*l2e_of(va) & PTE_P)) {
-		*table = (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK);
-		return l2e_of(va);
-	}
-	return NULL;
-}
-
 /* The M2P's read-only view is the guests' to read: its upper levels need the user bit. */
 static uint64_t table_flags(uint64_t va) {
 	return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS;
 }
 
-/* A table's page; own_unmap() knows those that it may free by `partial`. */
-static mfn_t table_page(void) {
+/*
+ * Hang an empty table into the entry, if none is there; it will be seen around `below`. Lock held. 0
+ * or -ENOMEM. own_unmap() knows by `partial` the tables that it may free.
+ */
+static int table_need(uint64_t va, uint64_t *entry, const uint64_t *below) {
+	uint64_t *table = (uint64_t *)((uint64_t)below & PAGE_MASK);
 	mfn_t page;
 
-	if (boot_pages_live()) return boot_page_alloc();
-	page = frame_alloc_raw(0, 64);
-	if (!mfn_eq(page, INVALID_MFN)) frame_of(page)->partial = TABLE_FREEABLE;
-	return page;
-}
-
-/* Hang in a table where one is missing on the way to va. False, and the page is the caller's, if
- * none is. Lock held. */
-static bool table_add(uint64_t va, mfn_t page) {
-	uint64_t *table, *entry = missing_level(va, &table);
-
-	if (!entry) return false;
+	if (*entry & PTE_P) return 0;
+	page = boot_pages_live() ? boot_page_alloc() : frame_alloc_raw(0, 64);
+	if (mfn_eq(page, INVALID_MFN)) return -ENOMEM;
+	if (!boot_pages_live()) frame_of(page)->partial = TABLE_FREEABLE;
 	WRITE_ONCE(*entry, mfn_to_maddr(page).a | table_flags(va));
 	invlpg((uint64_t)table);
 	memset(table, 0, PAGE_SIZE);
-	return true;
-}
-
-/* One entry. Allocates outside the lock; a page that a race made needless goes back. */
-static int map_page(uint64_t va, uint64_t entry) {
-	uint64_t *table;
-	mfn_t page;
-
-	spin_lock(&lock);
-	while (missing_level(va, &table)) {
-		spin_unlock(&lock);
-		page = table_page();
-		if (mfn_eq(page, INVALID_MFN)) return -ENOMEM;
-		spin_lock(&lock);
-		if (table_add(va, page)) continue;
-		spin_unlock(&lock);
-		frame_free_raw(page, 0);
-		spin_lock(&lock);
-	}
-	WRITE_ONCE(*l1e_of(va), entry);
-	spin_unlock(&lock);
-	invlpg(va);
 	return 0;
 }
 
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) {
-	int err = 0;
+	SPIN_GUARD(&lock);
 
-	for (unsigned long i = 0; !err && i < n; i++)
-		err = map_page(va + (i << PAGE_SHIFT),
-			       mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
-	return err;
+	for (unsigned long i = 0; i < n; i++, va += PAGE_SIZE) {
+		if (table_need(va, l3e_of(va), l2e_of(va)) || table_need(va, l2e_of(va), l1e_of(va)))
+			return -ENOMEM;
+		WRITE_ONCE(*l1e_of(va), mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
+		invlpg(va);
+	}
+	return 0;
 }
 
-void hv_unmap(uint64_t va, unsigned long n) {
+static void hv_unmap(uint64_t va, unsigned long n) {
 	for (; n--; va += PAGE_SIZE) {
-		if (missing_level(va, &(uint64_t *){ NULL })) continue;
+		if (!(*l3e_of(va) & PTE_P) || !(*l2e_of(va) & PTE_P)) continue;
 		WRITE_ONCE(*l1e_of(va), 0);
 		invlpg(va);
 	}
@@ -148,33 +111,27 @@ void own_unmap(mfn_t first, unsigned long n) {
 	}
 }
 
-void *io_map(maddr_t at, size_t size) {
+/* Memory that is not ring 0's own, at the next place of the I/O area, for good. */
+static void *foreign_map(maddr_t at, size_t size, uint64_t flags) {
 	uint64_t offset = at.a & ~PAGE_MASK;
 	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
 
 	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE ||
-	    hv_map(va, maddr_to_mfn(at), n, PTE_RW | PTE_NX | PTE_PCD | PTE_PWT | PTE_G))
+	    hv_map(va, maddr_to_mfn(at), n, flags | PTE_NX | PTE_G))
 		return NULL;
 	return (void *)(va + offset);
 }
 
-const void *firmware_map(maddr_t at, size_t size) {
-	uint64_t offset = at.a & ~PAGE_MASK;
-	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
+void *io_map(maddr_t at, size_t size) { return foreign_map(at, size, PTE_RW | PTE_PCD | PTE_PWT); }
 
-	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE || hv_map(va, maddr_to_mfn(at), n, PTE_NX | PTE_G))
-		return NULL;
-	return (const void *)(va + offset);
-}
+const void *firmware_map(maddr_t at, size_t size) { return foreign_map(at, size, 0); }
 
 mfn_t arch_m2p_frame(unsigned long i) {
 	return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR));
 }
 
-void arch_root_install(struct domain *d, void *l4) {
-	(void)d;
+void arch_root_install(void *l4) {
 	memcpy((uint64_t *)l4 + HV_SLOT_FIRST, hv_root + HV_SLOT_FIRST,
 	       (HV_SLOT_END - HV_SLOT_FIRST) * sizeof(uint64_t));
 }
@@ -217,43 +174,26 @@ void __init own_map_init(uint64_t nr_frames) {
 	frame_count = nr_frames;
 	frames_init();
 	/* own_unmap() frees level-1 tables only, so the level above is there from the start */
-	for (uint64_t n = 0; n < nr_frames; n += 1UL << 18)
-		if (!(*l3e_of((uint64_t)own_va(mfn(n))) & PTE_P))
-			CHECK(table_add((uint64_t)own_va(mfn(n)), boot_page_alloc()));
+	for (uint64_t n = 0; n < nr_frames; n += 1UL << 18) {
+		uint64_t va = (uint64_t)own_va(mfn(n));
+
+		CHECK(table_need(va, l3e_of(va), l2e_of(va)) == 0);
+	}
 }
 
 /* The image's pages get the rights their contents need: W^X from here on. */
-static void __init image_range(const char *from, const char *to, uint64_t flags) {
+static void image_range(const char *from, const char *to, uint64_t flags) {
 	mfn_t first = mfn(((uint64_t)from - IMAGE_BASE) >> PAGE_SHIFT);
 
 	CHECK(hv_map((uint64_t)from, first, (unsigned long)(to - from) >> PAGE_SHIFT, flags | PTE_G) == 0);
 }
 
-/* Split the 2 MiB pages that the image was booted on, keeping their contents mapped. */
-static void __init image_split(void) {
-	for (uint64_t va = IMAGE_BASE; va < IMAGE_BASE + (16UL << 20); va += 1UL << 21) {
-		mfn_t page = boot_page_alloc();
-		uint64_t *l2e = l2e_of(va), *table;
-
-		/* fill the new table before it is used: it is ordinary boot memory, visible at its
-		 * machine address */
-		table = (uint64_t *)mfn_to_maddr(page).a;
-		for (unsigned i = 0; i < 512; i++)
-			table[i] = (va - IMAGE_BASE + i * PAGE_SIZE) | PTE_RW | LEAF_FLAGS;
-		WRITE_ONCE(*l2e, mfn_to_maddr(page).a | TABLE_FLAGS);
-	}
-	write_cr3(read_cr3());
-}
-
 void __init image_protect(void) {
-	image_split();
 	image_range(_image_start, _text_end, 0);
 	image_range(_text_end, _rodata_end, PTE_NX | PTE_RW); /* read-only once booted */
 	image_range(_init_start, _init_text_end, 0);
 	image_range(_init_text_end, image_end, PTE_NX | PTE_RW);
-	hv_unmap(IMAGE_BASE, (unsigned long)((uint64_t)_image_start - IMAGE_BASE) >> PAGE_SHIFT);
-	hv_unmap((uint64_t)image_end,
-		 (unsigned long)(IMAGE_BASE + (16UL << 20) - (uint64_t)image_end) >> PAGE_SHIFT);
+	hv_unmap((uint64_t)image_end, (unsigned long)(_image_start + (2UL << 20) - image_end) >> PAGE_SHIFT);
 	write_cr3(read_cr3());
 }
 
@@ -263,8 +203,7 @@ void image_seal(void) {
 	mfn_t first = mfn(((uint64_t)_init_start - IMAGE_BASE) >> PAGE_SHIFT);
 	unsigned long n = (unsigned long)(_init_end - _init_start) >> PAGE_SHIFT;
 
-	CHECK(hv_map((uint64_t)_text_end, mfn(((uint64_t)_text_end - IMAGE_BASE) >> PAGE_SHIFT),
-		     (unsigned long)(_rodata_end - _text_end) >> PAGE_SHIFT, PTE_NX | PTE_G) == 0);
+	image_range(_text_end, _rodata_end, PTE_NX);
 	hv_unmap((uint64_t)_init_start, n);
 	hv_root[0] = 0;
 	arch_tlb_flush_own();

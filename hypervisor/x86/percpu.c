@@ -12,12 +12,7 @@ cpumask_t cpus_online;
 struct cpu_features cpu_has;
 
 extern char syscall_entry[], syscall32_entry[], sysenter_entry[], trap_stubs[];
-static struct idt_gate {
-	uint16_t offset_lo, selector;
-	uint8_t ist, attributes;
-	uint16_t offset_mid;
-	uint32_t offset_hi, zero;
-} idt[256] __aligned(16) __ro_after_init;
+static uint64_t idt[256][2] __aligned(16) __ro_after_init;
 
 static uint64_t block_va(unsigned id) { return PERCPU_BASE + ((uint64_t)id << PERCPU_SHIFT); }
 
@@ -25,7 +20,12 @@ struct cpu *cpu_of(unsigned id) {
 	return (struct cpu *)(block_va(id) + PERCPU_STRUCT);
 }
 
-static bool is_guard(uint64_t offset) { return offset < PERCPU_STACK_LOW && (offset >> PAGE_SHIFT) % 2 == 1; }
+/* A new page at a place of ring 0's, seen as ordinary memory; NULL: out of memory. */
+static void *page_at(uint64_t va, uint64_t flags) {
+	void *page = heap_alloc(PAGE_SIZE);
+
+	return page && hv_map(va, own_mfn(page), 1, flags) == 0 ? page : NULL;
+}
 
 /* The stub: store rsp where struct regs has it, take the main stack, go to the common entry. */
 static void stub_write(uint8_t *at, uint64_t va, const char *entry) {
@@ -43,71 +43,56 @@ static void stub_write(uint8_t *at, uint64_t va, const char *entry) {
 
 #define STUB32_OFFSET 64
 
-static int stubs_create(unsigned id) {
+static bool stubs_create(unsigned id) {
 	uint64_t va = block_va(id) + PERCPU_STUB;
-	uint8_t *page = heap_alloc(PAGE_SIZE);
+	uint8_t *page = page_at(va, PTE_G);
 
-	if (!page) return -ENOMEM;
+	if (!page) return false;
 	memset(page, 0xcc, PAGE_SIZE);
 	stub_write(page, va, syscall_entry);
 	stub_write(page + STUB32_OFFSET, va + STUB32_OFFSET, syscall32_entry);
-	return hv_map(va, own_mfn(page), 1, PTE_G);
+	return true;
 }
 
-static int block_map(unsigned id) {
+/* Stacks and struct cpu; below the main stack every other page is a guard. */
+static bool block_map(unsigned id) {
 	for (uint64_t off = PAGE_SIZE; off < PERCPU_SIZE; off += PAGE_SIZE) {
-		void *page;
+		bool guard = off < PERCPU_STACK_LOW && off / PAGE_SIZE % 2;
 
-		if (is_guard(off)) continue;
-		page = heap_alloc(PAGE_SIZE);
-		if (!page || hv_map(block_va(id) + off, own_mfn(page), 1, PTE_RW | PTE_NX | PTE_G))
-			return -ENOMEM;
+		if (!guard && !page_at(block_va(id) + off, PTE_RW | PTE_NX | PTE_G)) return false;
 	}
-	return 0;
+	return true;
 }
 
 /* Ring 0's GDT page and this CPU's window page. */
-static int tables_create(struct cpu *c) {
-	uint64_t window = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT);
-	void *gdt = heap_alloc(PAGE_SIZE);
-
-	if (!gdt) return -ENOMEM;
-	c->gdt = gdt;
-	if (hv_map(window + ((WINDOW_GDT + 14UL) << PAGE_SHIFT), own_mfn(gdt), 1, PTE_RW | PTE_NX))
-		return -ENOMEM;
-	c->window_ptes = hv_l1_of(window);
+static bool tables_create(struct cpu *c) {
 	windows_init(c);
+	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + GDT_GUEST_FRAMES), PTE_RW | PTE_NX);
+	if (!c->gdt) return false;
 	gdt_fill(c);
-	return 0;
+	return true;
 }
 
 /* CPU 0 boots on a block in the image; it only lacks what needs memory. */
 struct cpu *cpu_block_create(unsigned id) {
 	struct cpu *c = cpu_of(id);
 
-	if (id && block_map(id)) return NULL;
+	if (id && !block_map(id)) return NULL;
 	c->id = id;
-	if (stubs_create(id) || tables_create(c)) return NULL;
+	if (!stubs_create(id) || !tables_create(c)) return NULL;
 	c->tss.rsp[0] = block_va(id) + PERCPU_STACK_TOP;
-	c->tss.ist[0] = block_va(id) + PERCPU_NMI_TOP;
-	c->tss.ist[1] = block_va(id) + PERCPU_DF_TOP;
-	c->tss.ist[2] = block_va(id) + PERCPU_MC_TOP;
-	c->tss.ist[3] = block_va(id) + PERCPU_DB_TOP;
+	for (unsigned i = 0; i < 4; i++) c->tss.ist[i] = block_va(id) + PERCPU_IST_TOP(i);
 	c->tss.iomap = sizeof(c->tss);
-	c->idle_cr3 = (uint64_t)hv_root - IMAGE_BASE;
 	return c;
 }
 
-static void __init gate_set(unsigned vector, unsigned dpl, unsigned ist) {
+/* An interrupt gate to the vector's stub. */
+static void __init gate_set(unsigned vector, uint64_t dpl, uint64_t ist) {
 	uint64_t entry = (uint64_t)trap_stubs + vector * 16UL;
 
-	idt[vector] = (struct idt_gate){ (uint16_t)entry,
-					 SEL_HV_CS,
-					 (uint8_t)ist,
-					 (uint8_t)(0x8e | dpl << 5),
-					 (uint16_t)(entry >> 16),
-					 (uint32_t)(entry >> 32),
-					 0 };
+	idt[vector][0] = (entry & 0xffff) | (uint64_t)SEL_HV_CS << 16 | ist << 32 | (0x8e | dpl << 5) << 40 |
+			 (entry >> 16 & 0xffff) << 48;
+	idt[vector][1] = entry >> 32;
 }
 
 void __init idt_init(void) {
@@ -122,11 +107,11 @@ void __init idt_init(void) {
 }
 
 static void descriptor_tables_load(struct cpu *c) {
-	uint64_t gdt = WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_GDT << PAGE_SHIFT);
 	struct {
 		uint16_t limit;
 		uint64_t base;
-	} __packed gdtr = { 15 * PAGE_SIZE - 1, gdt }, idtr = { sizeof(idt) - 1, (uint64_t)idt };
+	} __packed gdtr = { 15 * PAGE_SIZE - 1, (uint64_t)window_place(c, WINDOW_GDT) },
+		   idtr = { sizeof(idt) - 1, (uint64_t)idt };
 
 	__asm__ volatile("lgdt %0; lidt %1" : : "m"(gdtr), "m"(idtr));
 	__asm__ volatile("pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:"
@@ -177,41 +162,36 @@ void cpu_block_load(struct cpu *c) {
 	__atomic_or_fetch(&cpus_online, cpumask_of(c->id), __ATOMIC_SEQ_CST);
 }
 
-void __init cpu_features_read(void) {
-	uint32_t r[4], max;
-
-	cpuid(0, 0, r);
-	max = r[0];
-	cpuid(1, 0, r);
-	cpu_has.xsave = r[2] >> 26 & 1;
-	cpu_has.x2apic = r[2] >> 21 & 1;
-	cpu_has.tsc_deadline = r[2] >> 24 & 1;
-	if (max >= 7) {
-		cpuid(7, 0, r);
-		cpu_has.smep = r[1] >> 7 & 1;
-		cpu_has.smap = r[1] >> 20 & 1;
-		cpu_has.avx512 = r[1] >> 16 & 1;
-	}
-	cpuid(0x80000001, 0, r);
-	cpu_has.nx = r[3] >> 20 & 1;
-	cpu_has.gb_pages = r[3] >> 26 & 1;
-	cpuid(0x80000007, 0, r);
-	cpu_has.invariant_tsc = r[3] >> 8 & 1;
-	cpuid(0x80000008, 0, r);
-	cpu_has.phys_bits = r[0] & 0xff;
-	frame_limit = 1ULL << (cpu_has.phys_bits - PAGE_SHIFT);
-	if (cpu_has.xsave) {
-		cpuid(0xd, 0, r);
-		cpu_has.xcr0 = r[0] & (cpu_has.avx512 ? 0xe7u : 0x7u);
-		cpu_has.avx = cpu_has.xcr0 & 4;
-	}
-}
-
 /* Where there is no SMAP, stac and clac do not exist either: make them nops. */
-void __init smap_patch(void) {
+static void __init smap_patch(void) {
 	extern const uint64_t _patch_start[], _patch_end[];
 	static const uint8_t nop3[3] = { 0x0f, 0x1f, 0x00 };
 
 	if (cpu_has.smap) return;
 	for (const uint64_t *p = _patch_start; p < _patch_end; p++) memcpy((void *)*p, nop3, 3);
+}
+
+void __init cpu_features_read(void) {
+	uint32_t r[4], max;
+	bool avx512 = false;
+
+	cpuid(0, 0, r);
+	max = r[0];
+	cpuid(1, 0, r);
+	cpu_has.xsave = r[2] >> 26 & 1;
+	cpu_has.tsc_deadline = r[2] >> 24 & 1;
+	if (max >= 7) {
+		cpuid(7, 0, r);
+		cpu_has.smep = r[1] >> 7 & 1;
+		cpu_has.smap = r[1] >> 20 & 1;
+		avx512 = r[1] >> 16 & 1;
+	}
+	cpuid(0x80000001, 0, r);
+	cpu_has.nx = r[3] >> 20 & 1;
+	cpuid(0x80000008, 0, r);
+	cpu_has.phys_bits = r[0] & 0xff;
+	frame_limit = 1ULL << (cpu_has.phys_bits - PAGE_SHIFT);
+	cpuid(0xd, 0, r);
+	if (cpu_has.xsave) cpu_has.xcr0 = r[0] & (avx512 ? 0xe7 : 0x7);
+	smap_patch();
 }

@@ -7,8 +7,6 @@
 #include <xen/callback.h>
 #include <xen/nmi.h>
 
-static bool code_address_ok(uint64_t va) { return is_canonical(va) && !is_hv_address(va); }
-
 HYPERCALL(do_set_trap_table) {
 	struct trap_info *traps = current->arch.traps;
 	struct trap_info t;
@@ -23,7 +21,7 @@ HYPERCALL(do_set_trap_table) {
 			return hypercall_restart(__HYPERVISOR_set_trap_table, 1, a1 + i * sizeof(t));
 		if (copy_from_guest(&t, guest_at(gvaddr(a1), i, sizeof(t)), sizeof(t))) return -EFAULT;
 		if (!t.address) return 0;
-		if (!code_address_ok(t.address)) return -EINVAL;
+		if (!guest_address_ok(t.address)) return -EINVAL;
 		traps[t.vector] = t;
 	}
 }
@@ -37,7 +35,7 @@ HYPERCALL(do_stack_switch) {
 HYPERCALL(do_set_callbacks) {
 	struct arch_vcpu *v = &current->arch;
 
-	if (!code_address_ok(a1) || !code_address_ok(a2) || !code_address_ok(a3)) return -EINVAL;
+	if (!guest_address_ok(a1) || !guest_address_ok(a2) || !guest_address_ok(a3)) return -EINVAL;
 	v->event = (struct callback){ .rip = a1 };
 	v->failsafe = (struct callback){ .rip = a2 };
 	v->syscall = (struct callback){ .rip = a3 };
@@ -48,7 +46,7 @@ static long callback_register(const struct callback_register *reg) {
 	struct arch_vcpu *v = &current->arch;
 	struct callback cb = { .rip = reg->address, .mask_events = reg->flags & CALLBACKF_mask_events };
 
-	if (!code_address_ok(reg->address)) return -EINVAL;
+	if (!guest_address_ok(reg->address)) return -EINVAL;
 	switch (reg->type) {
 	case CALLBACKTYPE_event: v->event = cb; return 0;
 	case CALLBACKTYPE_failsafe: v->failsafe = cb; return 0;
@@ -86,7 +84,7 @@ HYPERCALL(do_nmi_op) {
 	if ((unsigned)a1 > XENNMI_unregister_callback) return -ENOSYS;
 	if ((unsigned)a1 == XENNMI_register_callback && copy_from_guest(&cb, gvaddr(a2), sizeof(cb)))
 		return -EFAULT;
-	if (!code_address_ok(cb.handler_address)) return -EINVAL;
+	if (!guest_address_ok(cb.handler_address)) return -EINVAL;
 	current->arch.traps[TRAP_NMI].address = cb.handler_address;
 	return 0;
 }
@@ -101,80 +99,51 @@ HYPERCALL(do_fpu_taskswitch) {
 }
 
 HYPERCALL(do_set_segment_base) {
-	struct arch_vcpu *v = &current->arch;
+	/* a hypercall comes from kernel mode */
+	static const uint32_t msr[] = { [SEGBASE_FS] = MSR_FS_BASE,
+					[SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE,
+					[SEGBASE_GS_KERNEL] = MSR_GS_BASE };
 	unsigned which = (unsigned)a1;
 
-	if (which <= SEGBASE_GS_KERNEL && !is_canonical(a2)) return -EINVAL;
-	switch (which) {
-	case SEGBASE_FS:
-		v->fs_base = a2;
-		wrmsr(MSR_FS_BASE, a2);
-		return 0;
-	case SEGBASE_GS_USER:
-		v->gs_base_user = a2;
-		wrmsr(MSR_KERNEL_GS_BASE, a2); /* a hypercall comes from kernel mode */
-		return 0;
-	case SEGBASE_GS_KERNEL:
-		v->gs_base_kernel = a2;
-		wrmsr(MSR_GS_BASE, a2);
-		return 0;
-	case SEGBASE_GS_USER_SEL: return gs_user_selector_load((uint16_t)a2);
-	default: return -EINVAL;
-	}
+	if (which == SEGBASE_GS_USER_SEL) return gs_user_selector_load((uint16_t)a2);
+	if (which >= ARRAY_SIZE(msr) || !is_canonical(a2)) return -EINVAL;
+	wrmsr(msr[index_nospec(which, ARRAY_SIZE(msr))], a2);
+	return 0;
 }
 
 /* -- debug registers -- */
 
-/* One of DR7's four breakpoints: type 0 execute, 1 write, 2 I/O, 3 access. */
-static unsigned breakpoint_type(uint64_t dr7, unsigned i) { return dr7 >> (16 + i * 4) & 3; }
-
-/* Breakpoints on ring 0's addresses, I/O breakpoints and general detect are not for guests (XSA-12,
- * XSA-444). */
-static int dr7_check(const struct arch_vcpu *v, uint64_t *dr7) {
-	*dr7 = (*dr7 & ~0xfc00ULL) | 0x400;
-	if (*dr7 >> 32) return -EINVAL;
-	for (unsigned i = 0; i < 4; i++) {
-		if (!(*dr7 >> (i * 2) & 3)) continue;
-		if (breakpoint_type(*dr7, i) == 2 || !is_canonical(v->dr[i]) || is_hv_address(v->dr[i]))
-			return -EINVAL;
-	}
-	return 0;
+/* Breakpoints on ring 0's addresses, I/O breakpoints (type 2) and general detect are not for guests
+ * (XSA-12, XSA-444). */
+static bool dr7_ok(const struct arch_vcpu *v, uint64_t dr7) {
+	for (unsigned i = 0; i < 4; i++)
+		if (dr7 >> (i * 2) & 3 && ((dr7 >> (16 + i * 4) & 3) == 2 || !guest_address_ok(v->dr[i])))
+			return false;
+	return !(dr7 >> 32);
 }
 
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
-	int rc;
-
-	switch (reg) {
-	case 0:
-	case 1:
-	case 2:
-	case 3:
-		if (!code_address_ok(value)) return -EPERM;
+	if (reg < 4) {
+		if (!guest_address_ok(value)) return -EPERM;
 		v->arch.dr[reg] = value;
-		break;
-	case 4:
-	case 6: v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0; return 0;
-	case 5:
-	case 7:
-		rc = dr7_check(&v->arch, &value);
-		if (rc) return rc;
+	} else if (reg % 2 == 0) {
+		v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0;
+	} else {
+		value = (value & ~0xfc00ULL) | 0x400;
+		if (!dr7_ok(&v->arch, value)) return -EINVAL;
 		v->arch.dr[7] = value;
-		break;
-	default: return -EINVAL;
 	}
 	if (v == current) debug_load(v);
 	return 0;
 }
 
+uint64_t debugreg_get(const struct vcpu *v, unsigned reg) {
+	return v->arch.dr[index_nospec(reg == 4 || reg == 5 ? reg + 2 : reg, 8)];
+}
+
 HYPERCALL(do_set_debugreg) { return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL; }
 
-HYPERCALL(do_get_debugreg) {
-	unsigned reg = (unsigned)a1;
-
-	if (reg >= 8) return -EINVAL;
-	reg = reg == 4 ? 6 : reg == 5 ? 7 : reg;
-	return (long)current->arch.dr[index_nospec(reg, 8)];
-}
+HYPERCALL(do_get_debugreg) { return (unsigned)a1 < 8 ? (long)debugreg_get(current, (unsigned)a1) : -EINVAL; }
 
 HYPERCALL(do_vm_assist) {
 	struct domain *d = current->domain;

@@ -13,24 +13,13 @@
 #include "hypercall.h"
 
 #define DESC_P       (1ULL << 47)
-#define DESC_DPL_POS 45
+#define DESC_DPL     (3ULL << 45)
 #define DESC_S       (1ULL << 44)
 #define DESC_CODE    (1ULL << 43)
 #define DESC_CONFORM (1ULL << 42)
 
-/* Ring 0's page, as entries from selector 0xe000 on. The three user entries differ for 32-bit
- * guests. */
+/* Ring 0's page, as entries from selector 0xe000 on. */
 #define ENTRY(sel) (((sel)-GDT_RESERVED_FIRST) / 8)
-
-static void gdt_user_entries(struct cpu *c, bool pv32) {
-	c->gdt[ENTRY(0xe018)] = 0x00cfbb000000ffffULL;        /* ring 1 code, 32-bit */
-	c->gdt[ENTRY(0xe020)] = pv32 ? 0x00cfb3000000ffffULL  /* ring 1 data */
-				     : 0x00cffb000000ffffULL; /* ring 3 code, 32-bit */
-	c->gdt[ENTRY(0xe028)] = pv32 ? 0x00cffb000000ffffULL  /* ring 3 code, 32-bit */
-				     : 0x00cff3000000ffffULL; /* ring 3 data */
-	c->gdt[ENTRY(0xe030)] = pv32 ? 0x00cff3000000ffffULL  /* ring 3 data */
-				     : 0x00affb000000ffffULL; /* ring 3 code, 64-bit */
-}
 
 static void system_entry(struct cpu *c, unsigned sel, uint64_t base, uint32_t limit, unsigned type) {
 	uint64_t *e = &c->gdt[ENTRY(sel)];
@@ -41,32 +30,28 @@ static void system_entry(struct cpu *c, unsigned sel, uint64_t base, uint32_t li
 }
 
 void gdt_fill(struct cpu *c) {
-	c->gdt[ENTRY(SEL_HV_CS)] = 0x00af9b000000ffffULL;
-	c->gdt[ENTRY(SEL_HV_DS)] = 0x00cf93000000ffffULL;
-	gdt_user_entries(c, false);
+	static const uint64_t flat[] = {
+		[ENTRY(SEL_HV_CS)] = 0x00af9b000000ffff, /* ring 0's code, 64-bit */
+		[ENTRY(SEL_HV_DS)] = 0x00cf93000000ffff,
+		[ENTRY(0xe018)] = 0x00cfbb000000ffff,          /* ring 1 code, 32-bit */
+		[ENTRY(FLAT_RING3_CS32)] = 0x00cffb000000ffff, /* the guests' */
+		[ENTRY(FLAT_RING3_SS64)] = 0x00cff3000000ffff,
+		[ENTRY(FLAT_RING3_CS64)] = 0x00affb000000ffff,
+	};
+
+	memcpy(c->gdt, flat, sizeof(flat));
 	c->gdt_shown = GDT_GUEST_FRAMES; /* nothing yet: the first to come fills all pages */
 	system_entry(c, SEL_TSS, (uint64_t)&c->tss, sizeof(c->tss) - 1, 9);
 }
 
 static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
-	if (!v->arch.ldt_entries) {
-		__asm__ volatile("lldt %w0" : : "r"(0));
-		return;
-	}
-	system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
-	__asm__ volatile("lldt %w0" : : "r"(SEL_LDT));
+	if (v->arch.ldt_entries) system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
+	__asm__ volatile("lldt %w0" : : "r"(v->arch.ldt_entries ? SEL_LDT : 0) : "memory");
 }
 
 /* A page of null descriptors stands where the guest has no GDT, so that its selectors there fault
  * as such. */
-static mfn_t empty_gdt_page __ro_after_init;
-
-void segments_init(void) {
-	void *page = heap_alloc(PAGE_SIZE);
-
-	if (!page) panic("no memory for a page of descriptors");
-	empty_gdt_page = own_mfn(page);
-}
+static uint64_t empty_gdt[PAGE_SIZE / sizeof(uint64_t)] __aligned(PAGE_SIZE);
 
 /* A page of the guest's LDT, or INVALID_MFN. */
 static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {
@@ -77,11 +62,11 @@ static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {
 /* Most guests have one page of GDT and no LDT: what was not shown and is not to be stays untouched. */
 void segments_load(struct vcpu *v) {
 	struct cpu *c = this_cpu();
-	unsigned pages = (v->arch.gdt_entries + 511) / 512;
+	unsigned pages = gdt_pages(v->arch.gdt_entries);
+	mfn_t empty = mfn(((uint64_t)empty_gdt - IMAGE_BASE) >> PAGE_SHIFT);
 
-	gdt_user_entries(c, v->domain->pv32);
 	for (unsigned i = 0; i < MAX(pages, c->gdt_shown); i++)
-		window_set(c, WINDOW_GDT + i, i < pages ? v->arch.gdt_frames[i] : empty_gdt_page);
+		window_set(c, WINDOW_GDT + i, i < pages ? mfn(v->arch.gdt_frames[i]) : empty);
 	c->gdt_shown = (uint16_t)pages;
 	for (unsigned i = 0; i < 16; i++)
 		if (c->ldt_shown >> i & 1 || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN))
@@ -89,15 +74,12 @@ void segments_load(struct vcpu *v) {
 	ldt_register_load(c, v);
 }
 
-bool arch_descriptor_fix(const struct domain *d, uint64_t *desc) {
-	uint64_t lowest = d->pv32 ? 1 : 3;
-
+bool arch_descriptor_fix(uint64_t *desc) {
 	if (!(*desc & DESC_P)) return true;  /* loading it faults */
 	if (!(*desc & DESC_S)) return false; /* gates and system segments lead into ring 0 */
 	if ((*desc & (DESC_CODE | DESC_CONFORM)) == (DESC_CODE | DESC_CONFORM))
 		return false; /* conforming code would run in the caller's ring */
-	if ((*desc >> DESC_DPL_POS & 3) < lowest)
-		*desc = (*desc & ~(3ULL << DESC_DPL_POS)) | lowest << DESC_DPL_POS;
+	*desc |= DESC_DPL;
 	return true;
 }
 
@@ -140,37 +122,29 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 
 /* -- GDT -- */
 
+void gdt_put(const uint64_t *frames, unsigned entries) {
+	for (unsigned i = 0; i < gdt_pages(entries); i++) frame_put_as(mfn(frames[i]));
+}
+
 int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
-	unsigned n = (entries + 511) / 512, i;
-	int rc = 0;
-
-	for (i = 0; i < n; i++) {
-		rc = mfn_valid(mfn(frames[i])) ? frame_get_as(mfn(frames[i]), d, FT_SEGDESC) : -EINVAL;
-		if (rc) break;
+	for (unsigned i = 0; i < gdt_pages(entries); i++) {
+		if (mfn_valid(mfn(frames[i])) && frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
+		gdt_put(frames, i * 512);
+		return -EINVAL;
 	}
-	if (i == n) return 0;
-	while (i--) frame_put_as(mfn(frames[i]));
-	return -EINVAL;
+	return 0;
 }
 
-void gdt_drop(struct vcpu *v) {
-	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++) {
-		if (mfn_eq(v->arch.gdt_frames[i], INVALID_MFN)) continue;
-		frame_put_as(v->arch.gdt_frames[i]);
-		v->arch.gdt_frames[i] = INVALID_MFN;
-	}
-	v->arch.gdt_entries = 0;
-}
-
-void gdt_install(struct vcpu *v, const uint64_t *frames, unsigned entries) {
-	for (unsigned i = 0; i < (entries + 511) / 512; i++) v->arch.gdt_frames[i] = mfn(frames[i]);
+void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries) {
+	gdt_put(v->arch.gdt_frames, v->arch.gdt_entries);
+	memcpy(v->arch.gdt_frames, frames, gdt_pages(entries) * sizeof(frames[0]));
 	v->arch.gdt_entries = entries;
 }
 
 void segments_release(struct vcpu *v) {
 	ldt_drop(v);
 	v->arch.ldt_entries = 0;
-	gdt_drop(v);
+	gdt_replace(v, v->arch.gdt_frames, 0);
 }
 
 HYPERCALL(do_set_gdt) {
@@ -180,11 +154,10 @@ HYPERCALL(do_set_gdt) {
 	int rc;
 
 	if (entries > GDT_GUEST_FRAMES * 512) return -EINVAL;
-	if (copy_from_guest(frames, gvaddr(a1), (entries + 511) / 512 * sizeof(uint64_t))) return -EFAULT;
+	if (copy_from_guest(frames, gvaddr(a1), gdt_pages(entries) * sizeof(uint64_t))) return -EFAULT;
 	rc = gdt_take(v->domain, frames, entries);
 	if (rc) return rc;
-	gdt_drop(v);
-	gdt_install(v, frames, entries);
+	gdt_replace(v, frames, entries);
 	segments_load(v);
 	return 0;
 }
@@ -194,7 +167,7 @@ HYPERCALL(do_update_descriptor) {
 	struct domain *d = current->domain;
 	uint64_t desc = a2, *page;
 
-	if (a1 % 8 || !mfn_valid(m) || !arch_descriptor_fix(d, &desc)) return -EINVAL;
+	if (a1 % 8 || !mfn_valid(m) || !arch_descriptor_fix(&desc)) return -EINVAL;
 	/* a page that is no descriptor table may be written as ordinary memory; a page table may
 	 * not */
 	if (frame_get_as(m, d, FT_SEGDESC) && frame_get_as(m, d, FT_WRITABLE)) return -EINVAL;

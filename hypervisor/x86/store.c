@@ -22,24 +22,25 @@ static uint32_t result_flags(uint64_t v, unsigned bytes) {
 	       (bit_count(v & 0xff) % 2 ? 0 : FLAG_PF);
 }
 
-static void alu_apply(struct store *s, enum alu op, uint64_t b) {
-	uint64_t m = width_mask(s->bytes), a = s->old & m, sign = 1ULL << (s->bytes * 8 - 1), v;
+/* a op b in so many bytes, and the flags of it. */
+static uint64_t alu(enum alu op, uint64_t a, uint64_t b, unsigned bytes, uint32_t *flags) {
+	uint64_t m = width_mask(bytes), sign = 1ULL << (bytes * 8 - 1), v;
+	bool add = op == ALU_ADD, sub = op == ALU_SUB;
 
+	a &= m;
 	b &= m;
-	switch (op) {
-	case ALU_ADD: v = a + b; break;
-	case ALU_SUB: v = a - b; break;
-	case ALU_OR: v = a | b; break;
-	case ALU_AND: v = a & b; break;
-	default: v = a ^ b;
-	}
+	v = add ? a + b : sub ? a - b : op == ALU_OR ? a | b : op == ALU_AND ? a & b : a ^ b;
 	v &= m;
+	*flags = result_flags(v, bytes);
+	if (add || sub)
+		*flags |= ((add ? v < a : a < b) ? FLAG_CF : 0) | ((a ^ b ^ v) & FLAG_AF) |
+			  ((add ? ~(a ^ b) : a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
+	return v;
+}
+
+static void alu_apply(struct store *s, enum alu op, uint64_t b) {
 	s->flags_mask = ARITH_FLAGS;
-	s->flags = result_flags(v, s->bytes);
-	if (op == ALU_ADD) s->flags |= (v < a ? FLAG_CF : 0) | (~(a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
-	if (op == ALU_SUB) s->flags |= (a < b ? FLAG_CF : 0) | ((a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
-	if (op == ALU_ADD || op == ALU_SUB) s->flags |= (a ^ b ^ v) & FLAG_AF;
-	s->new_value = v;
+	s->new_value = alu(op, s->old, b, s->bytes, &s->flags);
 }
 
 /* bts, btr, btc: the bit's old value goes to CF, the others stay. kind: 5, 6, 7 as in group 8. */
@@ -60,12 +61,9 @@ static void increment_apply(struct store *s, bool down) {
  * what was there. */
 static void cmpxchg_apply(struct store *s, struct regs *r) {
 	uint64_t found = s->old, acc = gpr_read(r, &s->insn, 0, s->bytes);
-	struct store cmp = *s;
 
-	cmp.old = acc;
-	alu_apply(&cmp, ALU_SUB, found);
-	s->flags = cmp.flags;
 	s->flags_mask = ARITH_FLAGS;
+	(void)alu(ALU_SUB, acc, found, s->bytes, &s->flags);
 	s->new_value = acc == found ? gpr_read(r, &s->insn, s->insn.reg, s->bytes) : found;
 }
 
@@ -85,18 +83,8 @@ static bool group1_apply(struct store *s, uint64_t b, enum alu op) {
 }
 
 unsigned store_bytes(const struct insn *i) {
-	switch (i->opcode) {
-	case 0x80:
-	case 0xc6: return 1;
-	case 0x0fba: /* no width bit in these */
-	case 0x0fab:
-	case 0x0fb3:
-	case 0x0fbb:
-	case 0x0fc3:
-	case 0x83: return insn_wide_bytes(i);
-	case 0x0fc7: return 8;
-	default: return insn_operand_bytes(i);
-	}
+	if (i->opcode == 0x0fba) return insn_wide_bytes(i); /* no width bit */
+	return i->opcode == 0x0fc7 ? 8 : insn_operand_bytes(i);
 }
 
 /* One element of movs or stos; what movs stores was fetched already. */

@@ -3,7 +3,7 @@
 #ifndef TENON_STORE_H
 #define TENON_STORE_H
 
-#include "gpr.h"
+#include "decode.h"
 
 struct store {
 	struct insn insn;
@@ -14,8 +14,6 @@ struct store {
 	bool writes_reg; /* xchg, xadd: the old value goes to the register operand */
 	bool plain;      /* mov: no need for the old value */
 };
-
-static inline uint64_t width_mask(unsigned bytes) { return bytes == 8 ? ~0ULL : (1ULL << (bytes * 8)) - 1; }
 
 /* movs and stos store to (rdi); movs stores what is at (rsi). */
 static inline bool store_is_copy(const struct insn *i) { return i->opcode == 0xa4 || i->opcode == 0xa5; }

@@ -45,17 +45,13 @@ size_t strlen(const char *s) {
 	return n;
 }
 
-int strcmp(const char *a, const char *b) {
-	for (; *a && *a == *b; a++, b++)
-		;
-	return (uint8_t)*a - (uint8_t)*b;
-}
-
 int strncmp(const char *a, const char *b, size_t n) {
 	for (; n && *a && *a == *b; a++, b++, n--)
 		;
 	return n ? (uint8_t)*a - (uint8_t)*b : 0;
 }
+
+int strcmp(const char *a, const char *b) { return strncmp(a, b, ~0UL); }
 
 char *strchr(const char *s, int c) {
 	for (; *s != (char)c; s++)

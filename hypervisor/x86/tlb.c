@@ -8,6 +8,7 @@
  * or, if they spin with interrupts off, in arch_spin_wait(); so it ends also when a target waits
  * for a lock that the requester holds.
  */
+#include "platform.h"
 #include "x86.h"
 
 uint64_t tlb_clock = 1;
@@ -70,9 +71,8 @@ static void flush_on(cpumask_t cpus, uint64_t va) {
 }
 
 void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
-	if (va != TLB_FLUSH_ALL && (!is_canonical(va) || is_hv_address(va)))
-		return; /* no guest translation can be there */
-	flush_on(cpus, va);
+	/* elsewhere no guest translation can be */
+	if (va == TLB_FLUSH_ALL || guest_address_ok(va)) flush_on(cpus, va);
 }
 
 void arch_tlb_flush_own(void) { flush_on(CPUMASK_ALL, FLUSH_OWN); }

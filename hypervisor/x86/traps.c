@@ -2,16 +2,38 @@
 /*
  * What comes in through the IDT: from a guest it is emulated, handled or reflected to its kernel;
  * from ring 0 it is an expected fault with an .extable entry, an interrupt in an idle or preemption
- * window, or our own bug.
+ * window, or our own bug. And what remains to be done before a guest goes on.
  */
-#include "segments.h"
+#include "platform.h"
+#include "console.h"
 #include "hypercall.h"
+#include "irq.h"
 #include "sched.h"
+#include "segments.h"
 #include "x86.h"
 
+/* called from entry.S */
 void trap_from_guest(struct regs *r);
 void trap_from_ring0(struct regs *r);
 void exit_work_do(struct regs *r);
+
+/* Vectors from 0x20 up, to their owners. No lock is held. */
+static void interrupt(unsigned vector) {
+	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) {
+		irq_interrupt((uint8_t)vector);
+		return;
+	}
+	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
+	if (vector == VEC_TIMER) {
+		this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
+		timers_run();
+		console_notify();
+	} else if (vector == VEC_FLUSH) {
+		tlb_serve();
+	} else if (vector == VEC_KICK) {
+		context_serve();
+	}
+}
 
 static void page_fault(struct regs *r, uint32_t error_code) {
 	uint64_t cr2 = read_cr2();
@@ -29,30 +51,26 @@ static void page_fault(struct regs *r, uint32_t error_code) {
 	guest_page_fault(r, cr2, error_code);
 }
 
-/* May the present mode call this gate? The guest kernel counts as level 1, its users as level 3. */
-static bool gate_open(const struct trap_info *t) {
-	return TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3);
-}
+/* The guest executed an instruction of `length` bytes that calls a gate; rip is behind it. Its kernel
+ * counts as level 1, its users as level 3; who may not, or where no handler is, gets a #GP. */
+static void gate_call(struct regs *r, unsigned vector, unsigned length) {
+	const struct trap_info *t = &current->arch.traps[vector];
 
-/* #GP with the IDT bit: the guest executed int n, whose gate ring 0 keeps to itself. */
-static bool software_interrupt(struct regs *r, uint32_t error_code) {
-	struct vcpu *v = current;
-	unsigned vector = error_code >> 3 & 0xff;
-	const struct trap_info *t = &v->arch.traps[vector];
-
-	if ((error_code & 7) != 2 || !t->address || !gate_open(t)) return false;
-	r->rip += 2;
-	guest_trap(r, vector, 0);
-	return true;
+	if (t->address && TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3)) {
+		guest_trap(r, vector, 0);
+		return;
+	}
+	r->rip -= length;
+	guest_trap(r, TRAP_GP, vector * 8 + 2);
 }
 
 static void general_protection(struct regs *r, uint32_t error_code) {
-	if (error_code & 2) {
-		if (software_interrupt(r, error_code)) return;
-	} else if (!error_code && emulate_privileged(r)) {
-		return;
+	if ((error_code & 7) == 2) { /* int n, whose gate ring 0 keeps to itself */
+		r->rip += 2;
+		gate_call(r, error_code >> 3 & 0xff, 2);
+	} else if (error_code || !emulate_privileged(r)) {
+		guest_trap(r, TRAP_GP, error_code);
 	}
-	guest_trap(r, TRAP_GP, error_code);
 }
 
 static void device_not_available(struct regs *r) {
@@ -73,31 +91,6 @@ static void debug_exception(struct regs *r) {
 	guest_trap(r, TRAP_DB, 0);
 }
 
-/* int 0x80 has a gate of its own; if the guest's table does not let this mode use it, it is a #GP
- * as for any other. */
-static void int80(struct regs *r) {
-	const struct trap_info *t = &current->arch.traps[VEC_INT80];
-
-	if (t->address && gate_open(t)) {
-		guest_trap(r, VEC_INT80, 0);
-		return;
-	}
-	r->rip -= 2;
-	guest_trap(r, TRAP_GP, VEC_INT80 * 8 + 2);
-}
-
-/* int3 and into have ring-3 gates as well. */
-static void breakpoint(struct regs *r, unsigned vector) {
-	const struct trap_info *t = &current->arch.traps[vector];
-
-	if (t->address && !gate_open(t)) {
-		r->rip -= 1;
-		guest_trap(r, TRAP_GP, vector * 8 + 2);
-		return;
-	}
-	guest_trap(r, vector, 0);
-}
-
 void trap_from_guest(struct regs *r) {
 	unsigned vector = r->vector;
 	uint32_t error_code = r->error_code;
@@ -113,15 +106,15 @@ void trap_from_guest(struct regs *r) {
 	case TRAP_DB: debug_exception(r); break;
 	case TRAP_NMI: printk(LOG_WARN, "NMI on CPU %u\n", cpu_id()); break;
 	case TRAP_BP:
-	case TRAP_OF: breakpoint(r, vector); break;
+	case TRAP_OF: gate_call(r, vector, 1); break; /* these and int 0x80 have gates for ring 3 */
+	case VEC_INT80: gate_call(r, vector, 2); break;
 	case TRAP_DF:
 	case TRAP_MC: fatal_trap(r);
-	case VEC_INT80: int80(r); break;
 	default:
 		if (vector < 0x20)
 			guest_trap(r, vector, error_code);
 		else
-			interrupt(r, vector);
+			interrupt(vector);
 	}
 }
 
@@ -140,18 +133,10 @@ static bool fixup(struct regs *r) {
 	return false;
 }
 
-/* A guest's LDT page that is not in view yet can also be touched by ring 0's own selector loads and
- * iret. */
-static bool ring0_ldt_fault(void) {
-	uint64_t offset = read_cr2() - ldt_view(this_cpu());
-
-	return offset < 16 * PAGE_SIZE && current && ldt_fault_in(current, offset);
-}
-
 void trap_from_ring0(struct regs *r) {
 	switch (r->vector) {
-	case TRAP_PF:
-		if (ring0_ldt_fault()) return;
+	case TRAP_PF: /* ring 0's own selector loads and iret touch the guest's LDT as well */
+		if (current && ldt_fault_in(current, read_cr2() - ldt_view(this_cpu()))) return;
 		break;
 	case TRAP_DB: /* a guest's breakpoint on memory that ring 0 reads for it */
 		__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
@@ -161,14 +146,23 @@ void trap_from_ring0(struct regs *r) {
 	case TRAP_MC: fatal_trap(r);
 	default:
 		if (r->vector >= 0x20) {
-			interrupt(r, r->vector);
+			interrupt(r->vector);
 			return;
 		}
 	}
 	if (!fixup(r)) fatal_trap(r);
 }
 
-void hypercall_reissue(struct regs *r);
+/* Put a restarted hypercall's arguments into the guest's registers, the instruction pointer on the
+ * instruction again. */
+static void hypercall_reissue(struct regs *r) {
+	const struct restart *s = &this_cpu()->restart;
+	uint64_t *const arg[6] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9 };
+
+	for (unsigned i = 0; i < s->nargs; i++) *arg[i] = s->arg[i];
+	r->rax = s->op;
+	r->rip -= 2; /* syscall and int $0x82 are two bytes long */
+}
 
 /* cpu->work is not empty: do it all before the guest goes on. */
 void exit_work_do(struct regs *r) {

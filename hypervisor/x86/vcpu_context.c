@@ -9,46 +9,37 @@
 #include "segments.h"
 #include "x86.h"
 
-/* What set_context takes before it changes anything. */
-struct roots {
-	mfn_t kernel, user;
-};
-
-static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, struct roots *out) {
-	mfn_t kernel = maddr_to_mfn(maddr(ctx->ctrlreg[3])), user = maddr_to_mfn(maddr(ctx->ctrlreg[1]));
+/* References on the roots of the kernel and of its users. */
+static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, mfn_t root[2]) {
 	int rc;
 
-	if (!mfn_valid(kernel) || (ctx->ctrlreg[1] && !mfn_valid(user))) return -EINVAL;
-	rc = table_get(v->domain, kernel, 4);
-	if (rc) return rc;
-	*out = (struct roots){ kernel, INVALID_MFN };
-	if (!ctx->ctrlreg[1]) return 0;
-	rc = table_get(v->domain, user, 4);
+	root[0] = maddr_to_mfn(maddr(ctx->ctrlreg[3]));
+	root[1] = ctx->ctrlreg[1] ? maddr_to_mfn(maddr(ctx->ctrlreg[1])) : INVALID_MFN;
+	if (!mfn_valid(root[0]) || (ctx->ctrlreg[1] && !mfn_valid(root[1]))) return -EINVAL;
+	rc = table_get(v->domain, root[0], 4);
+	if (rc || !ctx->ctrlreg[1]) return rc;
+	rc = table_get(v->domain, root[1], 4);
 	if (rc) {
 		/* the kernel root was valid before or stays so by this very reference: dropping it
 		 * may be preempted */
-		int put = table_put(v->domain, kernel);
+		int put = table_put(v->domain, root[0]);
 
-		while (put == -ERESTART) put = table_put_resume(v->domain, kernel);
-		return rc;
+		while (put == -ERESTART) put = table_put_resume(v->domain, root[0]);
 	}
-	out->user = user;
-	return 0;
+	return rc;
 }
 
 static bool addresses_ok(const struct vcpu_guest_context *ctx) {
-	const uint64_t *a[] = { &ctx->event_callback_eip,   &ctx->failsafe_callback_eip,
-				&ctx->syscall_callback_eip, &ctx->fs_base,
-				&ctx->gs_base_kernel,       &ctx->gs_base_user };
+	const uint64_t code[] = { ctx->event_callback_eip, ctx->failsafe_callback_eip,
+				  ctx->syscall_callback_eip, ctx->user_regs.rip };
 
-	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
-		if (!is_canonical(*a[i]) || (i < 3 && is_hv_address(*a[i]))) return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(code); i++)
+		if (!guest_address_ok(code[i])) return false;
 	for (unsigned i = 0; i < 256; i++)
-		if (!is_canonical(ctx->trap_ctxt[i].address) || is_hv_address(ctx->trap_ctxt[i].address))
-			return false;
-	if (!is_canonical(ctx->user_regs.rip) || is_hv_address(ctx->user_regs.rip)) return false;
-	return ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
-	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
+		if (!guest_address_ok(ctx->trap_ctxt[i].address)) return false;
+	return is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) &&
+	       is_canonical(ctx->gs_base_user) && ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 &&
+	       ctx->ldt_ents <= 8192 && !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 
 /* r15 to rdi lie alike in both. */
@@ -92,8 +83,8 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->kernel_sp = ctx->kernel_sp;
 	a->kernel_ss = ctx->kernel_ss;
 	a->fs_base = ctx->fs_base;
-	a->gs_base_kernel = ctx->gs_base_kernel;
-	a->gs_base_user = ctx->gs_base_user;
+	a->gs_base[0] = ctx->gs_base_kernel;
+	a->gs_base[1] = ctx->gs_base_user;
 	a->ds = ctx->user_regs.ds;
 	a->es = ctx->user_regs.es;
 	a->fs = ctx->user_regs.fs;
@@ -111,24 +102,23 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 }
 
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) {
-	struct roots roots;
+	mfn_t root[2];
 	int rc;
 
 	if (!addresses_ok(ctx)) return -EINVAL;
 	rc = gdt_take(v->domain, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 	if (rc) return rc;
-	rc = roots_take(v, ctx, &roots);
+	rc = roots_take(v, ctx, root);
 	if (rc) {
-		for (unsigned i = 0; i < (ctx->gdt_ents + 511) / 512; i++)
-			frame_put_as(mfn(ctx->gdt_frames[i]));
+		gdt_put(ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 		return rc;
 	}
 	arch_vcpu_sync(v);
 	while (arch_vcpu_release(v) == -ERESTART)
 		;
-	gdt_install(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
-	v->root_kernel = roots.kernel;
-	v->root_user = roots.user;
+	gdt_replace(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
+	v->root_kernel = root[0];
+	v->root_user = root[1];
 	state_set(v, ctx);
 	arch_state_set(v, ctx);
 	v->initialised = true;
@@ -162,14 +152,12 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->user_regs.es = a->es;
 	ctx->user_regs.fs = a->fs;
 	ctx->user_regs.gs = a->gs;
-	ctx->user_regs.rflags |= (uint64_t)a->iopl << 12;
 	if (!a->user_mode) ctx->user_regs.cs &= (uint16_t)~3;
 	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));
 	ctx->ldt_base = a->ldt_base.a;
 	ctx->ldt_ents = a->ldt_entries;
 	ctx->gdt_ents = a->gdt_entries;
-	for (unsigned i = 0; i < (a->gdt_entries + 511) / 512; i++)
-		ctx->gdt_frames[i] = mfn_x(a->gdt_frames[i]);
+	memcpy(ctx->gdt_frames, a->gdt_frames, gdt_pages(a->gdt_entries) * sizeof(a->gdt_frames[0]));
 	ctx->kernel_ss = a->kernel_ss;
 	ctx->kernel_sp = a->kernel_sp;
 	ctx->ctrlreg[0] = 0x80050033 | (a->ts ? CR0_TS : 0);
@@ -182,6 +170,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->syscall_callback_eip = a->syscall.rip;
 	ctx->vm_assist = v->domain->vm_assist;
 	ctx->fs_base = a->fs_base;
-	ctx->gs_base_kernel = a->gs_base_kernel;
-	ctx->gs_base_user = a->gs_base_user;
+	ctx->gs_base_kernel = a->gs_base[0];
+	ctx->gs_base_user = a->gs_base[1];
 }

@@ -12,32 +12,38 @@
 
 _Static_assert(WINDOW_FRAME_NR <= 64, "places are the bits of windows_filled");
 
-static uint64_t window_va(const struct cpu *c, unsigned i) {
-	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)i << PAGE_SHIFT);
+void *window_set(struct cpu *c, unsigned index, mfn_t m) {
+	uint8_t *place = window_place(c, index);
+	uint64_t pte =
+		mfn_eq(m, INVALID_MFN) ? 0 : mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
+
+	if (c->window_ptes[index] != pte) {
+		c->window_ptes[index] = pte;
+		invlpg((uint64_t)place);
+	}
+	return place;
 }
 
 static void *window_fill(struct cpu *c, unsigned i, mfn_t m) {
-	uint64_t va = window_va(c, i);
-
 	c->window[i] = (struct window){ .mfn = mfn_x(m), .users = 1 };
 	c->windows_filled |= 1ULL << i;
-	c->window_ptes[WINDOW_FRAMES + i] = mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
-	invlpg(va);
-	return (void *)va;
+	return window_set(c, WINDOW_FRAMES + i, m);
 }
 
 /* The frame is not at its first place: it may be in use at a later one; else take the next place
  * without users. */
-static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m) {
-	unsigned spare = WINDOW_FRAME_NR;
+void *frame_map_slow(mfn_t m) {
+	struct cpu *c = this_cpu();
+	unsigned first = window_first(m), spare = WINDOW_FRAME_NR;
 
+	ASSERT(mfn_valid(m));
 	if (!c->window[first].users) return window_fill(c, first, m);
 	for (unsigned k = 1; k < WINDOW_FRAME_NR; k++) {
 		unsigned i = (first + k) % WINDOW_FRAME_NR;
 
 		if (c->window[i].mfn == mfn_x(m)) {
 			c->window[i].users++;
-			return (void *)window_va(c, i);
+			return window_place(c, i);
 		}
 		if (spare == WINDOW_FRAME_NR && !c->window[i].users) spare = i;
 	}
@@ -45,13 +51,9 @@ static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m) {
 	return window_fill(c, spare, m);
 }
 
-void *frame_map_slow(mfn_t m) {
-	ASSERT(mfn_valid(m));
-	return window_search(this_cpu(), window_first(m), m);
-}
-
 void windows_init(struct cpu *c) {
-	c->window_base = (uint8_t *)window_va(c, 0);
+	c->window_base = (uint8_t *)WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT);
+	c->window_ptes = hv_l1_of((uint64_t)c->window_base);
 	for (unsigned i = 0; i < WINDOW_FRAME_NR; i++) c->window[i] = (struct window){ .mfn = NO_FRAME };
 }
 
@@ -64,16 +66,4 @@ void windows_drop(struct cpu *c) {
 		c->window_ptes[WINDOW_FRAMES + i] = 0;
 	}
 	c->windows_filled = 0;
-}
-
-void *window_set(struct cpu *c, unsigned index, mfn_t m) {
-	uint64_t va = window_va(c, index);
-	uint64_t pte =
-		mfn_eq(m, INVALID_MFN) ? 0 : mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
-
-	if (c->window_ptes[index] != pte) {
-		c->window_ptes[index] = pte;
-		invlpg(va);
-	}
-	return (void *)va;
 }

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (size > INSN_MAX) memcpy(&old, data + INSN_MAX, MIN(size - INSN_MAX, sizeof(old)));
 	if (!insn_decode(exact, n, &i)) {
 		check_length(exact, n, &i);
-		if (store_is_string(&i) || (i.has_modrm && i.mod != 3)) check_store(&i, old);
+		if (store_is_string(&i) || i.mod != 3) check_store(&i, old);
 	}
 	free(exact);
 	return 0;

@@ -71,7 +71,7 @@ static struct pin_tally tally[MAX_REFS];
 
 static inline void count_pins(const struct domain *granter) {
 	memset(tally, 0, sizeof(tally));
-	for (struct domain *d = domain_list; d; d = d->next) {
+	for_each_domain (d) {
 		for (uint32_t h = 0; h < d->grant->nr_handles; h++) {
 			const struct maptrack *m = track_at(d->grant, h);
 
@@ -112,7 +112,7 @@ static inline void check_pins(const struct domain *d) {
 static inline void check_refs(const struct domain *d) {
 	unsigned refs = (d->state != DOM_DEAD) + (d->tot_pages > 0);
 
-	for (const struct domain *m = domain_list; m; m = m->next)
+	for_each_domain (m)
 		for (uint32_t h = 0; h < m->grant->nr_handles; h++)
 			refs += track_at(m->grant, h)->granter == d;
 	for (unsigned i = 0; i < NR_VIRQS; i++) refs += handler[i] == d;
@@ -138,7 +138,7 @@ static inline void check_told(struct domain *d) {
 
 static inline void check_all(void) {
 	host_frames_check_reset();
-	for (struct domain *d = domain_list; d; d = d->next) {
+	for_each_domain (d) {
 		check_handles(d->grant);
 		check_pins(d);
 		check_refs(d);

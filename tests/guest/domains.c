@@ -89,6 +89,18 @@ static void wait_for_ever(void) {
 
 static void crash(void) { asm volatile("ud2"); }
 
+/* Lets an event in without a callback for it. */
+static void event_without_callback(void) {
+	unsigned int port = (unsigned int)kit_event_bind_ipi(0);
+
+	hv_set_callbacks(0, 0, 0);
+	kit_events_off();
+	kit_event_unmask(port);
+	kit_event_send(port);
+	hv_sched_op(SCHEDOP_block, NULL);
+	wait_for_ever();
+}
+
 /* Fills all memory it has with a secret. */
 static void write_secret(void) {
 	unsigned long pfn;
@@ -124,8 +136,23 @@ static void map_parents_page(void) {
 
 /* -- tests -- */
 
-static void test_life(void) {
+/* A child that does this ends as one that crashed. */
+static void ends_in_crash(void (*run)(void), const char *what) {
 	unsigned int reason = 99;
+	char name[80];
+	struct child c;
+
+	child_create(&c, &child_usual, run);
+	child_start(&c);
+	child_wait(&c, 1, 50 * MS);
+	kit_snprintf(name, sizeof(name), "%s: the domain is shut down", what);
+	ok(child_ended(&c, &reason), name);
+	kit_snprintf(name, sizeof(name), "%s: the reason is a crash", what);
+	is(reason, SHUTDOWN_crash, name);
+	child_destroy(&c);
+}
+
+static void test_life(void) {
 	struct child c;
 	uint64_t free;
 
@@ -144,12 +171,8 @@ static void test_life(void) {
 	is(child_destroy(&c), 0, "it is destroyed");
 	ok(!child_exists(c.id), "it is gone");
 	pages_back(free, "all pages are back");
-	child_create(&c, &child_usual, crash);
-	child_start(&c);
-	child_wait(&c, 1, 50 * MS);
-	ok(child_ended(&c, &reason), "a domain that crashes is shut down");
-	is(reason, SHUTDOWN_crash, "the reason says so");
-	child_destroy(&c);
+	ends_in_crash(crash, "an exception without a handler");
+	ends_in_crash(event_without_callback, "an event without a callback");
 	pages_back(free, "all pages are back again");
 }
 

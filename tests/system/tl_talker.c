@@ -9,6 +9,7 @@
 #include <kit/evtchn.h>
 #include <kit/guest.h>
 #include <kit/shared.h>
+#include <kit/trap.h>
 #include <xen/io/console.h>
 
 static unsigned long number(const char *key, unsigned long fallback) {
@@ -49,7 +50,6 @@ static char next_byte(void) {
 static void echo(void) {
 	char byte;
 
-	kit_shared_init();
 	while ((byte = next_byte()) != 4) kit_console_write(&byte, 1);
 }
 
@@ -57,6 +57,10 @@ void guest_main(void) {
 	unsigned long lines = number("lines", 0), end = number("end", ~0UL), i;
 	struct sched_shutdown how = { .reason = end };
 
+	/* SCHEDOP_block lets events in: they need a callback, or the guest crashes */
+	kit_shared_init();
+	kit_traps_init();
+	kit_events_init();
 	kit_printf("the talker starts\n");
 	for (i = 1; i <= lines; i++) kit_printf("line %lu of the talker, and some more text to fill it\n", i);
 	if (lines) kit_printf("the talker has said its lines\n");

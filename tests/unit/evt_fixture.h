@@ -96,7 +96,7 @@ static inline void run_on(unsigned n, struct vcpu *v) {
 		v->pause_flags = 0;
 		v->running = true;
 		v->processor = n;
-		v->sched->since = now_ns();
+		v->sched.since = now_ns();
 	}
 	arch_context_switch(v);
 	this_cpu()->work = 0;
@@ -162,7 +162,7 @@ static inline int evt_setup(void **state) {
 static inline int evt_teardown(void **state) {
 	host_fail_allocation(0);
 	hypercall_preempt_units = 1000000;
-	for (struct domain *d = domain_list; d; d = d->next) evtchn_check_invariants(d);
+	for_each_domain (d) evtchn_check_invariants(d);
 	for (unsigned i = 0; i < CPUS; i++) {
 		assert_int_equal(cpu_of(i)->windows_open, 0);
 		assert_int_equal(cpu_of(i)->lock_depth, 0);

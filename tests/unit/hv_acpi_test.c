@@ -111,8 +111,7 @@ static void check_machine(void) {
 	assert_int_equal(info.ioapic[0].address, 0xfec00000);
 	assert_int_equal(info.pm1a_control, 0x604);
 	assert_int_equal(info.pm_timer, 0x608);
-	assert_true(info.reset_supported && info.reset.is_port);
-	assert_int_equal(info.reset.address, 0xcf9);
+	assert_int_equal(info.reset_port, 0xcf9);
 	assert_int_equal(info.reset_value, 6);
 	assert_int_equal(info.hpet_address, 0xfed00000);
 	assert_int_equal(info.mcfgs, 1);

@@ -301,7 +301,7 @@ static void running_vcpus_are_interrupted_blocked_ones_woken(void **state) {
 	assert_int_equal(host_journal_find(HOST_KICK), 1);
 	assert_int_equal(evtchn_send(guest, b.port), 0);
 	assert_int_equal(guest->vcpu[2]->pause_flags, 0);
-	assert_true(guest->vcpu[2]->sched->queued);
+	assert_true(guest->vcpu[2]->sched.queued);
 }
 
 static void a_registered_vcpu_info_takes_over(void **state) {
@@ -507,6 +507,7 @@ static void domain_creation_unwinds(void **state) {
 		memset(&d, 0, sizeof(d));
 		host_fail_allocation(n);
 		assert_int_equal(evtchn_domain_create(&d, 1023), -ENOMEM);
+		evtchn_domain_free(&d);
 		assert_int_equal(heap_bytes_used(), before);
 	}
 }

@@ -119,7 +119,6 @@ static void set_up_refusals(void **state) {
 	assert_int_equal(init_control(0, strange, 0), -EINVAL);
 	assert_int_equal(init_control(0, mfn(1ull << 40), 0), -EINVAL);
 	assert_null(guest->evtchn.fifo);
-	assert_null(guest->vcpu[0]->fifo);
 	assert_int_equal(init_control(0, m, 4096 - 72), 0);
 	assert_int_equal(init_control(0, m, 0), -EINVAL); /* once only */
 	assert_int_equal(expand(strange), -EINVAL);
@@ -141,7 +140,6 @@ static void pages_are_held_and_given_back(void **state) {
 	assert_true(*word(p) & W_PENDING);
 	assert_int_equal(CALL(reset, r), 0);
 	assert_null(guest->evtchn.fifo);
-	assert_null(guest->vcpu[1]->fifo);
 	assert_false(frame_get(array[0], guest)); /* the last references went with the reset */
 	p = ipi(1);
 	send(p);
@@ -162,7 +160,6 @@ static void set_up_without_memory(void **state) {
 		host_fail_allocation(n);
 		assert_int_equal(init_control(0, m, 0), -ENOMEM);
 		assert_null(guest->evtchn.fifo);
-		assert_null(guest->vcpu[0]->fifo);
 	}
 	host_fail_allocation(0);
 	assert_int_equal(init_control(0, m, 0), 0);

@@ -145,9 +145,9 @@ static void vcpus(void **state) {
 		struct vcpu *v = d[i / VCPUS]->vcpu[i % VCPUS];
 
 		assert_int_equal(v->pause_count, 0);
-		assert_false(v->running && v->sched->queued);
-		if (vcpu_runnable(v)) assert_true(v->running || v->sched->queued);
-		queued += v->sched->queued;
+		assert_false(v->running && v->sched.queued);
+		if (vcpu_runnable(v)) assert_true(v->running || v->sched.queued);
+		queued += v->sched.queued;
 		running += v->running;
 	}
 	for (unsigned c = 0; c < CPUS; c++) {
@@ -156,6 +156,60 @@ static void vcpus(void **state) {
 	}
 	assert_int_equal(queued, lengths);
 	assert_int_equal(running, currents);
+}
+
+/* -- a port that another CPU raises while the guest changes from 2-level to FIFO -- */
+
+#define SWITCHES 200u
+static port_t peer_port, first;
+static unsigned watching; /* atomic: rounds in which the sender is ready */
+
+/* Sends as soon as it sees the first pending port carried over. */
+static void *sender_thread(void *arg) {
+	host_cpu_set(1);
+	for (unsigned i = 0; i < SWITCHES; i++) {
+		pthread_barrier_wait(&barrier);
+		__atomic_store_n(&watching, i + 1, __ATOMIC_RELEASE);
+		while (pending2(guest, first))
+			;
+		assert_int_equal(evtchn_send(peer, peer_port), 0);
+		pthread_barrier_wait(&barrier);
+	}
+	return NULL;
+}
+
+static void join_ports(port_t *p) {
+	assert_int_equal(evtchn_bind_ipi(guest, 0, &first), 0);
+	assert_int_equal(evtchn_alloc_unbound(guest, peer->id, p), 0);
+	assert_int_equal(evtchn_bind_interdomain(peer, guest, *p, &peer_port), 0);
+	guest->shared_info->evtchn_pending[0] = 1ull << first;
+}
+
+static void change_of_format(void **state) {
+	struct evtchn_init_control c = { .vcpu = 0 };
+	pthread_t t;
+	port_t p;
+	mfn_t m;
+
+	host_journal_count = HOST_JOURNAL_MAX;
+	while (!evtchn_bind_ipi(guest, 0, &p)) /* there is much to look through */
+		;
+	pthread_barrier_init(&barrier, NULL, 2);
+	assert_int_equal(pthread_create(&t, NULL, sender_thread, NULL), 0);
+	assert_int_equal(domain_frames_alloc(guest, 0, 64, &m), 0);
+	for (unsigned i = 0; i < SWITCHES; i++) {
+		assert_int_equal(evtchn_reset(guest), 0);
+		join_ports(&p);
+		c.control_gfn = m.n;
+		pthread_barrier_wait(&barrier);
+		while (__atomic_load_n(&watching, __ATOMIC_ACQUIRE) != i + 1)
+			;
+		assert_int_equal(evtchn_fifo_init_control(guest, &c), 0);
+		pthread_barrier_wait(&barrier);
+		assert_true(evtchn_port_pending(guest, p));
+	}
+	pthread_join(t, NULL);
+	host_cpu_set(0);
 }
 
 static int teardown(void **state) {
@@ -167,6 +221,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ports, evt_setup, teardown),
 		cmocka_unit_test_setup_teardown(vcpus, evt_setup, teardown),
+		cmocka_unit_test_setup_teardown(change_of_format, evt_setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,6 +240,19 @@ static void test_msix(void **state) {
 	assert_int_equal(entry[3] & 1, 1);
 }
 
+/* A device replaces the low bits of the message's data, so a block begins at a multiple of its size. */
+static void test_largest_msi_block_is_aligned(void **state) {
+	struct msi_request req = msi;
+	int pirq = -1;
+
+	host_pci_config[0x52] |= 5 << 1;
+	req.dev = host_pci_dev;
+	req.count = 32;
+	assert_int_equal(pirq_map_msi(&control, &req, &pirq), 0);
+	assert_int_equal(host_pci_config[0x5c] % 32, 0);
+	assert_int_equal(pirq_unmap(&control, (unsigned)pirq), 0);
+}
+
 static void test_vectors_run_out_cleanly(void **state) {
 	struct msi_request req = { host_pci_dev, false, 0, 8, 0 };
 	int pirq = -1;
@@ -325,6 +338,7 @@ int main(void) {
 		T(test_move),
 		T(test_msi_block),
 		T(test_msix),
+		T(test_largest_msi_block_is_aligned),
 		T(test_vectors_run_out_cleanly),
 		T(test_physdev_as_linux_does),
 		T(test_physdev_of_a_guest),

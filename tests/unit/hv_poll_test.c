@@ -46,7 +46,7 @@ static void a_masked_port_ends_it(void **state) {
 	assert_true(waits(v));
 	assert_int_equal(evtchn_send(guest, p), 0);
 	assert_false(waits(v));
-	assert_true(v->sched->queued);
+	assert_true(v->sched.queued);
 }
 
 static void several_ports(void **state) {

@@ -74,17 +74,17 @@ static void check_queues(void) {
 		unsigned n = 0;
 
 		for (struct list *l = q->queue.next; l != &q->queue; l = l->next, n++) {
-			struct sched_unit *u = list_entry(l, struct sched_unit, link);
+			const struct vcpu *u = list_entry(l, struct vcpu, sched.link);
 
-			assert_true(u->queued && !u->vcpu->running && vcpu_runnable(u->vcpu));
-			assert_int_equal(u->vcpu->processor, c);
-			assert_true(u->vtime >= last);
-			last = u->vtime;
+			assert_true(u->sched.queued && !u->running && vcpu_runnable(u));
+			assert_int_equal(u->processor, c);
+			assert_true(u->sched.vtime >= last);
+			last = u->sched.vtime;
 		}
 		assert_int_equal(n, q->length);
 		assert_ptr_equal(q->curr, cpu_of(c)->vcpu);
 	}
-	for (struct domain *d = domain_list; d; d = d->next)
+	for_each_domain (d)
 		for_each_vcpu (d, v) assert_int_equal(v->running, sched_cpus[v->processor].curr == v);
 }
 
@@ -564,13 +564,13 @@ static void pausing_takes_off_the_queue(void **state) {
 	go(b, 0);
 	settle();
 	waits = a->running ? b : a;
-	assert_true(waits->sched->queued);
+	assert_true(waits->sched.queued);
 	vcpu_pause(waits);
-	assert_false(waits->sched->queued);
+	assert_false(waits->sched.queued);
 	vcpu_wake(waits);
-	assert_false(waits->sched->queued);
+	assert_false(waits->sched.queued);
 	vcpu_unpause(waits);
-	assert_true(waits->sched->queued);
+	assert_true(waits->sched.queued);
 	check_queues();
 }
 
@@ -618,7 +618,7 @@ static void random_walk(void **state) {
 	for (unsigned i = 0; i < 12; i++) {
 		struct vcpu *v = d[i / 4]->vcpu[i % 4];
 
-		assert_true(v->running || v->sched->queued);
+		assert_true(v->running || v->sched.queued);
 	}
 	uint64_t before[12];
 

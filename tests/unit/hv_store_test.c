@@ -209,7 +209,7 @@ static bool computes(const uint8_t *bytes, unsigned n) {
 	struct store s = { 0 };
 	struct regs r = { 0 };
 
-	if (insn_decode(bytes, n, &s.insn) || !s.insn.has_modrm || s.insn.mod == 3) return false;
+	if (insn_decode(bytes, n, &s.insn) || s.insn.mod == 3) return false;
 	s.bytes = store_bytes(&s.insn);
 	return store_compute(&s, &r);
 }

@@ -107,6 +107,7 @@ static inline void machine_start(void) {
 	frames_init();
 	frames_add(mfn(0), FRAMES - 16);
 	host_guest_memory(arg_page, ARG_VA, ARG_SIZE);
+	irq_init();
 	for (unsigned i = 0; i < CPUS; i++) {
 		host_cpu_set(i);
 		timers_init_cpu();
@@ -138,7 +139,7 @@ static inline int machine_teardown(void **state) {
 	host_fail_allocation(0);
 	hypercall_preempt_units = 1000000;
 	run_as(NULL);
-	while (domain_list->next) domain_end(domain_list->next);
+	for (struct domain *d; (d = domain_next(1)) != NULL;) domain_end(d);
 	domain_end(dom0);
 	assert_int_equal(frames_free, free_at_start);
 	assert_int_equal(this_cpu()->windows_open, 0);

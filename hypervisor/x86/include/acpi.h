@@ -14,7 +14,6 @@
 #define ACPI_MCFG_MAX      8
 
 struct acpi_ioapic {
-	uint8_t id;
 	uint32_t address, gsi_base;
 };
 /* An ISA interrupt that is not the GSI of the same number, or not edge-triggered active-high. */
@@ -27,12 +26,6 @@ struct acpi_mcfg {
 	uint64_t address;
 	uint16_t segment;
 	uint8_t bus_first, bus_last;
-};
-/* A register of ACPI's: I/O port or memory; width in bits, 0 if absent. */
-struct acpi_register {
-	bool is_port;
-	uint8_t width;
-	uint64_t address;
 };
 
 struct acpi_info {
@@ -48,8 +41,7 @@ struct acpi_info {
 	struct acpi_override override[ACPI_OVERRIDES_MAX];
 	/* FADT */
 	uint16_t pm1a_control, pm1b_control, pm_timer; /* ports, 0: none */
-	bool reset_supported;
-	struct acpi_register reset;
+	uint16_t reset_port;                           /* 0: none, or the register is not a port */
 	uint8_t reset_value;
 	bool no_cmos_rtc;
 	/* HPET, MCFG */

@@ -35,14 +35,11 @@
 #define PERCPU_SHIFT 16
 #define PERCPU_SIZE  UL(0x10000)
 /* pages of a block; those not named are guards */
-#define PERCPU_STUB      UL(0x0000) /* syscall entry code, read-only and executable */
-#define PERCPU_NMI_TOP   UL(0x3000)
-#define PERCPU_DF_TOP    UL(0x5000)
-#define PERCPU_MC_TOP    UL(0x7000)
-#define PERCPU_DB_TOP    UL(0x9000)
-#define PERCPU_STACK_LOW UL(0xa000)
-#define PERCPU_STACK_TOP UL(0xd000) /* end of struct regs on the main stack */
-#define PERCPU_STRUCT    UL(0xd000) /* struct cpu, three pages */
+#define PERCPU_STUB       UL(0x0000)                    /* syscall entry code, read-only and executable */
+#define PERCPU_IST_TOP(i) (UL(0x3000) + (i)*UL(0x2000)) /* NMI, #DF, #MC, #DB */
+#define PERCPU_STACK_LOW  UL(0xa000)
+#define PERCPU_STACK_TOP  UL(0xd000) /* end of struct regs on the main stack */
+#define PERCPU_STRUCT     UL(0xd000) /* struct cpu, three pages */
 
 /* Per-CPU windows: 2 MiB each, so that one page of entries describes one CPU's. */
 #define WINDOW_BASE  UL(0xffff819000000000)
@@ -59,9 +56,6 @@
 #define IO_SIZE UL(0x1000000000)
 
 #define OWN_BASE UL(0xffff820000000000)
-#define OWN_END  UL(0xffff840000000000)
-/* where the image lies in machine memory, and so IMAGE_BASE + it in virtual */
-#define IMAGE_LOAD UL(0x200000)
 
 /* where other CPUs start: a page below 1 MiB that is never handed out */
 #define TRAMPOLINE 0x8000
@@ -72,12 +66,10 @@
 #define SEL_HV_DS          0xe010
 #define SEL_TSS            0xe040
 #define SEL_LDT            0xe050
-#define SEL_CPU            0xe060
 
 /* vectors */
 #define VEC_SYSCALL     0x100 /* entry_vector of a syscall, for the frame only */
 #define VEC_INT80       0x80
-#define VEC_HYPERCALL32 0x82
 #define VEC_IRQ_FIRST   0x30 /* device interrupts */
 #define VEC_IRQ_LAST    0xef
 #define VEC_TIMER       0xf0

@@ -5,7 +5,6 @@
 
 #include "x86.h"
 
-void segments_init(void);
 void gdt_fill(struct cpu *c);
 /* Show the vCPU's GDT and LDT pages on this CPU, and take them away. The vCPU is about to run or
  * has just stopped. */
@@ -17,15 +16,14 @@ void segments_release(struct vcpu *v);
  * have it. True: try again.
  */
 bool ldt_fault_in(struct vcpu *v, uint64_t offset);
-/* Take and drop references of a whole GDT: frames[] of `entries` descriptors. 0, -EINVAL, -EPERM,
- * -EBUSY. */
+static inline unsigned gdt_pages(unsigned entries) { return (entries + 511) / 512; }
+/* Take and drop references of a whole GDT: frames[] of `entries` descriptors. 0, -EINVAL. */
 int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) __must_check;
-void gdt_drop(struct vcpu *v);
-void gdt_install(struct vcpu *v, const uint64_t *frames, unsigned entries);
+void gdt_put(const uint64_t *frames, unsigned entries);
+/* The vCPU's GDT is this one, whose references were taken; those of the last one go. */
+void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries);
 
 /* Where a CPU's guest sees its LDT. */
-static inline uint64_t ldt_view(const struct cpu *c) {
-	return WINDOW_BASE + ((uint64_t)c->id << WINDOW_SHIFT) + ((uint64_t)WINDOW_LDT << PAGE_SHIFT);
-}
+static inline uint64_t ldt_view(const struct cpu *c) { return (uint64_t)window_place(c, WINDOW_LDT); }
 
 #endif

@@ -21,12 +21,10 @@
 #define CR4_PGE        (1u << 7)
 #define CR4_OSFXSR     (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)
-#define CR4_FSGSBASE   (1u << 16)
 #define CR4_OSXSAVE    (1u << 18)
 #define CR4_SMEP       (1u << 20)
 #define CR4_SMAP       (1u << 21)
 
-#define EFLAGS_CF   (1u << 0)
 #define EFLAGS_TF   (1u << 8)
 #define EFLAGS_IF   (1u << 9)
 #define EFLAGS_DF   (1u << 10)
@@ -35,9 +33,6 @@
 #define EFLAGS_RF   (1u << 16)
 #define EFLAGS_VM   (1u << 17)
 #define EFLAGS_AC   (1u << 18)
-#define EFLAGS_VIF  (1u << 19)
-#define EFLAGS_VIP  (1u << 20)
-#define EFLAGS_ID   (1u << 21)
 
 #define MSR_APIC_BASE      0x1b
 #define MSR_PAT            0x277
@@ -73,29 +68,19 @@
 #define PTE_NX   (1ULL << 63)
 #define PTE_ADDR 0x000ffffffffff000ULL
 
-static inline uint64_t read_cr0(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr0, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
-static inline uint64_t read_cr2(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
-	return v;
-}
-static inline uint64_t read_cr3(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr3, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-static inline uint64_t read_cr4(void) {
-	uint64_t v;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
+#define CONTROL_REGISTER(cr)                                              \
+	static inline uint64_t read_##cr(void) {                          \
+		uint64_t v;                                               \
+		__asm__ volatile("mov %%" #cr ", %0" : "=r"(v));          \
+		return v;                                                 \
+	}                                                                 \
+	static inline void write_##cr(uint64_t v) {                       \
+		__asm__ volatile("mov %0, %%" #cr : : "r"(v) : "memory"); \
+	}
+CONTROL_REGISTER(cr0)
+CONTROL_REGISTER(cr2)
+CONTROL_REGISTER(cr3)
+CONTROL_REGISTER(cr4)
 static inline uint64_t rdmsr(uint32_t msr) {
 	uint32_t lo, hi;
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
@@ -115,24 +100,18 @@ static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 			 : "a"(leaf), "c"(subleaf));
 }
 static inline void invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory"); }
-static inline uint8_t inb(uint16_t port) {
-	uint8_t v;
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
-static inline uint16_t inw(uint16_t port) {
-	uint16_t v;
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline void outw(uint16_t port, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port)); }
-static inline uint32_t inl(uint16_t port) {
-	uint32_t v;
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline void outl(uint16_t port, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port)); }
+#define PORT_ACCESS(in, out, type)                                       \
+	static inline type in(uint16_t port) {                           \
+		type v;                                                  \
+		__asm__ volatile(#in " %1, %0" : "=a"(v) : "Nd"(port));  \
+		return v;                                                \
+	}                                                                \
+	static inline void out(uint16_t port, type v) {                  \
+		__asm__ volatile(#out " %0, %1" : : "a"(v), "Nd"(port)); \
+	}
+PORT_ACCESS(inb, outb, uint8_t)
+PORT_ACCESS(inw, outw, uint16_t)
+PORT_ACCESS(inl, outl, uint32_t)
 /* a * b / c with all bits of the product; the quotient must fit. */
 static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c) {
 	uint64_t q, r;
@@ -142,16 +121,15 @@ static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c) {
 }
 static inline void cpu_pause(void) { __asm__ volatile("pause" : : : "memory"); }
 static inline bool is_canonical(uint64_t va) { return (int64_t)(va << 16) >> 16 == (int64_t)va; }
-/* Within ring 0's slots. */
-static inline bool is_hv_address(uint64_t va) { return va >= HV_START && va < HV_END; }
-/* rdmsr/wrmsr that survive a #GP: 0 or -EFAULT. (x86/uaccess.S) */
+/* Canonical and outside ring 0's slots. */
+static inline bool guest_address_ok(uint64_t va) { return is_canonical(va) && uaccess_ok(va); }
+/* rdmsr that survives a #GP: 0 or -EFAULT. (x86/uaccess.c) */
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
-int wrmsr_safe(uint32_t msr, uint64_t v) __must_check;
 
-/* -- what this CPU model has (x86/cpu.c), const after boot -- */
+/* -- what this CPU model has (x86/percpu.c), const after boot -- */
 struct cpu_features {
-	bool smep, smap, nx, xsave, avx, avx512, gb_pages, x2apic, tsc_deadline, invariant_tsc;
-	uint64_t xcr0; /* components ring 0 saves for guests */
+	bool smep, smap, nx, xsave, tsc_deadline;
+	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
 	unsigned phys_bits;
 };
 extern struct cpu_features cpu_has;
@@ -160,12 +138,21 @@ extern struct cpu_features cpu_has;
 
 /* Map n frames at va with the PTE flags; existing entries are replaced. 0 or -ENOMEM. */
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_check;
-void hv_unmap(uint64_t va, unsigned long n);
 /* Device registers, uncached, for good. NULL if out of space or memory. */
 void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
 const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
+static inline uint64_t idle_cr3(void) { return (uint64_t)hv_root - IMAGE_BASE; }
+
+/* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
+#define FPU_OFFSET 512
+struct vcpu_state {
+	struct regs regs;
+	uint8_t pad[FPU_OFFSET - sizeof(struct regs)];
+	uint8_t fpu[PAGE_SIZE - FPU_OFFSET] __aligned(64);
+};
+_Static_assert(sizeof(struct vcpu_state) == PAGE_SIZE, "a vCPU's saved state is one page");
 
 /* -- CPUs (x86/percpu.c, x86/smp.c) -- */
 
@@ -174,12 +161,8 @@ extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
 struct cpu *cpu_block_create(unsigned id) __must_check;
 /* Load GDT, TSS, IDT, control registers and MSRs on the running CPU, whose stack is its block's. */
 void cpu_block_load(struct cpu *c);
-/* An interrupt to the CPUs of the mask; the end of the one being served (x86/lapic.c). */
-void lapic_send_ipi(cpumask_t cpus, unsigned vector);
-void lapic_eoi(void);
 
-/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's; part of the range was mapped
- * before. */
+/* Entries 0-511 of the table that maps a 2 MiB range of ring 0's, seen once part of it is mapped. */
 uint64_t *hv_l1_of(uint64_t va);
 void windows_init(struct cpu *c);
 /* The CPU turns to another domain: no frame of the last one stays in a window. */
@@ -200,37 +183,38 @@ static inline void root_switch(uint64_t cr3) {
 	c->cr3 = cr3;
 	write_cr3(cr3);
 }
+/* Leave to the guest that schedule() chose, whatever is on the stack (x86/entry.S). */
+void reset_stack_and_exit(void) __noreturn;
 /* Serve another CPU's flush request, if there is one for this CPU. */
 void tlb_serve(void);
-bool guest_range_ok(uint64_t va, size_t n);
+/* Fill in cpu_has, and have the code do without SMAP if there is none. */
 void cpu_features_read(void);
 uint64_t cr4_of(const struct vcpu *v);
-void smap_patch(void);
 void idt_init(void);
 static inline void xcr0_write(uint64_t v) {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
 
+/* -- ports (x86/pci.c) -- */
+
+/* 1, 2 or 4 bytes at a port; the same at a data port of PCI (cfc-cff) for what an address port says. */
+uint32_t port_read(unsigned port, unsigned bytes);
+void port_write(unsigned port, unsigned bytes, uint32_t value);
+uint32_t pci_data_read(uint32_t address, unsigned port, unsigned bytes);
+void pci_data_write(uint32_t address, unsigned port, unsigned bytes, uint32_t value);
+
 /* -- traps -- */
 
-#define TRAP_DE  0
 #define TRAP_DB  1
 #define TRAP_NMI 2
 #define TRAP_BP  3
 #define TRAP_OF  4
-#define TRAP_BR  5
 #define TRAP_UD  6
 #define TRAP_NM  7
 #define TRAP_DF  8
-#define TRAP_TS  10
-#define TRAP_NP  11
-#define TRAP_SS  12
 #define TRAP_GP  13
 #define TRAP_PF  14
-#define TRAP_MF  16
-#define TRAP_AC  17
 #define TRAP_MC  18
-#define TRAP_XM  19
 
 #define PF_PRESENT (1u << 0)
 #define PF_WRITE   (1u << 1)
@@ -246,8 +230,6 @@ void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
 void guest_iret_failed(struct regs *r);
 /* Deliver a pending NMI, unless one is being handled. */
 void guest_nmi(struct regs *r);
-/* Device interrupt, IPI, timer: vectors VEC_IRQ_FIRST and up (x86/irq_entry.c calls the owners). */
-void interrupt(struct regs *r, unsigned vector);
 /* True while the guest is in its kernel mode. */
 static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
 
@@ -263,7 +245,8 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2);
 void toggle_guest_mode(struct vcpu *v);
 /* Load a vCPU's debug registers into this CPU. */
 void debug_load(const struct vcpu *v);
-/* Set a debug register after auditing it; 4 and 5 are 6 and 7. 0, -EINVAL, -EPERM. */
+/* A debug register, 0-7, where 4 and 5 are 6 and 7; to set it audits the value. 0, -EINVAL, -EPERM. */
+uint64_t debugreg_get(const struct vcpu *v, unsigned reg);
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
 /* Load a GS selector whose base is the user mode's (SEGBASE_GS_USER_SEL); a bad one loads null.
  * Always 0. */

@@ -52,9 +52,9 @@ static inline void uaccess_close(void) { __asm__ volatile(SMAP_SITE("clac") : : 
 /* Load or store one word of the guest's; a fault goes on at the label. Between open and close. */
 #define UACCESS_EX(to) "\n.pushsection .extable, \"a\"\n.balign 8\n.quad 1b, " to "\n.popsection"
 #define uaccess_load(out, at, label) \
-	__asm__ goto("1: mov %1, %0" UACCESS_EX("%l2") : "=r"(out) : "m"(*(at)) : : label)
+	__asm__ volatile goto("1: mov %1, %0" UACCESS_EX("%l2") : "=r"(out) : "m"(*(at)) : : label)
 #define uaccess_store(at, value, label) \
-	__asm__ goto("1: mov %0, %1" UACCESS_EX("%l2") : : "r"(value), "m"(*(at)) : "memory" : label)
+	__asm__ volatile goto("1: mov %0, %1" UACCESS_EX("%l2") : : "r"(value), "m"(*(at)) : "memory" : label)
 
 /*
  * Guest space: all but ring 0's slots. What is not canonical faults by itself, as does a range that

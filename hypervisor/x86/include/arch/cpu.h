@@ -9,22 +9,13 @@
 
 struct tss {
 	uint32_t reserved0;
-	uint64_t rsp[3];
-	uint64_t reserved1;
-	uint64_t ist[7];
-	uint64_t reserved2;
-	uint16_t reserved3;
-	uint16_t iomap;
+	uint64_t rsp[3], reserved1, ist[7], reserved2;
+	uint16_t reserved3, iomap;
 } __attribute__((packed));
 
 struct window {
 	uint64_t mfn;
 	uint32_t users;
-};
-
-/* A TLB flush that another CPU asked for; see x86/tlb.c. */
-struct flush_request {
-	uint32_t pending;
 };
 
 #define ARCH_CPU_FIELDS                                                        \
@@ -33,12 +24,9 @@ struct flush_request {
 	uint8_t *window_base;  /* address of window 0 */                       \
 	struct window window[WINDOW_FRAME_NR];                                 \
 	uint64_t windows_filled; /* places of window[] that map a frame */     \
-	uint64_t idle_cr3;                                                     \
-	uint64_t cr3; /* as loaded */                                          \
+	uint64_t cr3;            /* as loaded */                               \
 	struct tss tss;                                                        \
-	struct flush_request flush;                                            \
 	uint64_t timer_deadline;                                               \
-	bool in_idle;                                                          \
 	uint64_t *gdt;      /* ring 0's GDT page */                            \
 	uint16_t gdt_shown; /* pages of a guest's GDT that are in view */      \
 	uint16_t ldt_shown; /* bit n: page n of a guest's LDT is in view */
@@ -51,12 +39,7 @@ static inline struct cpu *arch_this_cpu(void) {
 	return (struct cpu *)((sp & ~(PERCPU_SIZE - 1)) | PERCPU_STRUCT);
 }
 
-/* The running guest's registers on this CPU. */
-static inline struct regs *guest_regs(void) {
-	uint64_t sp;
-
-	__asm__("mov %%rsp, %0" : "=r"(sp));
-	return (struct regs *)((sp & ~(PERCPU_SIZE - 1)) + PERCPU_STACK_TOP) - 1;
-}
+/* The running guest's registers on this CPU: right below struct cpu. */
+static inline struct regs *guest_regs(void) { return (struct regs *)arch_this_cpu() - 1; }
 
 #endif

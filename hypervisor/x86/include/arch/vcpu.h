@@ -21,19 +21,20 @@ struct arch_vcpu {
 	bool nmi_masked; /* an NMI is being handled: until its iret */
 	bool ts;         /* guest's CR0.TS */
 	struct callback event, failsafe, syscall, syscall32, sysenter;
-	uint64_t kernel_sp;
-	uint64_t kernel_ss;
+	uint64_t kernel_sp, kernel_ss;
 	uint64_t cr2; /* guest's fault address (vcpu_info.arch.cr2 mirrors it) */
 	uint64_t cr4; /* guest's view */
-	uint64_t fs_base, gs_base_kernel, gs_base_user;
+	/* while no CPU has it loaded: */
+	uint64_t fs_base, gs_base[2]; /* GS of the kernel and of its users */
 	uint16_t ds, es, fs, gs;
+	/* only this vCPU: */
 	uint64_t dr[8];
 	uint64_t xcr0;
 	uint8_t iopl;
 	uint32_t iobitmap_limit;
 	gvaddr_t iobitmap;
 	unsigned gdt_entries;
-	mfn_t gdt_frames[GDT_GUEST_FRAMES];
+	uint64_t gdt_frames[GDT_GUEST_FRAMES]; /* as many as gdt_entries need */
 	gvaddr_t ldt_base;
 	unsigned ldt_entries;
 	mfn_t ldt_frames[16]; /* mapped lazily, INVALID_MFN if not */
@@ -47,9 +48,7 @@ struct arch_vcpu {
 				    only */
 };
 
-#define ARCH_VCPU_FIELDS struct arch_vcpu arch;
-#define ARCH_DOMAIN_FIELDS \
-	bool msr_relaxed;  \
-	uint32_t pci_address; /* what it wrote to port cf8 */
+#define ARCH_VCPU_FIELDS   struct arch_vcpu arch;
+#define ARCH_DOMAIN_FIELDS uint32_t pci_address; /* what it wrote to port cf8 */
 
 #endif
