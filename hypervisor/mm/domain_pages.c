@@ -72,7 +72,7 @@ int domain_frames_alloc(struct domain *d, unsigned order, unsigned address_bits,
 	int rc = pages_reserve(d, n);
 
 	if (rc) return rc;
-	*first = frame_alloc_raw(order, MIN(address_bits, d->address_bits));
+	*first = frame_alloc_raw(order, address_bits);
 	if (!mfn_eq(*first, INVALID_MFN)) return domain_frames_assign(d, *first, order);
 	pages_unreserve(d, n, NULL);
 	return -ENOMEM;
@@ -136,14 +136,6 @@ void frame_last_put(mfn_t m) {
 
 /* -- the end of a domain -- */
 
-/* Take down what holds a frame by itself: a pin, or a table left half-done. */
-static int frame_let_go(struct domain *d, mfn_t m) {
-	uint64_t t = type_load(frame_of(m));
-
-	if (t & FTF_PINNED) return table_unpin(d, m);
-	return t & FTF_PARTIAL ? table_put_resume(d, m) : 0;
-}
-
 static void frame_give_up(struct domain *d, mfn_t m) {
 	struct frame *f = frame_of(m);
 
@@ -173,9 +165,11 @@ int domain_relinquish_memory(struct domain *d) {
 	mfn_t m;
 
 	while (first_frame(d, &m)) {
-		int rc = frame_let_go(d, m);
+		/* what holds a frame by itself: a pin, or a table left half-done */
+		bool held = type_load(frame_of(m)) & (FTF_PINNED | FTF_PARTIAL);
+		int rc = held ? table_unpin(d, m) : 0;
 
-		if (!rc) frame_give_up(d, m);
+		if (rc != -ERESTART) frame_give_up(d, m);
 		frame_put(m);
 		if (rc == -ERESTART || hypercall_preempt()) return -ERESTART;
 	}
