@@ -135,10 +135,6 @@ unsigned grant_frame_limit(const struct domain *d, bool status) {
 	return status ? status_frames_for(d->grant->max_frames) : d->grant->max_frames;
 }
 
-unsigned grant_frame_count(const struct domain *d) { return READ_ONCE(d->grant->nr_frames); }
-
-unsigned grant_version(const struct domain *d) { return READ_ONCE(d->grant->version); }
-
 /* A grant of a whole frame, in terms of neither version. */
 struct plain_grant {
 	uint64_t frame;

@@ -45,7 +45,7 @@ SUBOP(query_size, struct gnttab_query_size) {
 
 	a->status = find_status(domain_find_controlled(a->dom, &d));
 	if (a->status != GNTST_okay) return 0;
-	a->nr_frames = grant_frame_count(d);
+	a->nr_frames = READ_ONCE(d->grant->nr_frames);
 	a->max_nr_frames = grant_frame_limit(d, false);
 	return 0;
 }
@@ -54,7 +54,7 @@ SUBOP(query_size, struct gnttab_query_size) {
 SUBOP(set_version, struct gnttab_set_version) {
 	int err = grant_set_version(v->domain, a->version);
 
-	a->version = grant_version(v->domain);
+	a->version = READ_ONCE(v->domain->grant->version);
 	return err;
 }
 
@@ -62,7 +62,7 @@ SUBOP(get_version, struct gnttab_get_version) {
 	DOMAIN_REF(d);
 	int err = domain_find_controlled(a->dom, &d);
 
-	if (!err) a->version = grant_version(d);
+	if (!err) a->version = READ_ONCE(d->grant->version);
 	return err;
 }
 
