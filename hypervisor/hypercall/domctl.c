@@ -340,19 +340,17 @@ DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity) {
 
 /* The scheduler has credit2's parameters and goes by its name. */
 DOMCTL(scheduler_op, scheduler_op) {
-	struct sched_params p;
+	struct xen_domctl_sched_credit2 *p = &a->u.credit2;
 
 	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
-	sched_domain_get(d, &p);
 	switch (a->cmd) {
 	case XEN_DOMCTL_SCHEDOP_getinfo:
-		a->u.credit2.weight = p.weight;
-		a->u.credit2.cap = p.cap;
+		p->weight = d->sched.weight;
+		p->cap = d->sched.cap;
 		return 0;
-	case XEN_DOMCTL_SCHEDOP_putinfo:
-		if (a->u.credit2.weight) p.weight = a->u.credit2.weight;
-		if (a->u.credit2.cap != (uint16_t)~0U) p.cap = a->u.credit2.cap;
-		return sched_domain_set(d, &p);
+	case XEN_DOMCTL_SCHEDOP_putinfo: /* what is 0, or ~0, stays */
+		return sched_domain_set(d, p->weight ? p->weight : d->sched.weight,
+					p->cap != (uint16_t)~0U ? p->cap : d->sched.cap);
 	default: return -EINVAL;
 	}
 }

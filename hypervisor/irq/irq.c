@@ -178,7 +178,7 @@ int irq_msi_restore(sbdf_t dev) {
 	SPIN_GUARD(&pirq_lock);
 	int ret = -ESRCH;
 
-	for_each_msi_irq(irq) {
+	for_each_msi_irq (irq) {
 		if (irq->kind == IRQ_FREE || irq->msi.dev.n != dev.n) continue;
 		msi_program(&irq->msi, irq->cpu, irq->vector);
 		msi_mask(&irq->msi, !irq->bound);

@@ -111,21 +111,9 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 }
 
 static struct irq *irq_find_free(void) {
-	for_each_msi_irq(irq) if (irq->kind == IRQ_FREE) return irq;
+	for_each_msi_irq (irq)
+		if (irq->kind == IRQ_FREE) return irq;
 	return NULL;
-}
-
-/* One message of a block: descriptor, vector and pirq. */
-static int map_message(struct domain *d, const struct msi *m, unsigned i, uint8_t vector, unsigned number) {
-	struct irq *irq = irq_find_free();
-
-	if (!irq) return -ENOSPC;
-	irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
-	irq->msi = *m;
-	irq->msi.index = (uint16_t)(m->index + i);
-	vector_assign(irq, 0, vector);
-	d->irq->pirq[number].irq = irq;
-	return 0;
 }
 
 static void unmap_message(struct pirq *p) {
@@ -139,22 +127,28 @@ static void unmap_message(struct pirq *p) {
 	p->irq = NULL;
 }
 
-static int map_block(struct domain *d, const struct msi *m, unsigned count, uint8_t vector, unsigned first) {
+/* Give each message of a block its descriptor and vector; p is the first one's pirq. */
+static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_t vector) {
 	for (unsigned i = 0; i < count; i++) {
-		int ret = map_message(d, m, i, (uint8_t)(vector + i), first + i);
+		struct irq *irq = p[i].irq = irq_find_free();
 
-		if (!ret) continue;
-		while (i--) unmap_message(&d->irq->pirq[first + i]);
-		return ret;
+		if (!irq) {
+			while (i--) unmap_message(&p[i]);
+			return -ENOSPC;
+		}
+		irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
+		irq->msi = *m;
+		irq->msi.index = (uint16_t)(m->index + i);
+		vector_assign(irq, 0, (uint8_t)(vector + i));
 	}
-	irq_program(d->irq->pirq[first].irq);
-	for (unsigned i = 0; i < count; i++) irq_mask(d->irq->pirq[first + i].irq, true);
+	irq_program(p->irq);
+	for (unsigned i = 0; i < count; i++) irq_mask(p[i].irq, true);
 	return 0;
 }
 
 /* A device's message may have one owner only; asking again for what one has is an error too. */
 static bool message_in_use(const struct msi_request *req) {
-	for_each_msi_irq(irq) {
+	for_each_msi_irq (irq) {
 		if (irq->kind == IRQ_FREE || irq->msi.dev.n != req->dev.n) continue;
 		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index)
 			return true;
@@ -180,7 +174,7 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	vector = vectors_find(0, block);
 	if (!vector) return -ENOSPC;
 	m.count = (uint16_t)block;
-	ret = map_block(d, &m, req->count, vector, (unsigned)first);
+	ret = map_block(&d->irq->pirq[first], &m, req->count, vector);
 	if (ret) return ret;
 	msi_enable(&m, req->msix, true);
 	*pirq = first;
