@@ -120,10 +120,9 @@ static int shared_info_create(struct domain *d) {
 static void domain_init(struct domain *d, const struct domain_params *p) {
 	d->id = p->id;
 	d->privileged = p->privileged;
-	d->max_vcpus = p->max_vcpus;
+	d->max_vcpus = p->config.max_vcpus;
 	d->max_pages = p->max_pages;
-	d->createflags = p->createflags;
-	memcpy(d->handle, p->handle, sizeof(d->handle));
+	d->config = p->config;
 	d->refs = 1;
 	d->pause_depth = 1;
 	d->address_bits = 64;
@@ -135,11 +134,14 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	sched_domain_create(d);
 }
 
-static int parts_create(struct domain *d, const struct domain_params *p) {
-	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
+static int parts_create(struct domain *d) {
+	const struct xen_domctl_createdomain *c = &d->config;
+
+	d->vcpu = heap_alloc(d->max_vcpus * sizeof(*d->vcpu));
 	if (!d->vcpu) return -ENOMEM;
-	return shared_info_create(d) ?: evtchn_domain_create(d, p->max_evtchn_port) ?:
-		       grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames, p->grant_version);
+	return shared_info_create(d) ?: evtchn_domain_create(d, c->max_evtchn_port) ?:
+		       grant_domain_create(d, (unsigned)c->max_grant_frames, (unsigned)c->max_maptrack_frames,
+					   XEN_DOMCTL_GRANT_version(c->grant_opts));
 }
 
 /* Also of one whose creation failed half-way. */
@@ -162,11 +164,12 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 	struct domain *d;
 	int err;
 
-	if (p->id >= DOMID_FIRST_RESERVED || !p->max_vcpus || p->max_vcpus > MAX_VCPUS) return -EINVAL;
+	if (p->id >= DOMID_FIRST_RESERVED || !p->config.max_vcpus || p->config.max_vcpus > MAX_VCPUS)
+		return -EINVAL;
 	d = heap_alloc(sizeof(*d));
 	if (!d) return -ENOMEM;
 	domain_init(d, p);
-	err = parts_create(d, p);
+	err = parts_create(d);
 	if (!err) domain_wallclock_update(d);
 	if (!err) err = list_insert(d);
 	if (err) {

@@ -109,7 +109,6 @@ struct domain {
 	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
 	struct shared_info *shared_info; /* ring-0 page shown to the guest */
 	mfn_t shared_info_mfn;
-	xen_domain_handle_t handle; /* (domain_lock) */
 
 	struct domain *dead_next; /* queue of the unreferenced */
 	uint32_t refs;            /* atomic */
@@ -118,17 +117,16 @@ struct domain {
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
-	unsigned shutdown_latch;        /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
-	bool shut_down;                 /* and not resumed since: state may be DYING by now */
-	unsigned pause_count;           /* pauses a toolstack holds */
-	unsigned pause_depth;           /* domain_pause() in force; a vCPU is created with as many */
-	unsigned destroy_step;          /* how far domain_destroy() has come */
-	port_t suspend_port;            /* its peer in dom0 is told of a suspend; 0: none */
-	struct xen_domctl_tsc_info tsc; /* as the toolstack set it */
-	uint32_t createflags;
-	struct xen_arch_domainconfig arch_config; /* as given at creation */
-	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */
-	int32_t time_offset;                      /* seconds added to wall clock */
+	unsigned shutdown_latch;               /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
+	bool shut_down;                        /* and not resumed since: state may be DYING by now */
+	unsigned pause_count;                  /* pauses a toolstack holds */
+	unsigned pause_depth;                  /* domain_pause() in force; a vCPU is created with as many */
+	unsigned destroy_step;                 /* how far domain_destroy() has come */
+	port_t suspend_port;                   /* its peer in dom0 is told of a suspend; 0: none */
+	struct xen_domctl_tsc_info tsc;        /* as the toolstack set it */
+	struct xen_domctl_createdomain config; /* as given at creation; the handle may change */
+	uint64_t vm_assist;                    /* VMASST_TYPE_* bits */
+	int32_t time_offset;                   /* seconds added to wall clock */
 
 	struct spinlock mm_lock;
 	/* mm_lock: page tables and pins of the domain (see mm/pagetype.c) */
@@ -172,11 +170,8 @@ struct domain *domain_next(unsigned id);
 struct domain_params {
 	domid_t id;
 	bool privileged;
-	unsigned max_vcpus;
 	uint64_t max_pages;
-	unsigned max_grant_frames, max_maptrack_frames, max_evtchn_port, grant_version;
-	uint32_t createflags;
-	xen_domain_handle_t handle;
+	struct xen_domctl_createdomain config; /* checked, limits not negative */
 };
 /* A new domain with one reference (the list's), paused, no vCPU, no memory. 0, -EEXIST, -ENOMEM,
  * -EINVAL. */

@@ -68,12 +68,12 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) { pirq_a
 static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain_params p = { .id = id,
 				   .privileged = privileged,
-				   .max_vcpus = VCPUS,
+				   .config.max_vcpus = VCPUS,
 				   .max_pages = 1000,
-				   .max_grant_frames = 4,
-				   .max_maptrack_frames = 4,
-				   .max_evtchn_port = MAX_PORT,
-				   .grant_version = 1 };
+				   .config.max_grant_frames = 4,
+				   .config.max_maptrack_frames = 4,
+				   .config.max_evtchn_port = MAX_PORT,
+				   .config.grant_opts = 1 };
 	struct domain *d;
 
 	assert_int_equal(domain_create(&p, &d), 0);

@@ -67,12 +67,12 @@ static inline void run_as(struct domain *d) {
 static inline struct domain_params params(domid_t id) {
 	return (struct domain_params){ .id = id,
 				       .privileged = id == 0,
-				       .max_vcpus = 2,
+				       .config.max_vcpus = 2,
 				       .max_pages = 500,
-				       .max_grant_frames = 4,
-				       .max_maptrack_frames = 4,
-				       .max_evtchn_port = 1023,
-				       .grant_version = 2 };
+				       .config.max_grant_frames = 4,
+				       .config.max_maptrack_frames = 4,
+				       .config.max_evtchn_port = 1023,
+				       .config.grant_opts = 2 };
 }
 
 static inline struct domain *domain_make(domid_t id) {
