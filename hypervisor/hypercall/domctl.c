@@ -378,8 +378,6 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3) {
 /* Dirty-page logging is not offered: a toolstack saves a domain that is stopped. */
 DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
 
-DOMCTL(irq_permission, irq_permission) { return irq_permission_set(d, a->pirq, a->allow_access); }
-
 DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
 
 /* Nobody gives what he may not use himself. */
@@ -396,6 +394,8 @@ DOMCTL(ioport_permission, ioport_permission) {
 	if (!a->nr_ports) return 0;
 	return permission(d, PERMIT_PORT, a->first_port, a->nr_ports, a->allow_access);
 }
+
+DOMCTL(irq_permission, irq_permission) { return permission(d, PERMIT_GSI, a->pirq, 1, a->allow_access); }
 
 /* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own. */
 DOMCTL(memory_mapping, memory_mapping) {

@@ -17,8 +17,8 @@
 
 #define MAX_VCPUS 128
 
-/* What a domain may be given of the machine: frames of device memory, I/O ports. */
-enum permit { PERMIT_MMIO, PERMIT_PORT, PERMIT_KINDS };
+/* What a domain may be given of the machine: frames of device memory, I/O ports, interrupt lines. */
+enum permit { PERMIT_MMIO, PERMIT_PORT, PERMIT_GSI, PERMIT_KINDS };
 
 enum domain_state { DOM_CREATING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
@@ -145,7 +145,7 @@ struct domain {
 	struct evtchn_domain evtchn;
 	struct sched_group sched;
 	struct grant_table *grant;
-	struct irq_domain *irq; /* pirqs and permissions, NULL if never had any */
+	struct irq_domain *irq; /* pirqs, NULL if never had any */
 	struct pv_cpu_policy *cpu_policy;
 
 	struct spinlock permit_lock;
@@ -223,7 +223,7 @@ void vcpu_nmi_send(struct vcpu *v);
 /* Free a vCPU that does not run, or of which only a part was made. */
 void vcpu_destroy(struct vcpu *v);
 
-/* -- permissions (domain/permit.c): [first, first + n) of machine frames or ports -- */
+/* -- permissions (domain/permit.c): [first, first + n) of machine frames, ports or GSIs -- */
 
 /* Keep for ring 0 alone. Boot. */
 void permit_reserve(enum permit kind, uint64_t first, uint64_t n);

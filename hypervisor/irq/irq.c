@@ -166,13 +166,12 @@ int irq_own_gsi(unsigned gsi, bool level, bool active_low) {
 	vector = vectors_find(0, 1);
 	if (!vector) return -ENOSPC;
 	irq->own = true;
+	permit_reserve(PERMIT_GSI, gsi, 1);
 	vector_assign(irq, 0, vector);
 	irq_program(irq);
 	irq_mask(irq, false);
 	return 0;
 }
-
-bool irq_gsi_is_grantable(unsigned gsi) { return gsi < arch_gsi_count() && !irqs[gsi].own; }
 
 int irq_msi_restore(sbdf_t dev) {
 	SPIN_GUARD(&pirq_lock);

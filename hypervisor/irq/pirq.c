@@ -17,7 +17,6 @@
 
 struct irq_domain {
 	unsigned count;
-	uint8_t permitted[IRQ_MAX / 8]; /* GSIs */
 	struct pirq pirq[];
 };
 
@@ -45,18 +44,6 @@ int irq_domain_create(struct domain *d) { return d->privileged ? table_ensure(d)
 static struct pirq *pirq_of(struct domain *d, unsigned pirq) {
 	if (!d->irq || pirq >= d->irq->count) return NULL;
 	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
-}
-
-int irq_permission_set(struct domain *d, unsigned gsi, bool allow) {
-	SPIN_GUARD(&pirq_lock);
-	int ret = irq_gsi_is_grantable(gsi) ? table_ensure(d) : -EINVAL;
-
-	if (ret) return ret;
-	if (allow)
-		bit_test_and_set(gsi, d->irq->permitted);
-	else
-		bit_test_and_clear(gsi, d->irq->permitted);
-	return 0;
 }
 
 /* -- mapping -- */
@@ -89,6 +76,8 @@ static struct pirq *mapping_of(struct domain *d, const struct irq *irq) {
 }
 
 int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
+	/* The privileged domain has even the console's GSI, which it finds busy when it binds it. */
+	bool may = d->privileged || permitted(d, PERMIT_GSI, gsi, 1);
 	SPIN_GUARD(&pirq_lock);
 	int ret, number = *pirq < 0 ? (int)gsi : *pirq;
 	struct pirq *p;
@@ -96,8 +85,7 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 	if (gsi >= arch_gsi_count()) return -EINVAL;
 	ret = table_ensure(d);
 	if (ret) return ret;
-	/* The privileged domain has even the console's GSI, which it finds busy when it binds it. */
-	if (!d->privileged && !(irq_gsi_is_grantable(gsi) && bit_test(gsi, d->irq->permitted))) return -EPERM;
+	if (!may) return -EPERM;
 	p = mapping_of(d, &irqs[gsi]);
 	if (p && *pirq >= 0 && p->number != number) return -EEXIST;
 	if (!p) {
