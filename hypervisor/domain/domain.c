@@ -197,12 +197,27 @@ void domains_reap(void) {
 
 /* -- pausing -- */
 
+/* One pause more for all vCPUs, which have yet to stop. domain_lock held. */
+static void pause_begin(struct domain *d) {
+	struct vcpu *v;
+
+	d->pause_depth++;
+	for_each_vcpu (d, v) vcpu_pause_nosync(v);
+}
+
+static void pause_end(struct domain *d) {
+	struct vcpu *v;
+
+	CHECK(d->pause_depth > 0);
+	d->pause_depth--;
+	for_each_vcpu (d, v) vcpu_unpause(v);
+}
+
 void domain_pause(struct domain *d) {
 	struct vcpu *v;
 
 	spin_lock(&d->domain_lock);
-	d->pause_depth++;
-	for_each_vcpu (d, v) vcpu_pause_nosync(v);
+	pause_begin(d);
 	spin_unlock(&d->domain_lock);
 	/* Wait without the lock: a vCPU of d may be in ring 0, waiting for it. vCPUs are never
 	 * freed while the caller holds a reference. */
@@ -213,20 +228,15 @@ void domain_pause(struct domain *d) {
 }
 
 void domain_unpause(struct domain *d) {
-	struct vcpu *v;
+	SPIN_GUARD(&d->domain_lock);
 
-	spin_lock(&d->domain_lock);
-	CHECK(d->pause_depth > 0);
-	d->pause_depth--;
-	if (!d->pause_depth && d->state == DOM_CREATING) d->state = DOM_RUNNING;
-	for_each_vcpu (d, v) vcpu_unpause(v);
-	spin_unlock(&d->domain_lock);
+	if (d->pause_depth == 1 && d->state == DOM_CREATING) d->state = DOM_RUNNING;
+	pause_end(d);
 }
 
 /* -- shutdown and crash -- */
 
 void domain_shutdown(struct domain *d, unsigned code) {
-	struct vcpu *v;
 	bool first;
 
 	if (d == dom0) {
@@ -239,10 +249,7 @@ void domain_shutdown(struct domain *d, unsigned code) {
 		d->state = DOM_SHUTDOWN;
 		d->shutdown_code = d->shutdown_latch ? d->shutdown_latch & 0xff : code;
 		d->shut_down = true;
-		for_each_vcpu (d, v) {
-			v->shut_down = true;
-			vcpu_pause_nosync(v);
-		}
+		pause_begin(d);
 	}
 	spin_unlock(&d->domain_lock);
 	if (!first) return;
@@ -252,17 +259,13 @@ void domain_shutdown(struct domain *d, unsigned code) {
 }
 
 int domain_resume(struct domain *d) {
-	struct vcpu *v;
 	SPIN_GUARD(&d->domain_lock);
 
 	if (d->state != DOM_SHUTDOWN) return -EINVAL;
 	d->state = DOM_RUNNING;
 	d->shutdown_code = 0;
 	d->shut_down = false;
-	for_each_vcpu (d, v) {
-		if (v->shut_down) vcpu_unpause(v);
-		v->shut_down = false;
-	}
+	pause_end(d);
 	return 0;
 }
 
@@ -300,15 +303,10 @@ static int destroy_vcpus(struct domain *d) {
 	return 0;
 }
 
-static int destroy_irqs(struct domain *d) {
-	irq_domain_destroy(d);
-	return 0;
-}
-
 /* The order matters: nothing may run, then nothing may be signalled or mapped, then memory goes. */
 static int (*const destroy_steps[])(struct domain *d) = {
-	destroy_stop, evtchn_domain_destroy, grant_domain_destroy,
-	destroy_irqs, destroy_vcpus,         domain_relinquish_memory,
+	destroy_stop,       evtchn_domain_destroy, grant_domain_destroy,
+	irq_domain_destroy, destroy_vcpus,         domain_relinquish_memory,
 };
 
 int domain_destroy(struct domain *d) {

@@ -51,8 +51,7 @@ struct cpu {
 	struct vcpu_info *vcpu_info; /* current's, mapped */
 	struct restart restart;
 	unsigned preempt_budget; /* work units left before a preemption point looks up */
-	unsigned lock_depth;
-	uint32_t lock_ranks; /* ranks held (debug) */
+	uint32_t lock_ranks;     /* ranks held (debug) */
 
 	/* public: */
 	uint32_t work;     /* CPU_WORK_*; set with cpu_raise() */

@@ -64,7 +64,6 @@ struct vcpu {
 
 	/* only this vCPU (or whoever stopped it): */
 	bool initialised;             /* has a context */
-	bool shut_down;               /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel, root_user; /* top-level tables, each a type reference; INVALID_MFN if none */
 	uint64_t table_giveup;        /* mfn + 1 of a table whose devalidation was preempted (0: none),
 					 finished before the next page-table operation; see mm/pt_update.c

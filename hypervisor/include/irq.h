@@ -13,7 +13,7 @@
 /* The domain's pirqs go away: bindings, mappings. create allocates the privileged
  * domain's table; others get one with their first pirq. 0 or -ENOMEM. */
 int irq_domain_create(struct domain *d) __must_check;
-void irq_domain_destroy(struct domain *d);
+int irq_domain_destroy(struct domain *d); /* 0: a step of domain_destroy() */
 
 /* -- for event channels: called under the domain's event lock */
 

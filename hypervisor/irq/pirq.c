@@ -276,7 +276,7 @@ int pirq_unmap(struct domain *d, unsigned pirq) {
 	return 0;
 }
 
-void irq_domain_destroy(struct domain *d) {
+int irq_domain_destroy(struct domain *d) {
 	struct irq_domain *t;
 
 	spin_lock(&pirq_lock);
@@ -286,6 +286,7 @@ void irq_domain_destroy(struct domain *d) {
 	d->irq = NULL;
 	spin_unlock(&pirq_lock);
 	heap_free(t);
+	return 0;
 }
 
 /* -- running -- */

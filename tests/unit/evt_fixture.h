@@ -52,7 +52,7 @@ static port_t pirq_port[PIRQS];
 static unsigned pirq_affinity[PIRQS];
 
 int irq_domain_create(struct domain *d) { return 0; }
-void irq_domain_destroy(struct domain *d) {}
+int irq_domain_destroy(struct domain *d) { return 0; }
 int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool share) {
 	if (pirq >= PIRQS) return -EINVAL;
 	if (pirq_port[pirq]) return -EEXIST;
@@ -165,7 +165,7 @@ static inline int evt_teardown(void **state) {
 	for_each_domain (d) evtchn_check_invariants(d);
 	for (unsigned i = 0; i < CPUS; i++) {
 		assert_int_equal(cpu_of(i)->windows_open, 0);
-		assert_int_equal(cpu_of(i)->lock_depth, 0);
+		assert_int_equal(cpu_of(i)->lock_ranks, 0);
 	}
 	run_nothing();
 	domain_end(guest);

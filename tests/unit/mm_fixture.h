@@ -161,7 +161,7 @@ static inline int mm_teardown(void **state) {
 	host_frames_check();
 	assert_int_equal(frames_free, frames_free_at_start);
 	assert_int_equal(this_cpu()->windows_open, 0);
-	assert_int_equal(this_cpu()->lock_depth, 0);
+	assert_int_equal(this_cpu()->lock_ranks, 0);
 	return 0;
 }
 
