@@ -56,7 +56,7 @@ ALL += $(B)/tenon
 
 # Host port: the same sources as a library, built with sanitizers.
 # Those x86 files that touch no machine belong to it.
-HV_PURE := $(addprefix $(HYP)/x86/,acpi.c decode.c store.c)
+HV_PURE := $(addprefix $(HYP)/x86/,acpi.c cpu_policy.c cpuid_policy.c decode.c msr_policy.c store.c)
 HV_HOST_SRCS := $(HV_OBJECTS) $(HV_PURE) $(wildcard $(HYP)/host/*.c)
 HV_HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin -fno-strict-aliasing $(WARN) -DTENON_DEBUG $(HV_CPPFLAGS) \
 	-I$(HYP)/host/include -I$(HYP)/host -I$(HYP)/evtchn -I$(HYP)/x86/include -I$(HYP)/x86

@@ -5,7 +5,7 @@
  */
 #include "layout.h"
 
-#define PHYS(x) ((x) - IMAGE_BASE)
+#define PHYS(x) ((x)-IMAGE_BASE)
 
 	.section .head, "ax"
 	.globl image_start
@@ -84,6 +84,7 @@ no_long_mode_text:
 
 	.balign 8
 	/* the data segments stay the loader's, which nothing in 64-bit mode looks at, until cpu_block_load() */
+	.globl boot_gdt
 boot_gdt:
 	.quad	0, 0x00af9b000000ffff	/* 64-bit code, ring 0 */
 boot_gdt_ptr:
@@ -93,6 +94,14 @@ boot_gdt_ptr:
 	/*
 	 * The first page tables. boot_l4 stays ring 0's own root; its identity part (slot 0) goes when dom0 is built.
 	 */
+	.macro ENTRIES n, first, step, flags
+	.set	i, 0
+	.rept	\n
+	.quad	\first + i * \step + \flags
+	.set	i, i + 1
+	.endr
+	.endm
+
 	.section .data.page, "aw"
 	.balign 4096
 	.globl boot_l4
@@ -111,11 +120,7 @@ boot_l2_image:
 	.quad	0, PHYS(boot_l1_image) + 3
 	.fill	510, 8, 0
 boot_l1_image:				/* the 2 MiB from where the image begins */
-	.set	i, 0
-	.rept	512
-	.quad	PHYS(image_start) + (i << 12) + 3
-	.set	i, i + 1
-	.endr
+	ENTRIES	512, PHYS(image_start), 0x1000, 3
 boot_l2_percpu:
 	.quad	PHYS(boot_l1_percpu) + 3
 	.fill	511, 8, 0
@@ -126,27 +131,16 @@ boot_l1_percpu:
 	.quad	PHYS(boot_cpu_block) + (i << 12) + 3, 0
 	.set	i, i + 1
 	.endr
-	.rept	6				/* main stack, struct cpu */
-	.quad	PHYS(boot_cpu_block) + (i << 12) + 3
-	.set	i, i + 1
-	.endr
+	ENTRIES	6, PHYS(boot_cpu_block) + 0x5000, 0x1000, 3 /* main stack, struct cpu */
 	.fill	496, 8, 0
 
 	.section .init.page, "aw"
 	.balign 4096
 boot_l3_identity:
-	.set	i, 0
-	.rept	4
-	.quad	PHYS(boot_l2_identity) + (i << 12) + 3
-	.set	i, i + 1
-	.endr
+	ENTRIES	4, PHYS(boot_l2_identity), 0x1000, 3
 	.fill	508, 8, 0
 boot_l2_identity:
-	.set	i, 0
-	.rept	2048
-	.quad	(i << 21) + 0x83
-	.set	i, i + 1
-	.endr
+	ENTRIES	2048, 0, 0x200000, 0x83
 
 	.section .bss.page, "aw", @nobits
 	.balign 4096

@@ -95,7 +95,7 @@ static void __init parse_v1(const struct mb1_info *mb) {
 		off += e->size + 4;
 	}
 	if (mb->flags & MB1_CMDLINE)
-		str_copy(boot_info.cmdline, arguments(at(mb->cmdline)), sizeof(boot_info.cmdline));
+		str_copy(hypervisor_cmdline, arguments(at(mb->cmdline)), sizeof(hypervisor_cmdline));
 	for (uint32_t i = 0; (mb->flags & MB1_MODS) && i < mb->mods_count; i++)
 		module_add(mods[i].start, mods[i].end, skip_word(at(mods[i].string)));
 }
@@ -118,7 +118,7 @@ static void __init parse_tag_v2(const struct mb2_tag *t) {
 
 	switch (t->type) {
 	case MB2_CMDLINE:
-		str_copy(boot_info.cmdline, arguments((const char *)(t + 1)), sizeof(boot_info.cmdline));
+		str_copy(hypervisor_cmdline, arguments((const char *)(t + 1)), sizeof(hypervisor_cmdline));
 		break;
 	case MB2_MODULE: module_add(m->start, m->end, arguments(m->string)); break;
 	case MB2_MMAP: parse_mmap_v2((const void *)t); break;

@@ -42,8 +42,7 @@ static void __init cpu0_init(void) {
 void __init start(uint32_t magic, uint32_t info) {
 	cpu_features_read();
 	multiboot_parse(magic, info);
-	str_copy(hypervisor_cmdline, boot_info.cmdline, sizeof(hypervisor_cmdline));
-	options_parse(boot_info.cmdline);
+	options_parse(hypervisor_cmdline);
 	console_init();
 	printk(LOG_INFO, "Tenon " TENON_VERSION " - a paravirtualization hypervisor\n");
 	memory_init();

@@ -20,24 +20,19 @@ static int side_open_own(struct copy_side *s, const struct gnttab_copy_ptr *p) {
 	if (p->domid != DOMID_SELF) return GNTST_permission_denied;
 	s->granter = NULL;
 	s->g = (struct granted){ m, 0, PAGE_SIZE };
-	return granted_get(d, m, s->readonly);
+	return page_status(page_get(m, d->id, !s->readonly));
 }
 
 /* The domain of that id; the cache keeps the reference until another is asked for. */
-static struct domain *peer_find(struct copy_peer *peer, domid_t id) {
-	if (likely(peer->d) && peer->id == id) return peer->d;
-	copy_peer_put(peer);
-	peer->id = id;
-	return domain_find(id, &peer->d) ? NULL : peer->d;
-}
-
-void copy_peer_put(struct copy_peer *peer) {
-	if (peer->d) domain_put(peer->d);
-	peer->d = NULL;
+static struct domain *peer_find(struct domain **peer, domid_t id) {
+	if (likely(*peer) && (*peer)->id == id) return *peer;
+	domain_ref_end(peer);
+	*peer = NULL;
+	return domain_find(id, peer) ? NULL : *peer;
 }
 
 static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool is_ref,
-		     struct copy_peer *peer) {
+		     struct domain **peer) {
 	int status;
 
 	if (!is_ref) return side_open_own(s, p);
@@ -46,13 +41,13 @@ static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool 
 	s->ref = p->u.ref;
 	status = grant_pin(s->granter, s->ref, current->domain->id, s->readonly, false, &s->g);
 	if (status != GNTST_okay) return status;
-	status = granted_get(s->granter, s->g.frame, s->readonly);
+	status = page_status(page_get(s->g.frame, s->granter->id, !s->readonly));
 	if (unlikely(status != GNTST_okay)) grant_unpin(s->granter, s->ref, s->readonly);
 	return status;
 }
 
 static void side_close(struct copy_side *s) {
-	granted_put(s->g.frame, s->readonly);
+	page_put(s->g.frame, !s->readonly);
 	if (s->granter) grant_unpin(s->granter, s->ref, s->readonly);
 }
 
@@ -70,7 +65,7 @@ static void copy_bytes(const struct gnttab_copy *op, const struct copy_side *fro
 	frame_unmap(src);
 }
 
-int grant_copy(const struct gnttab_copy *op, struct copy_peer peer[2]) {
+int grant_copy(const struct gnttab_copy *op, struct domain *peer[2]) {
 	struct copy_side from = { .readonly = true }, to = { .readonly = false };
 	int status;
 

@@ -9,8 +9,6 @@
 #include "frame.h"
 #include "hypercall.h"
 
-#include <xen/sysctl.h>
-
 __thread struct cpu *host_cpu;
 uint8_t *host_memory;
 struct host_event host_journal[HOST_JOURNAL_MAX];
@@ -123,14 +121,13 @@ void arch_tlb_flush_own(void) { journal(HOST_TLB_FLUSH_OWN, 0, 0); }
 
 void arch_cache_flush(cpumask_t cpus) { journal(HOST_CACHE_FLUSH, cpus, 0); }
 
-void arch_root_install(struct domain *d, void *l4) {
+void arch_root_install(void *l4) {
 	uint64_t *e = l4;
 
-	(void)d;
 	for (unsigned i = 256; i < 272; i++) e[i] = 0;
 }
 
-mfn_t arch_vcpu_root(const struct vcpu *v) { return v->user_mode ? v->root_user : v->root_kernel; }
+mfn_t arch_vcpu_root(const struct vcpu *v) { return v->arch.user_mode ? v->root_user : v->root_kernel; }
 
 void arch_root_load(struct vcpu *v) {
 	journal(HOST_ROOT_LOAD, mfn_x(arch_vcpu_root(v)), 0);
@@ -212,8 +209,6 @@ long arch_domctl(struct domain *d, struct xen_domctl *op) {
 	(void)d, (void)op;
 	return -ENOSYS;
 }
-
-long arch_sysctl(struct xen_sysctl *op) { return op->cmd == XEN_SYSCTL_physinfo ? 0 : -ENOSYS; }
 
 void arch_idle(void) {}
 

@@ -9,6 +9,8 @@
 #include "arch.h"
 #include "domain.h"
 
+#include <xen/domctl.h>
+
 enum host_event_kind {
 	HOST_TLB_FLUSH, /* a: cpumask, b: va */
 	HOST_TLB_FLUSH_OWN,
@@ -87,5 +89,15 @@ extern unsigned host_irq_acks;
 extern uint8_t host_pci_config[256];
 extern uint32_t host_msix_table[64];
 void host_pci_reset(void);
+
+/* The processor: CPUID leaves it has (others are zero), MSRs it has (others fault). */
+#define HOST_CPUID_MAX 16
+#define HOST_MSRS_MAX  8
+struct host_msr {
+	uint32_t msr;
+	uint64_t value;
+};
+extern struct xen_cpuid_leaf host_cpuid[HOST_CPUID_MAX];
+extern struct host_msr host_msrs[HOST_MSRS_MAX];
 
 #endif

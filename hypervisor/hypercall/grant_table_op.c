@@ -81,35 +81,37 @@ static const struct subop single_ops[] = {
 
 /* -- mapping and copying: arrays of any length -- */
 
-/* Stop here; go on with operation `done`. */
-static long array_restart(unsigned cmd, gvaddr_t array, size_t size, unsigned done, unsigned count) {
-	return hypercall_restart(__HYPERVISOR_grant_table_op, 3, (uint64_t)cmd, guest_at(array, done, size).a,
-				 (uint64_t)(count - done));
-}
+/* Do each operation of an array; `cmd` goes on with the rest after a preemption. */
+static __always_inline long array_run(unsigned cmd, size_t size, gvaddr_t array, unsigned count,
+				      int (*one)(void *state, gvaddr_t at), void *state) {
+	int err = 0;
 
-static __noinline long map_grant_ref(gvaddr_t array, unsigned count) {
-	struct gnttab_map_grant_ref op;
-	struct domain *d;
-
-	for (unsigned i = 0; i < count; i++) {
-		gvaddr_t at = guest_at(array, i, sizeof(op));
+	for (unsigned i = 0; i < count && !err; i++) {
+		gvaddr_t at = guest_at(array, i, size);
 
 		if (i && hypercall_preempt())
-			return array_restart(GNTTABOP_map_grant_ref, array, sizeof(op), i, count);
-		if (copy_from_guest(&op, at, sizeof(op))) return -EFAULT;
-		if (domain_find(op.dom, &d)) {
-			op.status = GNTST_bad_domain;
-		} else {
-			op.status = (int16_t)grant_map(&op, d);
-			if (op.status != GNTST_okay) domain_put(d);
-		}
-		if (copy_to_guest(at, &op, sizeof(op))) return -EFAULT;
+			return hypercall_restart(__HYPERVISOR_grant_table_op, 3, (uint64_t)cmd, at.a,
+						 (uint64_t)(count - i));
+		err = one(state, at);
 	}
-	return 0;
+	return err;
 }
 
-static int unmap_one(struct unmap_batch *b, gvaddr_t at) {
+/* Store the end of an operation's struct, from the byte `from` on: its results, in whole words. */
+#define RESULTS_STORE(at, op, from) \
+	copy_to_guest(gvaddr((at).a + (from)), (uint8_t *)&(op) + (from), sizeof(op) - (from))
+
+static inline int map_one(void *none __unused, gvaddr_t at) {
+	struct gnttab_map_grant_ref op;
+
+	if (copy_from_guest(&op, at, sizeof(op))) return -EFAULT;
+	op.status = (int16_t)grant_map(&op);
+	return RESULTS_STORE(at, op, offsetof(struct gnttab_map_grant_ref, dom));
+}
+
+static inline int unmap_one(void *batch, gvaddr_t at) {
 	struct gnttab_unmap_grant_ref op;
+	struct unmap_batch *b = batch;
 
 	if (copy_from_guest(&op, at, sizeof(op))) return -EFAULT;
 	op.status = (int16_t)grant_unmap_begin(b, &op);
@@ -118,50 +120,41 @@ static int unmap_one(struct unmap_batch *b, gvaddr_t at) {
 		grant_unmap_finish(b);
 		op.status = (int16_t)grant_unmap_begin(b, &op);
 	}
-	at.a += offsetof(struct gnttab_unmap_grant_ref, status);
-	return copy_to_guest(at, &op.status, sizeof(op.status));
+	if (b->n == UNMAP_BATCH) grant_unmap_finish(b);
+	return RESULTS_STORE(at, op, offsetof(struct gnttab_unmap_grant_ref, status));
 }
 
-static __noinline long unmap_grant_ref(gvaddr_t array, unsigned count) {
-	const size_t size = sizeof(struct gnttab_unmap_grant_ref);
-	struct unmap_batch b;
-	unsigned i = 0;
-	int err = 0;
-
-	grant_unmap_init(&b, current->domain);
-	while (i < count && !err) {
-		err = unmap_one(&b, guest_at(array, i++, size));
-		if (b.n < UNMAP_BATCH && i < count && !err) continue;
-		grant_unmap_finish(&b);
-		if (!err && i < count && hypercall_preempt())
-			return array_restart(GNTTABOP_unmap_grant_ref, array, size, i, count);
-	}
-	return err;
-}
-
-static long copy_array(gvaddr_t array, unsigned count, struct copy_peer peer[2]) {
+static inline int copy_one(void *peers, gvaddr_t at) {
 	struct gnttab_copy op;
-	int16_t status;
 
-	for (unsigned i = 0; i < count; i++) {
-		gvaddr_t at = guest_at(array, i, sizeof(op));
-
-		if (i && hypercall_preempt())
-			return array_restart(GNTTABOP_copy, array, sizeof(op), i, count);
-		if (copy_from_guest(&op, at, sizeof(op))) return -EFAULT;
-		status = (int16_t)grant_copy(&op, peer);
-		at.a += offsetof(struct gnttab_copy, status);
-		if (copy_to_guest(at, &status, sizeof(status))) return -EFAULT;
-	}
-	return 0;
+	if (copy_from_guest(&op, at, sizeof(op))) return -EFAULT;
+	op.status = (int16_t)grant_copy(&op, peers);
+	return RESULTS_STORE(at, op, offsetof(struct gnttab_copy, status));
 }
 
-static __noinline long copy(gvaddr_t array, unsigned count) {
-	struct copy_peer peer[2] = { { NULL, 0 }, { NULL, 0 } };
-	long ret = copy_array(array, count, peer);
+static __noinline long map_array(gvaddr_t array, unsigned count) {
+	return array_run(GNTTABOP_map_grant_ref, sizeof(struct gnttab_map_grant_ref), array, count, map_one,
+			 NULL);
+}
 
-	copy_peer_put(&peer[0]);
-	copy_peer_put(&peer[1]);
+static __noinline long unmap_array(gvaddr_t array, unsigned count) {
+	struct unmap_batch b;
+	long ret;
+
+	b.n = 0;
+	b.flush = false;
+	ret = array_run(GNTTABOP_unmap_grant_ref, sizeof(struct gnttab_unmap_grant_ref), array, count,
+			unmap_one, &b);
+	grant_unmap_finish(&b);
+	return ret;
+}
+
+static __noinline long copy_array(gvaddr_t array, unsigned count) {
+	struct domain *peer[2] = { NULL, NULL };
+	long ret = array_run(GNTTABOP_copy, sizeof(struct gnttab_copy), array, count, copy_one, peer);
+
+	domain_ref_end(&peer[0]);
+	domain_ref_end(&peer[1]);
 	return ret;
 }
 
@@ -170,9 +163,9 @@ HYPERCALL(do_grant_table_op) {
 
 	if ((int)count < 0) return cmd > GNTTABOP_cache_flush ? -ENOSYS : -EINVAL;
 	switch (cmd) {
-	case GNTTABOP_map_grant_ref: return map_grant_ref(gvaddr(a2), count);
-	case GNTTABOP_unmap_grant_ref: return unmap_grant_ref(gvaddr(a2), count);
-	case GNTTABOP_copy: return copy(gvaddr(a2), count);
+	case GNTTABOP_map_grant_ref: return map_array(gvaddr(a2), count);
+	case GNTTABOP_unmap_grant_ref: return unmap_array(gvaddr(a2), count);
+	case GNTTABOP_copy: return copy_array(gvaddr(a2), count);
 	default:
 		if (count != 1) return cmd < ARRAY_SIZE(single_ops) ? -EINVAL : -ENOSYS;
 		return subop_call(single_ops, ARRAY_SIZE(single_ops), cmd, current, gvaddr(a2));

@@ -29,7 +29,7 @@ static inline uint64_t frame_read(mfn_t m, unsigned index);
  * function of the mfn, so conversions are arithmetic. own_map/own_unmap make n frames accessible
  * (read, write, no execute) or inaccessible there. own_map returns 0 or -ENOMEM (page-table memory,
  * taken with frame_alloc_raw and given back with frame_free_raw); after own_unmap no CPU has a
- * translation. Any context below RANK_FRAMES.
+ * translation. Any context below RANK_OWNMAP.
  */
 static inline void *own_va(mfn_t m);
 static inline mfn_t own_mfn(const void *va);
@@ -58,9 +58,8 @@ void arch_cache_flush(cpumask_t cpus);
 
 /* -- address spaces -- */
 
-/* Write ring 0's part (slots 256-271 of a 64-bit root, the top of a PAE L2) into a table that is
- * being promoted. */
-void arch_root_install(struct domain *d, void *l4);
+/* Write ring 0's part (slots 256-271) into a root that is being promoted. */
+void arch_root_install(void *l4);
 /* The root in use in the vCPU's present mode. */
 mfn_t arch_vcpu_root(const struct vcpu *v);
 /* Load the running vCPU's root for its present mode (v->root_kernel or v->root_user); flushes guest

@@ -13,7 +13,6 @@ struct module {
 #define BOOT_MODULES_MAX 8
 
 struct boot_info {
-	char cmdline[1024];
 	unsigned modules;
 	struct module module[BOOT_MODULES_MAX];
 	uint64_t rsdp; /* machine address if the loader told, else 0 */

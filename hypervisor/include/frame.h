@@ -190,14 +190,8 @@ int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) __must_
  * hypercall. Under no lock. 0 or -ERESTART. */
 int table_giveup_finish(struct vcpu *v) __must_check;
 
-struct guest_walk {
-	mfn_t l1_mfn; /* table that holds the entry */
-	unsigned l1_index;
-	uint64_t l1e; /* the entry as it stands */
-};
-/* Walk the running guest's tables (present mode's root). 0, or -EFAULT if an upper level is not
- * present. */
-int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out) __must_check;
+/* The entry by which the running guest's tables (present mode's root) map va; 0 if there is no table. */
+uint64_t guest_walk(struct vcpu *v, gvaddr_t va) __must_check;
 /*
  * For the page-fault path: the running domain's L1 table that va maps (read-only), and the entry
  * there as it stands. False if it maps none. (Stores to upper tables are not emulated, as on stock
@@ -205,16 +199,11 @@ int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out) __must_check
  */
 bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry) __must_check;
 /*
- * An emulated guest store of `bytes` (1..8, not crossing an entry) at va, in `table` as found by
- * pt_store_target(): store (op PT_STORE), or compare with *old and store (PT_CMPXCHG; *old is what
- * was found). Validated as mmu_update. 0, -EINVAL, -EPERM, -EBUSY (refused), -EFAULT (no table any
- * more), -EAGAIN (entry changed meanwhile, or preempted: run the instruction again).
+ * An emulated guest store of the entry at va, in `table` as found by pt_store_target(); only if it is
+ * *expect still, when that is given. Validated as mmu_update. 0, -EINVAL, -EPERM, -EBUSY (refused),
+ * -EFAULT (no table any more), -EAGAIN (entry changed meanwhile, or preempted: run the instruction again).
  */
-enum pt_store_op { PT_STORE, PT_CMPXCHG };
-int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
-		     uint64_t *old, uint64_t new_value) __must_check;
-/* PT_STORE of a whole entry. */
-int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) __must_check;
+int pt_store(struct vcpu *v, mfn_t table, gvaddr_t va, const uint64_t *expect, uint64_t e) __must_check;
 
 /*
  * NEW_BASEPTR / NEW_USER_BASEPTR, vCPU set-up and release: exchange v's root for m (INVALID_MFN:
@@ -223,23 +212,18 @@ int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) __must_
  */
 int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) __must_check;
 
-/* -- grant mappings (mm/pt_place.c) -- */
+/* -- grant mappings -- */
 
-/* An entry of an L1 table. */
-struct l1_place {
-	mfn_t table;
-	unsigned index;
-};
 /*
  * Make the entry e, which maps a frame of `owner` write-back and for the guest's mode, where va
- * `addr` of the running guest is mapped or (is_pte) at machine address `addr`, and tell the place.
- * The entry before it gives its references back. 0, -EINVAL, -EFAULT (no L1 table in use there),
- * -EPERM (frame not owner's), -EBUSY.
+ * `addr` of the running guest is mapped or (is_pte) at machine address `addr`; *at is the entry's
+ * machine address. The entry before it gives its references back. 0, -EINVAL, -EFAULT (no L1 table in
+ * use there), -EPERM (frame not owner's), -EBUSY.
  */
 int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e,
-		 struct l1_place *at) __must_check;
+		 maddr_t *at) __must_check;
 /* Clear the entry if it still maps m with these rights. */
-void l1_place_unmap(struct domain *d, const struct l1_place *at, mfn_t m, bool writable);
+void l1_place_unmap(struct domain *d, maddr_t at, mfn_t m, bool writable);
 
 /* -- machine-to-physical table -- */
 

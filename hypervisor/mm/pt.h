@@ -166,6 +166,24 @@ static inline void type_put(struct frame *f) {
 	}
 }
 
+/* A reference to frame m of domain id's, with a use as writable page if it is to be written. 0, -EPERM
+ * (not its frame), -EBUSY (of another type). */
+static inline int page_get(mfn_t m, domid_t id, bool writable) {
+	struct frame *f = frame_take(m, id);
+
+	if (unlikely(!f)) return -EPERM;
+	if (!writable || likely(!type_get_writable(f))) return 0;
+	ref_drop(f);
+	return -EBUSY;
+}
+
+static inline void page_put(mfn_t m, bool writable) {
+	struct frame *f = frame_of(m);
+
+	if (writable) type_put(f);
+	ref_drop(f);
+}
+
 /* A writable mapping by another domain than the owner, its use taken, is about to be made. */
 static inline void foreign_note(struct frame *f) {
 	if (!(__atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_FOREIGN))
@@ -216,11 +234,5 @@ int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsig
 
 int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) __must_check;
 int table_drop(struct domain *d, mfn_t m, unsigned *left) __must_check;
-
-/* -- pt_update.c */
-
-/* The L1 table on va's path. mm_lock held: the tables on it stay what they are until it is
- * released. -EFAULT if there is none. */
-int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1) __must_check;
 
 #endif

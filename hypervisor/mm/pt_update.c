@@ -16,6 +16,9 @@
 #include "hypercall.h"
 #include "pt.h"
 
+/* Number of the entry at an address (machine, or where its table is mapped). */
+static inline unsigned entry_index(uint64_t at) { return at / sizeof(uint64_t) % PT_ENTRIES; }
+
 /* What decides about the references of an L1 entry, and of one above. */
 #define L1_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_CACHE)
 #define LN_REFS (PTE_ADDR | PTE_P | PTE_RW | PTE_PSE | PTE_PCD | PTE_PWT | PTE_G)
@@ -140,7 +143,7 @@ static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value) {
 static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val) {
 	struct pt_change change = { .e = val,
 				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0 };
-	unsigned index = (ptr & (PAGE_SIZE - 1)) / sizeof(uint64_t);
+	unsigned index = entry_index(ptr);
 
 	if (type_load(at->f) & FTF_VALIDATED) return entry_set(c, at->f, &at->table[index], index, &change);
 	return plain_store(at, &at->table[index], val);
@@ -199,7 +202,7 @@ int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, un
 
 int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val) {
 	struct cursor at = { .m = maddr_to_mfn(maddr(ptr)) };
-	unsigned index = ptr / sizeof(uint64_t) % PT_ENTRIES;
+	unsigned index = entry_index(ptr);
 	int rc;
 
 	SPIN_GUARD(&c->d->mm_lock);
@@ -225,26 +228,21 @@ static bool va_is_guest(uint64_t va) {
 	return canonical && !l4_index_is_hv(va >> 39 & 511);
 }
 
-/* One level down: false if there is no table. */
-static inline bool walk_step(mfn_t *m, uint64_t va, unsigned shift) {
-	uint64_t e = frame_read(*m, va >> shift & 511);
+/* The table one level down; INVALID_MFN if there is none. */
+static inline mfn_t walk_step(mfn_t m, uint64_t va, unsigned shift) {
+	uint64_t e = mfn_eq(m, INVALID_MFN) ? 0 : frame_read(m, va >> shift & 511);
 
-	*m = pte_mfn(e);
-	return likely(e & PTE_P);
+	return likely(e & PTE_P) ? pte_mfn(e) : INVALID_MFN;
 }
 
 /*
- * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is
- * released, because the root is in use. -EFAULT if there is none.
+ * The L1 table for va (an upper one, if a linear map leads there), with mm_lock held: all tables on the
+ * path stay what they are until it is released, because the root is in use. INVALID_MFN if there is none.
  */
-int walk_to_l1(const struct vcpu *v, uint64_t va, mfn_t *l1) {
-	mfn_t m = arch_vcpu_root(v);
+static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va) {
+	mfn_t m = va_is_guest(va) ? arch_vcpu_root(v) : INVALID_MFN;
 
-	if (!va_is_guest(va) || mfn_eq(m, INVALID_MFN) || !walk_step(&m, va, 39) || !walk_step(&m, va, 30) ||
-	    !walk_step(&m, va, 21))
-		return -EFAULT;
-	*l1 = m;
-	return 0;
+	return walk_step(walk_step(walk_step(m, va, 39), va, 30), va, 21);
 }
 
 int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
@@ -254,7 +252,8 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
 	int rc;
 	SPIN_GUARD(&c->d->mm_lock);
 
-	if (walk_to_l1(c->giver, va.a, &m)) return -EINVAL;
+	m = walk_to_l1(c->giver, va.a);
+	if (mfn_eq(m, INVALID_MFN)) return -EINVAL;
 	table = frame_map(m);
 	if (likely(frame_type_of(type_load(frame_of(m))) == FT_L1))
 		rc = l1_set_plain(c, &table[index], e);
@@ -283,97 +282,60 @@ int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) {
 
 /* -- walks and emulated stores -- */
 
-static int walk_locked(const struct vcpu *v, uint64_t va, struct guest_walk *out) {
-	int rc = walk_to_l1(v, va, &out->l1_mfn);
+/* The L1 entry for va; 0 if there is none. */
+static uint64_t walk_to_l1e(const struct vcpu *v, uint64_t va) {
+	mfn_t m = walk_to_l1(v, va);
 
-	if (rc) return rc;
-	out->l1_index = va >> PAGE_SHIFT & 511;
-	out->l1e = frame_read(out->l1_mfn, out->l1_index);
-	return 0;
+	return mfn_eq(m, INVALID_MFN) ? 0 : frame_read(m, va >> PAGE_SHIFT & 511);
 }
 
-int guest_walk(struct vcpu *v, gvaddr_t va, struct guest_walk *out) {
+uint64_t guest_walk(struct vcpu *v, gvaddr_t va) {
 	SPIN_GUARD(&v->domain->mm_lock);
 
-	return walk_locked(v, va.a, out);
+	return walk_to_l1e(v, va.a);
 }
 
 bool pt_store_target(struct vcpu *v, gvaddr_t va, mfn_t *table, uint64_t *entry) {
-	struct guest_walk w;
 	const struct frame *f;
+	uint64_t e;
 	SPIN_GUARD(&v->domain->mm_lock);
 
-	if (walk_locked(v, va.a, &w) || (w.l1e & (PTE_P | PTE_RW)) != PTE_P) return false;
-	*table = pte_mfn(w.l1e);
-	if (!mfn_valid(*table)) return false;
+	e = walk_to_l1e(v, va.a);
+	*table = pte_mfn(e);
+	if ((e & (PTE_P | PTE_RW)) != PTE_P || !mfn_valid(*table)) return false;
 	f = frame_of(*table);
 	if (f->owner != v->domain->id || !type_is_l1(type_load(f))) return false;
-	*entry = frame_read(*table, va.a / sizeof(uint64_t) % PT_ENTRIES);
+	*entry = frame_read(*table, entry_index(va.a));
 	return true;
 }
 
-/* The bytes of an entry that a guest's instruction stores to. */
-struct store {
-	uint64_t mask; /* of the bytes, in place */
-	unsigned shift;
-	enum pt_store_op op;
-	uint64_t *old, new_value;
-};
+/* The frame is an L1 table of d in use. mm_lock held: it stays one, without our reference. */
+static inline bool l1_in_use(const struct domain *d, mfn_t m) {
+	struct frame *f = frame_take(m, d->id);
+	bool is_l1;
 
-static int store_apply(const struct pt_context *c, uint64_t *slot, const struct store *s) {
-	uint64_t now = READ_ONCE(*slot), found = (now & s->mask) >> s->shift;
-	struct pt_change change = {
-		.e = (now & ~s->mask) | (s->new_value << s->shift & s->mask),
-	};
-
-	if (s->op == PT_CMPXCHG && found != (*s->old & s->mask >> s->shift)) {
-		*s->old = found;
-		return 0;
-	}
-	if (s->op == PT_CMPXCHG || s->mask != ~0ULL)
-		change.expect = &now;
-	else
-		return l1_set_plain(c, slot, change.e);
-	return l1_set(c, slot, &change);
+	/* d's for sure only while referenced: else it could change hands between two looks */
+	if (!f) return false;
+	is_l1 = type_is_l1(type_load(f));
+	ref_drop(f);
+	return is_l1;
 }
 
 /* The table may have become something else since it was found: looked at again. */
-static __always_inline int entry_store(struct vcpu *v, mfn_t m, unsigned index, const struct store *s,
-				       uint64_t e) {
+int pt_store(struct vcpu *v, mfn_t table, gvaddr_t va, const uint64_t *expect, uint64_t e) {
 	struct domain *d = v->domain;
-	struct pt_context c = { d, d->id, d, v, d->id };
-	struct frame *f;
-	uint64_t *table;
-	int rc = -EFAULT;
-	SPIN_GUARD(&c.d->mm_lock);
-
-	f = frame_take(m, c.d->id);
-	if (!f) return rc;
-	if (likely(type_is_l1(type_load(f)))) {
-		table = frame_map(m);
-		rc = s ? store_apply(&c, &table[index], s) : l1_set_plain(&c, &table[index], e);
-		frame_unmap(table);
-	}
-	ref_drop(f);
-	return rc;
-}
-
-int pt_store_entry(struct vcpu *v, mfn_t table, gvaddr_t va, uint64_t e) {
-	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
-	return entry_store(v, table, va.a / sizeof(e) % PT_ENTRIES, NULL, e);
-}
-
-int pt_store_emulate(struct vcpu *v, mfn_t table, gvaddr_t va, unsigned bytes, enum pt_store_op op,
-		     uint64_t *old, uint64_t new_value) {
-	unsigned shift = (va.a & 7) * 8, index = va.a / sizeof(uint64_t) % PT_ENTRIES;
-	uint64_t mask = bytes < 8 ? (1ULL << bytes * 8) - 1 : ~0ULL;
-	struct store s = { mask << shift, shift, op, old, new_value };
+	const struct pt_context c = { d, d->id, d, v, d->id };
+	const struct pt_change change = { .e = e, .expect = expect };
+	uint64_t *window;
 	int rc;
 
-	if (bytes == 0 || (va.a & 7) + bytes > 8) return -EINVAL;
 	if (unlikely(v->table_giveup) && table_giveup_finish(v)) return -EAGAIN;
-	rc = entry_store(v, table, index, &s, 0);
-	return rc == -ERESTART ? -EAGAIN : rc;
+	SPIN_GUARD(&d->mm_lock);
+	if (!l1_in_use(d, table)) return -EFAULT;
+	window = frame_map(table);
+	rc = l1_set(&c, &window[entry_index(va.a)], &change);
+	frame_unmap(window);
+	return rc;
 }
 
 /* -- roots -- */
@@ -412,4 +374,54 @@ int vcpu_root_set(struct vcpu *v, mfn_t m, bool user) {
 	rc = table_drop(d, old, &s.left);
 	if (rc) v->table_giveup = mfn_x(old) + 1;
 	return rc;
+}
+
+/* -- grant mappings --
+ *
+ * A place is remembered over time, so each use checks that the table is (still, or again) an L1 table of
+ * the domain. An entry's references are those of any entry.
+ */
+
+/* Where `addr` says that the entry is. mm_lock held. What a walk finds is in use, but may be an upper
+ * table, through a linear map. */
+static int place_find(const struct vcpu *v, uint64_t addr, bool is_pte, maddr_t *at) {
+	mfn_t m;
+
+	if (addr % (is_pte ? sizeof(uint64_t) : PAGE_SIZE)) return -EINVAL;
+	*at = maddr(addr);
+	if (is_pte) return l1_in_use(v->domain, maddr_to_mfn(*at)) ? 0 : -EINVAL;
+	m = walk_to_l1(v, addr);
+	if (mfn_eq(m, INVALID_MFN)) return -EFAULT;
+	*at = maddr(mfn_to_maddr(m).a | (addr >> PAGE_SHIFT) % PT_ENTRIES * sizeof(uint64_t));
+	return type_is_l1(type_load(frame_of(m))) ? 0 : -EINVAL;
+}
+
+int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e,
+		 maddr_t *at) {
+	uint64_t *table;
+	int rc;
+	SPIN_GUARD(&v->domain->mm_lock);
+
+	rc = place_find(v, addr, is_pte, at);
+	if (!rc) rc = page_get(pte_mfn(e), owner->id, e & PTE_RW);
+	if (rc) return rc;
+	if (e & PTE_RW && owner != v->domain) foreign_note(frame_of(pte_mfn(e)));
+	table = frame_map(maddr_to_mfn(*at));
+	l1e_put(__atomic_exchange_n(&table[entry_index(at->a)], e, __ATOMIC_SEQ_CST));
+	frame_unmap(table);
+	return 0;
+}
+
+void l1_place_unmap(struct domain *d, maddr_t at, mfn_t m, bool writable) {
+	unsigned index = entry_index(at.a);
+	uint64_t *table, e;
+	SPIN_GUARD(&d->mm_lock);
+
+	if (!l1_in_use(d, maddr_to_mfn(at))) return;
+	table = frame_map(maddr_to_mfn(at));
+	e = READ_ONCE(table[index]);
+	/* exchanged, not stored: the processor may set A and D until the flush */
+	if (e & PTE_P && mfn_eq(pte_mfn(e), m) && !!(e & PTE_RW) == writable)
+		l1e_put(__atomic_exchange_n(&table[index], 0, __ATOMIC_SEQ_CST));
+	frame_unmap(table);
 }

@@ -164,7 +164,7 @@ static int table_advance(struct domain *d, struct frame *f, unsigned *left) {
 	if (!error) {
 		table = frame_map(frame_mfn(f));
 		rc = level == 1 ? fill(d, f, 1, table, &i, left) : fill(d, f, level, table, &i, left);
-		if (!rc && level == 4) arch_root_install(d, table);
+		if (!rc && level == 4) arch_root_install(table);
 		frame_unmap(table);
 		error = rc == -ERESTART ? 0 : rc;
 		partial_set(f, rc ? i : 0, error);

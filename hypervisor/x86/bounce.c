@@ -12,11 +12,8 @@
 #include "x86.h"
 #include "hypercall.h"
 
-struct handler {
-	uint64_t rip;
-	bool mask_events;
-	bool has_error;
-};
+/* The error code of what has none. */
+#define NO_ERROR (-1L)
 
 static bool has_error_code(unsigned vector) { return 0x60227d00u >> vector & 1 && vector < 32; }
 
@@ -31,16 +28,17 @@ static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, u
 }
 
 /* Store the frame downward from sp. The new stack pointer, or 0 if the guest's stack is not there. */
-static inline uint64_t frame_push(uint64_t sp, const struct regs *r, const struct handler *h,
-				  uint32_t error_code, uint64_t cs, uint64_t flags) {
-	uint64_t *w = (uint64_t *)((sp & ~15ULL) - (h->has_error ? 64 : 56));
-	uint64_t *high = h->has_error ? w + 3 : w + 2;
+static inline uint64_t frame_push(uint64_t sp, const struct regs *r, long error_code, uint64_t cs,
+				  uint64_t flags) {
+	bool has_error = error_code != NO_ERROR;
+	uint64_t *w = (uint64_t *)((sp & ~15ULL) - (has_error ? 64 : 56));
+	uint64_t *high = has_error ? w + 3 : w + 2;
 
 	if (unlikely(!uaccess_ok((uint64_t)w))) return 0;
 	uaccess_open();
 	uaccess_store(w, r->rcx, fault);
 	uaccess_store(w + 1, r->r11, fault);
-	if (h->has_error) uaccess_store(w + 2, (uint64_t)error_code, fault);
+	if (has_error) uaccess_store(w + 2, (uint64_t)error_code, fault);
 	uaccess_store(high, r->rip, fault);
 	uaccess_store(high + 1, cs, fault);
 	uaccess_store(high + 2, flags, fault);
@@ -53,8 +51,9 @@ fault:
 	return 0;
 }
 
-static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct regs *r,
-							 const struct handler *h, uint32_t error_code) {
+static inline __attribute__((always_inline)) void bounce(struct regs *r, uint64_t rip, bool mask_events,
+							 long error_code) {
+	struct vcpu *v = current;
 	struct vcpu_info *info = this_cpu()->vcpu_info;
 	uint8_t mask = info->evtchn_upcall_mask;
 	uint64_t flags = flags_shown(v, r, mask), cs = (r->cs & 0xffff) | (uint64_t)mask << 32, sp;
@@ -66,13 +65,13 @@ static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct 
 		cs &= ~3ULL;
 		sp = r->rsp;
 	}
-	sp = frame_push(sp, r, h, error_code, cs, flags);
+	sp = frame_push(sp, r, error_code, cs, flags);
 	if (unlikely(!sp)) {
 		domain_crash(v->domain, "vCPU %u: no stack for a trap at %lx", v->id, r->rip);
 		return;
 	}
-	if (h->mask_events) info->evtchn_upcall_mask = 1;
-	r->rip = h->rip;
+	if (mask_events) info->evtchn_upcall_mask = 1;
+	r->rip = rip;
 	r->cs = FLAT_KERNEL_CS;
 	r->ss = FLAT_KERNEL_SS;
 	r->rsp = sp;
@@ -83,14 +82,14 @@ static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct 
 void guest_trap(struct regs *r, unsigned vector, uint32_t error_code) {
 	struct vcpu *v = current;
 	const struct trap_info *t = &v->arch.traps[vector];
-	struct handler h = { t->address, TI_GET_IF(t), has_error_code(vector) };
 
-	if (!t->address) {
+	if (!t->address)
 		domain_crash(v->domain, "vCPU %u: trap %u (error %x) at %lx, no handler", v->id, vector,
 			     error_code, r->rip);
-		return;
-	}
-	bounce(v, r, &h, error_code);
+	else if (has_error_code(vector))
+		bounce(r, t->address, TI_GET_IF(t), error_code);
+	else
+		bounce(r, t->address, TI_GET_IF(t), NO_ERROR);
 }
 
 void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code) {
@@ -103,19 +102,16 @@ void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code) {
 	guest_trap(r, TRAP_PF, error_code);
 }
 
-static __noinline void no_callback(struct vcpu *v, const char *what) {
-	domain_crash(v->domain, "vCPU %u: no %s callback registered", v->id, what);
+static __noinline void no_callback(const char *what) {
+	domain_crash(current->domain, "vCPU %u: no %s callback registered", current->id, what);
 }
 
 static inline __attribute__((always_inline)) void callback_bounce(struct regs *r, const struct callback *cb,
 								  bool mask_events, const char *what) {
-	struct vcpu *v = current;
-	struct handler h = { cb->rip, mask_events, false };
-
 	if (unlikely(!cb->rip))
-		no_callback(v, what);
+		no_callback(what);
 	else
-		bounce(v, r, &h, 0);
+		bounce(r, cb->rip, mask_events, NO_ERROR);
 }
 
 void deliver_event(struct regs *r);

@@ -6,7 +6,7 @@
  * is the LAPIC's: by TSC deadline, or as a one-shot counter whose rate is measured too.
  */
 #include "acpi.h"
-#include "apic.h"
+#include "platform.h"
 #include "x86.h"
 
 #define NS_PER_SEC    1000000000ULL
@@ -27,40 +27,33 @@ static uint32_t ns_mul __ro_after_init; /* pvclock: ns = (delta << shift) * mul 
 static int8_t ns_shift __ro_after_init;
 static uint64_t tsc_per_ns __ro_after_init;   /* 32.32 */
 static uint64_t lapic_per_ns __ro_after_init; /* 32.32 */
-static bool deadline_mode __ro_after_init;
 static bool stable __ro_after_init;
 
 static volatile uint32_t *hpet __initdata;
 
 /* -- reference clocks: 24 bits or more, or the PIT's 16 -- */
 
-static bool __init hpet_start(uint64_t *hz) {
-	if (!acpi.hpet_address) return false;
-	hpet = io_map(maddr(acpi.hpet_address), 1024);
-	if (!hpet || !hpet[HPET_PERIOD] || hpet[HPET_PERIOD] > 100000000u) return false;
+static uint64_t __init hpet_start(void) {
+	hpet = acpi.hpet_address ? io_map(maddr(acpi.hpet_address), 1024) : NULL;
+	if (!hpet || !hpet[HPET_PERIOD] || hpet[HPET_PERIOD] > 100000000u) return 0;
 	hpet[HPET_CONFIG] |= HPET_ENABLE;
-	*hz = 1000000000000000ULL / hpet[HPET_PERIOD];
-	return true;
+	return 1000000000000000ULL / hpet[HPET_PERIOD];
 }
 
 static uint32_t __init hpet_read(void) { return hpet[HPET_COUNTER]; }
 
-static bool __init pm_timer_start(uint64_t *hz) {
-	*hz = PM_TIMER_HZ;
-	return acpi.pm_timer != 0;
-}
+static uint64_t __init pm_timer_start(void) { return acpi.pm_timer ? PM_TIMER_HZ : 0; }
 
 static uint32_t __init pm_timer_read(void) {
 	return inl(acpi.pm_timer) << 8; /* 24 bits for sure: let the difference wrap */
 }
 
-static bool __init pit_start(uint64_t *hz) {
+static uint64_t __init pit_start(void) {
 	outb(PORT_SPEAKER, (inb(PORT_SPEAKER) & ~2) | 1);
 	outb(PORT_PIT_MODE, 0xb0); /* channel 2, both bytes, mode 0 */
 	outb(PORT_PIT_2, 0xff);
 	outb(PORT_PIT_2, 0xff);
-	*hz = PIT_HZ;
-	return true;
+	return PIT_HZ;
 }
 
 static uint32_t __init pit_read(void) {
@@ -74,7 +67,7 @@ static uint32_t __init pit_read(void) {
 
 static const struct reference {
 	const char *name;
-	bool (*start)(uint64_t *hz);
+	uint64_t (*start)(void); /* returns its rate, 0: it is not there */
 	uint32_t (*read)(void);
 	unsigned shift; /* unused low bits of what read gives */
 } references[] __initrodata = {
@@ -106,25 +99,25 @@ static struct sample __init sample_take(const struct reference *r) {
 	return best;
 }
 
-/* TSC ticks per second, or 0 if the reference stands still. */
-static uint64_t __init measure(const struct reference *r, uint64_t hz) {
+/* TSC ticks per second, or 0 if the reference is not there or stands still. */
+static uint64_t __init measure(const struct reference *r) {
+	uint64_t hz = r->start();
 	uint32_t want = (uint32_t)(hz * MEASURE_MS / 1000), ticks = 0;
-	struct sample a = sample_take(r), b;
+	struct sample a, b;
 
+	if (!hz) return 0;
+	a = sample_take(r);
 	for (unsigned i = 0; ticks < want && i < 100000000u; i++) ticks = (r->read() - a.ref) >> r->shift;
 	b = sample_take(r);
 	ticks = (b.ref - a.ref) >> r->shift;
-	if (ticks < want) return 0;
-	return mul_div(b.tsc - a.tsc, hz, ticks);
+	return ticks < want ? 0 : mul_div(b.tsc - a.tsc, hz, ticks);
 }
 
 static void __init tsc_calibrate(void) {
 	for (unsigned i = 0; i < ARRAY_SIZE(references); i++) {
 		const struct reference *r = &references[i];
-		uint64_t hz;
 
-		if (!r->start(&hz)) continue;
-		tsc_hz = measure(r, hz);
+		tsc_hz = measure(r);
 		if (tsc_hz < 1000000) continue;
 		printk(LOG_INFO, "clock: TSC at %lu.%03lu MHz by the %s\n", tsc_hz / 1000000,
 		       tsc_hz / 1000 % 1000, r->name);
@@ -148,9 +141,8 @@ static uint64_t scale(uint64_t value, uint64_t fixed_32_32) {
 	return (uint64_t)((unsigned __int128)value * fixed_32_32 >> 32);
 }
 
-#define NS_AT_BOOT                                                                    \
-	1 /* not 0: guests take a record without a time for one that was never filled \
-	   */
+/* Not 0: guests take a record without a time for one that was never filled. */
+#define NS_AT_BOOT 1
 
 uint64_t now_ns(void) {
 	uint64_t delta = rdtsc() - tsc_boot;
@@ -194,27 +186,21 @@ static void __init lapic_calibrate(void) {
 }
 
 void clock_init_cpu(void) {
-	lapic_timer_mode(deadline_mode, false);
+	lapic_timer_mode(cpu_has.tsc_deadline, false);
 	this_cpu()->timer_deadline = 0;
 }
 
-/* The CPU promises it, or is a hypervisor's, which keeps its guests' counters in step. */
-static bool __init tsc_is_stable(void) {
-	uint32_t ext[4], leaf1[4], power[4] = { 0 };
-
-	cpuid(1, 0, leaf1);
-	cpuid(0x80000000, 0, ext);
-	if (ext[0] >= 0x80000007) cpuid(0x80000007, 0, power);
-	return power[3] >> 8 & 1 || leaf1[2] >> 31;
-}
-
 void __init clock_init(void) {
-	stable = tsc_is_stable();
+	uint32_t leaf1[4], power[4];
+
+	/* the CPU promises it, or is a hypervisor's, which keeps its guests' counters in step */
+	cpuid(1, 0, leaf1);
+	cpuid(0x80000007, 0, power);
+	stable = power[3] >> 8 & 1 || leaf1[2] >> 31;
 	tsc_calibrate();
 	scale_set();
 	tsc_boot = rdtsc();
-	deadline_mode = cpu_has.tsc_deadline;
-	if (!deadline_mode) lapic_calibrate();
+	if (!cpu_has.tsc_deadline) lapic_calibrate();
 	clock_init_cpu();
 }
 
@@ -230,13 +216,11 @@ void arch_timer_program(uint64_t deadline) {
 
 	if (deadline == c->timer_deadline) return;
 	c->timer_deadline = deadline;
-	if (deadline_mode)
+	if (cpu_has.tsc_deadline)
 		wrmsr(MSR_DEADLINE, deadline ? tsc_boot + scale(deadline, tsc_per_ns) + 1 : 0);
 	else
 		lapic_timer_start(deadline ? oneshot_count(deadline) : 0);
 }
-
-void clock_timer_fired(void) { this_cpu()->timer_deadline = 0; }
 
 /* -- wall clock at boot -- */
 
@@ -245,28 +229,25 @@ static uint8_t cmos_read(uint8_t reg) {
 	return inb(0x71);
 }
 
-struct cmos_time {
-	uint8_t sec, min, hour, day, month, year;
-};
+enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CMOS_FIELDS };
 
-static void cmos_time_read(struct cmos_time *t) {
+static void cmos_time_read(uint8_t t[CMOS_FIELDS]) {
+	static const uint8_t reg[CMOS_FIELDS] = { 0, 2, 4, 7, 8, 9 };
+
 	for (unsigned i = 0; i < 1000000 && cmos_read(0x0a) & 0x80; i++)
 		cpu_pause(); /* an update is in progress */
-	*t = (struct cmos_time){ cmos_read(0), cmos_read(2), cmos_read(4),
-				 cmos_read(7), cmos_read(8), cmos_read(9) };
+	for (unsigned i = 0; i < CMOS_FIELDS; i++) t[i] = cmos_read(reg[i]);
 }
 
-static uint8_t from_bcd(uint8_t v) { return (uint8_t)((v >> 4) * 10 + (v & 15)); }
-
-static void cmos_convert(struct cmos_time *t) {
+/* From BCD and twelve hours, if it is kept so. */
+static void cmos_convert(uint8_t t[CMOS_FIELDS]) {
 	uint8_t mode = cmos_read(0x0b);
-	bool pm = !(mode & 2) && t->hour & 0x80;
+	bool pm = !(mode & 2) && t[HOUR] & 0x80;
 
-	t->hour &= 0x7f;
-	if (!(mode & 4))
-		*t = (struct cmos_time){ from_bcd(t->sec), from_bcd(t->min),   from_bcd(t->hour),
-					 from_bcd(t->day), from_bcd(t->month), from_bcd(t->year) };
-	if (!(mode & 2)) t->hour = (uint8_t)(t->hour % 12 + (pm ? 12 : 0));
+	t[HOUR] &= 0x7f;
+	for (unsigned i = 0; i < CMOS_FIELDS && !(mode & 4); i++)
+		t[i] = (uint8_t)((t[i] >> 4) * 10 + (t[i] & 15));
+	if (!(mode & 2)) t[HOUR] = (uint8_t)(t[HOUR] % 12 + (pm ? 12 : 0));
 }
 
 /* Days since 1970-01-01 of a civil date (years from 1970). */
@@ -278,15 +259,15 @@ static uint64_t days_from_civil(unsigned year, unsigned month, unsigned day) {
 }
 
 uint64_t arch_wallclock_boot(void) {
-	struct cmos_time a, b;
+	uint8_t t[CMOS_FIELDS], again[CMOS_FIELDS];
 
 	if (acpi.no_cmos_rtc) return 0;
 	do {
-		cmos_time_read(&a);
-		cmos_time_read(&b);
-	} while (memcmp(&a, &b, sizeof(a)));
-	cmos_convert(&a);
-	if (a.month < 1 || a.month > 12 || a.day < 1 || a.day > 31) return 0;
-	return days_from_civil(a.year + (a.year < 70 ? 2000u : 1900u), a.month, a.day) * 86400 +
-	       a.hour * 3600u + a.min * 60u + a.sec;
+		cmos_time_read(t);
+		cmos_time_read(again);
+	} while (memcmp(t, again, sizeof(t)));
+	cmos_convert(t);
+	if (t[MONTH] < 1 || t[MONTH] > 12 || t[DAY] < 1 || t[DAY] > 31) return 0;
+	return days_from_civil(t[YEAR] + (t[YEAR] < 70 ? 2000u : 1900u), t[MONTH], t[DAY]) * 86400 +
+	       t[HOUR] * 3600u + t[MINUTE] * 60u + t[SECOND];
 }

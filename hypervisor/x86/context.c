@@ -14,6 +14,9 @@
 
 /* -- FPU -- */
 
+/* the components as xsave and xrstor take them */
+#define XCR0_OPERANDS "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
+
 static void fpu_save(struct vcpu *v, void *area) {
 	__asm__ volatile("clts");
 	if (!cpu_has.xsave) {
@@ -21,10 +24,7 @@ static void fpu_save(struct vcpu *v, void *area) {
 		return;
 	}
 	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(cpu_has.xcr0);
-	__asm__ volatile("xsave64 (%0)"
-			 :
-			 : "r"(area), "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
-			 : "memory");
+	__asm__ volatile("xsave64 (%0)" : : "r"(area), XCR0_OPERANDS : "memory");
 }
 
 /* FCW 0x37f, MXCSR 0x1f80; the rest of the area is zero. */
@@ -35,11 +35,7 @@ static bool fpu_restore(const void *area) {
 	if (!cpu_has.xsave)
 		__asm__ goto("1: fxrstor64 (%0)" UACCESS_EX("%l[bad]") : : "r"(area) : "memory" : bad);
 	else
-		__asm__ goto("1: xrstor64 (%0)" UACCESS_EX("%l[bad]")
-			     :
-			     : "r"(area), "a"((uint32_t)cpu_has.xcr0), "d"((uint32_t)(cpu_has.xcr0 >> 32))
-			     : "memory"
-			     : bad);
+		__asm__ goto("1: xrstor64 (%0)" UACCESS_EX("%l[bad]") : : "r"(area), XCR0_OPERANDS : : bad);
 	return true;
 bad:
 	return false;
@@ -83,16 +79,38 @@ SEGMENT_LOADER(fs)
 SEGMENT_LOADER(gs)
 
 static void bases_save(struct vcpu *v) {
-	uint64_t gs = rdmsr(MSR_GS_BASE), kernel_gs = rdmsr(MSR_KERNEL_GS_BASE);
+	uint64_t *active = &v->arch.gs_base[v->arch.user_mode], *other = &v->arch.gs_base[!v->arch.user_mode];
 
+	if (likely(cpu_has.fsgsbase)) {
+		__asm__ volatile("rdfsbase %0; rdgsbase %1; swapgs; rdgsbase %2; swapgs"
+				 : "=r"(v->arch.fs_base), "=r"(*active), "=r"(*other));
+		return;
+	}
 	v->arch.fs_base = rdmsr(MSR_FS_BASE);
-	v->arch.gs_base_user = v->arch.user_mode ? gs : kernel_gs;
-	v->arch.gs_base_kernel = v->arch.user_mode ? kernel_gs : gs;
+	*active = rdmsr(MSR_GS_BASE);
+	*other = rdmsr(MSR_KERNEL_GS_BASE);
 }
 
+static void bases_load(const struct vcpu *v) {
+	uint64_t active = v->arch.gs_base[v->arch.user_mode], other = v->arch.gs_base[!v->arch.user_mode];
+
+	if (likely(cpu_has.fsgsbase)) {
+		__asm__ volatile("wrfsbase %0; swapgs; wrgsbase %2; swapgs; wrgsbase %1"
+				 :
+				 : "r"(v->arch.fs_base), "r"(active), "r"(other));
+		return;
+	}
+	wrmsr(MSR_FS_BASE, v->arch.fs_base);
+	wrmsr(MSR_GS_BASE, active);
+	wrmsr(MSR_KERNEL_GS_BASE, other);
+}
+
+/* Save the selectors and bases, and leave null selectors behind. */
 static void selectors_save(struct vcpu *v) {
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=r"(v->arch.ds), "=r"(v->arch.es), "=r"(v->arch.fs), "=r"(v->arch.gs));
+	bases_save(v);
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 }
 
 /* A selector that does not load any more becomes null and the guest's failsafe handler learns of
@@ -104,9 +122,7 @@ static void selectors_load(struct vcpu *v) {
 		v->arch.bad_selectors = true;
 		cpu_raise(cpu_id(), CPU_WORK_TRAP);
 	}
-	wrmsr(MSR_FS_BASE, v->arch.fs_base);
-	wrmsr(MSR_GS_BASE, v->arch.user_mode ? v->arch.gs_base_user : v->arch.gs_base_kernel);
-	wrmsr(MSR_KERNEL_GS_BASE, v->arch.user_mode ? v->arch.gs_base_kernel : v->arch.gs_base_user);
+	bases_load(v);
 }
 
 /*
@@ -143,8 +159,6 @@ static void unload(struct cpu *c) {
 	fpu_save(v, s->fpu);
 	frame_unmap(s);
 	selectors_save(v);
-	bases_save(v);
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 	window_set(c, WINDOW_VCPU_INFO, INVALID_MFN);
 	c->loaded = NULL;
 	/* release: the state page is whole before another CPU sees the vCPU free */

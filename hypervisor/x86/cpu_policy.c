@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPUID policies as toolstacks read and set them: lists of leaves.
+ * CPUID policies as toolstacks read and set them: lists of leaves, and words of features.
  *
  * The PV policy is what the processor has and a PV guest can use; a toolstack may set other values
  * for a domain before it runs. What a toolstack set is kept as a list and asked by the CPUID
  * emulation, which grants no feature beyond the PV policy.
  */
-#include "../hypercall/domctl.h"
 #include "cpu_policy.h"
-#include "emulate.h"
+#include "x86.h"
 
 #include <xen/sysctl.h>
 
-/* What a toolstack has to make room for: the leaves its library can represent. */
+/* What a toolstack has to make room for: the leaves its library can represent, more than ours. */
 #define LEAVES_MAX 192
 #define MSRS_MAX   2
 #define EXT_BASE   0x80000000u
@@ -22,11 +21,7 @@ struct pv_cpu_policy {
 	struct xen_cpuid_leaf leaf[LEAVES_MAX];
 };
 
-/* -- sources -- */
-
-void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) { cpuid(leaf, subleaf, out); }
-
-void cpuid_pv(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+static void cpuid_pv(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 	static struct domain sample_domain = { .max_vcpus = 1 };
 	static struct vcpu sample = { .domain = &sample_domain };
 
@@ -34,21 +29,6 @@ void cpuid_pv(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 }
 
 /* -- reading -- */
-
-/* Where a list of leaves goes; more than `room` are counted only. */
-struct leaf_sink {
-	gvaddr_t to;
-	unsigned room, nr;
-	int err;
-};
-
-static void leaf_emit(struct leaf_sink *s, uint32_t leaf, uint32_t subleaf, const uint32_t r[4]) {
-	struct xen_cpuid_leaf e = { leaf, subleaf, r[0], r[1], r[2], r[3] };
-
-	if (!s->err && s->nr < s->room)
-		s->err = copy_to_guest(guest_at(s->to, s->nr, sizeof(e)), &e, sizeof(e));
-	s->nr++;
-}
 
 /* Subleaves that leaf has in a list; 0: it has none. */
 static unsigned subleaves_of(uint32_t leaf) {
@@ -61,139 +41,126 @@ static unsigned subleaves_of(uint32_t leaf) {
 	}
 }
 
-static void leaf_list(struct leaf_sink *s, cpuid_source *source, uint32_t leaf) {
+static void leaf_add(struct pv_cpu_policy *p, cpuid_source *source, uint32_t leaf) {
 	unsigned subs = subleaves_of(leaf);
 	uint32_t r[4];
 
 	for (unsigned i = 0; i < MAX(subs, 1); i++) {
 		source(leaf, i, r);
-		leaf_emit(s, leaf, subs ? i : XEN_CPUID_NO_SUBLEAF, r);
+		p->leaf[p->nr++] = (struct xen_cpuid_leaf){ leaf, subs ? i : XEN_CPUID_NO_SUBLEAF,
+							    r[0], r[1],
+							    r[2], r[3] };
 	}
 }
 
 /* Empty subleaves too: a toolstack takes the number of entries for the room that the policy needs
  * when it gives it back. The leaves of hypervisors stand for limits that nobody set. */
-static void policy_list(struct leaf_sink *s, cpuid_source *source) {
-	static const uint32_t none[4];
+static void policy_fill(struct pv_cpu_policy *p, cpuid_source *source) {
 	uint32_t r[4], last;
 
 	source(0, 0, r);
 	last = MIN(r[0], 0xd);
-	for (uint32_t leaf = 0; leaf <= last; leaf++) leaf_list(s, source, leaf);
-	leaf_emit(s, 0x40000000, XEN_CPUID_NO_SUBLEAF, none);
-	leaf_emit(s, 0x40000100, XEN_CPUID_NO_SUBLEAF, none);
+	for (uint32_t leaf = 0; leaf <= last; leaf++) leaf_add(p, source, leaf);
+	p->leaf[p->nr++] = (struct xen_cpuid_leaf){ .leaf = 0x40000000, .subleaf = XEN_CPUID_NO_SUBLEAF };
+	p->leaf[p->nr++] = (struct xen_cpuid_leaf){ .leaf = 0x40000100, .subleaf = XEN_CPUID_NO_SUBLEAF };
 	source(EXT_BASE, 0, r);
 	last = MIN(r[0], EXT_BASE + 8);
-	for (uint32_t leaf = EXT_BASE; leaf <= last && r[0] >= EXT_BASE; leaf++) leaf_list(s, source, leaf);
+	for (uint32_t leaf = EXT_BASE; leaf <= last; leaf++) leaf_add(p, source, leaf);
 }
 
-static void stored_list(struct leaf_sink *s, const struct pv_cpu_policy *p) {
-	for (unsigned i = 0; i < p->nr; i++) {
-		const struct xen_cpuid_leaf *l = &p->leaf[i];
+/* A list of n for a toolstack that has room for *nr: what fits, and how many there are. */
+static long list_put(gvaddr_t to, uint32_t *nr, const void *list, uint32_t n, size_t entry) {
+	uint32_t room = *nr;
 
-		leaf_emit(s, l->leaf, l->subleaf, (const uint32_t[4]){ l->a, l->b, l->c, l->d });
-	}
+	*nr = n;
+	if (copy_to_guest(to, list, MIN(room, n) * entry)) return -EFAULT;
+	return room < n ? -ENOBUFS : 0;
 }
 
-/* MSRs of a policy: MSR_PLATFORM_INFO (no CPUID faulting) and MSR_ARCH_CAPABILITIES (none). */
-static long msrs_put(gvaddr_t to, uint32_t *nr) {
-	static const struct xen_msr_entry msrs[MSRS_MAX] = { { .idx = 0xce }, { .idx = 0x10a } };
+/* Without an address for a list it is asked how long it may get. */
+static long policy_put(struct xen_domctl_cpu_policy *to, const struct pv_cpu_policy *p) {
+	/* no CPUID faulting, no mitigations */
+	static const struct xen_msr_entry msrs[MSRS_MAX] = { { .idx = MSR_PLATFORM_INFO },
+							     { .idx = MSR_ARCH_CAPABILITIES } };
+	gvaddr_t leaves = guest_ptr(to->leaves.p);
+	long ret = 0;
 
-	if (!to.a) {
-		*nr = MSRS_MAX;
-		return 0;
-	}
-	if (*nr < MSRS_MAX) return -ENOBUFS;
-	*nr = MSRS_MAX;
-	return copy_to_guest(to, msrs, sizeof(msrs));
-}
-
-static long leaves_put(gvaddr_t to, uint32_t *nr, cpuid_source *source, const struct pv_cpu_policy *stored) {
-	struct leaf_sink s = { .to = to, .room = *nr };
-
-	if (!to.a) {
-		*nr = LEAVES_MAX;
-		return 0;
-	}
-	if (stored)
-		stored_list(&s, stored);
+	if (leaves.a)
+		ret = list_put(leaves, &to->nr_leaves, p->leaf, p->nr, sizeof(p->leaf[0]));
 	else
-		policy_list(&s, source);
-	*nr = s.nr;
-	return s.err ? s.err : s.nr > s.room ? -ENOBUFS : 0;
+		to->nr_leaves = LEAVES_MAX;
+	if (ret) return ret;
+	if (to->msrs.p) return list_put(guest_ptr(to->msrs.p), &to->nr_msrs, msrs, MSRS_MAX, sizeof(msrs[0]));
+	to->nr_msrs = MSRS_MAX;
+	return 0;
 }
 
-long cpu_policy_get(struct domain *d, struct xen_domctl *op) {
-	struct xen_domctl_cpu_policy *p = &op->u.cpu_policy;
-	long ret = leaves_put(guest_ptr(p->leaves.p), &p->nr_leaves, cpuid_pv, d->cpu_policy);
+static long source_put(struct xen_domctl_cpu_policy *to, cpuid_source *source) {
+	struct pv_cpu_policy *p = heap_alloc(sizeof(*p));
+	long ret;
 
-	return ret ? ret : msrs_put(guest_ptr(p->msrs.p), &p->nr_msrs);
+	if (!p) return -ENOMEM;
+	policy_fill(p, source);
+	ret = policy_put(to, p);
+	heap_free(p);
+	return ret;
 }
 
-static cpuid_source *source_of(uint32_t index) {
-	switch (index) {
-	case XEN_SYSCTL_cpu_policy_raw:
-	case XEN_SYSCTL_cpu_policy_host: return cpuid_host;
-	case XEN_SYSCTL_cpu_policy_pv_max:
-	case XEN_SYSCTL_cpu_policy_pv_default: return cpuid_pv;
-	default: return NULL;
-	}
+long cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *to) {
+	return d->cpu_policy ? policy_put(to, d->cpu_policy) : source_put(to, cpuid_pv);
 }
 
-long cpu_policy_system(struct xen_sysctl *op) {
-	struct xen_sysctl_cpu_policy *p = &op->u.cpu_policy;
-	cpuid_source *source = source_of(p->index);
+static long system_policy_get(struct xen_sysctl_cpu_policy *p) {
+	bool host = p->index == XEN_SYSCTL_cpu_policy_raw || p->index == XEN_SYSCTL_cpu_policy_host;
+	bool pv = p->index == XEN_SYSCTL_cpu_policy_pv_max || p->index == XEN_SYSCTL_cpu_policy_pv_default;
+	struct xen_domctl_cpu_policy to = {
+		.nr_leaves = p->nr_leaves, .nr_msrs = p->nr_msrs, .leaves = p->leaves, .msrs = p->msrs
+	};
 	long ret;
 
 	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default) return -EINVAL;
-	if (!source) return -EOPNOTSUPP;
-	ret = leaves_put(guest_ptr(p->leaves.p), &p->nr_leaves, source, NULL);
-	return ret ? ret : msrs_put(guest_ptr(p->msrs.p), &p->nr_msrs);
+	if (!host && !pv) return -EOPNOTSUPP;
+	ret = source_put(&to, host ? cpuid_host : cpuid_pv);
+	p->nr_leaves = to.nr_leaves;
+	p->nr_msrs = to.nr_msrs;
+	return ret;
 }
 
 /* -- setting -- */
 
-static int leaf_check(const struct xen_cpuid_leaf *l) {
-	bool hypervisor = l->leaf >= 0x40000000 && l->leaf < 0x40010000;
-	bool known = l->leaf <= 0x1f || hypervisor || (l->leaf >= EXT_BASE && l->leaf <= EXT_BASE + 0x3f);
-
-	return known ? 0 : -ERANGE;
+static bool leaf_known(uint32_t leaf) {
+	return leaf <= 0x1f || leaf - 0x40000000 < 0x10000 || leaf - EXT_BASE < 0x40;
 }
 
-static int leaves_fetch(struct pv_cpu_policy *p, struct xen_domctl_cpu_policy *from) {
-	for (unsigned i = 0; i < from->nr_leaves; i++) {
-		struct xen_cpuid_leaf *l = &p->leaf[i];
-		int err = copy_from_guest(l, guest_at(guest_ptr(from->leaves.p), i, sizeof(*l)), sizeof(*l));
-
-		if (!err) err = leaf_check(l);
-		if (err) {
-			from->err_leaf = l->leaf;
-			from->err_subleaf = l->subleaf;
-			return err;
-		}
-	}
+static long leaves_fetch(struct pv_cpu_policy *p, struct xen_domctl_cpu_policy *from) {
 	p->nr = from->nr_leaves;
+	if (copy_from_guest(p->leaf, guest_ptr(from->leaves.p), p->nr * sizeof(p->leaf[0]))) return -EFAULT;
+	for (unsigned i = 0; i < p->nr; i++) {
+		if (leaf_known(p->leaf[i].leaf)) continue;
+		from->err_leaf = p->leaf[i].leaf;
+		from->err_subleaf = p->leaf[i].subleaf;
+		return -ERANGE;
+	}
 	return 0;
 }
 
-static int msrs_check(struct xen_domctl_cpu_policy *from) {
-	struct xen_msr_entry e;
+static long msrs_check(struct xen_domctl_cpu_policy *from) {
+	struct xen_msr_entry e[MSRS_MAX];
 
+	if (copy_from_guest(e, guest_ptr(from->msrs.p), from->nr_msrs * sizeof(e[0]))) return -EFAULT;
 	for (unsigned i = 0; i < from->nr_msrs; i++) {
-		if (copy_from_guest(&e, guest_at(guest_ptr(from->msrs.p), i, sizeof(e)), sizeof(e)))
-			return -EFAULT;
-		from->err_msr = e.idx;
-		if (e.flags || (e.idx != 0xce && e.idx != 0x10a)) return -EINVAL;
+		if (!e[i].flags && (e[i].idx == MSR_PLATFORM_INFO || e[i].idx == MSR_ARCH_CAPABILITIES))
+			continue;
+		from->err_msr = e[i].idx;
+		return -EINVAL;
 	}
-	from->err_msr = ~0u;
 	return 0;
 }
 
 /* Until the domain runs for the first time. */
-long cpu_policy_set(struct domain *d, struct xen_domctl *op) {
-	struct xen_domctl_cpu_policy *from = &op->u.cpu_policy;
-	struct pv_cpu_policy *p, *old = d->cpu_policy;
-	int err;
+long cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) {
+	struct pv_cpu_policy *p;
+	long err;
 
 	if (d->state != DOM_CREATING) return -EEXIST;
 	from->err_leaf = from->err_subleaf = from->err_msr = ~0u;
@@ -206,8 +173,8 @@ long cpu_policy_set(struct domain *d, struct xen_domctl *op) {
 		heap_free(p);
 		return err;
 	}
+	heap_free(d->cpu_policy);
 	d->cpu_policy = p;
-	heap_free(old);
 	return 0;
 }
 
@@ -219,11 +186,61 @@ bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, ui
 
 		if (l->leaf != leaf || (l->subleaf != subleaf && l->subleaf != XEN_CPUID_NO_SUBLEAF))
 			continue;
-		out[0] = l->a;
-		out[1] = l->b;
-		out[2] = l->c;
-		out[3] = l->d;
+		memcpy(out, &l->a, 4 * sizeof(out[0]));
 		return true;
 	}
 	return false;
+}
+
+/* -- words of features -- */
+
+/* Where the words of a featureset come from, in the order of <xen/arch-x86/cpufeatureset.h>. */
+static const struct {
+	uint32_t leaf, subleaf;
+	uint8_t reg; /* 0..3: EAX..EDX */
+} feature_word[] = {
+	{ 1, 0, 3 }, { 1, 0, 2 },          { 0x80000001, 0, 3 }, { 0x80000001, 0, 2 }, { 0xd, 1, 0 },
+	{ 7, 0, 1 }, { 7, 0, 2 },          { 0x80000007, 0, 3 }, { 0x80000008, 0, 1 }, { 7, 0, 3 },
+	{ 7, 1, 0 }, { 0x80000021, 0, 0 }, { 7, 1, 1 },          { 7, 2, 3 },          { 7, 1, 2 },
+	{ 7, 1, 3 }, { 0x50000000, 0, 0 }, { 0x50000000, 0, 0 }, { 0x80000021, 0, 2 },
+};
+
+static uint32_t feature_word_read(cpuid_source *source, unsigned i) {
+	uint32_t base = feature_word[i].leaf & 0xf0000000, r[4];
+
+	source(base, 0, r);
+	if (r[0] < feature_word[i].leaf || base == 0x50000000) return 0;
+	source(feature_word[i].leaf, feature_word[i].subleaf, r);
+	return r[feature_word[i].reg];
+}
+
+static long featureset_get(struct xen_sysctl_cpu_featureset *f) {
+	bool pv = f->index == XEN_SYSCTL_cpu_featureset_pv || f->index == XEN_SYSCTL_cpu_featureset_pv_max;
+	uint32_t word[ARRAY_SIZE(feature_word)], room;
+
+	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max) return -EINVAL;
+	if (!pv && f->index > XEN_SYSCTL_cpu_featureset_host) return -EOPNOTSUPP;
+	for (unsigned i = 0; i < ARRAY_SIZE(word); i++)
+		word[i] = feature_word_read(pv ? cpuid_pv : cpuid_host, i);
+	room = f->features.p ? f->nr_features : ARRAY_SIZE(word);
+	f->nr_features = MIN(room, ARRAY_SIZE(word));
+	if (f->features.p && copy_to_guest(guest_ptr(f->features.p), word, f->nr_features * sizeof(word[0])))
+		return -EFAULT;
+	return room < ARRAY_SIZE(word) ? -ENOBUFS : 0;
+}
+
+long arch_sysctl(struct xen_sysctl *op) {
+	struct xen_sysctl_physinfo *info = &op->u.physinfo;
+
+	switch (op->cmd) {
+	case XEN_SYSCTL_physinfo:
+		info->cpu_khz = tsc_khz();
+		for (unsigned i = 0; i < ARRAY_SIZE(info->hw_cap); i++)
+			info->hw_cap[i] = feature_word_read(cpuid_host, i);
+		return 0;
+	case XEN_SYSCTL_get_cpu_levelling_caps: op->u.cpu_levelling_caps.caps = 0; return 0;
+	case XEN_SYSCTL_get_cpu_featureset: return featureset_get(&op->u.cpu_featureset);
+	case XEN_SYSCTL_get_cpu_policy: return system_policy_get(&op->u.cpu_policy);
+	default: return -ENOSYS;
+	}
 }

@@ -22,11 +22,11 @@ enum { A, B, C, D };
 #define LEAF1_D_HIDE                                                                                      \
 	(BIT(1) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(22) | BIT(27) | \
 	 BIT(29) | BIT(31))
-/* what is shown of leaf 7 EBX: BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
+/* what is shown of leaf 7 EBX: FSGSBASE BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
  * SHA BW VL */
-#define LEAF7_B_SHOW                                                                                     \
-	(BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(21) | BIT(23) | \
-	 BIT(24) | BIT(28) | BIT(29) | BIT(30) | BIT(31))
+#define LEAF7_B_SHOW                                                                                    \
+	(BIT(0) | BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(21) | \
+	 BIT(23) | BIT(24) | BIT(28) | BIT(29) | BIT(30) | BIT(31))
 /* ECX: VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ CLDEMOTE MOVDIRI MOVDIR64B */
 #define LEAF7_C_SHOW                                                                                     \
 	(BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | BIT(25) | BIT(27) | \
@@ -39,61 +39,53 @@ enum { A, B, C, D };
 /* 80000001 EDX: PSE MTRR PGE PSE36 FFXSR 1GB-pages RDTSCP (TSC_AUX is not switched) */
 #define EXT1_D_HIDE (BIT(3) | BIT(12) | BIT(13) | BIT(17) | BIT(25) | BIT(26) | BIT(27))
 
-static void leaf_zero(uint32_t r[4]) { memset(r, 0, 4 * sizeof(r[0])); }
-
-static bool is_intel(void) {
-	uint32_t r[4];
-
-	cpuid(0, 0, r);
-	return r[B] == 0x756e6547; /* "Genu" */
+bool xcr0_ok(uint64_t value) {
+	return value & 1 && !(value & ~cpu_has.xcr0) && (!(value & 4) || value & 2) &&
+	       (!(value & 0xe0) || (value & 0xe4) == 0xe4);
 }
 
-static void leaf1(const struct vcpu *v, uint32_t r[4]) {
-	r[B] = (r[B] & 0x0000ffff) | v->id << 24 | MIN(v->domain->max_vcpus, 255u) << 16;
-	r[C] = (r[C] & ~LEAF1_C_HIDE) | BIT(31);
-	if (!cpu_has.xsave)
-		r[C] &= ~(BIT(12) | BIT(26) | BIT(28) | BIT(29));
-	else
-		r[C] |= BIT(27);
-	r[D] &= ~LEAF1_D_HIDE;
-	if (!is_intel()) r[D] &= ~BIT(11); /* sysenter: elsewhere long mode does not have it */
-}
-
-static void leaf7(uint32_t subleaf, uint32_t r[4]) {
-	if (subleaf) {
-		leaf_zero(r);
-		return;
-	}
-	r[A] = 0;
-	r[B] &= cpu_has.xcr0 & 0xe0 ? LEAF7_B_SHOW : LEAF7_B_SHOW & ~AVX512_B;
-	r[C] &= LEAF7_C_SHOW;
-	r[D] &= LEAF7_D_SHOW;
-}
-
-/* Size of the standard-format area for a set of components. */
-static uint32_t xsave_size(uint64_t xcr0) {
+uint32_t xstate_size(uint64_t xcr0) {
 	uint32_t size = 576, r[4];
 
 	for (unsigned i = 2; i < 63; i++) {
 		if (!(xcr0 >> i & 1)) continue;
-		cpuid(0xd, i, r);
-		size = MAX(size, r[B] + r[A]);
+		cpuid_host(0xd, i, r);
+		size = MAX(size, r[A] + r[B]);
 	}
 	return size;
 }
 
+/* Let these bits of a leaf pass. */
+static void pass(uint32_t r[4], uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+	r[A] &= a;
+	r[B] &= b;
+	r[C] &= c;
+	r[D] &= d;
+}
+
+static void leaf1(const struct vcpu *v, uint32_t r[4]) {
+	uint32_t vendor[4];
+
+	cpuid_host(0, 0, vendor);
+	r[B] = (r[B] & 0x0000ffff) | v->id << 24 | MIN(v->domain->max_vcpus, 255u) << 16;
+	r[C] = (r[C] & ~LEAF1_C_HIDE) | BIT(31);
+	if (cpu_has.xsave)
+		r[C] |= BIT(27);
+	else
+		r[C] &= ~(BIT(12) | BIT(26) | BIT(28) | BIT(29));
+	r[D] &= ~LEAF1_D_HIDE;
+	/* sysenter: other than Intel's long mode does not have it */
+	if (vendor[B] != 0x756e6547 /* "Genu" */) r[D] &= ~BIT(11);
+}
+
 static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4]) {
 	if (!cpu_has.xsave || (subleaf >= 2 && (subleaf > 62 || !(cpu_has.xcr0 >> subleaf & 1)))) {
-		leaf_zero(r);
-	} else if (subleaf == 0) {
-		r[A] = (uint32_t)cpu_has.xcr0;
-		r[B] = xsave_size(v->arch.xcr0);
-		r[C] = xsave_size(cpu_has.xcr0);
+		pass(r, 0, 0, 0, 0);
+	} else if (subleaf < 2) {
+		r[A] = subleaf ? r[A] & (BIT(0) | BIT(1) | BIT(2)) : (uint32_t)cpu_has.xcr0;
+		r[B] = xstate_size(v->arch.xcr0);
+		r[C] = subleaf ? 0 : xstate_size(cpu_has.xcr0);
 		r[D] = 0;
-	} else if (subleaf == 1) {
-		r[A] &= BIT(0) | BIT(1) | BIT(2);
-		r[B] = xsave_size(v->arch.xcr0);
-		r[C] = r[D] = 0;
 	}
 }
 
@@ -102,7 +94,7 @@ static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	int8_t shift;
 	uint64_t tsc, ns;
 
-	leaf_zero(r);
+	pass(r, 0, 0, 0, 0);
 	switch (leaf) {
 	case 0:
 		r[A] = XEN_CPUID_FIRST_LEAF + XEN_CPUID_MAX_NUM_LEAVES;
@@ -132,41 +124,33 @@ static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	}
 }
 
-static void leaf_extended(const struct vcpu *v, uint32_t leaf, uint32_t r[4]) {
-	switch (leaf) {
-	case 0x80000000: r[A] = MIN(r[A], 0x80000008u); break;
-	case 0x80000001:
-		r[C] &= EXT1_C_SHOW;
-		r[D] &= ~EXT1_D_HIDE;
-		break;
-	case 0x80000007:
-		r[A] = r[B] = r[C] = 0;
-		r[D] &= v->domain->privileged ? BIT(8) : 0;
-		break;
-	case 0x80000008:
-		/* four levels of page tables; CLZERO, XSAVE of error pointers */
-		r[A] = (r[A] & 0xff) | 48 << 8;
-		r[B] &= BIT(0) | BIT(2);
-		r[C] = r[D] = 0;
-		break;
-	case 0x80000002 ... 0x80000006: break;
-	default: leaf_zero(r);
-	}
-}
-
-static void leaf_basic(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
+static void leaf_machine(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	switch (leaf) {
 	case 0: r[A] = MIN(r[A], 0xdu); break;
 	case 1: leaf1(v, r); break;
 	case 2:
-	case 4: break;
+	case 4:
+	case 0x80000002 ... 0x80000006: break;
 	case 6:
-		leaf_zero(r);
+		pass(r, 0, 0, 0, 0);
 		r[A] = BIT(2); /* the timer does not stop */
 		break;
-	case 7: leaf7(subleaf, r); break;
+	case 7:
+		if (subleaf)
+			pass(r, 0, 0, 0, 0);
+		else
+			pass(r, 0, cpu_has.xcr0 & XCR0_AVX512 ? LEAF7_B_SHOW : LEAF7_B_SHOW & ~AVX512_B,
+			     LEAF7_C_SHOW, LEAF7_D_SHOW);
+		break;
 	case 0xd: leaf_xsave(v, subleaf, r); break;
-	default: leaf_zero(r);
+	case 0x80000000: r[A] = MIN(r[A], 0x80000008u); break;
+	case 0x80000001: pass(r, ~0u, ~0u, EXT1_C_SHOW, ~EXT1_D_HIDE); break;
+	case 0x80000007: pass(r, 0, 0, 0, v->domain->privileged ? BIT(8) : 0); break;
+	case 0x80000008:
+		pass(r, 0xff, BIT(0) | BIT(2), 0, 0); /* CLZERO, XSAVE of error pointers */
+		r[A] |= 48 << 8;                      /* four levels of page tables */
+		break;
+	default: pass(r, 0, 0, 0, 0);
 	}
 }
 
@@ -179,29 +163,21 @@ static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 	switch (leaf) {
 	case 1:
 		r[A] = set[A];
-		r[C] &= set[C] | BIT(27) | BIT(31);
-		r[D] &= set[D];
+		pass(r, ~0u, ~0u, set[C] | BIT(27) | BIT(31), set[D]);
 		break;
 	case 7:
-	case 0x80000001:
-		r[B] &= set[B];
-		r[C] &= set[C];
-		r[D] &= set[D];
-		break;
+	case 0x80000001: pass(r, ~0u, set[B], set[C], set[D]); break;
 	case 0x80000002 ... 0x80000004: memcpy(r, set, sizeof(set)); break;
 	default: break;
 	}
 }
 
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
+	cpuid_host(leaf, subleaf, r);
 	if (leaf - XEN_CPUID_FIRST_LEAF <= XEN_CPUID_MAX_NUM_LEAVES) {
 		leaf_hypervisor(leaf - XEN_CPUID_FIRST_LEAF, subleaf, r);
-		return;
+	} else {
+		leaf_machine(v, leaf, subleaf, r);
+		toolstack_apply(v, leaf, subleaf, r);
 	}
-	cpuid(leaf, subleaf, r);
-	if (leaf >> 31)
-		leaf_extended(v, leaf, r);
-	else
-		leaf_basic(v, leaf, subleaf, r);
-	if (v->domain->cpu_policy) toolstack_apply(v, leaf, subleaf, r);
 }

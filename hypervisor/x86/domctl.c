@@ -9,6 +9,8 @@
 #define XSAVE_HEADER  64
 #define EXTSTATE_HEAD (2 * sizeof(uint64_t)) /* XCR0, and all components ever enabled */
 
+void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) { cpuid(leaf, subleaf, out); }
+
 /* Stubs of 32 bytes that make the hypercall of their number (arch-x86/xen-x86_64.h); iret keeps rax
  * on the stack. */
 void hypercall_page_fill(uint8_t *page) {
@@ -74,16 +76,7 @@ DOMCTL_VCPU(set_ext_context, ext_vcpucontext) {
 /* -- extended processor state -- */
 
 /* Bytes of the state's standard format with all components of ring 0's XCR0. */
-static uint32_t xstate_bytes(void) {
-	uint32_t r[4], size = XSAVE_LEGACY + XSAVE_HEADER;
-
-	for (unsigned i = 2; i < 63; i++) {
-		if (!(cpu_has.xcr0 >> i & 1)) continue;
-		cpuid(0xd, i, r);
-		size = MAX(size, r[0] + r[1]);
-	}
-	return MIN(size, PAGE_SIZE - FPU_OFFSET);
-}
+static uint32_t xstate_bytes(void) { return MIN(xstate_size(cpu_has.xcr0), PAGE_SIZE - FPU_OFFSET); }
 
 static int extstate_copy_out(struct vcpu *v, gvaddr_t to, uint32_t bytes) {
 	uint64_t head[2] = { v->arch.xcr0, v->arch.xcr0 };
@@ -168,8 +161,8 @@ long arch_domctl(struct domain *d, struct xen_domctl *op) {
 	case XEN_DOMCTL_setvcpuextstate: return set_extstate(d, op);
 	case XEN_DOMCTL_get_vcpu_msrs: return get_msrs(d, op);
 	case XEN_DOMCTL_set_vcpu_msrs: return set_msrs(d, op);
-	case XEN_DOMCTL_get_cpu_policy: return cpu_policy_get(d, op);
-	case XEN_DOMCTL_set_cpu_policy: return cpu_policy_set(d, op);
+	case XEN_DOMCTL_get_cpu_policy: return cpu_policy_get(d, &op->u.cpu_policy);
+	case XEN_DOMCTL_set_cpu_policy: return cpu_policy_set(d, &op->u.cpu_policy);
 	default: return -ENOSYS;
 	}
 }

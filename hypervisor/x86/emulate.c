@@ -2,7 +2,7 @@
 /*
  * Fetching instructions, for both emulators; and the one of stores to page tables. A guest sees its
  * tables read-only; a store to one faults, and is carried out here as the page-table update it means,
- * checked like any other (pt_store_emulate). Read-modify-write instructions become compare-exchange:
+ * checked like any other (pt_store). Read-modify-write instructions become compare-exchange:
  * if the entry changed in between, the guest simply runs the instruction again.
  */
 #include "emulate.h"
@@ -41,7 +41,7 @@ int insn_fetch(const struct regs *r, struct insn *out) {
 static bool is_entry_mov(const struct insn *i) { return i->opcode == 0x89 && i->rex & 8 && i->mod != 3; }
 
 static bool entry_mov(struct vcpu *v, mfn_t table, struct regs *r, const struct insn *i, uint64_t cr2) {
-	int rc = pt_store_entry(v, table, gvaddr(cr2), *gpr(r, i->reg));
+	int rc = pt_store(v, table, gvaddr(cr2), NULL, *gpr(r, i->reg));
 
 	if (!rc) r->rip += i->length;
 	return !rc || rc == -EAGAIN;
@@ -50,7 +50,7 @@ static bool entry_mov(struct vcpu *v, mfn_t table, struct regs *r, const struct 
 bool emulate_pt_store(struct regs *r, uint64_t cr2) {
 	struct vcpu *v = current;
 	struct store s;
-	uint64_t found, entry;
+	uint64_t shift = cr2 % sizeof(uint64_t) * 8, mask, entry;
 	mfn_t table;
 	int rc;
 
@@ -60,16 +60,15 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2) {
 	s = (struct store){ .insn = s.insn };
 	if (store_is_string(&s.insn) ? r->rdi != cr2 : s.insn.mod == 3) return false;
 	s.bytes = store_bytes(&s.insn);
-	s.old = entry >> cr2 % 8 * 8 & width_mask(s.bytes);
+	mask = width_mask(s.bytes);
+	s.old = entry >> shift & mask;
 	if (cr2 % s.bytes ||
 	    (store_is_copy(&s.insn) && copy_from_guest(&s.new_value, gvaddr(r->rsi), s.bytes)) ||
 	    !store_compute(&s, r))
 		return false;
-	found = s.old;
-	rc = pt_store_emulate(v, table, gvaddr(cr2), s.bytes, s.plain ? PT_STORE : PT_CMPXCHG, &found,
-			      s.new_value);
-	if (rc == -EAGAIN || rc == -ERESTART || (!rc && !s.plain && found != s.old))
-		return true; /* not done: the guest runs the instruction again */
+	rc = pt_store(v, table, gvaddr(cr2), s.plain && s.bytes == sizeof(entry) ? NULL : &entry,
+		      (entry & ~(mask << shift)) | (s.new_value & mask) << shift);
+	if (rc == -EAGAIN) return true; /* not done: the guest runs the instruction again */
 	if (rc) return false;
 	store_finish(&s, r);
 	return true;

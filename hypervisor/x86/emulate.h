@@ -11,6 +11,5 @@ int insn_fetch(const struct regs *r, struct insn *out) __must_check;
 /* Policy: what the running guest may see and set. -EPERM: #GP. */
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
 int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
-void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
 #endif

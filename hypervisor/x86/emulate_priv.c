@@ -6,6 +6,7 @@
  * goes back to the guest as its #GP.
  */
 #include "emulate.h"
+#include "cpu_policy.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"
@@ -41,22 +42,16 @@ static void port_out(struct domain *d, unsigned port, unsigned bytes, uint32_t v
 		port_write(port, bytes, value);
 }
 
-/* The bitmap lies in the kernel's address space, which is not the present one in user mode. */
-static int iobitmap_read(const struct vcpu *v, unsigned at, uint16_t *bits, size_t n) {
-	int rc;
-
-	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_kernel).a);
-	rc = copy_from_guest(bits, gvaddr(v->arch.iobitmap.a + at), n);
-	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_user).a);
-	return rc;
-}
-
 static bool iobitmap_allows(const struct vcpu *v, unsigned port, unsigned bytes) {
 	uint16_t bits = 0;
+	int rc;
 
 	if (!v->arch.iobitmap_limit || port + bytes > v->arch.iobitmap_limit) return false;
-	if (iobitmap_read(v, port / 8, &bits, port / 8 + 1 < 8192 ? 2 : 1)) return false;
-	return !(bits >> port % 8 & ((1u << bytes) - 1));
+	/* it lies in the kernel's address space, which is not the present one in user mode */
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_kernel).a);
+	rc = copy_from_guest(&bits, gvaddr(v->arch.iobitmap.a + port / 8), port / 8 + 1 < 8192 ? 2 : 1);
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_user).a);
+	return !rc && !(bits >> port % 8 & ((1u << bytes) - 1));
 }
 
 /* The guest's own permission; ring 0's is applied to the access itself. */
@@ -80,7 +75,7 @@ static enum outcome port_once(struct regs *r, const struct insn *i, unsigned por
 static enum outcome string_element(struct regs *r, const struct insn *i, unsigned bytes) {
 	bool out = i->opcode & 2;
 	uint64_t *at = out ? &r->rsi : &r->rdi;
-	uint64_t va = *at + (i->segment == 0x64 && out ? current->arch.fs_base : 0);
+	uint64_t va = *at + (out && i->segment ? rdmsr(i->segment == 0x64 ? MSR_FS_BASE : MSR_GS_BASE) : 0);
 	unsigned port = (uint16_t)r->rdx;
 	uint32_t value = 0;
 	int rc;
@@ -115,7 +110,7 @@ static enum outcome port_string(struct regs *r, const struct insn *i) {
 static uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.ts ? CR0_TS : 0); }
 
 /* What a guest may have in CR4, and what it always has. */
-#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_OSXSAVE)
+#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
 #define CR4_ALWAYS (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 static enum outcome cr_read(const struct vcpu *v, unsigned cr, uint64_t *out) {
@@ -160,11 +155,6 @@ static void edx_eax_set(struct regs *r, uint64_t value) {
 
 /* -- group 7: invlpg, xsetbv -- */
 
-bool xcr0_ok(uint64_t value) {
-	return value & 1 && !(value & ~cpu_has.xcr0) && (!(value & 4) || value & 2) &&
-	       (!(value & 0xe0) || (value & 0xe4) == 0xe4);
-}
-
 static enum outcome xsetbv(struct vcpu *v, const struct regs *r) {
 	if (r->rcx || !xcr0_ok(edx_eax(r))) return REFUSED;
 	v->arch.xcr0 = edx_eax(r);
@@ -184,10 +174,9 @@ static enum outcome group7(struct vcpu *v, struct regs *r, const struct insn *i)
 	return DONE;
 }
 
-static bool msr_access(struct vcpu *v, struct regs *r, bool write) {
+static bool msr_read(struct vcpu *v, struct regs *r) {
 	uint64_t value;
 
-	if (write) return guest_wrmsr(v, (uint32_t)r->rcx, edx_eax(r)) == 0;
 	if (guest_rdmsr(v, (uint32_t)r->rcx, &value)) return false;
 	edx_eax_set(r, value);
 	return true;
@@ -203,11 +192,6 @@ static void cpuid_emulate(struct vcpu *v, struct regs *r) {
 	r->rdx = out[3];
 }
 
-static bool events_mask(bool mask) {
-	this_cpu()->vcpu_info->evtchn_upcall_mask = mask;
-	return true;
-}
-
 static enum outcome mov_dr(struct vcpu *v, struct regs *r, const struct insn *i) {
 	if (i->reg >= 8) return REFUSED;
 	if (i->opcode == 0x0f23) return debugreg_set(v, i->reg, *gpr(r, i->rm)) ? REFUSED : DONE;
@@ -217,6 +201,7 @@ static enum outcome mov_dr(struct vcpu *v, struct regs *r, const struct insn *i)
 
 /* Everything but ports; guest kernel only. */
 static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const struct insn *i) {
+	uint8_t *events_masked = &this_cpu()->vcpu_info->evtchn_upcall_mask;
 	bool ok = true;
 
 	switch (i->opcode) {
@@ -230,17 +215,20 @@ static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const str
 	case 0x0f09:
 		if (v->domain->privileged) arch_cache_flush(CPUMASK_ALL);
 		break;
-	case 0x0f30:
-	case 0x0f32: ok = msr_access(v, r, i->opcode == 0x0f30); break;
+	case 0x0f30: ok = guest_wrmsr(v, (uint32_t)r->rcx, edx_eax(r)) == 0; break;
+	case 0x0f32: ok = msr_read(v, r); break;
 	case 0x0f31: edx_eax_set(r, rdtsc()); break;
 	case 0x0fa2: cpuid_emulate(v, r); break;
 	case 0xf4:
 		r->rip += i->length;
-		(void)events_mask(false);
+		*events_masked = false;
 		vcpu_block();
 		return AGAIN; /* rip has moved already */
 	case 0xfa:
-	case 0xfb: ok = v->arch.iopl >= 1 && events_mask(i->opcode == 0xfa); break;
+	case 0xfb:
+		ok = v->arch.iopl >= 1;
+		if (ok) *events_masked = i->opcode == 0xfa;
+		break;
 	default: ok = false;
 	}
 	return ok ? DONE : REFUSED;

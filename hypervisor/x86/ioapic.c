@@ -4,7 +4,7 @@
  * accessed through an index and a data register, so a lock covers each access.
  */
 #include "acpi.h"
-#include "apic.h"
+#include "platform.h"
 #include "irq.h"
 #include "machine.h"
 #include "x86.h"

@@ -3,7 +3,7 @@
  * The local APIC. Memory-mapped mode unless the firmware left x2APIC on: then the same registers
  * are MSRs. Physical destinations throughout.
  */
-#include "apic.h"
+#include "platform.h"
 #include "x86.h"
 
 #define REG_ID       0x20

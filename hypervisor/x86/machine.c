@@ -2,7 +2,7 @@
 /* How the machine ends: reset by the means it has, best first, or halt; and ACPI's sleep states for
  * dom0. */
 #include "acpi.h"
-#include "apic.h"
+#include "platform.h"
 #include "console.h"
 #include "machine.h"
 #include "options.h"

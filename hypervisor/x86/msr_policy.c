@@ -4,24 +4,17 @@
  * expect; writes that every PV kernel makes without meaning them (fast system calls are set up by
  * callbacks) are taken and dropped.
  */
+#include "cpu_policy.h"
 #include "emulate.h"
 
-#define MSR_TSC           0x10
-#define MSR_PLATFORM_INFO 0xce
-#define MSR_MISC_ENABLE   0x1a0
-#define MSR_UCODE         0x8b
-#define MSR_TSC_AUX       0xc0000103
-#define MSR_HWCR          0xc0010015
-#define MSR_NB_CFG        0xc001001f
-#define MSR_MMCFG_BASE    0xc0010058
-#define MSR_DE_CFG        0xc0011029
-
-static int base_write(uint64_t *copy, uint32_t msr, uint64_t value) {
-	if (!is_canonical(value)) return -EPERM;
-	*copy = value;
-	wrmsr(msr, value);
-	return 0;
-}
+#define MSR_TSC         0x10
+#define MSR_MISC_ENABLE 0x1a0
+#define MSR_UCODE       0x8b
+#define MSR_TSC_AUX     0xc0000103
+#define MSR_HWCR        0xc0010015
+#define MSR_NB_CFG      0xc001001f
+#define MSR_MMCFG_BASE  0xc0010058
+#define MSR_DE_CFG      0xc0011029
 
 /* What dom0 may read of the real machine; -EPERM where the machine has no such MSR. */
 static int machine_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value) {
@@ -33,7 +26,7 @@ int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) {
 	switch (msr) {
 	case MSR_FS_BASE:
 	case MSR_GS_BASE: /* kernel mode: the active base is the kernel's */
-	case MSR_KERNEL_GS_BASE: *value = rdmsr(msr); return 0;
+	case MSR_KERNEL_GS_BASE: return rdmsr_safe(msr, value);
 	case MSR_EFER: *value = EFER_SCE | EFER_LME | EFER_LMA | (cpu_has.nx ? EFER_NXE : 0); return 0;
 	case MSR_PAT: *value = PAT_XEN; return 0;
 	case MSR_TSC: *value = rdtsc(); return 0;
@@ -56,9 +49,12 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) {
 	uint64_t now;
 
 	switch (msr) {
-	case MSR_FS_BASE: return base_write(&v->arch.fs_base, msr, value);
-	case MSR_GS_BASE: return base_write(&v->arch.gs_base_kernel, msr, value);
-	case MSR_KERNEL_GS_BASE: return base_write(&v->arch.gs_base_user, msr, value);
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+		if (!is_canonical(value)) return -EPERM;
+		wrmsr(msr, value);
+		return 0;
 	case MSR_STAR:
 	case MSR_LSTAR:
 	case MSR_CSTAR:

@@ -55,25 +55,19 @@ static int table_need(uint64_t va, uint64_t *entry, const uint64_t *below) {
 	return 0;
 }
 
-static int map_page(uint64_t va, uint64_t entry) {
+int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) {
 	SPIN_GUARD(&lock);
 
-	if (table_need(va, l3e_of(va), l2e_of(va)) || table_need(va, l2e_of(va), l1e_of(va))) return -ENOMEM;
-	WRITE_ONCE(*l1e_of(va), entry);
-	invlpg(va);
+	for (unsigned long i = 0; i < n; i++, va += PAGE_SIZE) {
+		if (table_need(va, l3e_of(va), l2e_of(va)) || table_need(va, l2e_of(va), l1e_of(va)))
+			return -ENOMEM;
+		WRITE_ONCE(*l1e_of(va), mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
+		invlpg(va);
+	}
 	return 0;
 }
 
-int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) {
-	int err = 0;
-
-	for (unsigned long i = 0; !err && i < n; i++)
-		err = map_page(va + (i << PAGE_SHIFT),
-			       mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
-	return err;
-}
-
-void hv_unmap(uint64_t va, unsigned long n) {
+static void hv_unmap(uint64_t va, unsigned long n) {
 	for (; n--; va += PAGE_SIZE) {
 		if (!(*l3e_of(va) & PTE_P) || !(*l2e_of(va) & PTE_P)) continue;
 		WRITE_ONCE(*l1e_of(va), 0);
@@ -137,8 +131,7 @@ mfn_t arch_m2p_frame(unsigned long i) {
 	return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR));
 }
 
-void arch_root_install(struct domain *d, void *l4) {
-	(void)d;
+void arch_root_install(void *l4) {
 	memcpy((uint64_t *)l4 + HV_SLOT_FIRST, hv_root + HV_SLOT_FIRST,
 	       (HV_SLOT_END - HV_SLOT_FIRST) * sizeof(uint64_t));
 }

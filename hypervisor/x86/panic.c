@@ -76,31 +76,20 @@ static void current_dump(void) {
 	regs_dump(guest_regs());
 }
 
-void fatal_trap(struct regs *r) {
-	static const char *const names[] = { "divide error",
-					     "debug",
-					     "NMI",
-					     "breakpoint",
-					     "overflow",
-					     "bounds",
-					     "invalid opcode",
-					     "no FPU",
-					     "double fault",
-					     "9",
-					     "invalid TSS",
-					     "segment not present",
-					     "stack fault",
-					     "general protection",
-					     "page fault",
-					     "15",
-					     "x87",
-					     "alignment check",
-					     "machine check",
-					     "SIMD" };
+/* By vector, one behind the other; the last is for all others. */
+static const char trap_names[] =
+	"divide error\0debug\0NMI\0breakpoint\0overflow\0bounds\0invalid opcode\0no FPU\0"
+	"double fault\0trap 9\0invalid TSS\0segment not present\0stack fault\0general protection\0"
+	"page fault\0trap 15\0x87\0alignment check\0machine check\0SIMD\0trap";
+#define TRAP_NAMES 20
 
+void fatal_trap(struct regs *r) {
+	const char *name = trap_names;
+
+	for (unsigned i = MIN(r->vector, TRAP_NAMES); i; i--) name += strlen(name) + 1;
 	console_emergency();
-	printk(LOG_ERR, "\nTenon: fatal %s in ring 0 (vector %u, error %x)\n",
-	       r->vector < ARRAY_SIZE(names) ? names[r->vector] : "trap", r->vector, r->error_code);
+	printk(LOG_ERR, "\nTenon: fatal %s in ring 0 (vector %u, error %x)\n", name, r->vector,
+	       r->error_code);
 	regs_dump(r);
 	if (is_text(r->rip)) print_symbol(r->rip);
 	backtrace(r->rsp);

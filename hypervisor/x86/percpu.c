@@ -131,6 +131,7 @@ uint64_t cr4_of(const struct vcpu *v) {
 	cr4 |= cpu_has.smep ? CR4_SMEP : 0;
 	cr4 |= cpu_has.smap ? CR4_SMAP : 0;
 	cr4 |= cpu_has.xsave ? CR4_OSXSAVE : 0;
+	cr4 |= cpu_has.fsgsbase ? CR4_FSGSBASE : 0;
 	return v ? cr4 | (v->arch.cr4 & CR4_TSD) : cr4;
 }
 
@@ -182,6 +183,7 @@ void __init cpu_features_read(void) {
 	cpu_has.tsc_deadline = r[2] >> 24 & 1;
 	if (max >= 7) {
 		cpuid(7, 0, r);
+		cpu_has.fsgsbase = r[1] & 1;
 		cpu_has.smep = r[1] >> 7 & 1;
 		cpu_has.smap = r[1] >> 20 & 1;
 		avx512 = r[1] >> 16 & 1;

@@ -99,26 +99,16 @@ HYPERCALL(do_fpu_taskswitch) {
 }
 
 HYPERCALL(do_set_segment_base) {
-	struct arch_vcpu *v = &current->arch;
+	/* a hypercall comes from kernel mode */
+	static const uint32_t msr[] = { [SEGBASE_FS] = MSR_FS_BASE,
+					[SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE,
+					[SEGBASE_GS_KERNEL] = MSR_GS_BASE };
 	unsigned which = (unsigned)a1;
 
-	if (which <= SEGBASE_GS_KERNEL && !is_canonical(a2)) return -EINVAL;
-	switch (which) {
-	case SEGBASE_FS:
-		v->fs_base = a2;
-		wrmsr(MSR_FS_BASE, a2);
-		return 0;
-	case SEGBASE_GS_USER:
-		v->gs_base_user = a2;
-		wrmsr(MSR_KERNEL_GS_BASE, a2); /* a hypercall comes from kernel mode */
-		return 0;
-	case SEGBASE_GS_KERNEL:
-		v->gs_base_kernel = a2;
-		wrmsr(MSR_GS_BASE, a2);
-		return 0;
-	case SEGBASE_GS_USER_SEL: return gs_user_selector_load((uint16_t)a2);
-	default: return -EINVAL;
-	}
+	if (which == SEGBASE_GS_USER_SEL) return gs_user_selector_load((uint16_t)a2);
+	if (which >= ARRAY_SIZE(msr) || !is_canonical(a2)) return -EINVAL;
+	wrmsr(msr[index_nospec(which, ARRAY_SIZE(msr))], a2);
+	return 0;
 }
 
 /* -- debug registers -- */

@@ -45,17 +45,13 @@ void gdt_fill(struct cpu *c) {
 }
 
 static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
-	if (!v->arch.ldt_entries) {
-		__asm__ volatile("lldt %w0" : : "r"(0));
-		return;
-	}
-	system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
-	__asm__ volatile("lldt %w0" : : "r"(SEL_LDT));
+	if (v->arch.ldt_entries) system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
+	__asm__ volatile("lldt %w0" : : "r"(v->arch.ldt_entries ? SEL_LDT : 0) : "memory");
 }
 
 /* A page of null descriptors stands where the guest has no GDT, so that its selectors there fault
  * as such. */
-static const uint64_t empty_gdt[PAGE_SIZE / sizeof(uint64_t)] __aligned(PAGE_SIZE);
+static uint64_t empty_gdt[PAGE_SIZE / sizeof(uint64_t)] __aligned(PAGE_SIZE);
 
 /* A page of the guest's LDT, or INVALID_MFN. */
 static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {
@@ -111,14 +107,13 @@ int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) {
 
 bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 	unsigned i = (unsigned)(offset >> PAGE_SHIFT);
-	struct guest_walk walk;
+	uint64_t e;
 	mfn_t m;
 
 	if (offset >= v->arch.ldt_entries * 8UL || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) return false;
-	if (guest_walk(v, gvaddr(v->arch.ldt_base.a + ((uint64_t)i << PAGE_SHIFT)), &walk) ||
-	    !(walk.l1e & PTE_P))
-		return false;
-	m = maddr_to_mfn(maddr(walk.l1e & PTE_ADDR));
+	e = guest_walk(v, gvaddr(v->arch.ldt_base.a + ((uint64_t)i << PAGE_SHIFT)));
+	if (!(e & PTE_P)) return false;
+	m = maddr_to_mfn(maddr(e & PTE_ADDR));
 	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
 	v->arch.ldt_frames[i] = m;
 	ldt_show(this_cpu(), i, m);

@@ -4,7 +4,6 @@
  * the scheduler before the next is started. CPU numbers are the order of starting; CPU 0 boots.
  */
 #include "acpi.h"
-#include "apic.h"
 #include "machine.h"
 #include "options.h"
 #include "platform.h"
@@ -12,7 +11,7 @@
 #include "x86.h"
 
 extern char trampoline[], trampoline_end[];
-extern uint64_t trampoline_cr3, trampoline_efer, trampoline_stack, trampoline_entry;
+extern uint64_t trampoline_efer, trampoline_stack;
 
 void ap_start(void) __noreturn;
 static bool ap_idles; /* set by the CPU just started, last */
@@ -57,9 +56,7 @@ static bool __init ap_bring_up(struct cpu *c) {
 
 static void __init trampoline_place(void) {
 	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
-	patch(&trampoline_cr3, idle_cr3());
 	patch(&trampoline_efer, EFER_LME | (cpu_has.nx ? EFER_NXE : 0));
-	patch(&trampoline_entry, (uint64_t)ap_start);
 }
 
 static bool __init ap_add(unsigned id, unsigned index) {

@@ -8,7 +8,7 @@
  * or, if they spin with interrupts off, in arch_spin_wait(); so it ends also when a target waits
  * for a lock that the requester holds.
  */
-#include "apic.h"
+#include "platform.h"
 #include "x86.h"
 
 uint64_t tlb_clock = 1;

@@ -19,7 +19,7 @@ trampoline:
 	lgdtl	AT(ap_gdt_ptr)
 	mov	$(1 << 5), %eax			/* CR4.PAE */
 	mov	%eax, %cr4
-	mov	AT(trampoline_cr3), %eax
+	mov	$(boot_l4 - IMAGE_BASE), %eax
 	mov	%eax, %cr3
 	mov	$0xc0000080, %ecx		/* EFER as the first CPU has it: LME, NXE */
 	mov	AT(trampoline_efer), %eax
@@ -31,38 +31,21 @@ trampoline:
 
 	.code64
 ap_long:
-	mov	$16, %eax
-	mov	%eax, %ds
-	mov	%eax, %es
-	mov	%eax, %ss
-	xor	%eax, %eax
-	mov	%eax, %fs
-	mov	%eax, %gs
 	mov	AT(trampoline_stack), %rsp
 	sub	$256, %rsp			/* room for the guest's registers, as every entry leaves */
-	mov	AT(trampoline_entry), %rax
+	movabs	$ap_start, %rax
 	xor	%ebp, %ebp
 	call	*%rax
 	ud2
 
-	.balign 8
-ap_gdt:
-	.quad	0
-	.quad	0x00af9b000000ffff
-	.quad	0x00cf93000000ffff
 ap_gdt_ptr:
-	.short	23
-	.long	AT(ap_gdt)
-
+	.short	15
+	.long	boot_gdt - IMAGE_BASE
 	.balign 8
-	.globl trampoline_cr3, trampoline_efer, trampoline_stack, trampoline_entry, trampoline_end
-trampoline_cr3:
-	.quad	0
+	.globl trampoline_efer, trampoline_stack, trampoline_end
 trampoline_efer:
 	.quad	0
 trampoline_stack:
-	.quad	0
-trampoline_entry:
 	.quad	0
 trampoline_end:
 

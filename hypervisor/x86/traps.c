@@ -4,7 +4,7 @@
  * from ring 0 it is an expected fault with an .extable entry, an interrupt in an idle or preemption
  * window, or our own bug. And what remains to be done before a guest goes on.
  */
-#include "apic.h"
+#include "platform.h"
 #include "console.h"
 #include "hypercall.h"
 #include "irq.h"
@@ -25,7 +25,7 @@ static void interrupt(unsigned vector) {
 	}
 	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
 	if (vector == VEC_TIMER) {
-		clock_timer_fired();
+		this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
 		timers_run();
 		console_notify();
 	} else if (vector == VEC_FLUSH) {
@@ -133,18 +133,10 @@ static bool fixup(struct regs *r) {
 	return false;
 }
 
-/* A guest's LDT page that is not in view yet can also be touched by ring 0's own selector loads and
- * iret. */
-static bool ring0_ldt_fault(void) {
-	uint64_t offset = read_cr2() - ldt_view(this_cpu());
-
-	return offset < 16 * PAGE_SIZE && current && ldt_fault_in(current, offset);
-}
-
 void trap_from_ring0(struct regs *r) {
 	switch (r->vector) {
-	case TRAP_PF:
-		if (ring0_ldt_fault()) return;
+	case TRAP_PF: /* ring 0's own selector loads and iret touch the guest's LDT as well */
+		if (current && ldt_fault_in(current, read_cr2() - ldt_view(this_cpu()))) return;
 		break;
 	case TRAP_DB: /* a guest's breakpoint on memory that ring 0 reads for it */
 		__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));

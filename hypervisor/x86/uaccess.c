@@ -9,8 +9,7 @@
 #define LOOP_WORDS 16
 
 bool guest_range_ok(uint64_t va, size_t n) {
-	/* from the end of ring 0's slots over the top to the hole: one stretch of addresses, all the guest's
-	 */
+	/* from the end of ring 0's slots over the top to the hole: all the guest's */
 	uint64_t room = (1UL << 47) - HV_END, at = va - HV_END;
 
 	return at <= room && n <= room - at;
@@ -24,7 +23,7 @@ bool guest_range_ok(uint64_t va, size_t n) {
 			      : "memory"                                  \
 			      : label)
 
-/* One side is the guest's, and its range was checked. */
+/* One side is the guest's, which begins outside ring 0's slots and goes upwards (see uaccess_ok). */
 static int copy(void *dst, const void *src, size_t n) {
 	size_t words = n / 8, rest = n % 8;
 	uint64_t word;
@@ -46,11 +45,11 @@ fault:
 }
 
 int(copy_from_guest)(void *dst, gvaddr_t src, size_t n) {
-	return guest_range_ok(src.a, n) ? copy(dst, (const void *)src.a, n) : -EFAULT;
+	return uaccess_ok(src.a) ? copy(dst, (const void *)src.a, n) : -EFAULT;
 }
 
 int(copy_to_guest)(gvaddr_t dst, const void *src, size_t n) {
-	return guest_range_ok(dst.a, n) ? copy((void *)dst.a, src, n) : -EFAULT;
+	return uaccess_ok(dst.a) ? copy((void *)dst.a, src, n) : -EFAULT;
 }
 
 int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) {

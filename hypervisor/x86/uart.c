@@ -3,10 +3,16 @@
  * The 16550 serial port at COM1 (0x3f8, IRQ 4). Output polls; input comes by interrupt. Ring 0 owns
  * the port: guests see none there.
  */
-#include "uart.h"
+#include "acpi.h"
 #include "console.h"
-#include "options.h"
+#include "irq.h"
+#include "machine.h"
+#include "platform.h"
 #include "x86.h"
+
+#define COM1_BASE  0x3f8
+#define COM1_PORTS 8
+#define COM1_IRQ   4
 
 #define RHR 0 /* read: received byte; write: byte to send; divisor low with LCR_DLAB */
 #define IER 1
@@ -80,9 +86,16 @@ bool uart_init(const char *settings) {
 	return true;
 }
 
-bool uart_present(void) { return present; }
+void __init uart_attach(void) {
+	struct acpi_override o = acpi_isa_irq(&acpi, COM1_IRQ);
 
-void uart_interrupts_on(void) { outb(COM1_BASE + IER, IER_RX); }
+	if (!present) return;
+	permit_reserve(PERMIT_PORT, COM1_BASE, COM1_PORTS);
+	if (irq_own_gsi(o.gsi, o.level, o.active_low))
+		printk(LOG_WARN, "console: no interrupt for COM1, input does not work\n");
+	else
+		outb(COM1_BASE + IER, IER_RX);
+}
 
 void uart_putc(char c) {
 	if (!present) return;

@@ -9,31 +9,24 @@
 #include "segments.h"
 #include "x86.h"
 
-/* What set_context takes before it changes anything. */
-struct roots {
-	mfn_t kernel, user;
-};
-
-static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, struct roots *out) {
-	mfn_t kernel = maddr_to_mfn(maddr(ctx->ctrlreg[3])), user = maddr_to_mfn(maddr(ctx->ctrlreg[1]));
+/* References on the roots of the kernel and of its users. */
+static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, mfn_t root[2]) {
 	int rc;
 
-	if (!mfn_valid(kernel) || (ctx->ctrlreg[1] && !mfn_valid(user))) return -EINVAL;
-	rc = table_get(v->domain, kernel, 4);
-	if (rc) return rc;
-	*out = (struct roots){ kernel, INVALID_MFN };
-	if (!ctx->ctrlreg[1]) return 0;
-	rc = table_get(v->domain, user, 4);
+	root[0] = maddr_to_mfn(maddr(ctx->ctrlreg[3]));
+	root[1] = ctx->ctrlreg[1] ? maddr_to_mfn(maddr(ctx->ctrlreg[1])) : INVALID_MFN;
+	if (!mfn_valid(root[0]) || (ctx->ctrlreg[1] && !mfn_valid(root[1]))) return -EINVAL;
+	rc = table_get(v->domain, root[0], 4);
+	if (rc || !ctx->ctrlreg[1]) return rc;
+	rc = table_get(v->domain, root[1], 4);
 	if (rc) {
 		/* the kernel root was valid before or stays so by this very reference: dropping it
 		 * may be preempted */
-		int put = table_put(v->domain, kernel);
+		int put = table_put(v->domain, root[0]);
 
-		while (put == -ERESTART) put = table_put_resume(v->domain, kernel);
-		return rc;
+		while (put == -ERESTART) put = table_put_resume(v->domain, root[0]);
 	}
-	out->user = user;
-	return 0;
+	return rc;
 }
 
 static bool addresses_ok(const struct vcpu_guest_context *ctx) {
@@ -90,8 +83,8 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->kernel_sp = ctx->kernel_sp;
 	a->kernel_ss = ctx->kernel_ss;
 	a->fs_base = ctx->fs_base;
-	a->gs_base_kernel = ctx->gs_base_kernel;
-	a->gs_base_user = ctx->gs_base_user;
+	a->gs_base[0] = ctx->gs_base_kernel;
+	a->gs_base[1] = ctx->gs_base_user;
 	a->ds = ctx->user_regs.ds;
 	a->es = ctx->user_regs.es;
 	a->fs = ctx->user_regs.fs;
@@ -109,13 +102,13 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 }
 
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) {
-	struct roots roots;
+	mfn_t root[2];
 	int rc;
 
 	if (!addresses_ok(ctx)) return -EINVAL;
 	rc = gdt_take(v->domain, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 	if (rc) return rc;
-	rc = roots_take(v, ctx, &roots);
+	rc = roots_take(v, ctx, root);
 	if (rc) {
 		gdt_put(ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 		return rc;
@@ -124,8 +117,8 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) 
 	while (arch_vcpu_release(v) == -ERESTART)
 		;
 	gdt_replace(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
-	v->root_kernel = roots.kernel;
-	v->root_user = roots.user;
+	v->root_kernel = root[0];
+	v->root_user = root[1];
 	state_set(v, ctx);
 	arch_state_set(v, ctx);
 	v->initialised = true;
@@ -177,6 +170,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->syscall_callback_eip = a->syscall.rip;
 	ctx->vm_assist = v->domain->vm_assist;
 	ctx->fs_base = a->fs_base;
-	ctx->gs_base_kernel = a->gs_base_kernel;
-	ctx->gs_base_user = a->gs_base_user;
+	ctx->gs_base_kernel = a->gs_base[0];
+	ctx->gs_base_user = a->gs_base[1];
 }

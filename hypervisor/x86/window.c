@@ -32,9 +32,11 @@ static void *window_fill(struct cpu *c, unsigned i, mfn_t m) {
 
 /* The frame is not at its first place: it may be in use at a later one; else take the next place
  * without users. */
-static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m) {
-	unsigned spare = WINDOW_FRAME_NR;
+void *frame_map_slow(mfn_t m) {
+	struct cpu *c = this_cpu();
+	unsigned first = window_first(m), spare = WINDOW_FRAME_NR;
 
+	ASSERT(mfn_valid(m));
 	if (!c->window[first].users) return window_fill(c, first, m);
 	for (unsigned k = 1; k < WINDOW_FRAME_NR; k++) {
 		unsigned i = (first + k) % WINDOW_FRAME_NR;
@@ -47,11 +49,6 @@ static __noinline void *window_search(struct cpu *c, unsigned first, mfn_t m) {
 	}
 	CHECK(spare < WINDOW_FRAME_NR);
 	return window_fill(c, spare, m);
-}
-
-void *frame_map_slow(mfn_t m) {
-	ASSERT(mfn_valid(m));
-	return window_search(this_cpu(), window_first(m), m);
 }
 
 void windows_init(struct cpu *c) {

@@ -113,8 +113,7 @@ static void do_store(const struct step *s) {
 
 	/* the table is looked at again: a wrong one is refused */
 	if (!pt_store_target(v, va, &table, &entry) && !(s->kind & 0x40)) return;
-	rc = pt_store_emulate(v, table, va, (s->d >> 3 & 15), s->kind & 0x80 ? PT_CMPXCHG : PT_STORE, &old,
-			      entry_at(s));
+	rc = pt_store(v, table, va, s->kind & 0x80 ? &old : NULL, entry_at(s));
 	assert_true(rc <= 0);
 }
 

@@ -178,7 +178,7 @@ static void do_unmap(const struct step *s) {
 		if (handle >= gt->nr_handles) continue;
 		if (s->d & 1) op[i].host_addr = track_at(gt, handle)->host_addr;
 		if (s->d & 2) op[i].host_addr = 0;
-		if (s->d & 4) op[i].dev_bus_addr = (uint64_t)track_at(gt, handle)->frame << PAGE_SHIFT;
+		if (s->d & 4) op[i].dev_bus_addr = mfn_to_maddr(track_at(gt, handle)->frame).a;
 		if (s->d & 8) op[i].handle += s->d << 8;
 	}
 	(void)grant_call(s->d & 0x80 ? GNTTABOP_unmap_and_replace : GNTTABOP_unmap_grant_ref, op,

@@ -397,6 +397,28 @@ static void test_string_ports(void) {
 	trapped(VEC_PF, 0, "rep outs from nothing");
 }
 
+/* The PCI address port keeps what was written: it shows what outs read. */
+static void test_string_segments(void) {
+	uint32_t word[2] = { 0x80001100, 0x80001200 }, back = 0;
+	const void *from = &word[0];
+
+	wrmsr(MSR_FS_BASE, 4);
+	TRAP_TRY("mov %1, %%fs; movw $0xcf8, %%dx; outsl %%fs:(%%rsi), %%dx",
+		 : "+S"(from)
+		 : "r"(0xe02b)
+		 : "rdx", "memory");
+	not_trapped("outs through FS, whose flat selector was loaded since its base was set");
+	TRAP_TRY("movw $0xcf8, %%dx; inl %%dx, %%eax", : "=a"(back)::"rdx", "memory");
+	is_hex(back, word[0], "reads without that base");
+	from = &word[0];
+	wrmsr(MSR_GS_BASE, 4);
+	TRAP_TRY("movw $0xcf8, %%dx; outsl %%gs:(%%rsi), %%dx", : "+S"(from)::"rdx", "memory");
+	not_trapped("outs through GS");
+	TRAP_TRY("movw $0xcf8, %%dx; inl %%dx, %%eax", : "=a"(back)::"rdx", "memory");
+	is_hex(back, word[1], "reads with its base");
+	wrmsr(MSR_GS_BASE, 0);
+}
+
 static void test_xsetbv(void) {
 	uint64_t xcr = 0, cr4;
 	uint32_t low = 0, high = 0;
@@ -482,6 +504,7 @@ void guest_main(void) {
 	test_msr_list();
 	test_ports();
 	test_string_ports();
+	test_string_segments();
 	test_refused();
 	test_xsetbv();
 	done();

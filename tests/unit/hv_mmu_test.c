@@ -350,14 +350,13 @@ static bool is_table(struct vcpu *v, uint64_t va) {
 	return pt_store_target(v, gvaddr(va), &table, &entry);
 }
 
-static int store(struct vcpu *v, uint64_t va, unsigned bytes, enum pt_store_op op, uint64_t *old,
-		 uint64_t value) {
+static int store(struct vcpu *v, uint64_t va, const uint64_t *expect, uint64_t value) {
 	mfn_t table;
 	uint64_t entry;
 
 	if (!pt_store_target(v, gvaddr(va), &table, &entry)) return -EFAULT;
 	assert_int_equal(entry, at(table)[va % PAGE_SIZE / 8]);
-	return pt_store_emulate(v, table, gvaddr(va), bytes, op, old, value);
+	return pt_store(v, table, gvaddr(va), expect, value);
 }
 
 static void stores_to_tables_are_emulated(void **state) {
@@ -376,43 +375,37 @@ static void stores_to_tables_are_emulated(void **state) {
 	assert_false(is_table(v, 0x5000));
 	assert_false(is_table(v, 0x123450000000));
 	e = pte(a, RW);
-	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_STORE, NULL, e), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, NULL, e), 0);
 	assert_int_equal(at(t.l[1])[9], e | PTE_US);
 	assert_int_equal(type_count(a), 1);
-	/* one byte: drop the RW bit */
-	assert_int_equal(store(v, 0x3000 + 8 * 9, 1, PT_STORE, NULL, RO | PTE_US), 0);
-	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US));
-	assert_int_equal(type_count(a), 0);
-	/* the upper half */
-	assert_int_equal(store(v, 0x3000 + 8 * 9 + 4, 4, PT_STORE, NULL, 0x80000000), 0);
-	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US) | 1ULL << 63);
 	/* compare and exchange: not equal, equal */
 	old = 5;
-	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_CMPXCHG, &old, 0), 0);
-	assert_int_equal(old, pte(a, RO | PTE_US) | 1ULL << 63);
-	assert_int_equal(store(v, 0x3000 + 8 * 9, 8, PT_CMPXCHG, &old, 0), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, &old, 0), -EAGAIN);
+	assert_int_equal(at(t.l[1])[9], e | PTE_US);
+	old = e | PTE_US;
+	assert_int_equal(store(v, 0x3000 + 8 * 9, &old, pte(a, RO)), 0);
+	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US));
+	assert_int_equal(type_count(a), 0);
+	old = pte(a, RO | PTE_US);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, &old, 0), 0);
 	assert_int_equal(at(t.l[1])[9], 0);
-	/* refused: the table itself writable, another's frame, no table there, across entries */
-	assert_int_equal(store(v, 0x3000 + 8 * 3, 1, PT_STORE, NULL, TAB), -EBUSY);
-	e = pte(page_of(dom0), RO);
-	assert_int_equal(store(v, l1_at, 8, PT_STORE, NULL, e), -EBUSY);
-	assert_int_equal(store(v, plain, 8, PT_STORE, NULL, 0), -EFAULT);
-	assert_int_equal(store(v, 0x3004, 8, PT_STORE, NULL, 0), -EINVAL);
-	assert_int_equal(store(v, 0x3000, 0, PT_STORE, NULL, 0), -EINVAL);
+	assert_int_equal(ref_count(a), 2);
+	/* refused: the table itself writable, another's frame, no table there or any more */
+	assert_int_equal(store(v, 0x3000 + 8 * 3, NULL, pte(t.l[1], TAB)), -EBUSY);
+	assert_int_equal(store(v, l1_at, NULL, pte(page_of(dom0), RO)), -EBUSY);
+	assert_int_equal(store(v, plain, NULL, 0), -EFAULT);
+	assert_int_equal(pt_store(v, a, gvaddr(l1_at), NULL, 0), -EFAULT);
+	assert_int_equal(pt_store(v, t.l[2], gvaddr(l1_at), NULL, 0), -EFAULT);
 }
 
 static void walk_finds_the_entry(void **state) {
 	struct tree t = running_tree(guest);
-	struct guest_walk w;
 	mfn_t a = page_of(guest);
 
 	assert_int_equal(set_pte(t.l[1], 6, pte(a, RO)), 0);
-	assert_int_equal(guest_walk(guest->vcpu[0], gvaddr(0x6123), &w), 0);
-	assert_true(mfn_eq(w.l1_mfn, t.l[1]));
-	assert_int_equal(w.l1_index, 6);
-	assert_int_equal(w.l1e, pte(a, RO | PTE_US));
-	assert_int_equal(guest_walk(guest->vcpu[0], gvaddr(0xffff800000000000), &w), -EFAULT);
-	assert_int_equal(guest_walk(dom0->vcpu[0], gvaddr(0x6123), &w), -EFAULT);
+	assert_int_equal(guest_walk(guest->vcpu[0], gvaddr(0x6123)), pte(a, RO | PTE_US));
+	assert_int_equal(guest_walk(guest->vcpu[0], gvaddr(0xffff800000000000)), 0);
+	assert_int_equal(guest_walk(dom0->vcpu[0], gvaddr(0x6123)), 0);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, mm_setup, mm_teardown)

@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine around the CPUs: firmware tables, interrupt controllers, clocks, other CPUs. */
+/* The machine around the CPUs: local APIC, IO-APICs (Intel SDM volume 3, chapter 10), clocks, serial line,
+ * other CPUs. */
 #ifndef TENON_PLATFORM_H
 #define TENON_PLATFORM_H
+
+#include "arch.h"
 
 /* ACPI, APICs, clock, interrupts; on CPU 0, once. */
 void platform_init(void);
 /* Start the other CPUs; returns when they idle. */
 void smp_start(void);
+/* Ring 0's serial line, if it has one, is not dom0's; let received bytes interrupt (x86/uart.c). */
+void uart_attach(void);
+
+/* -- lapic.c, ioapic.c */
+/* Map the registers (CPU 0, once); switch the running CPU's LAPIC on. */
+void lapic_init(uint64_t address);
+void lapic_init_cpu(void);
+uint32_t lapic_id(void);
+bool lapic_present(void);
+/* IPI to the CPUs of the mask, none of them this one. */
+void lapic_send_ipi(cpumask_t cpus, unsigned vector);
+void lapic_eoi(void);
+/* INIT or start-up IPI to a CPU that is not up; INIT to all others (they stop until reset). */
+void lapic_send_init(uint32_t apic_id);
+void lapic_send_startup(uint32_t apic_id, unsigned page);
+void lapic_stop_others(void);
+
+/* One-shot mode: counts down from here, 0 stops. */
+void lapic_timer_start(uint32_t count);
+uint32_t lapic_timer_count(void);
+/* Choose the mode on the running CPU; masked while its rate is measured. */
+void lapic_timer_mode(bool tsc_deadline, bool masked);
+
+/* Map the IO-APICs and mask all pins; irq.h has what is done with them. */
+void ioapic_init(void);
+
+/* -- clock.c */
+void clock_init(void);
+void clock_init_cpu(void);
+/* Wait, busily. */
+void clock_delay_us(uint64_t us);
 
 #endif

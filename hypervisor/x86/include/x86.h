@@ -21,6 +21,7 @@
 #define CR4_PGE        (1u << 7)
 #define CR4_OSFXSR     (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)
+#define CR4_FSGSBASE   (1u << 16)
 #define CR4_OSXSAVE    (1u << 18)
 #define CR4_SMEP       (1u << 20)
 #define CR4_SMAP       (1u << 21)
@@ -126,9 +127,9 @@ static inline bool guest_address_ok(uint64_t va) { return is_canonical(va) && ua
 /* rdmsr that survives a #GP: 0 or -EFAULT. (x86/uaccess.c) */
 int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
-/* -- what this CPU model has (x86/cpu.c), const after boot -- */
+/* -- what this CPU model has (x86/percpu.c), const after boot -- */
 struct cpu_features {
-	bool smep, smap, nx, xsave, tsc_deadline;
+	bool smep, smap, nx, xsave, fsgsbase, tsc_deadline;
 	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
 	unsigned phys_bits;
 };
@@ -138,7 +139,6 @@ extern struct cpu_features cpu_has;
 
 /* Map n frames at va with the PTE flags; existing entries are replaced. 0 or -ENOMEM. */
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_check;
-void hv_unmap(uint64_t va, unsigned long n);
 /* Device registers, uncached, for good. NULL if out of space or memory. */
 void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
@@ -192,9 +192,6 @@ void tlb_serve(void);
 void cpu_features_read(void);
 uint64_t cr4_of(const struct vcpu *v);
 void idt_init(void);
-/* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
- * AVX; only what ring 0 saves. */
-bool xcr0_ok(uint64_t value);
 static inline void xcr0_write(uint64_t v) {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }

@@ -3,9 +3,13 @@
 #ifndef TENON_ARCH_CPU_H
 #define TENON_ARCH_CPU_H
 
+#include "regs.h"
+
 struct cpu;
 extern __thread struct cpu *host_cpu;
 static inline struct cpu *arch_this_cpu(void) { return host_cpu; }
-#define ARCH_CPU_FIELDS unsigned windows_open;
+#define ARCH_CPU_FIELDS        \
+	unsigned windows_open; \
+	uint64_t cr3;
 
 #endif

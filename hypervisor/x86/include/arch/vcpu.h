@@ -21,12 +21,13 @@ struct arch_vcpu {
 	bool nmi_masked; /* an NMI is being handled: until its iret */
 	bool ts;         /* guest's CR0.TS */
 	struct callback event, failsafe, syscall, syscall32, sysenter;
-	uint64_t kernel_sp;
-	uint64_t kernel_ss;
+	uint64_t kernel_sp, kernel_ss;
 	uint64_t cr2; /* guest's fault address (vcpu_info.arch.cr2 mirrors it) */
 	uint64_t cr4; /* guest's view */
-	uint64_t fs_base, gs_base_kernel, gs_base_user;
+	/* while no CPU has it loaded: */
+	uint64_t fs_base, gs_base[2]; /* GS of the kernel and of its users */
 	uint16_t ds, es, fs, gs;
+	/* only this vCPU: */
 	uint64_t dr[8];
 	uint64_t xcr0;
 	uint8_t iopl;
