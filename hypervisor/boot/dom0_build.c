@@ -293,17 +293,17 @@ static void __init create_domain(void) {
 	unsigned vcpus = options.dom0_max_vcpus ? options.dom0_max_vcpus : bit_count(cpus_online);
 	struct domain_params p = {
 		.privileged = true,
-		.max_vcpus = MIN(vcpus, (unsigned)MAX_VCPUS),
 		.max_pages = options.dom0_mem_max ? options.dom0_mem_max >> PAGE_SHIFT : nr_pages,
-		.max_grant_frames = 64,
-		.max_maptrack_frames = 1024,
-		.max_evtchn_port = ~0u,
-		.grant_version = 2,
+		.config.max_vcpus = MIN(vcpus, (unsigned)MAX_VCPUS),
+		.config.max_grant_frames = 64,
+		.config.max_maptrack_frames = 1024,
+		.config.max_evtchn_port = ~0u,
+		.config.grant_opts = 2,
 	};
 
 	p.max_pages = MAX(p.max_pages, nr_pages);
 	if (domain_create(&p, &dom0)) panic("no memory to create dom0");
-	for (unsigned i = 0; i < p.max_vcpus; i++)
+	for (unsigned i = 0; i < dom0->max_vcpus; i++)
 		if (vcpu_create(dom0, i)) panic("no memory for dom0's vCPU %u", i);
 }
 

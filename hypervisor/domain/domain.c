@@ -120,13 +120,11 @@ static int shared_info_create(struct domain *d) {
 static void domain_init(struct domain *d, const struct domain_params *p) {
 	d->id = p->id;
 	d->privileged = p->privileged;
-	d->max_vcpus = p->max_vcpus;
+	d->max_vcpus = p->config.max_vcpus;
 	d->max_pages = p->max_pages;
-	d->createflags = p->createflags;
-	memcpy(d->handle, p->handle, sizeof(d->handle));
+	d->config = p->config;
 	d->refs = 1;
 	d->pause_depth = 1;
-	d->address_bits = 64;
 	d->shared_info_mfn = INVALID_MFN;
 	spin_init(&d->domain_lock, RANK_DOMAIN);
 	spin_init(&d->mm_lock, RANK_MM);
@@ -135,11 +133,14 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	sched_domain_create(d);
 }
 
-static int parts_create(struct domain *d, const struct domain_params *p) {
-	d->vcpu = heap_alloc(p->max_vcpus * sizeof(*d->vcpu));
+static int parts_create(struct domain *d) {
+	const struct xen_domctl_createdomain *c = &d->config;
+
+	d->vcpu = heap_alloc(d->max_vcpus * sizeof(*d->vcpu));
 	if (!d->vcpu) return -ENOMEM;
-	return shared_info_create(d) ?: evtchn_domain_create(d, p->max_evtchn_port) ?:
-		       grant_domain_create(d, p->max_grant_frames, p->max_maptrack_frames, p->grant_version);
+	return shared_info_create(d) ?: evtchn_domain_create(d, c->max_evtchn_port) ?:
+		       grant_domain_create(d, (unsigned)c->max_grant_frames, (unsigned)c->max_maptrack_frames,
+					   XEN_DOMCTL_GRANT_version(c->grant_opts));
 }
 
 /* Also of one whose creation failed half-way. */
@@ -162,11 +163,12 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 	struct domain *d;
 	int err;
 
-	if (p->id >= DOMID_FIRST_RESERVED || !p->max_vcpus || p->max_vcpus > MAX_VCPUS) return -EINVAL;
+	if (p->id >= DOMID_FIRST_RESERVED || !p->config.max_vcpus || p->config.max_vcpus > MAX_VCPUS)
+		return -EINVAL;
 	d = heap_alloc(sizeof(*d));
 	if (!d) return -ENOMEM;
 	domain_init(d, p);
-	err = parts_create(d, p);
+	err = parts_create(d);
 	if (!err) domain_wallclock_update(d);
 	if (!err) err = list_insert(d);
 	if (err) {
@@ -194,12 +196,27 @@ void domains_reap(void) {
 
 /* -- pausing -- */
 
+/* One pause more for all vCPUs, which have yet to stop. domain_lock held. */
+static void pause_begin(struct domain *d) {
+	struct vcpu *v;
+
+	d->pause_depth++;
+	for_each_vcpu (d, v) vcpu_pause_nosync(v);
+}
+
+static void pause_end(struct domain *d) {
+	struct vcpu *v;
+
+	CHECK(d->pause_depth > 0);
+	d->pause_depth--;
+	for_each_vcpu (d, v) vcpu_unpause(v);
+}
+
 void domain_pause(struct domain *d) {
 	struct vcpu *v;
 
 	spin_lock(&d->domain_lock);
-	d->pause_depth++;
-	for_each_vcpu (d, v) vcpu_pause_nosync(v);
+	pause_begin(d);
 	spin_unlock(&d->domain_lock);
 	/* Wait without the lock: a vCPU of d may be in ring 0, waiting for it. vCPUs are never
 	 * freed while the caller holds a reference. */
@@ -210,20 +227,15 @@ void domain_pause(struct domain *d) {
 }
 
 void domain_unpause(struct domain *d) {
-	struct vcpu *v;
+	SPIN_GUARD(&d->domain_lock);
 
-	spin_lock(&d->domain_lock);
-	CHECK(d->pause_depth > 0);
-	d->pause_depth--;
-	if (!d->pause_depth && d->state == DOM_CREATING) d->state = DOM_RUNNING;
-	for_each_vcpu (d, v) vcpu_unpause(v);
-	spin_unlock(&d->domain_lock);
+	if (d->pause_depth == 1 && d->state == DOM_CREATING) d->state = DOM_RUNNING;
+	pause_end(d);
 }
 
 /* -- shutdown and crash -- */
 
 void domain_shutdown(struct domain *d, unsigned code) {
-	struct vcpu *v;
 	bool first;
 
 	if (d == dom0) {
@@ -236,10 +248,7 @@ void domain_shutdown(struct domain *d, unsigned code) {
 		d->state = DOM_SHUTDOWN;
 		d->shutdown_code = d->shutdown_latch ? d->shutdown_latch & 0xff : code;
 		d->shut_down = true;
-		for_each_vcpu (d, v) {
-			v->shut_down = true;
-			vcpu_pause_nosync(v);
-		}
+		pause_begin(d);
 	}
 	spin_unlock(&d->domain_lock);
 	if (!first) return;
@@ -249,17 +258,13 @@ void domain_shutdown(struct domain *d, unsigned code) {
 }
 
 int domain_resume(struct domain *d) {
-	struct vcpu *v;
 	SPIN_GUARD(&d->domain_lock);
 
 	if (d->state != DOM_SHUTDOWN) return -EINVAL;
 	d->state = DOM_RUNNING;
 	d->shutdown_code = 0;
 	d->shut_down = false;
-	for_each_vcpu (d, v) {
-		if (v->shut_down) vcpu_unpause(v);
-		v->shut_down = false;
-	}
+	pause_end(d);
 	return 0;
 }
 
@@ -297,15 +302,10 @@ static int destroy_vcpus(struct domain *d) {
 	return 0;
 }
 
-static int destroy_irqs(struct domain *d) {
-	irq_domain_destroy(d);
-	return 0;
-}
-
 /* The order matters: nothing may run, then nothing may be signalled or mapped, then memory goes. */
 static int (*const destroy_steps[])(struct domain *d) = {
-	destroy_stop, evtchn_domain_destroy, grant_domain_destroy,
-	destroy_irqs, destroy_vcpus,         domain_relinquish_memory,
+	destroy_stop,       evtchn_domain_destroy, grant_domain_destroy,
+	irq_domain_destroy, destroy_vcpus,         domain_relinquish_memory,
 };
 
 int domain_destroy(struct domain *d) {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Device memory and I/O ports: who may use what.
+ * Device memory, I/O ports and interrupt lines: who may use what.
  *
  * dom0 may use everything except what ring 0 reserved for itself at boot; another domain what a
  * domctl gave it, never what is reserved. A domain's ranges are disjoint and in no order; two may
- * touch. (Interrupt lines are in irq/pirq.c.)
+ * touch.
  */
 #include "domain.h"
 #include "frame.h"
+#include "irq.h"
 
 /* [first, end) */
 struct permit_range {
@@ -26,7 +27,7 @@ void permit_reserve(enum permit kind, uint64_t first, uint64_t n) {
 }
 
 static bool in_range(enum permit kind, uint64_t first, uint64_t n) {
-	uint64_t limit = kind == PERMIT_PORT ? 65536 : UINT64_MAX;
+	uint64_t limit = kind == PERMIT_PORT ? 65536 : kind == PERMIT_GSI ? arch_gsi_count() : UINT64_MAX;
 
 	return n && first < limit && n <= limit - first;
 }

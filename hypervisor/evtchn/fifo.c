@@ -57,10 +57,10 @@ static bool link_behind(event_word_t *w, port_t port) {
 	event_word_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
 
 	for (unsigned i = 0; old & LINKED && i < 2 * LINK_TRIES; i++) {
-		if (i == LINK_TRIES) old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
 		if (__atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false,
 						__ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
 			return true;
+		if (i == LINK_TRIES - 1) old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
 	}
 	if (old & BUSY) __atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
 	return false;

@@ -61,27 +61,16 @@ static int create_check(const struct xen_domctl_createdomain *c) {
 	return 0;
 }
 
-static unsigned limit_of(int32_t asked, unsigned fallback) { return asked < 0 ? fallback : (unsigned)asked; }
-
 static long createdomain(struct xen_domctl *op) {
-	const struct xen_domctl_createdomain *c = &op->u.createdomain;
-	struct domain_params p = {
-		.id = op->domain,
-		.max_vcpus = c->max_vcpus,
-		.max_grant_frames = limit_of(c->max_grant_frames, DEFAULT_GRANT_FRAMES),
-		.max_maptrack_frames = limit_of(c->max_maptrack_frames, DEFAULT_MAPTRACK_FRAMES),
-		.max_evtchn_port = c->max_evtchn_port,
-		.grant_version = XEN_DOMCTL_GRANT_version(c->grant_opts),
-		.createflags = c->flags,
-	};
+	struct domain_params p = { .id = op->domain, .config = op->u.createdomain };
 	struct domain *d;
-	int err = create_check(c);
+	int err = create_check(&p.config);
 
-	memcpy(p.handle, c->handle, sizeof(p.handle));
+	if (p.config.max_grant_frames < 0) p.config.max_grant_frames = DEFAULT_GRANT_FRAMES;
+	if (p.config.max_maptrack_frames < 0) p.config.max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES;
 	if (!err && (p.id == 0 || p.id >= DOMID_FIRST_RESERVED)) err = id_choose(&p.id);
 	if (!err) err = domain_create(&p, &d);
 	if (err) return err;
-	d->arch_config = c->arch;
 	d->pause_count = 1; /* the pause it is born with is the toolstack's to end */
 	op->domain = p.id;
 	return 0;
@@ -127,7 +116,7 @@ static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
 		.tot_pages = d->tot_pages,
 		.max_pages = d->max_pages,
 		.shared_info_frame = mfn_x(d->shared_info_mfn),
-		.arch_config = d->arch_config,
+		.arch_config = d->config.arch,
 		.gpaddr_bits = 52,
 	};
 	info_vcpus(d, info);
@@ -136,8 +125,8 @@ static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
 		info->flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask)
 							     << XEN_DOMINF_shutdownshift;
 	if (d->pause_count) info->flags |= XEN_DOMINF_paused;
-	if (d->createflags & XEN_DOMCTL_CDF_xs_domain) info->flags |= XEN_DOMINF_xs_domain;
-	memcpy(info->handle, d->handle, sizeof(info->handle));
+	if (d->config.flags & XEN_DOMCTL_CDF_xs_domain) info->flags |= XEN_DOMINF_xs_domain;
+	memcpy(info->handle, d->config.handle, sizeof(info->handle));
 }
 
 long domctl_getdomaininfo(struct xen_domctl *op) {
@@ -180,7 +169,7 @@ DOMCTL(max_mem, max_mem) {
 }
 
 DOMCTL(setdomainhandle, setdomainhandle) {
-	memcpy(d->handle, a->handle, sizeof(d->handle));
+	memcpy(d->config.handle, a->handle, sizeof(d->config.handle));
 	return 0;
 }
 
@@ -340,19 +329,17 @@ DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity) {
 
 /* The scheduler has credit2's parameters and goes by its name. */
 DOMCTL(scheduler_op, scheduler_op) {
-	struct sched_params p;
+	struct xen_domctl_sched_credit2 *p = &a->u.credit2;
 
 	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
-	sched_domain_get(d, &p);
 	switch (a->cmd) {
 	case XEN_DOMCTL_SCHEDOP_getinfo:
-		a->u.credit2.weight = p.weight;
-		a->u.credit2.cap = p.cap;
+		p->weight = d->sched.weight;
+		p->cap = d->sched.cap;
 		return 0;
-	case XEN_DOMCTL_SCHEDOP_putinfo:
-		if (a->u.credit2.weight) p.weight = a->u.credit2.weight;
-		if (a->u.credit2.cap != (uint16_t)~0U) p.cap = a->u.credit2.cap;
-		return sched_domain_set(d, &p);
+	case XEN_DOMCTL_SCHEDOP_putinfo: /* what is 0, or ~0, stays */
+		return sched_domain_set(d, p->weight ? p->weight : d->sched.weight,
+					p->cap != (uint16_t)~0U ? p->cap : d->sched.cap);
 	default: return -EINVAL;
 	}
 }
@@ -391,8 +378,6 @@ DOMCTL(getpageframeinfo3, getpageframeinfo3) {
 /* Dirty-page logging is not offered: a toolstack saves a domain that is stopped. */
 DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
 
-DOMCTL(irq_permission, irq_permission) { return irq_permission_set(d, a->pirq, a->allow_access); }
-
 DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
 
 /* Nobody gives what he may not use himself. */
@@ -409,6 +394,8 @@ DOMCTL(ioport_permission, ioport_permission) {
 	if (!a->nr_ports) return 0;
 	return permission(d, PERMIT_PORT, a->first_port, a->nr_ports, a->allow_access);
 }
+
+DOMCTL(irq_permission, irq_permission) { return permission(d, PERMIT_GSI, a->pirq, 1, a->allow_access); }
 
 /* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own. */
 DOMCTL(memory_mapping, memory_mapping) {

@@ -27,6 +27,10 @@
 	}                                                                       \
 	static long name##_vcpu(struct vcpu *v __unused, struct xen_domctl_##member *a)
 
+/* Store an object as element i of a guest's array. 0, -EFAULT. */
+#define array_to_guest(array, i, object) \
+	copy_to_guest(guest_at(guest_ptr(array), i, sizeof(*(object))), object, sizeof(*(object)))
+
 /* The first domain with this id or a higher one. 0, -ESRCH. */
 long domctl_getdomaininfo(struct xen_domctl *op);
 

@@ -51,9 +51,7 @@ SUBOP(getdomaininfolist, struct xen_sysctl_getdomaininfolist) {
 
 	for (; n < a->max_domains; n++, one.domain++) {
 		if (domctl_getdomaininfo(&one)) break;
-		if (copy_to_guest(guest_at(guest_ptr(a->buffer.p), n, sizeof(one.u.getdomaininfo)),
-				  &one.u.getdomaininfo, sizeof(one.u.getdomaininfo)))
-			return -EFAULT;
+		if (array_to_guest(a->buffer.p, n, &one.u.getdomaininfo)) return -EFAULT;
 	}
 	a->num_domains = n;
 	return 0;
@@ -83,8 +81,7 @@ SUBOP(cputopoinfo, struct xen_sysctl_cputopoinfo) {
 		struct xen_sysctl_cputopo topo = { .core = i };
 
 		if (!(cpus_online & cpumask_of(i))) topo.core = topo.socket = topo.node = ~0u;
-		if (copy_to_guest(guest_at(guest_ptr(a->cputopo.p), i, sizeof(topo)), &topo, sizeof(topo)))
-			return -EFAULT;
+		if (array_to_guest(a->cputopo.p, i, &topo)) return -EFAULT;
 	}
 	a->num_cpus = nr;
 	return 0;
@@ -95,11 +92,8 @@ SUBOP(numainfo, struct xen_sysctl_numainfo) {
 	struct xen_sysctl_meminfo mem = { frames_total << PAGE_SHIFT, frames_free << PAGE_SHIFT };
 	uint32_t distance = 10;
 
-	if (a->meminfo.p && a->num_nodes && copy_to_guest(guest_ptr(a->meminfo.p), &mem, sizeof(mem)))
-		return -EFAULT;
-	if (a->distance.p && a->num_nodes &&
-	    copy_to_guest(guest_ptr(a->distance.p), &distance, sizeof(distance)))
-		return -EFAULT;
+	if (a->num_nodes && a->meminfo.p && array_to_guest(a->meminfo.p, 0, &mem)) return -EFAULT;
+	if (a->num_nodes && a->distance.p && array_to_guest(a->distance.p, 0, &distance)) return -EFAULT;
 	a->num_nodes = 1;
 	return 0;
 }
@@ -110,8 +104,7 @@ SUBOP(pcitopoinfo, struct xen_sysctl_pcitopoinfo) {
 
 	if (a->num_devs > 1024) return -E2BIG;
 	for (uint32_t i = 0; i < a->num_devs; i++)
-		if (copy_to_guest(guest_at(guest_ptr(a->nodes.p), i, sizeof(node)), &node, sizeof(node)))
-			return -EFAULT;
+		if (array_to_guest(a->nodes.p, i, &node)) return -EFAULT;
 	return 0;
 }
 

@@ -52,7 +52,7 @@ HYPERCALL(do_xen_version) {
 		fi.submap = features_word(d, fi.submap_idx);
 		return copy_to_guest(out, &fi, sizeof(fi));
 	case XENVER_pagesize: return PAGE_SIZE;
-	case XENVER_guest_handle: return copy_to_guest(out, d->handle, sizeof(d->handle));
+	case XENVER_guest_handle: return copy_to_guest(out, d->config.handle, sizeof(d->config.handle));
 	case XENVER_commandline:
 		return text_out(out, d->privileged ? hypervisor_cmdline : "<denied>",
 				sizeof(xen_commandline_t));

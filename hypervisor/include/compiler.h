@@ -27,7 +27,6 @@
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#define barrier()   __asm__ volatile("" ::: "memory")
 
 #define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d)            (((n) + (d)-1) / (d))

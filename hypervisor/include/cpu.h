@@ -26,7 +26,6 @@ struct timer_cpu;
 /* What a CPU has to do before it returns to a guest; bits of cpu->work. */
 #define CPU_WORK_SCHEDULE (1u << 0) /* choose a vCPU anew */
 #define CPU_WORK_TIMER    (1u << 1) /* run expired timers */
-#define CPU_WORK_CALL     (1u << 2) /* another CPU left a request (arch private) */
 #define CPU_WORK_TRAP     (1u << 3) /* current has an NMI to take (v->pending_traps) */
 #define CPU_WORK_RESTART  (1u << 4) /* issue the hypercall just made again (struct restart) */
 
@@ -52,8 +51,7 @@ struct cpu {
 	struct vcpu_info *vcpu_info; /* current's, mapped */
 	struct restart restart;
 	unsigned preempt_budget; /* work units left before a preemption point looks up */
-	unsigned lock_depth;
-	uint32_t lock_ranks; /* ranks held (debug) */
+	uint32_t lock_ranks;     /* ranks held (debug) */
 
 	/* public: */
 	uint32_t work;     /* CPU_WORK_*; set with cpu_raise() */

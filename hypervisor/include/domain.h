@@ -17,8 +17,8 @@
 
 #define MAX_VCPUS 128
 
-/* What a domain may be given of the machine: frames of device memory, I/O ports. */
-enum permit { PERMIT_MMIO, PERMIT_PORT, PERMIT_KINDS };
+/* What a domain may be given of the machine: frames of device memory, I/O ports, interrupt lines. */
+enum permit { PERMIT_MMIO, PERMIT_PORT, PERMIT_GSI, PERMIT_KINDS };
 
 enum domain_state { DOM_CREATING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
@@ -64,7 +64,6 @@ struct vcpu {
 
 	/* only this vCPU (or whoever stopped it): */
 	bool initialised;             /* has a context */
-	bool shut_down;               /* holds a pause of domain_shutdown() (domain_lock) */
 	mfn_t root_kernel, root_user; /* top-level tables, each a type reference; INVALID_MFN if none */
 	uint64_t table_giveup;        /* mfn + 1 of a table whose devalidation was preempted (0: none),
 					 finished before the next page-table operation; see mm/pt_update.c
@@ -109,7 +108,6 @@ struct domain {
 	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
 	struct shared_info *shared_info; /* ring-0 page shown to the guest */
 	mfn_t shared_info_mfn;
-	xen_domain_handle_t handle; /* (domain_lock) */
 
 	struct domain *dead_next; /* queue of the unreferenced */
 	uint32_t refs;            /* atomic */
@@ -118,17 +116,16 @@ struct domain {
 	/* domain_lock: */
 	enum domain_state state;
 	unsigned shutdown_code;
-	unsigned shutdown_latch;        /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
-	bool shut_down;                 /* and not resumed since: state may be DYING by now */
-	unsigned pause_count;           /* pauses a toolstack holds */
-	unsigned pause_depth;           /* domain_pause() in force; a vCPU is created with as many */
-	unsigned destroy_step;          /* how far domain_destroy() has come */
-	port_t suspend_port;            /* its peer in dom0 is told of a suspend; 0: none */
-	struct xen_domctl_tsc_info tsc; /* as the toolstack set it */
-	uint32_t createflags;
-	struct xen_arch_domainconfig arch_config; /* as given at creation */
-	uint64_t vm_assist;                       /* VMASST_TYPE_* bits */
-	int32_t time_offset;                      /* seconds added to wall clock */
+	unsigned shutdown_latch;               /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
+	bool shut_down;                        /* and not resumed since: state may be DYING by now */
+	unsigned pause_count;                  /* pauses a toolstack holds */
+	unsigned pause_depth;                  /* domain_pause() in force; a vCPU is created with as many */
+	unsigned destroy_step;                 /* how far domain_destroy() has come */
+	port_t suspend_port;                   /* its peer in dom0 is told of a suspend; 0: none */
+	struct xen_domctl_tsc_info tsc;        /* as the toolstack set it */
+	struct xen_domctl_createdomain config; /* as given at creation; the handle may change */
+	uint64_t vm_assist;                    /* VMASST_TYPE_* bits */
+	int32_t time_offset;                   /* seconds added to wall clock */
 
 	struct spinlock mm_lock;
 	/* mm_lock: page tables and pins of the domain (see mm/pagetype.c) */
@@ -141,13 +138,12 @@ struct domain {
 	struct e820entry *e820; /* XENMEM_set_memory_map; NULL: none */
 	unsigned e820_count;
 
-	cpumask_t dirty_cpus;  /* atomic: CPUs whose TLB may hold the domain's translations */
-	unsigned address_bits; /* frames must lie below 2^this (PV32); 64: anywhere */
+	cpumask_t dirty_cpus; /* atomic: CPUs whose TLB may hold the domain's translations */
 
 	struct evtchn_domain evtchn;
 	struct sched_group sched;
 	struct grant_table *grant;
-	struct irq_domain *irq; /* pirqs and permissions, NULL if never had any */
+	struct irq_domain *irq; /* pirqs, NULL if never had any */
 	struct pv_cpu_policy *cpu_policy;
 
 	struct spinlock permit_lock;
@@ -172,11 +168,8 @@ struct domain *domain_next(unsigned id);
 struct domain_params {
 	domid_t id;
 	bool privileged;
-	unsigned max_vcpus;
 	uint64_t max_pages;
-	unsigned max_grant_frames, max_maptrack_frames, max_evtchn_port, grant_version;
-	uint32_t createflags;
-	xen_domain_handle_t handle;
+	struct xen_domctl_createdomain config; /* checked, limits not negative */
 };
 /* A new domain with one reference (the list's), paused, no vCPU, no memory. 0, -EEXIST, -ENOMEM,
  * -EINVAL. */
@@ -228,7 +221,7 @@ void vcpu_nmi_send(struct vcpu *v);
 /* Free a vCPU that does not run, or of which only a part was made. */
 void vcpu_destroy(struct vcpu *v);
 
-/* -- permissions (domain/permit.c): [first, first + n) of machine frames or ports -- */
+/* -- permissions (domain/permit.c): [first, first + n) of machine frames, ports or GSIs -- */
 
 /* Keep for ring 0 alone. Boot. */
 void permit_reserve(enum permit kind, uint64_t first, uint64_t n);

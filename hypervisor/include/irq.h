@@ -10,10 +10,10 @@
 #include "domain.h"
 #include "pci.h"
 
-/* The domain's pirqs go away: bindings, mappings, permissions. create allocates the privileged
+/* The domain's pirqs go away: bindings, mappings. create allocates the privileged
  * domain's table; others get one with their first pirq. 0 or -ENOMEM. */
 int irq_domain_create(struct domain *d) __must_check;
-void irq_domain_destroy(struct domain *d);
+int irq_domain_destroy(struct domain *d); /* 0: a step of domain_destroy() */
 
 /* -- for event channels: called under the domain's event lock */
 
@@ -52,11 +52,6 @@ int pirq_unmap(struct domain *d, unsigned pirq) __must_check;
 int pirq_find_free(struct domain *d, int *pirq) __must_check;
 /* Program a device's messages anew after it lost them (reset, sleep). 0, -ESRCH (none set up). */
 int irq_msi_restore(sbdf_t dev) __must_check;
-/* Allow a domain to map a GSI, or not any more (privileged domains may all). 0, -EINVAL (ring 0's),
- * -ENOMEM. */
-int irq_permission_set(struct domain *d, unsigned gsi, bool allow) __must_check;
-/* True if the GSI exists and is not ring 0's. */
-bool irq_gsi_is_grantable(unsigned gsi);
 
 /* -- for the machine */
 

@@ -68,14 +68,11 @@ struct list {
 	struct list *next, *prev;
 };
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
-static inline void list_insert_before(struct list *at, struct list *node) {
-	node->prev = at->prev;
-	node->next = at;
-	at->prev->next = node;
-	at->prev = node;
-}
-static inline void list_prepend(struct list *head, struct list *node) {
-	list_insert_before(head->next, node);
+static inline void list_insert_after(struct list *at, struct list *node) {
+	node->prev = at;
+	node->next = at->next;
+	at->next->prev = node;
+	at->next = node;
 }
 static inline void list_remove(struct list *node) {
 	node->prev->next = node->next;

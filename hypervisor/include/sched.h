@@ -54,13 +54,9 @@ void poll_notify(struct domain *d, port_t port);
 void vcpu_block(void);
 void vcpu_yield(void);
 
-struct sched_params {
-	uint16_t weight; /* 1..65535, default 256 */
-	uint16_t cap;    /* percent of a CPU, 0: none */
-};
-/* 0, -EINVAL (out of range). */
-int sched_domain_set(struct domain *d, const struct sched_params *p) __must_check;
-void sched_domain_get(const struct domain *d, struct sched_params *p);
+/* Weight: at least 1, default 256; cap: percent of a CPU, 0: none. They are read in d->sched. 0,
+ * -EINVAL (out of range). */
+int sched_domain_set(struct domain *d, uint16_t weight, uint16_t cap) __must_check;
 /* 0, -EINVAL if no CPU of `hard` is up. */
 int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft) __must_check;
 void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft);

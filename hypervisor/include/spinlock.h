@@ -19,7 +19,7 @@ enum lock_rank {
 	RANK_MAPTRACK, /* a domain's map-tracking table */
 	RANK_MM,       /* a domain's page tables: validation, updates, pins */
 	RANK_PAGES,    /* a domain's page list and counts */
-	RANK_PERMIT,   /* a domain's ranges of device memory and ports */
+	RANK_PERMIT,   /* a domain's ranges of device memory, ports and GSIs */
 	RANK_EVTCHN,   /* a domain's port table */
 	RANK_PIRQ,     /* pirq tables and bindings of all domains, vector tables */
 	RANK_IRQ,      /* an irq descriptor */

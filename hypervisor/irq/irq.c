@@ -166,19 +166,18 @@ int irq_own_gsi(unsigned gsi, bool level, bool active_low) {
 	vector = vectors_find(0, 1);
 	if (!vector) return -ENOSPC;
 	irq->own = true;
+	permit_reserve(PERMIT_GSI, gsi, 1);
 	vector_assign(irq, 0, vector);
 	irq_program(irq);
 	irq_mask(irq, false);
 	return 0;
 }
 
-bool irq_gsi_is_grantable(unsigned gsi) { return gsi < arch_gsi_count() && !irqs[gsi].own; }
-
 int irq_msi_restore(sbdf_t dev) {
 	SPIN_GUARD(&pirq_lock);
 	int ret = -ESRCH;
 
-	for_each_msi_irq(irq) {
+	for_each_msi_irq (irq) {
 		if (irq->kind == IRQ_FREE || irq->msi.dev.n != dev.n) continue;
 		msi_program(&irq->msi, irq->cpu, irq->vector);
 		msi_mask(&irq->msi, !irq->bound);

@@ -17,7 +17,6 @@
 
 struct irq_domain {
 	unsigned count;
-	uint8_t permitted[IRQ_MAX / 8]; /* GSIs */
 	struct pirq pirq[];
 };
 
@@ -45,18 +44,6 @@ int irq_domain_create(struct domain *d) { return d->privileged ? table_ensure(d)
 static struct pirq *pirq_of(struct domain *d, unsigned pirq) {
 	if (!d->irq || pirq >= d->irq->count) return NULL;
 	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
-}
-
-int irq_permission_set(struct domain *d, unsigned gsi, bool allow) {
-	SPIN_GUARD(&pirq_lock);
-	int ret = irq_gsi_is_grantable(gsi) ? table_ensure(d) : -EINVAL;
-
-	if (ret) return ret;
-	if (allow)
-		bit_test_and_set(gsi, d->irq->permitted);
-	else
-		bit_test_and_clear(gsi, d->irq->permitted);
-	return 0;
 }
 
 /* -- mapping -- */
@@ -89,6 +76,8 @@ static struct pirq *mapping_of(struct domain *d, const struct irq *irq) {
 }
 
 int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
+	/* The privileged domain has even the console's GSI, which it finds busy when it binds it. */
+	bool may = d->privileged || permitted(d, PERMIT_GSI, gsi, 1);
 	SPIN_GUARD(&pirq_lock);
 	int ret, number = *pirq < 0 ? (int)gsi : *pirq;
 	struct pirq *p;
@@ -96,8 +85,7 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 	if (gsi >= arch_gsi_count()) return -EINVAL;
 	ret = table_ensure(d);
 	if (ret) return ret;
-	/* The privileged domain has even the console's GSI, which it finds busy when it binds it. */
-	if (!d->privileged && !(irq_gsi_is_grantable(gsi) && bit_test(gsi, d->irq->permitted))) return -EPERM;
+	if (!may) return -EPERM;
 	p = mapping_of(d, &irqs[gsi]);
 	if (p && *pirq >= 0 && p->number != number) return -EEXIST;
 	if (!p) {
@@ -111,21 +99,9 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 }
 
 static struct irq *irq_find_free(void) {
-	for_each_msi_irq(irq) if (irq->kind == IRQ_FREE) return irq;
+	for_each_msi_irq (irq)
+		if (irq->kind == IRQ_FREE) return irq;
 	return NULL;
-}
-
-/* One message of a block: descriptor, vector and pirq. */
-static int map_message(struct domain *d, const struct msi *m, unsigned i, uint8_t vector, unsigned number) {
-	struct irq *irq = irq_find_free();
-
-	if (!irq) return -ENOSPC;
-	irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
-	irq->msi = *m;
-	irq->msi.index = (uint16_t)(m->index + i);
-	vector_assign(irq, 0, vector);
-	d->irq->pirq[number].irq = irq;
-	return 0;
 }
 
 static void unmap_message(struct pirq *p) {
@@ -139,22 +115,28 @@ static void unmap_message(struct pirq *p) {
 	p->irq = NULL;
 }
 
-static int map_block(struct domain *d, const struct msi *m, unsigned count, uint8_t vector, unsigned first) {
+/* Give each message of a block its descriptor and vector; p is the first one's pirq. */
+static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_t vector) {
 	for (unsigned i = 0; i < count; i++) {
-		int ret = map_message(d, m, i, (uint8_t)(vector + i), first + i);
+		struct irq *irq = p[i].irq = irq_find_free();
 
-		if (!ret) continue;
-		while (i--) unmap_message(&d->irq->pirq[first + i]);
-		return ret;
+		if (!irq) {
+			while (i--) unmap_message(&p[i]);
+			return -ENOSPC;
+		}
+		irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
+		irq->msi = *m;
+		irq->msi.index = (uint16_t)(m->index + i);
+		vector_assign(irq, 0, (uint8_t)(vector + i));
 	}
-	irq_program(d->irq->pirq[first].irq);
-	for (unsigned i = 0; i < count; i++) irq_mask(d->irq->pirq[first + i].irq, true);
+	irq_program(p->irq);
+	for (unsigned i = 0; i < count; i++) irq_mask(p[i].irq, true);
 	return 0;
 }
 
 /* A device's message may have one owner only; asking again for what one has is an error too. */
 static bool message_in_use(const struct msi_request *req) {
-	for_each_msi_irq(irq) {
+	for_each_msi_irq (irq) {
 		if (irq->kind == IRQ_FREE || irq->msi.dev.n != req->dev.n) continue;
 		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index)
 			return true;
@@ -180,7 +162,7 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	vector = vectors_find(0, block);
 	if (!vector) return -ENOSPC;
 	m.count = (uint16_t)block;
-	ret = map_block(d, &m, req->count, vector, (unsigned)first);
+	ret = map_block(&d->irq->pirq[first], &m, req->count, vector);
 	if (ret) return ret;
 	msi_enable(&m, req->msix, true);
 	*pirq = first;
@@ -294,7 +276,7 @@ int pirq_unmap(struct domain *d, unsigned pirq) {
 	return 0;
 }
 
-void irq_domain_destroy(struct domain *d) {
+int irq_domain_destroy(struct domain *d) {
 	struct irq_domain *t;
 
 	spin_lock(&pirq_lock);
@@ -304,6 +286,7 @@ void irq_domain_destroy(struct domain *d) {
 	d->irq = NULL;
 	spin_unlock(&pirq_lock);
 	heap_free(t);
+	return 0;
 }
 
 /* -- running -- */

@@ -14,7 +14,6 @@ static void note_taken(struct spinlock *l) {
 	if (!DEBUG_BUILD) return;
 	l->owner = (uint16_t)(cpu->id + 1);
 	cpu->lock_ranks |= 1u << l->rank;
-	cpu->lock_depth++;
 }
 
 static __noinline void wait_turn(struct spinlock *l, uint16_t ticket) {
@@ -52,7 +51,6 @@ void spin_unlock(struct spinlock *l) {
 		CHECK(l->owner == cpu->id + 1);
 		l->owner = 0;
 		cpu->lock_ranks &= ~(1u << l->rank);
-		cpu->lock_depth--;
 	}
 	/* The holder alone moves head; release orders the critical section before the next
 	 * holder's. */

@@ -47,10 +47,10 @@ uint64_t group_slice(const struct sched_group *g) {
 	return left < (int64_t)SCHED_GRAN / 4 ? SCHED_GRAN / 4 : MIN((uint64_t)left, SCHED_SLICE);
 }
 
-static void set(struct sched_group *g, unsigned weight, unsigned cap) {
+static void set(struct sched_group *g, uint16_t weight, uint16_t cap) {
 	WRITE_ONCE(g->rate, (SCHED_WEIGHT << 16) / weight);
-	g->weight = (uint16_t)weight;
-	WRITE_ONCE(g->cap, (uint16_t)cap);
+	g->weight = weight;
+	WRITE_ONCE(g->cap, cap);
 	__atomic_store_n(&g->budget, quota(g), __ATOMIC_SEQ_CST);
 }
 
@@ -70,17 +70,13 @@ void sched_domain_destroy(struct domain *d) {
 	for (unsigned i = 0; i < NR_WATCHDOGS; i++) timer_kill(&d->sched.watchdog[i]);
 }
 
-int sched_domain_set(struct domain *d, const struct sched_params *p) {
+int sched_domain_set(struct domain *d, uint16_t weight, uint16_t cap) {
 	SPIN_GUARD(&d->domain_lock);
 
-	if (!p->weight || p->cap > 100 * MIN(d->max_vcpus, 655u)) return -EINVAL;
-	set(&d->sched, p->weight, p->cap);
+	if (!weight || cap > 100 * MIN(d->max_vcpus, 655u)) return -EINVAL;
+	set(&d->sched, weight, cap);
 	release_capped(d);
 	return 0;
-}
-
-void sched_domain_get(const struct domain *d, struct sched_params *p) {
-	*p = (struct sched_params){ d->sched.weight, d->sched.cap };
 }
 
 static int watchdog_find(const struct sched_group *g, uint32_t id, uint32_t seconds) {

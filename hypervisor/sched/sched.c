@@ -88,7 +88,7 @@ static void queue_insert(struct sched_cpu *q, struct vcpu *v) {
 
 	while (at != &q->queue && list_entry(at, struct vcpu, sched.link)->sched.vtime > v->sched.vtime)
 		at = at->prev;
-	list_prepend(at, &v->sched.link);
+	list_insert_after(at, &v->sched.link);
 	v->sched.queued = true;
 	WRITE_ONCE(q->length, q->length + 1);
 }

@@ -78,13 +78,38 @@ SEGMENT_LOADER(es)
 SEGMENT_LOADER(fs)
 SEGMENT_LOADER(gs)
 
+static void bases_save(struct vcpu *v) {
+	uint64_t *active = &v->arch.gs_base[v->arch.user_mode], *other = &v->arch.gs_base[!v->arch.user_mode];
+
+	if (likely(cpu_has.fsgsbase)) {
+		__asm__ volatile("rdfsbase %0; rdgsbase %1; swapgs; rdgsbase %2; swapgs"
+				 : "=r"(v->arch.fs_base), "=r"(*active), "=r"(*other));
+		return;
+	}
+	v->arch.fs_base = rdmsr(MSR_FS_BASE);
+	*active = rdmsr(MSR_GS_BASE);
+	*other = rdmsr(MSR_KERNEL_GS_BASE);
+}
+
+static void bases_load(const struct vcpu *v) {
+	uint64_t active = v->arch.gs_base[v->arch.user_mode], other = v->arch.gs_base[!v->arch.user_mode];
+
+	if (likely(cpu_has.fsgsbase)) {
+		__asm__ volatile("wrfsbase %0; swapgs; wrgsbase %2; swapgs; wrgsbase %1"
+				 :
+				 : "r"(v->arch.fs_base), "r"(active), "r"(other));
+		return;
+	}
+	wrmsr(MSR_FS_BASE, v->arch.fs_base);
+	wrmsr(MSR_GS_BASE, active);
+	wrmsr(MSR_KERNEL_GS_BASE, other);
+}
+
 /* Save the selectors and bases, and leave null selectors behind. */
 static void selectors_save(struct vcpu *v) {
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=r"(v->arch.ds), "=r"(v->arch.es), "=r"(v->arch.fs), "=r"(v->arch.gs));
-	v->arch.fs_base = rdmsr(MSR_FS_BASE);
-	v->arch.gs_base[v->arch.user_mode] = rdmsr(MSR_GS_BASE);
-	v->arch.gs_base[!v->arch.user_mode] = rdmsr(MSR_KERNEL_GS_BASE);
+	bases_save(v);
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 }
 
@@ -97,9 +122,7 @@ static void selectors_load(struct vcpu *v) {
 		v->arch.bad_selectors = true;
 		cpu_raise(cpu_id(), CPU_WORK_TRAP);
 	}
-	wrmsr(MSR_FS_BASE, v->arch.fs_base);
-	wrmsr(MSR_GS_BASE, v->arch.gs_base[v->arch.user_mode]);
-	wrmsr(MSR_KERNEL_GS_BASE, v->arch.gs_base[!v->arch.user_mode]);
+	bases_load(v);
 }
 
 /*

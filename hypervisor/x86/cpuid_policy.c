@@ -6,7 +6,7 @@
  * (<xen/arch-x86/cpuid.h>). Leaves that are not named here read as zero.
  */
 #include "cpu_policy.h"
-#include "emulate.h"
+#include "x86.h"
 
 #include <xen/arch-x86/cpuid.h>
 #include <xen/version.h>
@@ -20,9 +20,9 @@ enum { A, B, C, D };
 /* VME PSE MCE MTRR PGE MCA PSE36 DS ACPI SS TM PBE: machine checks are ring 0's */
 #define LEAF1_D_HIDE \
 	(BIT(1) | BIT(3) | BIT(7) | BITS(12, 14) | BIT(17) | BITS(21, 22) | BIT(27) | BIT(29) | BIT(31))
-/* what is shown of leaf 7 EBX: BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
+/* what is shown of leaf 7 EBX: FSGSBASE BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
  * SHA BW VL */
-#define LEAF7_B_SHOW (BIT(3) | BIT(5) | BITS(8, 9) | BITS(16, 19) | BIT(21) | BITS(23, 24) | BITS(28, 31))
+#define LEAF7_B_SHOW (BIT(0) | BIT(3) | BIT(5) | BITS(8, 9) | BITS(16, 19) | BIT(21) | BITS(23, 24) | BITS(28, 31))
 /* ECX: VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ CLDEMOTE MOVDIRI MOVDIR64B */
 #define LEAF7_C_SHOW (BIT(1) | BIT(6) | BITS(8, 12) | BIT(14) | BIT(25) | BITS(27, 28))
 /* EDX: 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512-FP16 */

@@ -9,8 +9,7 @@
 #define LOOP_WORDS 16
 
 bool guest_range_ok(uint64_t va, size_t n) {
-	/* from the end of ring 0's slots over the top to the hole: one stretch of addresses, all the guest's
-	 */
+	/* from the end of ring 0's slots over the top to the hole: all the guest's */
 	uint64_t room = (1UL << 47) - HV_END, at = va - HV_END;
 
 	return at <= room && n <= room - at;

@@ -252,7 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		step_run(&s);
 		host_frames_check();
 		assert_int_equal(this_cpu()->windows_open, 0);
-		assert_int_equal(this_cpu()->lock_depth, 0);
+		assert_int_equal(this_cpu()->lock_ranks, 0);
 	}
 	host_cpu_set(1);
 	this_cpu()->vcpu = NULL;

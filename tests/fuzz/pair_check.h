@@ -149,7 +149,7 @@ static inline void check_all(void) {
 		for (unsigned p = 0; p < slots[i].fifo_count; p++) host_frame_hold(slots[i].fifo[p], 1, 1);
 	host_frames_check();
 	assert_int_equal(this_cpu()->windows_open, 0);
-	assert_int_equal(this_cpu()->lock_depth, 0);
+	assert_int_equal(this_cpu()->lock_ranks, 0);
 }
 
 #endif

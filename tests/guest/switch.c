@@ -62,6 +62,8 @@ static void check(unsigned int self, unsigned int i) {
 	wrong_debug += (uint64_t)hv_get_debugreg(0) != 0x100000 + self * 0x1000 + i;
 	asm volatile("rdmsr; shlq $32, %%rdx; orq %%rdx, %%rax" : "=a"(base) : "c"(0xc0000100) : "rdx");
 	wrong_base += base != (unsigned long)&kit_start_info + 8 * self;
+	asm volatile("rdmsr; shlq $32, %%rdx; orq %%rdx, %%rax" : "=a"(base) : "c"(0xc0000102) : "rdx");
+	wrong_base += base != 0x700000 + 8 * self;
 	asm volatile("movq %%cr2, %0" : "=r"(a));
 	wrong_cr2 += a != want;
 }

@@ -52,7 +52,7 @@ static port_t pirq_port[PIRQS];
 static unsigned pirq_affinity[PIRQS];
 
 int irq_domain_create(struct domain *d) { return 0; }
-void irq_domain_destroy(struct domain *d) {}
+int irq_domain_destroy(struct domain *d) { return 0; }
 int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool share) {
 	if (pirq >= PIRQS) return -EINVAL;
 	if (pirq_port[pirq]) return -EEXIST;
@@ -68,12 +68,12 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) { pirq_a
 static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain_params p = { .id = id,
 				   .privileged = privileged,
-				   .max_vcpus = VCPUS,
+				   .config.max_vcpus = VCPUS,
 				   .max_pages = 1000,
-				   .max_grant_frames = 4,
-				   .max_maptrack_frames = 4,
-				   .max_evtchn_port = MAX_PORT,
-				   .grant_version = 1 };
+				   .config.max_grant_frames = 4,
+				   .config.max_maptrack_frames = 4,
+				   .config.max_evtchn_port = MAX_PORT,
+				   .config.grant_opts = 1 };
 	struct domain *d;
 
 	assert_int_equal(domain_create(&p, &d), 0);
@@ -165,7 +165,7 @@ static inline int evt_teardown(void **state) {
 	for_each_domain (d) evtchn_check_invariants(d);
 	for (unsigned i = 0; i < CPUS; i++) {
 		assert_int_equal(cpu_of(i)->windows_open, 0);
-		assert_int_equal(cpu_of(i)->lock_depth, 0);
+		assert_int_equal(cpu_of(i)->lock_ranks, 0);
 	}
 	run_nothing();
 	domain_end(guest);

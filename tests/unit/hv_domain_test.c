@@ -43,12 +43,12 @@ static void bad_parameters_are_refused(void **state) {
 	p.id = DOMID_FIRST_RESERVED;
 	assert_int_equal(domain_create(&p, &d), -EINVAL);
 	p = params(1);
-	p.max_vcpus = 0;
+	p.config.max_vcpus = 0;
 	assert_int_equal(domain_create(&p, &d), -EINVAL);
-	p.max_vcpus = MAX_VCPUS + 1;
+	p.config.max_vcpus = MAX_VCPUS + 1;
 	assert_int_equal(domain_create(&p, &d), -EINVAL);
 	p = params(1);
-	p.grant_version = 3;
+	p.config.grant_opts = 3;
 	assert_int_equal(domain_create(&p, &d), -EINVAL);
 	d = domain_make(2);
 	assert_int_equal(vcpu_create(d, 0), -EEXIST);
@@ -309,7 +309,7 @@ static void vcpus_without_a_legacy_slot(void **state) {
 	struct vcpu_info *info;
 	mfn_t m;
 
-	p.max_vcpus = 40;
+	p.config.max_vcpus = 40;
 	assert_int_equal(domain_create(&p, &d), 0);
 	assert_int_equal(vcpu_create(d, 35), 0);
 	info = vcpu_info_get(d->vcpu[35]);

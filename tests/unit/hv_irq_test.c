@@ -59,12 +59,14 @@ static int setup(void **state) {
 	memset(raised_other, 0, sizeof(raised_other));
 	host_irq_acks = 0;
 	irq_init();
+	spin_init(&other.permit_lock, RANK_PERMIT);
 	return irq_domain_create(&control);
 }
 
 static int teardown(void **state) {
 	irq_domain_destroy(&control);
 	irq_domain_destroy(&other);
+	permits_free(&other);
 	assert_int_equal(references, 0);
 	assert_null(other.irq);
 	for (unsigned i = 0; i < HOST_PINS; i++)
@@ -122,7 +124,7 @@ static void test_shared_level_waits_for_all(void **state) {
 
 	map_and_bind(11, true, 4);
 	assert_int_equal(pirq_map_gsi(&other, 11, &pirq), -EPERM);
-	assert_int_equal(irq_permission_set(&other, 11, true), 0);
+	assert_int_equal(permit_set(&other, PERMIT_GSI, 11, 1, true), 0);
 	assert_int_equal(pirq_map_gsi(&other, 11, &pirq), 0);
 	assert_int_equal(pirq_bind(&other_vcpu, 11, 9, false), -EBUSY);
 	assert_int_equal(pirq_bind(&other_vcpu, 11, 9, true), 0);
@@ -158,7 +160,7 @@ static void test_console_line_is_ours(void **state) {
 	assert_false(host_pins[4].level);
 	assert_int_equal(pirq_map_gsi(&control, 4, &pirq), 0);
 	assert_int_equal(pirq_bind(&vcpu0, 4, 5, true), -EBUSY);
-	assert_int_equal(irq_permission_set(&other, 4, true), -EINVAL);
+	assert_int_equal(permit_set(&other, PERMIT_GSI, 4, 1, true), -EINVAL);
 	irq_interrupt(host_pins[4].vector);
 	assert_int_equal(raised[63], 1);
 	assert_int_equal(irq_own_gsi(4, false, false), -EBUSY);
@@ -270,7 +272,7 @@ static void test_vectors_run_out_cleanly(void **state) {
 static void test_dying_domain_gets_nothing(void **state) {
 	int pirq = -1;
 
-	assert_int_equal(irq_permission_set(&other, 9, true), 0);
+	assert_int_equal(permit_set(&other, PERMIT_GSI, 9, 1, true), 0);
 	other.state = DOM_DYING;
 	irq_domain_destroy(&other);
 	assert_int_equal(pirq_map_gsi(&other, 9, &pirq), -EINVAL);

@@ -97,11 +97,9 @@ static void weights_share_one_cpu(void **state) {
 
 	use_cpus(1);
 	for (unsigned i = 0; i < 3; i++) {
-		struct sched_params p = { .weight = weight[i] }, got;
 
-		assert_int_equal(sched_domain_set(d[i], &p), 0);
-		sched_domain_get(d[i], &got);
-		assert_int_equal(got.weight, weight[i]);
+		assert_int_equal(sched_domain_set(d[i], weight[i], 0), 0);
+		assert_int_equal(d[i]->sched.weight, weight[i]);
 		go(d[i]->vcpu[0], 0);
 	}
 	simulate(all, NULL);
@@ -135,11 +133,10 @@ static void seven_share_four_cpus(void **state) {
 }
 
 static void a_heavy_one_keeps_its_cpu(void **state) {
-	struct sched_params p = { .weight = 4096 };
 	uint64_t all = 2000 * MS;
 
 	use_cpus(2);
-	assert_int_equal(sched_domain_set(dom0, &p), 0);
+	assert_int_equal(sched_domain_set(dom0, 4096, 0), 0);
 	go(dom0->vcpu[0], 0);
 	go(guest->vcpu[0], 0);
 	go(peer->vcpu[0], 0);
@@ -159,9 +156,7 @@ static uint64_t ran_all(struct domain *d) {
 }
 
 static void weight_set(struct domain *d, uint16_t weight, uint16_t cap) {
-	struct sched_params p = { weight, cap };
-
-	assert_int_equal(sched_domain_set(d, &p), 0);
+	assert_int_equal(sched_domain_set(d, weight, cap), 0);
 }
 
 /* The domain's first n vCPUs begin to spin. */
@@ -265,17 +260,15 @@ static void nappers_beside_spinners(void **state) {
 /* -- caps -- */
 
 static void a_cap_is_kept_on_an_idle_machine(void **state) {
-	struct sched_params p = { .weight = 256, .cap = 30 };
 	uint64_t all = 3000 * MS;
 
 	use_cpus(2);
-	assert_int_equal(sched_domain_set(guest, &p), 0);
+	weight_set(guest, 256, 30);
 	go(guest->vcpu[0], 0);
 	go(guest->vcpu[1], 0);
 	simulate(all, NULL);
 	near(ran(guest->vcpu[0]) + ran(guest->vcpu[1]), all * 30 / 100, 5);
-	p.cap = 0;
-	assert_int_equal(sched_domain_set(guest, &p), 0);
+	weight_set(guest, 256, 0);
 	simulate(100 * MS, NULL);
 	assert_true(guest->vcpu[0]->running && guest->vcpu[1]->running);
 }
@@ -308,13 +301,9 @@ static void a_cap_of_more_than_a_cpu(void **state) {
 }
 
 static void parameters_out_of_range(void **state) {
-	struct sched_params p = { .weight = 0 };
-
-	assert_int_equal(sched_domain_set(guest, &p), -EINVAL);
-	p = (struct sched_params){ .weight = 1, .cap = 100 * VCPUS + 1 };
-	assert_int_equal(sched_domain_set(guest, &p), -EINVAL);
-	p.cap = 100 * VCPUS;
-	assert_int_equal(sched_domain_set(guest, &p), 0);
+	assert_int_equal(sched_domain_set(guest, 0, 0), -EINVAL);
+	assert_int_equal(sched_domain_set(guest, 1, 100 * VCPUS + 1), -EINVAL);
+	assert_int_equal(sched_domain_set(guest, 1, 100 * VCPUS), 0);
 }
 
 /* -- affinity, balance -- */

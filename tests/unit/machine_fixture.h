@@ -51,7 +51,7 @@ __attribute__((weak)) void panic(const char *fmt, ...) {
 }
 
 /* Interrupt lines have no part in these tests. */
-__attribute__((weak)) void irq_domain_destroy(struct domain *d) {}
+__attribute__((weak)) int irq_domain_destroy(struct domain *d) { return 0; }
 __attribute__((weak)) int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	return -EINVAL;
 }
@@ -67,12 +67,12 @@ static inline void run_as(struct domain *d) {
 static inline struct domain_params params(domid_t id) {
 	return (struct domain_params){ .id = id,
 				       .privileged = id == 0,
-				       .max_vcpus = 2,
+				       .config.max_vcpus = 2,
 				       .max_pages = 500,
-				       .max_grant_frames = 4,
-				       .max_maptrack_frames = 4,
-				       .max_evtchn_port = 1023,
-				       .grant_version = 2 };
+				       .config.max_grant_frames = 4,
+				       .config.max_maptrack_frames = 4,
+				       .config.max_evtchn_port = 1023,
+				       .config.grant_opts = 2 };
 }
 
 static inline struct domain *domain_make(domid_t id) {
@@ -143,7 +143,7 @@ static inline int machine_teardown(void **state) {
 	domain_end(dom0);
 	assert_int_equal(frames_free, free_at_start);
 	assert_int_equal(this_cpu()->windows_open, 0);
-	assert_int_equal(this_cpu()->lock_depth, 0);
+	assert_int_equal(this_cpu()->lock_ranks, 0);
 	return 0;
 }
 

@@ -79,12 +79,12 @@ DUMMY void uart_interrupt(void) {}
 static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain_params p = { .id = id,
 				   .privileged = privileged,
-				   .max_vcpus = 2,
+				   .config.max_vcpus = 2,
 				   .max_pages = 1000,
-				   .max_grant_frames = 4,
-				   .max_maptrack_frames = 4,
-				   .max_evtchn_port = MAX_PORT,
-				   .grant_version = id ? guest_grant_version : 1 };
+				   .config.max_grant_frames = 4,
+				   .config.max_maptrack_frames = 4,
+				   .config.max_evtchn_port = MAX_PORT,
+				   .config.grant_opts = id ? guest_grant_version : 1 };
 	struct domain *d;
 
 	assert_int_equal(domain_create(&p, &d), 0);
@@ -161,7 +161,7 @@ static inline int mm_teardown(void **state) {
 	host_frames_check();
 	assert_int_equal(frames_free, frames_free_at_start);
 	assert_int_equal(this_cpu()->windows_open, 0);
-	assert_int_equal(this_cpu()->lock_depth, 0);
+	assert_int_equal(this_cpu()->lock_ranks, 0);
 	return 0;
 }
 

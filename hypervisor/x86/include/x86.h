@@ -21,6 +21,7 @@
 #define CR4_PGE        (1u << 7)
 #define CR4_OSFXSR     (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)
+#define CR4_FSGSBASE   (1u << 16)
 #define CR4_OSXSAVE    (1u << 18)
 #define CR4_SMEP       (1u << 20)
 #define CR4_SMAP       (1u << 21)
@@ -128,7 +129,7 @@ int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
 /* -- what this CPU model has (x86/percpu.c), const after boot -- */
 struct cpu_features {
-	bool smep, smap, nx, xsave, tsc_deadline;
+	bool smep, smap, nx, xsave, fsgsbase, tsc_deadline;
 	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
 	unsigned phys_bits;
 };
@@ -233,6 +234,12 @@ void guest_nmi(struct regs *r);
 /* True while the guest is in its kernel mode. */
 static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
 
+/* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
+struct insn;
+int insn_fetch(const struct regs *r, struct insn *out) __must_check;
+/* Policy: what MSRs the running guest may see and set. -EPERM: #GP. */
+int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
+int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 /* Privileged instruction at r->rip of the running guest kernel: true if emulated (or another trap
  * raised). */
 bool emulate_privileged(struct regs *r);
