@@ -22,7 +22,8 @@ enum { A, B, C, D };
 	(BIT(1) | BIT(3) | BIT(7) | BITS(12, 14) | BIT(17) | BITS(21, 22) | BIT(27) | BIT(29) | BIT(31))
 /* what is shown of leaf 7 EBX: FSGSBASE BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
  * SHA BW VL */
-#define LEAF7_B_SHOW (BIT(0) | BIT(3) | BIT(5) | BITS(8, 9) | BITS(16, 19) | BIT(21) | BITS(23, 24) | BITS(28, 31))
+#define LEAF7_B_SHOW \
+	(BIT(0) | BIT(3) | BIT(5) | BITS(8, 9) | BITS(16, 19) | BIT(21) | BITS(23, 24) | BITS(28, 31))
 /* ECX: VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ CLDEMOTE MOVDIRI MOVDIR64B */
 #define LEAF7_C_SHOW (BIT(1) | BIT(6) | BITS(8, 12) | BIT(14) | BIT(25) | BITS(27, 28))
 /* EDX: 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512-FP16 */
@@ -94,7 +95,7 @@ static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	uint64_t tsc, ns;
 	int8_t shift;
 
-	memcpy(r, fixed[leaf], sizeof(fixed[leaf]));
+	memcpy(r, fixed[index_nospec(leaf, ARRAY_SIZE(fixed))], sizeof(fixed[0]));
 	if (leaf == 3 && subleaf == 0) {
 		r[C] = tsc_khz();
 	} else if (leaf == 3 && subleaf == 1) {
