@@ -35,14 +35,20 @@ static void __init use(uint64_t start, uint64_t end) {
 	used[i] = (struct range){ start, end };
 }
 
-/* Call fn for each piece of [start, end) that is not in use, lowest first. */
-static void __init for_unused(uint64_t start, uint64_t end, void (*fn)(uint64_t, uint64_t)) {
-	for (unsigned i = 0; i < used_count && start < end; i++) {
-		if (used[i].end <= start || used[i].start >= end) continue;
-		if (used[i].start > start) fn(start, used[i].start);
-		start = MAX(start, used[i].end);
+/* Call fn for each piece of RAM that is not in use, lowest first. */
+static void __init for_unused(void (*fn)(uint64_t, uint64_t)) {
+	for (unsigned i = 0; i < e820_count; i++) {
+		uint64_t start = ROUND_UP(e820_map[i].addr, PAGE_SIZE);
+		uint64_t end = ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
+
+		if (e820_map[i].type != E820_RAM) continue;
+		for (unsigned k = 0; k < used_count && start < end; k++) {
+			if (used[k].end <= start || used[k].start >= end) continue;
+			if (used[k].start > start) fn(start, used[k].start);
+			start = MAX(start, used[k].end);
+		}
+		if (start < end) fn(start, end);
 	}
-	if (start < end) fn(start, end);
 }
 
 static void __init consider_pool(uint64_t start, uint64_t end) {
@@ -50,20 +56,12 @@ static void __init consider_pool(uint64_t start, uint64_t end) {
 		pool = (struct range){ start, MIN(end, BELOW_4G) };
 }
 
-static void __init for_all_unused(void (*fn)(uint64_t, uint64_t)) {
-	for (unsigned i = 0; i < e820_count; i++) {
-		if (e820_map[i].type == E820_RAM)
-			for_unused(ROUND_UP(e820_map[i].addr, PAGE_SIZE),
-				   ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE), fn);
-	}
-}
-
 void __init boot_pages_init(void) {
 	use(0, LOW_END);
 	use((uint64_t)_image_start - IMAGE_BASE, (uint64_t)image_end - IMAGE_BASE);
 	for (unsigned i = 0; i < boot_info.modules; i++)
 		use(boot_info.module[i].start, boot_info.module[i].end);
-	for_all_unused(consider_pool);
+	for_unused(consider_pool);
 	if (pool.end - pool.start < (4UL << 20)) panic("no 4 MiB of free memory below 4 GiB to boot with");
 	pool_end = pool.end;
 	live = true;
@@ -71,8 +69,7 @@ void __init boot_pages_init(void) {
 
 mfn_t boot_pages_alloc(unsigned long n) {
 	if (pool.end - pool.start < n << PAGE_SHIFT)
-		panic("out of memory while booting; the host has too little, or the modules are "
-		      "too large");
+		panic("out of memory while booting; the host has too little, or the modules are too large");
 	pool.end -= n << PAGE_SHIFT;
 	return maddr_to_mfn(maddr(pool.end));
 }
@@ -81,6 +78,10 @@ mfn_t boot_page_alloc(void) { return boot_pages_alloc(1); }
 
 static void __init hand_over(uint64_t start, uint64_t end) {
 	frames_add(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
+}
+
+static void __init reserve(uint64_t start, uint64_t end) {
+	frames_reserve(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
 }
 
 /*
@@ -94,8 +95,7 @@ static void __init reserve_ram(void) {
 		uint64_t start = ROUND_UP(MAX(e820_map[i].addr, LOW_END), PAGE_SIZE);
 		uint64_t end = ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
 
-		if (e820_map[i].type == E820_RAM && end > start)
-			frames_reserve(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
+		if (e820_map[i].type == E820_RAM && end > start) reserve(start, end);
 	}
 }
 
@@ -103,10 +103,8 @@ void __init boot_pages_handover(void) {
 	live = false;
 	reserve_ram();
 	use(pool.end, pool_end);
-	frames_reserve(maddr_to_mfn(maddr(pool.end)), (pool_end - pool.end) >> PAGE_SHIFT);
-	frames_reserve(maddr_to_mfn(maddr((uint64_t)_image_start - IMAGE_BASE)),
-		       (unsigned long)(image_end - _image_start) >> PAGE_SHIFT);
-	for_all_unused(hand_over);
+	reserve((uint64_t)_image_start - IMAGE_BASE, (uint64_t)image_end - IMAGE_BASE);
+	for_unused(hand_over);
 }
 
 void __init boot_modules_free(void) {

@@ -9,7 +9,6 @@
  * MOD_START_PFN or INIT_P2M these two lie in the mapped part, behind the image.
  */
 #include "boot.h"
-#include "elf.h"
 #include "evtchn.h"
 #include "frame.h"
 #include "options.h"
@@ -43,28 +42,21 @@ static mfn_t __init mfn_of(uint64_t p) { return mfn_add(chunks[p / CHUNK_PAGES],
 
 /* -- memory -- */
 
-/* Xen's default: all but a sixteenth, at most 128 MiB, kept for ring 0. */
-static uint64_t __init default_bytes(void) {
-	uint64_t free_bytes = frames_free << PAGE_SHIFT;
-
-	return free_bytes - MIN(free_bytes / 16, 128UL << 20);
-}
-
 static uint64_t __init dom0_bytes(void) {
 	uint64_t free_bytes = frames_free << PAGE_SHIFT;
-	uint64_t bytes = options.dom0_mem ? options.dom0_mem : default_bytes();
 	uint64_t limit = free_bytes - MIN(free_bytes, (4UL << 20) + free_bytes / 128);
+	/* Xen's default: all but a sixteenth, at most 128 MiB, kept for ring 0 */
+	uint64_t bytes = free_bytes - MIN(free_bytes / 16, 128UL << 20);
 
-	if (!options.dom0_mem && options.dom0_mem_max) bytes = MIN(bytes, options.dom0_mem_max);
-	if (bytes > limit) {
-		if (options.dom0_mem)
-			printk(LOG_WARN,
-			       "dom0_mem=%luM is more than this host has free (%luM): dom0 gets "
-			       "%luM; ask for less\n",
-			       bytes >> 20, free_bytes >> 20, limit >> 20);
-		bytes = limit;
-	}
-	return ROUND_DOWN(MAX(bytes, options.dom0_mem_min), 2UL << 20);
+	if (options.dom0_mem)
+		bytes = options.dom0_mem;
+	else if (options.dom0_mem_max)
+		bytes = MIN(bytes, options.dom0_mem_max);
+	if (options.dom0_mem > limit)
+		printk(LOG_WARN,
+		       "dom0_mem=%luM is more than this host has free (%luM): dom0 gets %luM; ask for less\n",
+		       bytes >> 20, free_bytes >> 20, limit >> 20);
+	return ROUND_DOWN(MAX(MIN(bytes, limit), options.dom0_mem_min), 2UL << 20);
 }
 
 static void __init memory_allocate(void) {
@@ -85,7 +77,7 @@ static void __init memory_allocate(void) {
 
 static uint64_t __init pages_of(uint64_t bytes) { return DIV_ROUND_UP(bytes, PAGE_SIZE); }
 
-static uint64_t __init note(unsigned type) { return kernel.note[type].value; }
+static uint64_t __init note(unsigned type) { return kernel.note[type]; }
 
 static uint64_t __init segment_va(const struct kernel_segment *s) {
 	return s->paddr - note(XEN_ELFNOTE_PADDR_OFFSET) + layout.virt_base;

@@ -4,15 +4,11 @@
  * before it is followed: the file may be anything. Formats: the System V ABI (64-bit ELF) and
  * <xen/elfnote.h>.
  */
-#include "elf.h"
+#include "boot.h"
 #include "lib.h"
 
 #include <elf.h>
 #include <xen/elfnote.h>
-
-static const char need_elf[] __initrodata =
-	"the kernel module is not an ELF image; give an unpacked vmlinux (build/unpack-kernel "
-	"makes one from a vmlinuz)";
 
 static bool __init inside(const struct kernel_image *k, uint64_t offset, uint64_t size) {
 	return offset <= k->size && size <= k->size - offset;
@@ -24,7 +20,8 @@ static const char *__init not_elf(const struct kernel_image *k) {
 		       "build/unpack-kernel vmlinuz vmlinux";
 	if (k->size > 2 && k->data[0] == 0x1f && k->data[1] == 0x8b)
 		return "the kernel module is gzip-compressed; unpack it first: gunzip";
-	return need_elf;
+	return "the kernel module is not an ELF image; give an unpacked vmlinux (build/unpack-kernel makes "
+	       "one from a vmlinuz)";
 }
 
 static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t size) {
@@ -42,8 +39,9 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 		if (n.n_namesz == 4 && !memcmp(k->data + name, "Xen", 4)) {
 			k->guest_is_xen = true;
 			if (n.n_type < KERNEL_NOTES) {
-				k->note[n.n_type] = (struct kernel_note){ .given = true };
-				memcpy(&k->note[n.n_type].value, k->data + desc, MIN(n.n_descsz, 8u));
+				k->given |= 1u << n.n_type;
+				k->note[n.n_type] = 0;
+				memcpy(&k->note[n.n_type], k->data + desc, MIN(n.n_descsz, 8u));
 			}
 		}
 		offset = next;
@@ -53,8 +51,7 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 static const char *__init programs_parse(struct kernel_image *k, const Elf64_Ehdr *h) {
 	if (h->e_phentsize != sizeof(Elf64_Phdr) ||
 	    !inside(k, h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr)))
-		return "the kernel's ELF program headers lie outside the file; it is truncated or "
-		       "damaged";
+		return "the kernel's ELF program headers lie outside the file; it is truncated or damaged";
 	for (unsigned i = 0; i < h->e_phnum; i++) {
 		Elf64_Phdr p;
 
@@ -65,8 +62,7 @@ static const char *__init programs_parse(struct kernel_image *k, const Elf64_Ehd
 			return "a segment of the kernel's ELF lies outside the file; it is "
 			       "truncated or damaged";
 		if (p.p_memsz > (1UL << 30) || k->segments == KERNEL_SEGMENTS_MAX)
-			return "the kernel's ELF has a segment of more than 1 GiB, or more than 16 "
-			       "segments";
+			return "the kernel's ELF has a segment of more than 1 GiB, or more than 16 segments";
 		k->segment[k->segments++] =
 			(struct kernel_segment){ p.p_paddr, p.p_offset, p.p_filesz, p.p_memsz };
 	}
@@ -104,10 +100,9 @@ const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_i
 	if (!out->guest_is_xen)
 		return "the kernel has no Xen notes: it was built without PV support "
 		       "(CONFIG_XEN_PV); use another kernel";
-	if (!out->note[XEN_ELFNOTE_ENTRY].given)
-		return "the kernel's Xen notes name no entry point: it cannot be started as a PV "
-		       "guest";
-	if (!out->note[XEN_ELFNOTE_PADDR_OFFSET].given)
+	if (!(out->given & 1u << XEN_ELFNOTE_ENTRY))
+		return "the kernel's Xen notes name no entry point: it cannot be started as a PV guest";
+	if (!(out->given & 1u << XEN_ELFNOTE_PADDR_OFFSET))
 		out->note[XEN_ELFNOTE_PADDR_OFFSET] = out->note[XEN_ELFNOTE_VIRT_BASE];
 	return NULL;
 }

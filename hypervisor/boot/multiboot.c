@@ -25,8 +25,7 @@ struct mb1_module {
 };
 struct mb1_mmap {
 	uint32_t size; /* of the rest */
-	uint64_t addr, len;
-	uint32_t type;
+	struct e820entry region;
 } __packed;
 
 enum { MB2_END, MB2_CMDLINE, MB2_LOADER, MB2_MODULE, MB2_MMAP = 6, MB2_ACPI_OLD = 14, MB2_ACPI_NEW = 15 };
@@ -51,13 +50,13 @@ static char module_strings[BOOT_MODULES_MAX][1024] __initdata;
 
 static void __init *at(uint64_t machine) { return (void *)machine; /* identity-mapped while booting */ }
 
-static void __init region_add(uint64_t addr, uint64_t size, uint32_t type) {
+static void __init region_add(const struct e820entry *e) {
 	unsigned i = e820_count;
 
-	if (!size) return;
+	if (!e->size) return;
 	if (e820_count == E820_MAX) panic("the firmware's memory map has more than %u entries", E820_MAX);
-	for (; i && e820_map[i - 1].addr > addr; i--) e820_map[i] = e820_map[i - 1];
-	e820_map[i] = (struct e820entry){ addr, size, type };
+	for (; i && e820_map[i - 1].addr > e->addr; i--) e820_map[i] = e820_map[i - 1];
+	e820_map[i] = *e;
 	e820_count++;
 }
 
@@ -91,7 +90,7 @@ static void __init parse_v1(const struct mb1_info *mb) {
 	for (uint32_t off = 0; off < mb->mmap_length;) {
 		const struct mb1_mmap *e = at(mb->mmap_addr + off);
 
-		region_add(e->addr, e->len, e->type);
+		region_add(&e->region);
 		off += e->size + 4;
 	}
 	if (mb->flags & MB1_CMDLINE)
@@ -103,14 +102,7 @@ static void __init parse_v1(const struct mb1_info *mb) {
 static void __init parse_mmap_v2(const struct mb2_mmap *m) {
 	const char *p = (const char *)(m + 1), *end = (const char *)m + m->tag.size;
 
-	for (; p < end && m->entry_size; p += m->entry_size) {
-		const struct {
-			uint64_t addr, len;
-			uint32_t type;
-		} *e = (const void *)p;
-
-		region_add(e->addr, e->len, e->type);
-	}
+	for (; p < end && m->entry_size; p += m->entry_size) region_add((const struct e820entry *)p);
 }
 
 static void __init parse_tag_v2(const struct mb2_tag *t) {
@@ -150,8 +142,7 @@ void __init multiboot_parse(uint32_t magic, uint32_t info) {
 	else if (magic == MB2_MAGIC)
 		parse_v2(at(info));
 	else
-		panic("not started by a Multiboot loader (magic %x); use GRUB's multiboot2 or "
-		      "QEMU's -kernel",
+		panic("not started by a Multiboot loader (magic %x); use GRUB's multiboot2 or QEMU's -kernel",
 		      magic);
 	if (!e820_count) panic("the boot loader gave no memory map");
 }

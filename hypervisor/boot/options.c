@@ -2,7 +2,7 @@
 /* The hypervisor's command line: a table of options, Xen's names. Anything unknown or malformed is
  * said and passed over. */
 #include "options.h"
-#include "lib.h"
+#include "console.h"
 
 struct options options;
 
@@ -21,6 +21,10 @@ static int parse_text(const char *value, void *out) {
 
 /* The one value there is. */
 static int parse_given(const char *value, void *only) { return strcmp(value, only) ? -EINVAL : 0; }
+
+static int parse_threshold(const char *value, void *out) {
+	return log_threshold_parse(value, out) ? 0 : -EINVAL;
+}
 
 static int parse_count(const char *value, void *out) {
 	const char *end;
@@ -63,8 +67,8 @@ static const struct option table[] = {
 	{ "noreboot", parse_flag, &options.noreboot, "yes or no" },
 	{ "com1", parse_text, options.com1, "such as 115200,8n1" },
 	{ "console", parse_given, "com1", "com1" },
-	{ "loglvl", parse_text, options.loglvl, "error, warning, info, debug or all" },
-	{ "guest_loglvl", parse_text, options.guest_loglvl, "error, warning, info, debug or all" },
+	{ "loglvl", parse_threshold, &log_own, "none, error, warning, info, debug or all" },
+	{ "guest_loglvl", parse_threshold, &log_guests, "as for loglvl, or two of them: none/all" },
 	{ "sched", parse_given, "credit2", "credit2" },
 };
 

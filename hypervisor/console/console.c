@@ -27,7 +27,7 @@ static bool emergency;
 static bool serial_up;
 static char ring[RING_SIZE];
 static uint32_t ring_end, ring_start, ring_notified;
-static char last_sent = '\n', last_kept = '\n';
+static char last_sent = '\n';
 static struct line {
 	domid_t domid; /* 0: free */
 	unsigned len;
@@ -57,7 +57,6 @@ static void send(char c) {
 static void keep(char c) {
 	ring[ring_end++ % RING_SIZE] = c;
 	if (ring_end - ring_start > RING_SIZE) ring_start = ring_end - RING_SIZE;
-	last_kept = c;
 }
 
 static void emit(char c) {
@@ -72,13 +71,7 @@ static void emit_text(const char *s, size_t n) {
 /* Start a fresh line on whatever is in the middle of one. */
 static void fresh_line(void) {
 	if (serial_up && last_sent != '\n') send('\n');
-	if (last_kept != '\n') keep('\n');
-}
-
-void console_write(const char *s, size_t n) {
-	lock();
-	emit_text(s, n);
-	unlock();
+	if (ring_end && ring[(ring_end - 1) % RING_SIZE] != '\n') keep('\n');
 }
 
 void console_log(const char *text) {
@@ -97,7 +90,6 @@ void console_log(const char *text) {
 }
 
 void console_init(void) {
-	log_init();
 	if (!options.com1[0] || !uart_init(options.com1)) return;
 	lock();
 	serial_up = true;

@@ -5,32 +5,26 @@
  * within a rate limit: BURST lines per PERIOD, the rest counted and told.
  */
 #include "console.h"
-#include "options.h"
 
 #define BURST  20u
 #define PERIOD 5000000000ULL /* ns */
 
-static struct log_threshold own = { LOG_INFO, LOG_INFO };
-static struct log_threshold guests = { -1, LOG_WARN };
+struct log_threshold log_own = { LOG_INFO, LOG_INFO };
+struct log_threshold log_guests = { -1, LOG_WARN };
 
 static struct {
 	uint64_t since; /* begin of the period, now_ns() */
 	uint32_t shown, lost;
 } limit;
 
-static const struct {
-	const char *name;
-	int level;
-} levels[] = {
-	{ "none", -1 },       { "error", LOG_ERR },   { "warning", LOG_WARN },
-	{ "info", LOG_INFO }, { "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
-};
+/* From none, -1, up. */
+static const char *const levels[] = { "none", "error", "warning", "info", "debug", "all" };
 
 /* The level of that name: false if there is none. */
 static bool level_parse(const char *s, size_t n, int *out) {
 	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
-		if (strlen(levels[i].name) != n || strncmp(levels[i].name, s, n)) continue;
-		*out = levels[i].level;
+		if (strlen(levels[i]) != n || strncmp(levels[i], s, n)) continue;
+		*out = MIN((int)i - 1, (int)LOG_DEBUG);
 		return true;
 	}
 	return false;
@@ -46,16 +40,6 @@ bool log_threshold_parse(const char *s, struct log_threshold *t) {
 	if (n < all && !level_parse(s + n + 1, all - n - 1, &r.limited)) return false;
 	*t = r;
 	return true;
-}
-
-static void option_parse(const char *name, const char *value, struct log_threshold *t) {
-	if (value[0] && !log_threshold_parse(value, t))
-		printk(LOG_WARN, "option %s=%s ignored: no such level\n", name, value);
-}
-
-void log_init(void) {
-	option_parse("loglvl", options.loglvl, &own);
-	option_parse("guest_loglvl", options.guest_loglvl, &guests);
 }
 
 /* Races between CPUs can only let a line more or less through. */
@@ -76,7 +60,7 @@ static bool admits(const struct log_threshold *t, enum log_level level) {
 	return (int)level <= t->limited && within_rate();
 }
 
-bool log_guest_admits(enum log_level level) { return admits(&guests, level); }
+bool log_guest_admits(enum log_level level) { return admits(&log_guests, level); }
 
 static void tell_lost(void) {
 	if (!READ_ONCE(limit.lost) || READ_ONCE(limit.shown) > 1) return;
@@ -96,7 +80,7 @@ static void print(const struct domain *d, const char *fmt, va_list ap) {
 void printk(enum log_level level, const char *fmt, ...) {
 	va_list ap;
 
-	if (!admits(&own, level)) return;
+	if (!admits(&log_own, level)) return;
 	va_start(ap, fmt);
 	print(NULL, fmt, ap);
 	va_end(ap);
@@ -105,7 +89,7 @@ void printk(enum log_level level, const char *fmt, ...) {
 void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...) {
 	va_list ap;
 
-	if (!admits(&guests, level)) return;
+	if (!admits(&log_guests, level)) return;
 	tell_lost();
 	va_start(ap, fmt);
 	print(d, fmt, ap);

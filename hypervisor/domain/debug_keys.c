@@ -19,9 +19,8 @@ static void show_domains(void) {
 	SPIN_GUARD(&domlist_lock);
 
 	for_each_domain (d) {
-		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu, %u grant frames\n", d->id,
-		       states[d->state], d->refs, d->pause_count, d->pause_depth, d->tot_pages, d->max_pages,
-		       grant_frame_count(d));
+		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu\n", d->id,
+		       states[d->state], d->refs, d->pause_count, d->pause_depth, d->tot_pages, d->max_pages);
 		show_vcpus(d);
 	}
 }

@@ -125,7 +125,6 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	d->config = p->config;
 	d->refs = 1;
 	d->pause_depth = 1;
-	d->address_bits = 64;
 	d->shared_info_mfn = INVALID_MFN;
 	spin_init(&d->domain_lock, RANK_DOMAIN);
 	spin_init(&d->mm_lock, RANK_MM);

@@ -135,10 +135,6 @@ unsigned grant_frame_limit(const struct domain *d, bool status) {
 	return status ? status_frames_for(d->grant->max_frames) : d->grant->max_frames;
 }
 
-unsigned grant_frame_count(const struct domain *d) { return READ_ONCE(d->grant->nr_frames); }
-
-unsigned grant_version(const struct domain *d) { return READ_ONCE(d->grant->version); }
-
 /* A grant of a whole frame, in terms of neither version. */
 struct plain_grant {
 	uint64_t frame;
@@ -146,39 +142,30 @@ struct plain_grant {
 	domid_t domid;
 };
 
-static struct plain_grant plain_read(const struct grant_table *gt, unsigned i) {
-	const struct grant_entry_v1 *v1 = (struct grant_entry_v1 *)gt->shared[0] + i;
-	const union grant_entry_v2 *v2 = (union grant_entry_v2 *)gt->shared[0] + i;
-
-	if (gt->version == 1) return (struct plain_grant){ v1->frame, v1->flags, v1->domid };
-	return (struct plain_grant){ v2->full_page.frame, v2->hdr.flags, v2->hdr.domid };
-}
-
-static void plain_write(struct grant_table *gt, unsigned i, const struct plain_grant *g) {
-	struct grant_entry_v1 *v1 = (struct grant_entry_v1 *)gt->shared[0] + i;
-	union grant_entry_v2 *v2 = (union grant_entry_v2 *)gt->shared[0] + i;
-	uint16_t flags = g->flags & (uint16_t) ~(GTF_reading | GTF_writing);
-
-	if (gt->version == 1) {
-		*v1 = (struct grant_entry_v1){ flags, g->domid, (uint32_t)g->frame };
-	} else {
-		v2->full_page.frame = g->frame;
-		v2->hdr = (struct grant_entry_header){ flags, g->domid };
-	}
-}
-
 /* The reserved entries (console, store) survive a change of version. */
 static void version_change(struct grant_table *gt, unsigned version) {
 	struct plain_grant kept[GNTTAB_NR_RESERVED_ENTRIES];
+	union grant_entry_v2 *v2 = gt->shared[0];
+	struct grant_entry_v1 *v1 = gt->shared[0];
 
-	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) kept[i] = plain_read(gt, i);
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
+		kept[i] = gt->version == 1 ? (struct plain_grant){ v1[i].frame, v1[i].flags, v1[i].domid }
+					   : (struct plain_grant){ v2[i].full_page.frame, v2[i].hdr.flags,
+								   v2[i].hdr.domid };
 	for (unsigned i = 0; i < gt->nr_frames; i++) memset(gt->shared[i], 0, PAGE_SIZE);
 	for (unsigned i = 0; version == 2 && i < gt->nr_status; i++) memset(gt->status[i], 0, PAGE_SIZE);
 	gt->version = version;
-	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
-		if ((kept[i].flags & (GTF_type_mask | GTF_sub_page)) == GTF_permit_access &&
-		    (version == 2 || kept[i].frame <= UINT32_MAX))
-			plain_write(gt, i, &kept[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
+		uint16_t flags = kept[i].flags & (uint16_t) ~(GTF_reading | GTF_writing);
+		uint64_t frame = kept[i].frame;
+
+		if ((flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access) continue;
+		if (version == 2)
+			v2[i] = (union grant_entry_v2){ .full_page = { .hdr = { flags, kept[i].domid },
+								       .frame = frame } };
+		else if (frame <= UINT32_MAX)
+			v1[i] = (struct grant_entry_v1){ flags, kept[i].domid, (uint32_t)frame };
+	}
 }
 
 int grant_set_version(struct domain *d, unsigned version) {

@@ -15,6 +15,10 @@ static struct grant_pins *pins_of(struct grant_table *gt, grant_ref_t ref) {
 	return &gt->pins[ref / PINS_PER_FRAME][ref % PINS_PER_FRAME];
 }
 
+static uint16_t *uses_of(struct grant_table *gt, grant_ref_t ref, bool readonly) {
+	return readonly ? &pins_of(gt, ref)->readers : &pins_of(gt, ref)->writers;
+}
+
 static grant_status_t *status_of(struct grant_table *gt, grant_ref_t ref) {
 	return &gt->status[ref / STATUS_PER_FRAME][ref % STATUS_PER_FRAME];
 }
@@ -70,10 +74,16 @@ static int v2_range(const union grant_entry_v2 *e, uint16_t flags, bool whole, s
 	return out->end <= PAGE_SIZE ? GNTST_okay : GNTST_general_error;
 }
 
-static void status_drop(struct grant_table *gt, grant_ref_t ref, const struct grant_pins *p) {
-	uint16_t keep = p->writers ? GTF_reading | GTF_writing : p->readers ? GTF_reading : 0;
+/* The guest sees what uses are left. */
+static void uses_tell(struct grant_table *gt, grant_ref_t ref) {
+	const struct grant_pins *p = pins_of(gt, ref);
+	uint16_t left = p->writers ? use_bits(false) : p->readers ? use_bits(true) : 0;
 
-	__atomic_store_n(status_of(gt, ref), keep, __ATOMIC_RELEASE);
+	if (gt->version == 2)
+		__atomic_store_n(status_of(gt, ref), left, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)(~use_bits(false) | left),
+				   __ATOMIC_SEQ_CST);
 }
 
 static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
@@ -88,7 +98,7 @@ static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	status = v2_range(e, (uint16_t)header, whole, out);
 	/* The status above is visible before this load: see the file comment. */
 	if (status == GNTST_okay && __atomic_load_n(word, __ATOMIC_SEQ_CST) != header) status = GNTST_eagain;
-	if (status != GNTST_okay) status_drop(gt, ref, pins_of(gt, ref));
+	if (status != GNTST_okay) uses_tell(gt, ref);
 	return status;
 }
 
@@ -103,7 +113,7 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 	entries = grant_entries(gt);
 	if (ref >= entries || domain_is_dying(d)) return GNTST_bad_gntref;
 	ref = (grant_ref_t)index_nospec(ref, entries);
-	uses = readonly ? &pins_of(gt, ref)->readers : &pins_of(gt, ref)->writers;
+	uses = uses_of(gt, ref, readonly);
 	if (*uses == UINT16_MAX) return GNTST_no_space;
 	status = gt->version == 1 ? pin_v1(gt, ref, grantee, readonly, out)
 				  : pin_v2(gt, ref, grantee, readonly, whole, out);
@@ -115,19 +125,9 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 
 void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly) {
 	struct grant_table *gt = d->grant;
-	struct grant_pins *p = pins_of(gt, ref);
-	uint16_t gone;
 	SPIN_GUARD(&gt->lock);
 
 	gt->pinned--;
-	if (readonly)
-		p->readers--;
-	else
-		p->writers--;
-	if (gt->version == 2) {
-		status_drop(gt, ref, p);
-	} else if (!p->writers) {
-		gone = p->readers ? GTF_writing : GTF_reading | GTF_writing;
-		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)~gone, __ATOMIC_SEQ_CST);
-	}
+	--*uses_of(gt, ref, readonly);
+	uses_tell(gt, ref);
 }

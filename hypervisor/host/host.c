@@ -236,8 +236,3 @@ void arch_machine_stop(enum machine_action action) {
 	journal(HOST_STOP, action, 0);
 	abort();
 }
-
-void arch_panic(const char *text) {
-	fprintf(stderr, "panic: %s\n", text);
-	abort();
-}

@@ -6,8 +6,20 @@
 #include "hypercall.h"
 #include "../grant/table.h"
 
-/* Store the frame numbers [0, n) of the table or its status pages. */
-static int16_t frames_store(struct domain *d, bool status, unsigned n, gvaddr_t list) {
+/* -- operations of which there is one at a time -- */
+
+/* The status that stands for not finding a domain. */
+static int16_t find_status(int err) {
+	return err == -EPERM ? GNTST_permission_denied : err ? GNTST_bad_domain : GNTST_okay;
+}
+
+/* Store the frame numbers [0, n) of a domain's table, which grows to that, or of its status pages. */
+static int16_t frames_store(domid_t id, bool status, unsigned n, gvaddr_t list) {
+	DOMAIN_REF(d);
+	int err = domain_find_controlled(id, &d);
+
+	if (err) return find_status(err);
+	if (!status && grant_resize(d, n)) return GNTST_general_error;
 	for (unsigned i = 0; i < n; i++) {
 		mfn_t m;
 
@@ -18,29 +30,13 @@ static int16_t frames_store(struct domain *d, bool status, unsigned n, gvaddr_t 
 	return GNTST_okay;
 }
 
-/* -- operations of which there is one at a time -- */
-
-/* The status that stands for not finding a domain. */
-static int16_t find_status(int err) {
-	return err == -EPERM ? GNTST_permission_denied : err ? GNTST_bad_domain : GNTST_okay;
-}
-
 SUBOP(setup_table, struct gnttab_setup_table) {
-	DOMAIN_REF(d);
-
-	a->status = find_status(domain_find_controlled(a->dom, &d));
-	if (a->status == GNTST_okay && grant_resize(d, a->nr_frames)) a->status = GNTST_general_error;
-	if (a->status == GNTST_okay)
-		a->status = frames_store(d, false, a->nr_frames, guest_ptr(a->frame_list.p));
+	a->status = frames_store(a->dom, false, a->nr_frames, guest_ptr(a->frame_list.p));
 	return 0;
 }
 
 SUBOP(get_status_frames, struct gnttab_get_status_frames) {
-	DOMAIN_REF(d);
-
-	a->status = find_status(domain_find_controlled(a->dom, &d));
-	if (a->status == GNTST_okay)
-		a->status = frames_store(d, true, a->nr_frames, guest_ptr(a->frame_list.p));
+	a->status = frames_store(a->dom, true, a->nr_frames, guest_ptr(a->frame_list.p));
 	return 0;
 }
 
@@ -49,7 +45,7 @@ SUBOP(query_size, struct gnttab_query_size) {
 
 	a->status = find_status(domain_find_controlled(a->dom, &d));
 	if (a->status != GNTST_okay) return 0;
-	a->nr_frames = grant_frame_count(d);
+	a->nr_frames = READ_ONCE(d->grant->nr_frames);
 	a->max_nr_frames = grant_frame_limit(d, false);
 	return 0;
 }
@@ -58,7 +54,7 @@ SUBOP(query_size, struct gnttab_query_size) {
 SUBOP(set_version, struct gnttab_set_version) {
 	int err = grant_set_version(v->domain, a->version);
 
-	a->version = grant_version(v->domain);
+	a->version = READ_ONCE(v->domain->grant->version);
 	return err;
 }
 
@@ -66,7 +62,7 @@ SUBOP(get_version, struct gnttab_get_version) {
 	DOMAIN_REF(d);
 	int err = domain_find_controlled(a->dom, &d);
 
-	if (!err) a->version = grant_version(d);
+	if (!err) a->version = READ_ONCE(d->grant->version);
 	return err;
 }
 

@@ -18,36 +18,27 @@ static bool address_bits_ok(uint32_t mem_flags) {
 	return bits == 0 || bits > PAGE_SHIFT;
 }
 
-static long extents_apply(struct domain *d, const struct xen_memory_reservation *r, uint64_t cmd,
-			  gvaddr_t arg) {
-	uint64_t i = cmd >> OP_BITS;
-
-	while (i < r->nr_extents && !memop_extent(d, cmd & OP_MASK, r, i)) {
-		i++;
-		this_cpu()->preempt_budget += 1u << r->extent_order;
-		if (i < r->nr_extents && hypercall_preempt())
-			return hypercall_restart(__HYPERVISOR_memory_op, 2, (cmd & OP_MASK) | i << OP_BITS,
-						 arg.a);
-	}
-	return (long)i;
-}
-
 /* Increase, decrease, populate: the result is the number of extents done, also when none were. */
-static long reservation_op(uint64_t cmd, gvaddr_t arg) {
+static long reservation_op(unsigned op, uint64_t done, gvaddr_t arg) {
 	struct xen_memory_reservation r;
-	uint64_t start = cmd >> OP_BITS;
 	DOMAIN_REF(d);
 	int err;
 
 	if (copy_from_guest(&r, arg, sizeof(r))) return -EFAULT;
-	if (r.nr_extents > ~0UL >> (OP_BITS + 1) || start >= r.nr_extents ||
+	if (r.nr_extents > ~0UL >> (OP_BITS + 1) || done >= r.nr_extents ||
 	    r.extent_order > MEMOP_ORDER_MAX || !address_bits_ok(r.mem_flags) ||
-	    r.mem_flags & XENMEMF_populate_on_demand)
-		return (long)start;
-	if ((cmd & OP_MASK) != XENMEM_increase_reservation && !r.extent_start.p) return (long)start;
+	    r.mem_flags & XENMEMF_populate_on_demand ||
+	    (op != XENMEM_increase_reservation && !r.extent_start.p))
+		return (long)done;
 	err = domain_find_controlled(r.domid, &d);
-	if (err) return err == -ESRCH ? (long)start : err;
-	return extents_apply(d, &r, cmd, arg);
+	if (err) return err == -ESRCH ? (long)done : err;
+	while (done < r.nr_extents && !memop_extent(d, op, &r, done)) {
+		done++;
+		this_cpu()->preempt_budget += 1u << r.extent_order;
+		if (done < r.nr_extents && hypercall_preempt())
+			return hypercall_restart(__HYPERVISOR_memory_op, 2, op | done << OP_BITS, arg.a);
+	}
+	return (long)done;
 }
 
 SUBOP(exchange, struct xen_memory_exchange) {
@@ -203,6 +194,6 @@ HYPERCALL(do_memory_op) {
 
 	if (op == XENMEM_increase_reservation || op == XENMEM_decrease_reservation ||
 	    op == XENMEM_populate_physmap)
-		return reservation_op(a1, gvaddr(a2));
+		return reservation_op(op, a1 >> OP_BITS, gvaddr(a2));
 	return subop_call(ops, ARRAY_SIZE(ops), op, current, gvaddr(a2));
 }

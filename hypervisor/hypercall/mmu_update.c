@@ -22,73 +22,40 @@ static int machphys_update(domid_t owner, uint64_t ptr, uint64_t gpfn) {
 /* The first request, and with it those of its kind that follow. */
 static int requests_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n,
 			  unsigned *done) {
-	int rc;
+	int rc = giveup_finish(c->giver);
 
 	*done = 0;
-	if (likely((req->ptr & 7) == MMU_NORMAL_PT_UPDATE) || (req->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ||
-	    (req->ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE)
-		return pt_update_batch(c, req, n, done);
-	if ((req->ptr & 7) != MMU_MACHPHYS_UPDATE) return -ENOSYS;
-	rc = machphys_update(c->frames, req->ptr, req->val);
-	*done = !rc;
-	return rc;
-}
-
-static int chunk_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n, unsigned *done) {
-	int rc = 0;
-
-	*done = 0;
-	while (*done < n && !rc) {
-		unsigned some;
-
-		rc = giveup_finish(c->giver);
-		if (rc) break;
-		rc = requests_apply(c, req + *done, n - *done, &some);
-		*done += some;
+	if (rc) return rc;
+	if (unlikely((req->ptr & 7) == MMU_MACHPHYS_UPDATE)) {
+		rc = machphys_update(c->frames, req->ptr, req->val);
+		*done = !rc;
+		return rc;
 	}
-	return rc;
+	rc = pt_update_batch(c, req, n, done);
+	return rc || *done ? rc : -ENOSYS;
 }
 
-/* 0, an error at request *done, or -ERESTART. */
 static int updates_apply(const struct pt_context *c, gvaddr_t reqs, unsigned count, unsigned *done) {
 	unsigned at_most = MIN(CHUNK, hypercall_preempt_units);
 	int rc = giveup_finish(c->giver);
 
-	*done = 0;
 	while (!rc && *done < count) {
 		struct mmu_update req[CHUNK];
-		unsigned n = MIN(count - *done, at_most), some;
+		unsigned n = MIN(count - *done, at_most);
 
 		if (copy_from_guest(req, guest_at(reqs, *done, sizeof(*req)), n * sizeof(*req)))
 			return -EFAULT;
-		rc = chunk_apply(c, req, n, &some);
-		*done += some;
-		this_cpu()->preempt_budget += some;
+		for (unsigned i = 0, some; i < n && !rc; i += some, *done += some)
+			rc = requests_apply(c, req + i, n - i, &some);
+		this_cpu()->preempt_budget += n;
 		if (!rc && (*done < count || c->giver->table_giveup) && hypercall_preempt()) rc = -ERESTART;
 	}
 	/* what the last request gave up is part of this hypercall */
 	return rc ? rc : giveup_finish(c->giver);
 }
 
-static long updates(uint64_t reqs, uint64_t count, uint64_t pdone, uint64_t foreigndom) {
-	struct batch_progress p;
-	struct pt_targets t;
-	unsigned done;
-	int rc = batch_begin(&p, count, pdone);
-
-	if (!rc) rc = pt_targets_get(&t, current, (uint32_t)foreigndom);
-	if (rc) return rc;
-	rc = updates_apply(&t.c, gvaddr(reqs), p.count, &done);
-	pt_targets_put(&t);
-	if (rc == -ERESTART)
-		return batch_restart(&p, __HYPERVISOR_mmu_update,
-				     guest_at(gvaddr(reqs), done, sizeof(struct mmu_update)), done,
-				     foreigndom);
-	return batch_end(&p, done, rc);
-}
-
 /* One request of the caller's on itself, the commonest call. */
-static long update_one(uint64_t req_at) {
+static __noinline long update_one(uint64_t req_at) {
 	struct vcpu *v = current;
 	struct pt_context c = { v->domain, v->domain->id, v->domain, v, v->domain->id };
 	struct mmu_update req;
@@ -108,8 +75,15 @@ static long update_one(uint64_t req_at) {
 	return rc;
 }
 
+static __noinline HYPERCALL(updates) {
+	static const struct pt_array call = { __HYPERVISOR_mmu_update, sizeof(struct mmu_update),
+					      updates_apply };
+
+	return pt_array_call(&call, a1, a2, a3, a4);
+}
+
 HYPERCALL(do_mmu_update) {
 	if (likely((uint32_t)a2 == 1 && !a3 && (uint32_t)a4 == DOMID_SELF) && likely(!current->table_giveup))
 		return update_one(a1);
-	return updates(a1, a2, a3, a4);
+	return updates(a1, a2, a3, a4, a5, a6);
 }

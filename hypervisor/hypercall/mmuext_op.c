@@ -95,10 +95,12 @@ static int op_apply(struct vcpu *v, struct domain *d, const struct mmuext_op *op
 	}
 }
 
-static int ops_apply(struct vcpu *v, struct domain *d, gvaddr_t ops, unsigned count, unsigned *done) {
+static int ops_apply(const struct pt_context *c, gvaddr_t ops, unsigned count, unsigned *done) {
+	struct domain *d = c->io;
+	struct vcpu *v = c->giver;
 	int rc = giveup_finish(v);
 
-	*done = 0;
+	if (c->frames != d->id) return -EPERM; /* DOMID_IO, DOMID_XEN: no tables there */
 	while (!rc && *done < count) {
 		struct mmuext_op op;
 
@@ -111,20 +113,7 @@ static int ops_apply(struct vcpu *v, struct domain *d, gvaddr_t ops, unsigned co
 }
 
 HYPERCALL(do_mmuext_op) {
-	struct batch_progress p;
-	struct pt_targets t;
-	unsigned done = 0;
-	int rc = batch_begin(&p, a2, a3);
+	static const struct pt_array call = { __HYPERVISOR_mmuext_op, sizeof(struct mmuext_op), ops_apply };
 
-	if (!rc) rc = pt_targets_get(&t, current, (uint16_t)a4);
-	if (rc) return rc;
-	if (t.c.frames != t.c.io->id)
-		rc = -EPERM; /* DOMID_IO, DOMID_XEN: no tables there */
-	else
-		rc = ops_apply(current, t.c.io, gvaddr(a1), p.count, &done);
-	pt_targets_put(&t);
-	if (rc == -ERESTART)
-		return batch_restart(&p, __HYPERVISOR_mmuext_op,
-				     guest_at(gvaddr(a1), done, sizeof(struct mmuext_op)), done, a4);
-	return batch_end(&p, done, rc);
+	return pt_array_call(&call, a1, a2, a3, (uint16_t)a4);
 }

@@ -8,7 +8,7 @@
 
 SUBOP(eoi, struct physdev_eoi) { return pirq_eoi(v->domain, a->irq); }
 
-SUBOP(irq_status_query, struct physdev_irq_status_query) {
+SUBOP(irq_status, struct physdev_irq_status_query) {
 	bool needs_eoi, shared;
 	int err = pirq_status(v->domain, a->irq, &needs_eoi, &shared);
 
@@ -31,7 +31,7 @@ SUBOP(set_iobitmap, struct physdev_set_iobitmap) {
 SUBOP(apic_read, struct physdev_apic) { return arch_ioapic_read(a->apic_physbase, a->reg, &a->value); }
 
 /* Vectors are ring 0's: the number given out means nothing but that the interrupt can be bound. */
-SUBOP(alloc_irq_vector, struct physdev_irq) {
+SUBOP(alloc_vector, struct physdev_irq) {
 	int pirq = (int)a->irq;
 
 	a->vector = a->irq;
@@ -112,13 +112,11 @@ SUBOP(msix_owner, struct physdev_pci_device) {
 
 /* Where SUBOP_DOM0 is not given the object decides. */
 static const struct subop ops[] = {
-	[PHYSDEVOP_irq_status_query] = { irq_status_query, sizeof(struct physdev_irq_status_query),
-					 SUBOP_OUT },
+	[PHYSDEVOP_irq_status_query] = { irq_status, sizeof(struct physdev_irq_status_query), SUBOP_OUT },
 	[PHYSDEVOP_set_iopl] = { set_iopl, sizeof(struct physdev_set_iopl), 0 },
 	[PHYSDEVOP_set_iobitmap] = { set_iobitmap, sizeof(struct physdev_set_iobitmap), 0 },
 	[PHYSDEVOP_apic_read] = { apic_read, sizeof(struct physdev_apic), SUBOP_DOM0 | SUBOP_OUT },
-	[PHYSDEVOP_alloc_irq_vector] = { alloc_irq_vector, sizeof(struct physdev_irq),
-					 SUBOP_DOM0 | SUBOP_OUT },
+	[PHYSDEVOP_alloc_irq_vector] = { alloc_vector, sizeof(struct physdev_irq), SUBOP_DOM0 | SUBOP_OUT },
 	[PHYSDEVOP_eoi] = { eoi, sizeof(struct physdev_eoi), 0 },
 	[PHYSDEVOP_map_pirq] = { map_pirq, sizeof(struct physdev_map_pirq), SUBOP_OUT },
 	[PHYSDEVOP_unmap_pirq] = { unmap_pirq, sizeof(struct physdev_unmap_pirq), 0 },

@@ -2,7 +2,7 @@
 /*
  * foreigndom of mmu_update and mmuext_op: low half the owner of mapped frames (FD), high half the
  * owner of the tables plus one (0: the caller). And the `done` count of a preempted array: the
- * restarted call has BATCH_RESUMED in its count and finds what went before at pdone, if the guest
+ * restarted call has ARRAY_RESUMED in its count and finds what went before at pdone, if the guest
  * wants it at all. A guest that sets the bit itself only starts its own count elsewhere.
  */
 #include "targets.h"
@@ -37,23 +37,4 @@ int pt_targets_get_foreign(struct pt_targets *t, uint32_t foreigndom) {
 void pt_targets_put_foreign(struct pt_targets *t) {
 	domain_ref_end(&t->held[0]);
 	domain_ref_end(&t->held[1]);
-}
-
-int batch_resume(struct batch_progress *p) {
-	p->count &= ~BATCH_RESUMED;
-	if (p->pdone.a && copy_from_guest(&p->before, p->pdone, sizeof(p->before))) return -EFAULT;
-	return 0;
-}
-
-int batch_done_store(const struct batch_progress *p, unsigned done) {
-	unsigned total = p->before + done;
-
-	return copy_to_guest(p->pdone, &total, sizeof(total));
-}
-
-long batch_restart(struct batch_progress *p, unsigned op, gvaddr_t array, unsigned done,
-		   uint64_t foreigndom) {
-	if (p->pdone.a && batch_done_store(p, done)) return -EFAULT;
-	return hypercall_restart(op, 4, array.a, (uint64_t)((p->count - done) | BATCH_RESUMED), p->pdone.a,
-				 foreigndom);
 }

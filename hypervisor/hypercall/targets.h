@@ -28,24 +28,36 @@ static inline int giveup_finish(struct vcpu *v) {
 	return likely(!v->table_giveup) ? 0 : table_giveup_finish(v);
 }
 
-/* An array hypercall's count and how many elements earlier pieces of it have done. */
-struct batch_progress {
-	unsigned count, before;
-	gvaddr_t pdone;
+/*
+ * A page-table hypercall on an array: `apply` does elements from the first on, *done (0 at first) of
+ * them. 0, an error at element *done, -ERESTART.
+ */
+struct pt_array {
+	unsigned op;
+	size_t size; /* of an element */
+	int (*apply)(const struct pt_context *c, gvaddr_t array, unsigned count, unsigned *done);
 };
-#define BATCH_RESUMED 0x80000000u
-int batch_resume(struct batch_progress *p) __must_check;
-/* 0, -EFAULT. */
-static inline int batch_begin(struct batch_progress *p, uint64_t count, uint64_t pdone) {
-	*p = (struct batch_progress){ .count = (uint32_t)count, .pdone = gvaddr(pdone) };
-	return likely(!(p->count & BATCH_RESUMED)) ? 0 : batch_resume(p);
-}
-/* Issue the rest again: `array` is where it starts, `done` elements went now. -ERESTART, -EFAULT. */
-long batch_restart(struct batch_progress *p, unsigned op, gvaddr_t array, unsigned done, uint64_t foreigndom);
-int batch_done_store(const struct batch_progress *p, unsigned done) __must_check;
-/* Store the number done in all and return rc. */
-static inline long batch_end(const struct batch_progress *p, unsigned done, int rc) {
-	return p->pdone.a && batch_done_store(p, done) ? -EFAULT : rc;
+#define ARRAY_RESUMED 0x80000000u
+/* Carry it out with the hypercall's arguments: `pdone` is where the guest wants the number done, 0: not.
+ * In line, as the hypercalls are fast paths. */
+static __always_inline long pt_array_call(const struct pt_array *call, uint64_t array, uint64_t count,
+					  uint64_t pdone, uint64_t foreigndom) {
+	unsigned n = (uint32_t)count & ~ARRAY_RESUMED, total = 0, done = 0;
+	struct pt_targets t;
+	int rc;
+
+	if (unlikely(count & ARRAY_RESUMED) && pdone && copy_from_guest(&total, gvaddr(pdone), sizeof(total)))
+		return -EFAULT;
+	rc = pt_targets_get(&t, current, (uint32_t)foreigndom);
+	if (likely(!rc)) {
+		rc = call->apply(&t.c, gvaddr(array), n, &done);
+		total += done;
+		if (pdone && copy_to_guest(gvaddr(pdone), &total, sizeof(total))) rc = -EFAULT;
+	}
+	pt_targets_put(&t);
+	if (likely(rc != -ERESTART)) return rc;
+	return hypercall_restart(call->op, 4, array + done * call->size,
+				 (uint64_t)((n - done) | ARRAY_RESUMED), pdone, foreigndom);
 }
 
 #endif

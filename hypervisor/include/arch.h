@@ -155,7 +155,6 @@ uint64_t arch_wallclock_boot(void);
 enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 /* Stop all CPUs and reset or halt; honours the noreboot option. */
 void arch_machine_stop(enum machine_action action) __noreturn;
-void arch_panic(const char *text) __noreturn;
 
 #include <arch/arch.h>
 

@@ -11,8 +11,7 @@
 /* Bring the serial line up as `options` say (com1=, console=, loglvl=, guest_loglvl=). Early output
  * before is kept and replayed. */
 void console_init(void);
-/* Raw output; any context. In an emergency (panic) locks are broken. */
-void console_write(const char *s, size_t n);
+/* From now on locks are broken: panic. */
 void console_emergency(void);
 /* Print one message line; a prefix stands at the start of each line. Used by printk() and panic(). */
 void console_log(const char *text);
@@ -42,7 +41,8 @@ struct log_threshold {
 };
 /* Parse "none", "error", "warning", "info", "debug", "all", or "LEVEL/LEVEL"; false if malformed. */
 bool log_threshold_parse(const char *s, struct log_threshold *t);
-void log_init(void);
+/* Of ring 0's own lines (loglvl=), of those about and from guests (guest_loglvl=). */
+extern struct log_threshold log_own, log_guests;
 /* True if a guest's line of this level is to be shown now; counts against the rate limit. */
 bool log_guest_admits(enum log_level level);
 

@@ -138,8 +138,7 @@ struct domain {
 	struct e820entry *e820; /* XENMEM_set_memory_map; NULL: none */
 	unsigned e820_count;
 
-	cpumask_t dirty_cpus;  /* atomic: CPUs whose TLB may hold the domain's translations */
-	unsigned address_bits; /* frames must lie below 2^this (PV32); 64: anywhere */
+	cpumask_t dirty_cpus; /* atomic: CPUs whose TLB may hold the domain's translations */
 
 	struct evtchn_domain evtchn;
 	struct sched_group sched;

@@ -5,9 +5,8 @@
 
 #include "compiler.h"
 
-#define E820_RAM      1
-#define E820_RESERVED 2
-#define E820_MAX      128
+#define E820_RAM 1
+#define E820_MAX 128
 
 struct e820entry {
 	uint64_t addr, size;

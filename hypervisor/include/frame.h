@@ -29,11 +29,15 @@ struct frame {
 	uint64_t refs;       /* atomic: FRAME_* flags and the reference count; 0: free */
 	uint64_t type;       /* atomic: enum frame_type, FTF_* flags, count; see mm/pagetype.c */
 	uint32_t next, prev; /* list links as frame numbers, FRAME_NONE at the ends (list's lock) */
-	uint32_t tlb_stamp;  /* low half of tlb_clock when the last type use or reference went away;
-				in a small-object page of the heap: see mm/heap.c */
-	uint16_t owner;      /* domid; DOMID_XEN: ring 0; DOMID_IO: MMIO; DOMID_INVALID: free */
-	uint16_t partial;    /* validation progress of a table, see mm/table.c; of a free block or a
-				heap page: its order */
+	union {
+		uint32_t tlb_stamp; /* low half of tlb_clock when the last type use or reference went */
+		struct {
+			uint16_t slab_first, slab_used; /* of a page of small objects: see mm/heap.c */
+		};
+	};
+	uint16_t owner;   /* domid; DOMID_XEN: ring 0; DOMID_IO: MMIO; DOMID_INVALID: free */
+	uint16_t partial; /* validation progress of a table, see mm/table.c; of a free block or a
+			     heap page: its order */
 };
 
 /* frame.refs: */

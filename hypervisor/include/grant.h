@@ -18,8 +18,6 @@ int grant_frame(struct domain *d, bool status, unsigned i, mfn_t *out) __must_ch
 /* The same, growing the table if it is shorter (XENMEM_acquire_resource). 0, -EINVAL, -ENOMEM. */
 int grant_frame_grow(struct domain *d, bool status, unsigned i, mfn_t *out) __must_check;
 unsigned grant_frame_limit(const struct domain *d, bool status);
-unsigned grant_frame_count(const struct domain *d);
-unsigned grant_version(const struct domain *d);
 /* GNTTABOP_set_version. 0, -EINVAL, -EBUSY (an entry is in use), -ENOMEM. */
 int grant_set_version(struct domain *d, unsigned version) __must_check;
 /* Print the table's state (debug key). */

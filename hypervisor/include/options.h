@@ -12,7 +12,6 @@ struct options {
 	unsigned maxcpus;                              /* 0: all */
 	bool noreboot;
 	char com1[32]; /* "115200,8n1"; empty: no serial console */
-	char loglvl[32], guest_loglvl[32];
 };
 extern struct options options;
 

@@ -64,7 +64,5 @@ void vcpu_periodic_suspend(struct vcpu *v);
 
 void vcpu_timers_create(struct vcpu *v);
 void vcpu_timers_destroy(struct vcpu *v);
-/* Move a vCPU's timers to the queue of the CPU it now runs on. */
-void vcpu_timers_migrate(struct vcpu *v, unsigned cpu);
 
 #endif

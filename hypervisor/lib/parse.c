@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and sizes in command-line options. */
+/* Strings, numbers and sizes in command-line options. */
 #include "lib.h"
 
 static int digit(char c, unsigned base) {
@@ -32,25 +32,34 @@ int parse_u64(const char *s, const char **end, uint64_t *out) {
 	return 0;
 }
 
-static unsigned suffix_shift(char c) {
-	switch (c | 0x20) {
-	case 'b': return 0;
-	case 'm': return 20;
-	case 'g': return 30;
-	case 't': return 40;
-	default: return 10;
-	}
-}
-
 int parse_size(const char *s, const char **end, uint64_t *bytes) {
+	static const char units[] = "bkmgt"; /* each 2^10 of the one before */
+	const char *unit;
+	unsigned shift = 10;
 	uint64_t v;
-	unsigned shift;
 	int rc = parse_u64(s, end, &v);
 
 	if (rc) return rc;
-	shift = suffix_shift(**end);
-	if (strchr("bBkKmMgGtT", **end) && **end) (*end)++;
+	unit = strchr(units, **end | 0x20);
+	if (unit) {
+		shift = 10 * (unsigned)(unit - units);
+		(*end)++;
+	}
 	if (shift && v >> (64 - shift)) return -ERANGE;
 	*bytes = v << shift;
 	return 0;
+}
+
+void str_copy(char *dst, const char *src, size_t size) {
+	size_t n = strnlen(src, size - 1);
+
+	memcpy(dst, src, n);
+	dst[n] = 0;
+}
+
+size_t strnlen(const char *s, size_t n) {
+	size_t i = 0;
+
+	while (i < n && s[i]) i++;
+	return i;
 }

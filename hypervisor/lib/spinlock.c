@@ -66,8 +66,7 @@ void spin_lock_both(struct spinlock *a, struct spinlock *b) {
 
 void spin_unlock_both(struct spinlock *a, struct spinlock *b) {
 	spin_unlock(a);
-	if (a == b) return;
-	spin_unlock(b);
+	if (a != b) spin_unlock(b);
 }
 
 bool spin_is_mine(const struct spinlock *l) { return !DEBUG_BUILD || l->owner == cpu_id() + 1; }

@@ -26,22 +26,16 @@ static int pages_reserve(struct domain *d, uint64_t n) {
 	return 0;
 }
 
-/* Count n frames out, and take f, if there is one, off the list. True: those were the last, the
- * reference is the caller's to drop. */
-static bool pages_unreserve(struct domain *d, uint64_t n, struct frame *f) {
-	uint32_t *second = &d->given_up_head;
-	SPIN_GUARD(&d->page_lock);
+/* Count n frames out, and take f, if there is one, off the list. After the last of them d may be gone. */
+static void pages_unreserve(struct domain *d, uint64_t n, struct frame *f) {
+	bool last;
 
-	if (f) frame_list_remove(frame_of(mfn(*second)) == f ? second : &d->page_head, f);
+	spin_lock(&d->page_lock);
+	if (f) frame_list_remove(frame_of(mfn(d->given_up_head)) == f ? &d->given_up_head : &d->page_head, f);
 	d->tot_pages -= n;
-	return n && d->tot_pages == 0;
-}
-
-static void frame_scrub(mfn_t m) {
-	void *p = frame_map(m);
-
-	memset(p, 0, PAGE_SIZE);
-	frame_unmap(p);
+	last = n && d->tot_pages == 0;
+	spin_unlock(&d->page_lock);
+	if (last) domain_put(d);
 }
 
 int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) {
@@ -49,7 +43,10 @@ int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) {
 	bool dying;
 
 	for (f = start; f < end; f++) {
-		frame_scrub(frame_mfn(f));
+		void *p = frame_map(frame_mfn(f));
+
+		memset(p, 0, PAGE_SIZE);
+		frame_unmap(p);
 		/* most will be mapped writable: the allocator has flushed what was before */
 		f->type = FTF_TYPE(FT_WRITABLE);
 		f->partial = 0;
@@ -66,7 +63,7 @@ int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) {
 	if (!dying) return 0;
 	for (f = start; f < end; f++) m2p_set(frame_mfn(f), M2P_INVALID);
 	frame_free_raw(first, order);
-	if (pages_unreserve(d, 1UL << order, NULL)) domain_put(d);
+	pages_unreserve(d, 1UL << order, NULL);
 	return -EINVAL;
 }
 
@@ -75,9 +72,9 @@ int domain_frames_alloc(struct domain *d, unsigned order, unsigned address_bits,
 	int rc = pages_reserve(d, n);
 
 	if (rc) return rc;
-	*first = frame_alloc_raw(order, MIN(address_bits, d->address_bits));
+	*first = frame_alloc_raw(order, address_bits);
 	if (!mfn_eq(*first, INVALID_MFN)) return domain_frames_assign(d, *first, order);
-	if (pages_unreserve(d, n, NULL)) domain_put(d);
+	pages_unreserve(d, n, NULL);
 	return -ENOMEM;
 }
 
@@ -99,8 +96,8 @@ int domain_frame_release(struct domain *d, mfn_t m) {
 }
 
 bool domain_frame_steal(struct domain *d, mfn_t m) {
-	uint64_t only = FRAME_ALLOCATED | 1;
 	struct frame *f;
+	uint64_t only;
 
 	if (!frame_get(m, d)) return false;
 	f = frame_of(m);
@@ -121,12 +118,11 @@ void domain_frame_unsteal(mfn_t m) {
 /* No reference, no use: back to the free frames. It stays counted if the caller replaced it. */
 void domain_frame_free(struct domain *d, mfn_t m, bool replaced) {
 	struct frame *f = frame_of(m);
-	bool last = pages_unreserve(d, !replaced, f);
 
+	pages_unreserve(d, !replaced, f);
 	m2p_set(m, M2P_INVALID);
 	if (f->refs & FRAME_UNCACHED) arch_cache_flush(CPUMASK_ALL);
 	frame_free_raw(m, 0);
-	if (last) domain_put(d);
 }
 
 void frame_last_put(mfn_t m) {
@@ -139,14 +135,6 @@ void frame_last_put(mfn_t m) {
 }
 
 /* -- the end of a domain -- */
-
-/* Take down what holds a frame by itself: a pin, or a table left half-done. */
-static int frame_let_go(struct domain *d, mfn_t m) {
-	uint64_t t = type_load(frame_of(m));
-
-	if (t & FTF_PINNED) return table_unpin(d, m);
-	return t & FTF_PARTIAL ? table_put_resume(d, m) : 0;
-}
 
 static void frame_give_up(struct domain *d, mfn_t m) {
 	struct frame *f = frame_of(m);
@@ -177,9 +165,11 @@ int domain_relinquish_memory(struct domain *d) {
 	mfn_t m;
 
 	while (first_frame(d, &m)) {
-		int rc = frame_let_go(d, m);
+		/* what holds a frame by itself: a pin, or a table left half-done */
+		bool held = type_load(frame_of(m)) & (FTF_PINNED | FTF_PARTIAL);
+		int rc = held ? table_unpin(d, m) : 0;
 
-		if (!rc) frame_give_up(d, m);
+		if (rc != -ERESTART) frame_give_up(d, m);
 		frame_put(m);
 		if (rc == -ERESTART || hypercall_preempt()) return -ERESTART;
 	}

@@ -4,9 +4,9 @@
  *
  * A heap page is a frame of DOMID_XEN with FRAME_RING0 and one reference, mapped at own_va. Its
  * struct frame says what it is: `partial` is the order of a run of pages (first frame), or SLAB and
- * the class of the small objects in it. A page of small objects uses `tlb_stamp` for the offset of
- * its first free object (+ 1, in units of 16) and the number in use, and is in its class's list
- * while it has both kinds. Free objects hold the next free offset.
+ * the class of the small objects in it. A page of small objects knows the offset of its first free
+ * object (+ 1, in units of 16) and the number in use, and is in its class's list while it has both
+ * kinds. Free objects hold the next free offset.
  *
  * A page leaves the heap unmapped and with all CPUs flushed.
  */
@@ -57,12 +57,6 @@ static unsigned class_of(size_t size) {
 
 static unsigned order_of(size_t size) { return size <= PAGE_SIZE ? 0 : bit_last(size - 1) + 1 - PAGE_SHIFT; }
 
-static unsigned slab_first(const struct frame *f) { return f->tlb_stamp & 0xffff; }
-
-static unsigned slab_used(const struct frame *f) { return f->tlb_stamp >> 16; }
-
-static void slab_state(struct frame *f, unsigned first, unsigned used) { f->tlb_stamp = first | used << 16; }
-
 /* A fresh page, all objects chained. */
 static struct frame *slab_create(unsigned c) {
 	uint8_t *page = pages_take(0);
@@ -75,7 +69,8 @@ static struct frame *slab_create(unsigned c) {
 	*(uint16_t *)(page + last * UNIT) = 0;
 	f = frame_of(own_mfn(page));
 	f->partial = (uint16_t)(SLAB | c);
-	slab_state(f, 1, 0);
+	f->slab_first = 1;
+	f->slab_used = 0;
 	return f;
 }
 
@@ -88,23 +83,24 @@ static void *slab_take(unsigned c, struct frame *fresh) {
 	if (fresh) frame_list_add(&slab_list[c], fresh);
 	if (slab_list[c] == FRAME_NONE) return NULL;
 	f = &frame_table[slab_list[c]];
-	p = (uint8_t *)own_va(frame_mfn(f)) + (slab_first(f) - 1) * UNIT;
-	slab_state(f, *(uint16_t *)p, slab_used(f) + 1);
-	if (!slab_first(f)) frame_list_remove(&slab_list[c], f);
+	p = (uint8_t *)own_va(frame_mfn(f)) + (f->slab_first - 1) * UNIT;
+	f->slab_first = *(uint16_t *)p;
+	f->slab_used++;
+	if (!f->slab_first) frame_list_remove(&slab_list[c], f);
 	return p;
 }
 
 /* True if the page is empty now and out of the list. */
-static bool slab_give(unsigned c, struct frame *f, void *p) {
+static bool slab_give(struct frame *f, void *p) {
+	uint32_t *list = &slab_list[f->partial & ~SLAB];
 	SPIN_GUARD(&heap_lock);
-	bool was_full = !slab_first(f);
 
-	CHECK(slab_used(f));
-	*(uint16_t *)p = (uint16_t)slab_first(f);
-	slab_state(f, (unsigned)((uint64_t)p % PAGE_SIZE) / UNIT + 1, slab_used(f) - 1);
-	if (was_full) frame_list_add(&slab_list[c], f);
-	if (slab_used(f)) return false;
-	frame_list_remove(&slab_list[c], f);
+	CHECK(f->slab_used);
+	if (!f->slab_first) frame_list_add(list, f);
+	*(uint16_t *)p = f->slab_first;
+	f->slab_first = (uint16_t)((uint64_t)p % PAGE_SIZE / UNIT + 1);
+	if (--f->slab_used) return false;
+	frame_list_remove(list, f);
 	return true;
 }
 
@@ -133,15 +129,14 @@ void *heap_alloc(size_t size) {
 
 void heap_free(void *p) {
 	struct frame *f = p ? frame_of(own_mfn(p)) : NULL;
+	unsigned order;
 
 	if (!f) return;
 	/* 0: the last mapping of a shared page went */
 	CHECK(f->refs & FRAME_RING0 && (f->refs & FRAME_COUNT) <= 1);
 	__atomic_fetch_sub(&bytes_used, object_size(f), __ATOMIC_RELAXED);
-	if (!(f->partial & SLAB))
-		pages_give(frame_mfn(f), f->partial);
-	else if (slab_give(f->partial & ~SLAB, f, p))
-		pages_give(frame_mfn(f), 0);
+	order = f->partial & SLAB ? 0 : f->partial;
+	if (!(f->partial & SLAB) || slab_give(f, p)) pages_give(frame_mfn(f), order);
 }
 
 uint64_t heap_bytes_used(void) { return __atomic_load_n(&bytes_used, __ATOMIC_RELAXED); }

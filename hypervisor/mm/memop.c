@@ -103,7 +103,7 @@ static int exchange_steal(struct exchange *e) {
 }
 
 static int exchange_allocate(struct exchange *e) {
-	unsigned order = e->out->extent_order, bits = MIN(address_bits_of(e->out), e->d->address_bits);
+	unsigned order = e->out->extent_order, bits = address_bits_of(e->out);
 
 	for (; e->made < e->frames >> order; e->made++) {
 		uint64_t gpfn;

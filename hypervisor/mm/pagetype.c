@@ -114,14 +114,22 @@ static bool type_may_add(uint64_t now, enum frame_type t) {
 	return (now & ~(uint64_t)FTF_COUNT) == FTF_TYPE(t) && (now & FTF_COUNT) < TYPE_COUNT_MAX;
 }
 
-int type_get_writable_slow(struct frame *f) {
-	uint64_t t;
+/* One more use of type t: 0, -EINVAL (of another type), -EBUSY. *first: there was none before. */
+static int type_get(struct frame *f, enum frame_type t, bool *first) {
+	uint64_t now;
 
 	do {
-		if (type_begin_unused(f, FT_WRITABLE, 0, &t)) return 0;
-		if (!type_may_add(t, FT_WRITABLE)) return -EBUSY;
-	} while (!type_cas(f, &t, t + 1));
+		*first = type_begin_unused(f, t, 0, &now);
+		if (*first) return 0;
+		if (!type_may_add(now, t)) return frame_type_of(now) == t ? -EBUSY : -EINVAL;
+	} while (!type_cas(f, &now, now + 1));
 	return 0;
+}
+
+int type_get_writable_slow(struct frame *f) {
+	bool first;
+
+	return type_get(f, FT_WRITABLE, &first) ? -EBUSY : 0;
 }
 
 static bool descriptors_valid(mfn_t m) {
@@ -136,19 +144,14 @@ static bool descriptors_valid(mfn_t m) {
 /* Under the owner's mm_lock: nobody sees the type before the descriptors are checked. */
 static int segdesc_get(struct domain *d, mfn_t m) {
 	struct frame *f = frame_of(m);
-	uint64_t t;
+	bool first;
+	int rc;
 	SPIN_GUARD(&d->mm_lock);
 
-	do {
-		if (type_begin_unused(f, FT_SEGDESC, 0, &t)) {
-			if (descriptors_valid(m)) return 0;
-			type_put(f);
-			return -EINVAL;
-		}
-		if (frame_type_of(t) != FT_SEGDESC) return -EINVAL;
-		if (!type_may_add(t, FT_SEGDESC)) return -EBUSY;
-	} while (!type_cas(f, &t, t + 1));
-	return 0;
+	rc = type_get(f, FT_SEGDESC, &first);
+	if (rc || !first || descriptors_valid(m)) return rc;
+	type_put(f);
+	return -EINVAL;
 }
 
 int frame_get_as(mfn_t m, struct domain *d, enum frame_type t) {

@@ -276,7 +276,7 @@ static void switch_to(struct vcpu *prev, struct vcpu *next, uint64_t now) {
 		vcpu_wake(prev);
 	}
 	if (!next) return;
-	vcpu_timers_migrate(next, cpu_id());
+	timer_migrate(&next->singleshot, cpu_id());
 	vcpu_time_update(next);
 	vcpu_periodic_resume(next, now);
 	runstate_publish(next);

@@ -55,11 +55,8 @@ static void version_end(uint32_t *at, uint32_t even) { __atomic_store_n(at, even
 /* Also tells *t its version. */
 static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t) {
 	t->version = version_begin(&u->version);
-	u->tsc_timestamp = t->tsc_timestamp;
-	u->system_time = t->system_time;
-	u->tsc_to_system_mul = t->tsc_to_system_mul;
-	u->tsc_shift = t->tsc_shift;
-	u->flags = t->flags;
+	memcpy(&u->tsc_timestamp, &t->tsc_timestamp,
+	       sizeof(*u) - offsetof(struct vcpu_time_info, tsc_timestamp));
 	version_end(&u->version, t->version);
 }
 

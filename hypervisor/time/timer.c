@@ -30,8 +30,7 @@ static struct timer_cpu timer_cpus[MAX_CPUS];
 void timers_init_cpu(void) {
 	struct timer_cpu *q = &timer_cpus[cpu_id()];
 
-	*q = (struct timer_cpu){ .programmed = TIMER_NEVER };
-	spin_init(&q->lock, RANK_TIMER);
+	*q = (struct timer_cpu){ .lock = SPINLOCK_INIT(RANK_TIMER), .programmed = TIMER_NEVER };
 	this_cpu()->timers = q;
 }
 
@@ -135,14 +134,12 @@ void timer_migrate(struct timer *t, unsigned cpu) {
 
 		spin_lock_both(&q->lock, &to->lock);
 		if (t->cpu == from) {
-			bool armed = t->link != NULL;
-
-			if (armed) heap_delete(q, t);
-			t->cpu = (uint16_t)cpu;
-			if (armed) {
+			if (t->link) {
+				heap_delete(q, t);
 				heap_insert(to, t);
 				queue_program(to);
 			}
+			t->cpu = (uint16_t)cpu;
 		}
 		spin_unlock_both(&q->lock, &to->lock);
 	}
@@ -160,28 +157,25 @@ void timer_set(struct timer *t, unsigned cpu, uint64_t expires) {
 	spin_unlock(&q->lock);
 }
 
-void timer_stop(struct timer *t) {
-	struct timer_cpu *q;
+/* True if its function is running now. */
+static bool disarm(struct timer *t) {
+	struct timer_cpu *q = queue_lock(t);
+	bool runs = q->running == t;
 
-	if (!READ_ONCE(t->link)) return;
-	q = queue_lock(t);
 	if (t->link) heap_delete(q, t);
 	spin_unlock(&q->lock);
+	return runs;
+}
+
+void timer_stop(struct timer *t) {
+	if (READ_ONCE(t->link)) (void)disarm(t);
+}
+
+void timer_kill(struct timer *t) {
+	while (disarm(t)) arch_spin_wait();
 }
 
 bool timer_pending(const struct timer *t) { return READ_ONCE(t->link) != NULL; }
-
-void timer_kill(struct timer *t) {
-	for (;;) {
-		struct timer_cpu *q = queue_lock(t);
-		bool runs = q->running == t;
-
-		if (t->link) heap_delete(q, t);
-		spin_unlock(&q->lock);
-		if (!runs) return;
-		arch_spin_wait();
-	}
-}
 
 void timers_run(void) {
 	struct timer_cpu *q = this_cpu()->timers;

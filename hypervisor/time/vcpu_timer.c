@@ -69,5 +69,3 @@ void vcpu_timers_destroy(struct vcpu *v) {
 	timer_kill(&v->periodic);
 	timer_kill(&v->poll_timer);
 }
-
-void vcpu_timers_migrate(struct vcpu *v, unsigned cpu) { timer_migrate(&v->singleshot, cpu); }

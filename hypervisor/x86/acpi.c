@@ -156,14 +156,11 @@ static const struct header *table_map(uint64_t at, acpi_map_fn *map) {
 }
 
 static void table_parse(uint64_t at, acpi_map_fn *map, struct acpi_info *out) {
-	const struct header *h = at ? map(at, sizeof(*h)) : NULL;
+	const struct header *h = table_map(at, map);
 
-	for (unsigned i = 0; h && i < ARRAY_SIZE(parsers); i++) {
-		if (memcmp(h->signature, parsers[i].signature, 4)) continue;
-		h = table_map(at, map);
-		if (h) parsers[i].parse(out, (const uint8_t *)h, h->length);
-		return;
-	}
+	for (unsigned i = 0; h && i < ARRAY_SIZE(parsers); i++)
+		if (!memcmp(h->signature, parsers[i].signature, 4))
+			parsers[i].parse(out, (const uint8_t *)h, h->length);
 }
 
 bool acpi_parse(uint64_t rsdp, acpi_map_fn *map, struct acpi_info *out) {

@@ -30,19 +30,11 @@ static void cpuid_pv(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 
 /* -- reading -- */
 
-/* Subleaves that leaf has in a list; 0: it has none. */
-static unsigned subleaves_of(uint32_t leaf) {
-	switch (leaf) {
-	case 4: return 6;
-	case 7: return 2;
-	case 0xb: return 2;
-	case 0xd: return 63;
-	default: return 0;
-	}
-}
+/* Subleaves that a leaf has in a list; 0: it has none. */
+static const uint8_t subleaves[] = { [4] = 6, [7] = 2, [0xb] = 2, [0xd] = 63 };
 
 static void leaf_add(struct pv_cpu_policy *p, cpuid_source *source, uint32_t leaf) {
-	unsigned subs = subleaves_of(leaf);
+	unsigned subs = leaf < ARRAY_SIZE(subleaves) ? subleaves[leaf] : 0;
 	uint32_t r[4];
 
 	for (unsigned i = 0; i < MAX(subs, 1); i++) {

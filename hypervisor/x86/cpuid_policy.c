@@ -6,38 +6,32 @@
  * (<xen/arch-x86/cpuid.h>). Leaves that are not named here read as zero.
  */
 #include "cpu_policy.h"
-#include "emulate.h"
+#include "x86.h"
 
 #include <xen/arch-x86/cpuid.h>
 #include <xen/version.h>
 
 enum { A, B, C, D };
-#define BIT(n) (1u << (n))
+#define BIT(n)            (1u << (n))
+#define BITS(first, last) (~0u >> (31 - (last) + (first)) << (first))
 
 /* Leaf 1: DTES64 MONITOR DS-CPL VMX SMX EIST TM2 xTPR PDCM PCID DCA x2APIC TSC-deadline OSXSAVE */
-#define LEAF1_C_HIDE                                                                                  \
-	(BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(14) | BIT(15) | \
-	 BIT(17) | BIT(18) | BIT(21) | BIT(24) | BIT(27))
+#define LEAF1_C_HIDE (BITS(2, 8) | BIT(11) | BITS(14, 15) | BITS(17, 18) | BIT(21) | BIT(24) | BIT(27))
 /* VME PSE MCE MTRR PGE MCA PSE36 DS ACPI SS TM PBE: machine checks are ring 0's */
-#define LEAF1_D_HIDE                                                                                      \
-	(BIT(1) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(22) | BIT(27) | \
-	 BIT(29) | BIT(31))
+#define LEAF1_D_HIDE \
+	(BIT(1) | BIT(3) | BIT(7) | BITS(12, 14) | BIT(17) | BITS(21, 22) | BIT(27) | BIT(29) | BIT(31))
 /* what is shown of leaf 7 EBX: FSGSBASE BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
  * SHA BW VL */
-#define LEAF7_B_SHOW                                                                                    \
-	(BIT(0) | BIT(3) | BIT(5) | BIT(8) | BIT(9) | BIT(16) | BIT(17) | BIT(18) | BIT(19) | BIT(21) | \
-	 BIT(23) | BIT(24) | BIT(28) | BIT(29) | BIT(30) | BIT(31))
+#define LEAF7_B_SHOW (BIT(0) | BIT(3) | BIT(5) | BITS(8, 9) | BITS(16, 19) | BIT(21) | BITS(23, 24) | BITS(28, 31))
 /* ECX: VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ CLDEMOTE MOVDIRI MOVDIR64B */
-#define LEAF7_C_SHOW                                                                                     \
-	(BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | BIT(25) | BIT(27) | \
-	 BIT(28))
+#define LEAF7_C_SHOW (BIT(1) | BIT(6) | BITS(8, 12) | BIT(14) | BIT(25) | BITS(27, 28))
 /* EDX: 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512-FP16 */
-#define LEAF7_D_SHOW (BIT(2) | BIT(3) | BIT(4) | BIT(8) | BIT(14) | BIT(23))
-#define AVX512_B     (BIT(16) | BIT(17) | BIT(21) | BIT(28) | BIT(30) | BIT(31))
+#define LEAF7_D_SHOW (BITS(2, 4) | BIT(8) | BIT(14) | BIT(23))
+#define AVX512_B     (BITS(16, 17) | BIT(21) | BIT(28) | BITS(30, 31))
 /* 80000001 ECX: LAHF CMP-LEGACY ABM SSE4A MISALIGNSSE PREFETCH XOP FMA4 TBM */
-#define EXT1_C_SHOW (BIT(0) | BIT(1) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(16) | BIT(21))
+#define EXT1_C_SHOW (BITS(0, 1) | BITS(5, 8) | BIT(11) | BIT(16) | BIT(21))
 /* 80000001 EDX: PSE MTRR PGE PSE36 FFXSR 1GB-pages RDTSCP (TSC_AUX is not switched) */
-#define EXT1_D_HIDE (BIT(3) | BIT(12) | BIT(13) | BIT(17) | BIT(25) | BIT(26) | BIT(27))
+#define EXT1_D_HIDE (BIT(3) | BITS(12, 13) | BIT(17) | BITS(25, 27))
 
 bool xcr0_ok(uint64_t value) {
 	return value & 1 && !(value & ~cpu_has.xcr0) && (!(value & 4) || value & 2) &&

@@ -12,17 +12,6 @@
 #define IZ 4 /* 16- or 32-bit immediate by operand size */
 #define OK 8
 
-struct cursor {
-	const uint8_t *p;
-	unsigned n, at;
-};
-
-static bool next(struct cursor *c, uint8_t *b) {
-	if (c->at >= c->n || c->at >= INSN_MAX) return false;
-	*b = c->p[c->at++];
-	return true;
-}
-
 /* What follows a one-byte opcode; 0: not known. (add or adc sbb and sub xor cmp: in form_of().) */
 static const uint8_t form1[256] = {
 	[0x6c ... 0x6f] = OK, /* ins outs */
@@ -75,64 +64,41 @@ static bool is_prefix(struct insn *i, uint8_t b) {
 	}
 }
 
-/* Skip SIB and displacement; the address itself is known from the fault. */
-static bool skip_memory_operand(struct cursor *c, const struct insn *i) {
-	unsigned skip = i->mod == 1 ? 1 : i->mod == 2 ? 4 : 0;
-	uint8_t sib = 0, b;
+/* ModRM, SIB and displacement; the address itself is known from the fault. Their length. */
+static unsigned modrm(struct insn *i, const uint8_t *p) {
+	bool sib = p[0] < 0xc0 && (p[0] & 7) == 4;
+	unsigned base = p[sib] & 7;
 
-	if (i->mod == 3) return true;
-	if ((i->rm & 7) == 4 && !next(c, &sib)) return false;
-	if (i->mod == 0 && ((i->rm & 7) == 5 || ((i->rm & 7) == 4 && (sib & 7) == 5))) skip = 4;
-	while (skip--)
-		if (!next(c, &b)) return false;
-	return true;
+	i->mod = p[0] >> 6;
+	i->reg = (uint8_t)((p[0] >> 3 & 7) | (i->rex & 4) << 1);
+	i->rm = (uint8_t)((p[0] & 7) | (i->rex & 1) << 3);
+	if (i->mod == 3) return 1;
+	return 1 + sib + (i->mod == 1 ? 1 : i->mod == 2 || base == 5 ? 4 : 0);
 }
 
-static bool read_immediate(struct cursor *c, struct insn *i, unsigned form) {
+/* Its length. */
+static unsigned immediate(struct insn *i, const uint8_t *p, unsigned form) {
 	unsigned n = form & I8 ? 1 : form & IZ ? (i->opsize16 && !(i->rex & 8) ? 2 : 4) : 0;
-	uint64_t v = 0;
-	uint8_t b;
+	uint32_t v = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 
-	for (unsigned k = 0; k < n; k++) {
-		if (!next(c, &b)) return false;
-		v |= (uint64_t)b << (8 * k);
-	}
-	i->imm = n == 1 ? (int8_t)v : n == 2 ? (int16_t)v : (int32_t)v;
-	return true;
+	i->imm = n == 0 ? 0 : n == 1 ? (int8_t)v : n == 2 ? (int16_t)v : (int32_t)v;
+	return n;
 }
 
-static bool read_modrm(struct cursor *c, struct insn *i) {
-	uint8_t b;
-
-	if (!next(c, &b)) return false;
-	i->mod = b >> 6;
-	i->reg = (uint8_t)((b >> 3 & 7) | (i->rex & 4) << 1);
-	i->rm = (uint8_t)((b & 7) | (i->rex & 1) << 3);
-	return skip_memory_operand(c, i);
-}
-
-int insn_decode(const uint8_t *bytes, unsigned n, struct insn *i) {
-	struct cursor c = { bytes, n, 0 };
+int insn_decode(const uint8_t bytes[INSN_BUFFER], unsigned n, struct insn *i) {
+	const uint8_t *p = bytes;
 	unsigned form;
-	uint8_t b;
 
 	*i = (struct insn){ .mod = 3 };
-	do {
-		if (!next(&c, &b)) return -EINVAL;
-	} while (is_prefix(i, b));
-	if ((b & 0xf0) == 0x40) {
-		i->rex = b;
-		if (!next(&c, &b)) return -EINVAL;
-	}
-	i->opcode = b;
-	if (b == 0x0f) {
-		if (!next(&c, &b)) return -EINVAL;
-		i->opcode = (uint16_t)(0x0f00 | b);
-	}
+	while (p < bytes + INSN_MAX && is_prefix(i, *p)) p++;
+	if ((*p & 0xf0) == 0x40) i->rex = *p++;
+	i->opcode = *p++;
+	if (i->opcode == 0x0f) i->opcode = (uint16_t)(0x0f00 | *p++);
 	form = form_of(i->opcode);
-	if (!form || ((form & M) && !read_modrm(&c, i)) || !read_immediate(&c, i, form)) return -EINVAL;
-	i->length = (uint8_t)c.at;
-	return 0;
+	if (form & M) p += modrm(i, p);
+	p += immediate(i, p, form);
+	i->length = (uint8_t)(p - bytes);
+	return form && i->length <= MIN(n, (unsigned)INSN_MAX) ? 0 : -EINVAL;
 }
 
 /* -- register operands -- */

@@ -6,7 +6,8 @@
 
 #include "regs.h"
 
-#define INSN_MAX 15
+#define INSN_MAX    15
+#define INSN_BUFFER 32 /* as far as the decoder may look before it finds that there are no more bytes */
 
 struct insn {
 	uint8_t length; /* of the whole instruction */
@@ -19,10 +20,10 @@ struct insn {
 };
 
 /*
- * Decode the n bytes at rip. 0, -EINVAL: not an instruction this decoder knows the form of, or more
- * bytes are needed.
+ * Decode the n bytes at rip; what follows them does not matter. 0, -EINVAL: not an instruction this
+ * decoder knows the form of, or more bytes are needed.
  */
-int insn_decode(const uint8_t *bytes, unsigned n, struct insn *out);
+int insn_decode(const uint8_t bytes[INSN_BUFFER], unsigned n, struct insn *out);
 
 /* Operand size in bytes of an instruction that has no form for bytes. */
 static inline unsigned insn_wide_bytes(const struct insn *i) { return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4; }

@@ -78,24 +78,12 @@ DOMCTL_VCPU(set_ext_context, ext_vcpucontext) {
 /* Bytes of the state's standard format with all components of ring 0's XCR0. */
 static uint32_t xstate_bytes(void) { return MIN(xstate_size(cpu_has.xcr0), PAGE_SIZE - FPU_OFFSET); }
 
-static int extstate_copy_out(struct vcpu *v, gvaddr_t to, uint32_t bytes) {
-	uint64_t head[2] = { v->arch.xcr0, v->arch.xcr0 };
-	uint8_t *page;
-	int err;
-
-	if (copy_to_guest(to, head, sizeof(head))) return -EFAULT;
-	vcpu_pause(v);
-	arch_vcpu_sync(v);
-	page = frame_map(v->arch.state_mfn);
-	err = copy_to_guest(guest_at(to, EXTSTATE_HEAD, 1), page + FPU_OFFSET, bytes);
-	frame_unmap(page);
-	vcpu_unpause(v);
-	return err;
-}
-
 DOMCTL_VCPU(get_extstate, vcpuextstate) {
 	uint32_t bytes = xstate_bytes();
-	uint64_t size = EXTSTATE_HEAD + bytes;
+	uint64_t size = EXTSTATE_HEAD + bytes, head[2] = { v->arch.xcr0, v->arch.xcr0 };
+	gvaddr_t to = guest_ptr(a->buffer.p);
+	uint8_t *page;
+	int err;
 
 	if (!cpu_has.xsave) {
 		a->size = a->xfeature_mask = 0;
@@ -107,7 +95,14 @@ DOMCTL_VCPU(get_extstate, vcpuextstate) {
 		return 0;
 	}
 	if (a->size != size || a->xfeature_mask != cpu_has.xcr0) return -EINVAL;
-	return extstate_copy_out(v, guest_ptr(a->buffer.p), bytes);
+	if (copy_to_guest(to, head, sizeof(head))) return -EFAULT;
+	vcpu_pause(v);
+	arch_vcpu_sync(v);
+	page = frame_map(v->arch.state_mfn);
+	err = copy_to_guest(guest_at(to, EXTSTATE_HEAD, 1), page + FPU_OFFSET, bytes);
+	frame_unmap(page);
+	vcpu_unpause(v);
+	return err;
 }
 
 /* The header of a standard-format image: components within XCR0, nothing else set. */

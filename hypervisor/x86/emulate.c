@@ -5,9 +5,9 @@
  * checked like any other (pt_store). Read-modify-write instructions become compare-exchange:
  * if the entry changed in between, the guest simply runs the instruction again.
  */
-#include "emulate.h"
 #include "frame.h"
 #include "store.h"
+#include "x86.h"
 
 /* access rights as lar gives them: L, P, S, code */
 #define LAR_CODE64 (1u << 21 | 1u << 15 | 1u << 12 | 1u << 11)
@@ -23,7 +23,7 @@ static bool is_code64(uint64_t selector) {
 }
 
 int insn_fetch(const struct regs *r, struct insn *out) {
-	uint8_t bytes[INSN_MAX];
+	uint8_t bytes[INSN_BUFFER] = { 0 };
 	unsigned n = INSN_MAX;
 
 	if (!is_code64(r->cs)) return -EINVAL; /* 32-bit code, or a base to add */

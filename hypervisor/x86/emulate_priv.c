@@ -5,11 +5,12 @@
  * guest kernel; of a user only port access, under I/O privilege or bitmap. What is not emulated
  * goes back to the guest as its #GP.
  */
-#include "emulate.h"
 #include "cpu_policy.h"
+#include "decode.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"
+#include "x86.h"
 
 /* What became of an instruction: done, rip goes on; a #GP; or the guest goes on at rip as it is. */
 enum outcome { DONE, REFUSED, AGAIN };
@@ -23,23 +24,26 @@ static bool is_pci_address(unsigned port, unsigned bytes) { return port == 0xcf8
 
 static bool is_pci_data(unsigned port, unsigned bytes) { return port >= 0xcfc && port + bytes <= 0xd00; }
 
+static bool pci_open(const struct domain *d) { return d->privileged && d->pci_address >> 31; }
+
+static bool port_open(struct domain *d, unsigned port, unsigned bytes) {
+	return port + bytes <= 0x10000 && permitted(d, PERMIT_PORT, port, bytes);
+}
+
 static uint32_t port_in(struct domain *d, unsigned port, unsigned bytes) {
 	if (is_pci_address(port, bytes)) return d->pci_address;
-	if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
-		return pci_data_read(d->pci_address, port, bytes);
-	if (port + bytes > 0x10000 || is_pci_data(port, bytes) || !permitted(d, PERMIT_PORT, port, bytes))
-		return ~0u;
-	return port_read(port, bytes);
+	if (is_pci_data(port, bytes)) return pci_open(d) ? pci_data_read(d->pci_address, port, bytes) : ~0u;
+	return port_open(d, port, bytes) ? port_read(port, bytes) : ~0u;
 }
 
 static void port_out(struct domain *d, unsigned port, unsigned bytes, uint32_t value) {
-	if (is_pci_address(port, bytes))
+	if (is_pci_address(port, bytes)) {
 		d->pci_address = value;
-	else if (is_pci_data(port, bytes) && d->privileged && d->pci_address >> 31)
-		pci_data_write(d->pci_address, port, bytes, value);
-	else if (port + bytes <= 0x10000 && !is_pci_data(port, bytes) &&
-		 permitted(d, PERMIT_PORT, port, bytes))
+	} else if (is_pci_data(port, bytes)) {
+		if (pci_open(d)) pci_data_write(d->pci_address, port, bytes, value);
+	} else if (port_open(d, port, bytes)) {
 		port_write(port, bytes, value);
+	}
 }
 
 static bool iobitmap_allows(const struct vcpu *v, unsigned port, unsigned bytes) {

@@ -9,7 +9,6 @@
 #include "machine.h"
 #include "x86.h"
 
-#define REG_ID           0
 #define REG_VERSION      1
 #define REG_ENTRY        0x10
 #define ENTRY_MASKED     (1u << 16)
@@ -34,63 +33,58 @@ static void reg_write(const struct ioapic *a, unsigned reg, uint32_t v) {
 	a->registers[4] = v;
 }
 
-static const struct ioapic *ioapic_of(unsigned gsi) {
-	for (unsigned i = 0; i < ioapic_count; i++)
+/* The IO-APIC of a GSI, if there is one, and where the redirection entry begins. */
+static const struct ioapic *ioapic_of(unsigned gsi, unsigned *reg) {
+	for (unsigned i = 0; i < ioapic_count; i++) {
+		*reg = REG_ENTRY + 2 * (gsi - ioapics[i].gsi_base);
 		if (gsi - ioapics[i].gsi_base < ioapics[i].pins) return &ioapics[i];
+	}
 	return NULL;
 }
 
-static void __init ioapic_add(const struct acpi_ioapic *e) {
-	struct ioapic *a = &ioapics[ioapic_count++];
+void __init ioapic_init(void) {
+	for (; ioapic_count < acpi.ioapics; ioapic_count++) {
+		const struct acpi_ioapic *e = &acpi.ioapic[ioapic_count];
+		struct ioapic *a = &ioapics[ioapic_count];
 
-	a->address = e->address;
-	a->gsi_base = e->gsi_base;
-	a->registers = io_map(maddr(e->address), PAGE_SIZE);
-	if (!a->registers) panic("no memory to map an IO-APIC");
-	a->pins = (reg_read(a, REG_VERSION) >> 16 & 0xff) + 1;
-	gsi_count = MAX(gsi_count, a->gsi_base + a->pins);
-	for (unsigned i = 0; i < a->pins; i++) {
-		reg_write(a, REG_ENTRY + 2 * i, ENTRY_MASKED);
-		reg_write(a, REG_ENTRY + 2 * i + 1, 0);
+		a->address = e->address;
+		a->gsi_base = e->gsi_base;
+		a->registers = io_map(maddr(e->address), PAGE_SIZE);
+		if (!a->registers) panic("no memory to map an IO-APIC");
+		a->pins = (reg_read(a, REG_VERSION) >> 16 & 0xff) + 1;
+		gsi_count = MAX(gsi_count, a->gsi_base + a->pins);
+		for (unsigned i = 0; i < a->pins; i++) {
+			reg_write(a, REG_ENTRY + 2 * i, ENTRY_MASKED);
+			reg_write(a, REG_ENTRY + 2 * i + 1, 0);
+		}
 	}
 }
 
-void __init ioapic_init(void) {
-	for (unsigned i = 0; i < acpi.ioapics; i++) ioapic_add(&acpi.ioapic[i]);
-}
-
 void arch_gsi_program(unsigned gsi, bool level, bool active_low, uint8_t vector, unsigned cpu) {
-	const struct ioapic *a = ioapic_of(gsi);
 	unsigned reg;
+	const struct ioapic *a = ioapic_of(gsi, &reg);
+	SPIN_GUARD(&lock);
 
 	if (!a) return;
-	reg = REG_ENTRY + 2 * (gsi - a->gsi_base);
-	spin_lock(&lock);
 	reg_write(a, reg,
 		  ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
 	reg_write(a, reg + 1, cpu_of(cpu)->apic_id << 24);
-	spin_unlock(&lock);
 }
 
 void arch_gsi_mask(unsigned gsi, bool masked) {
-	const struct ioapic *a = ioapic_of(gsi);
 	unsigned reg;
-	uint32_t v;
+	const struct ioapic *a = ioapic_of(gsi, &reg);
+	SPIN_GUARD(&lock);
 
-	if (!a) return;
-	reg = REG_ENTRY + 2 * (gsi - a->gsi_base);
-	spin_lock(&lock);
-	v = reg_read(a, reg) & ~ENTRY_MASKED;
-	a->registers[4] = v | (masked ? ENTRY_MASKED : 0);
-	spin_unlock(&lock);
+	if (a) reg_write(a, reg, (reg_read(a, reg) & ~ENTRY_MASKED) | (masked ? ENTRY_MASKED : 0));
 }
 
 int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value) {
+	SPIN_GUARD(&lock);
+
 	for (unsigned i = 0; i < ioapic_count; i++) {
 		if (ioapics[i].address != address || reg > 0xff) continue;
-		spin_lock(&lock);
 		*value = reg_read(&ioapics[i], reg);
-		spin_unlock(&lock);
 		return 0;
 	}
 	return -EINVAL;

@@ -51,11 +51,7 @@ static void reg_write(unsigned reg, uint32_t v) {
 		registers[reg / 4] = v;
 }
 
-void __init lapic_init(uint64_t address) {
-	x2apic = rdmsr(MSR_APIC_BASE) & BASE_X2APIC;
-	registers = io_map(maddr(address), PAGE_SIZE);
-	if (!registers) panic("no memory to map the local APIC");
-}
+void lapic_eoi(void) { reg_write(REG_EOI, 0); }
 
 void lapic_init_cpu(void) {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
@@ -75,11 +71,13 @@ void lapic_init_cpu(void) {
 	lapic_eoi();
 }
 
-bool lapic_present(void) { return registers != NULL; }
-
-uint32_t lapic_id(void) { return x2apic ? reg_read(REG_ID) : reg_read(REG_ID) >> 24; }
-
-void lapic_eoi(void) { reg_write(REG_EOI, 0); }
+void __init lapic_init(uint64_t address) {
+	x2apic = rdmsr(MSR_APIC_BASE) & BASE_X2APIC;
+	registers = io_map(maddr(address), PAGE_SIZE);
+	if (!registers) panic("no memory to map the local APIC");
+	lapic_init_cpu();
+	this_cpu()->apic_id = x2apic ? reg_read(REG_ID) : reg_read(REG_ID) >> 24;
+}
 
 static void icr_write(uint32_t apic_id, uint32_t command) {
 	if (x2apic) {
@@ -105,7 +103,9 @@ void lapic_send_startup(uint32_t apic_id, unsigned page) {
 	icr_write(apic_id, ICR_STARTUP | ICR_ASSERT | page);
 }
 
-void lapic_stop_others(void) { icr_write(0, ICR_OTHERS | ICR_INIT | ICR_ASSERT); }
+void lapic_stop_others(void) {
+	if (registers) icr_write(0, ICR_OTHERS | ICR_INIT | ICR_ASSERT);
+}
 
 void arch_cpu_kick(unsigned cpu) { icr_write(cpu_of(cpu)->apic_id, VEC_KICK | ICR_ASSERT); }
 

@@ -31,24 +31,19 @@ static void reset_by_chipset(void) {
 	outb(0xcf9, v | 6);
 }
 
-static void __noreturn reset_by_triple_fault(void) {
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __packed none = { 0, 0 };
-
-	__asm__ volatile("lidt %0; int3" : : "m"(none));
-	halt();
-}
-
 static void __noreturn reset(void) {
 	static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard_controller, reset_by_chipset };
+	static const struct {
+		uint16_t limit;
+		uint64_t base;
+	} __packed no_idt;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
 		ways[i]();
 		clock_delay_us(50000);
 	}
-	reset_by_triple_fault();
+	__asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* a triple fault */
+	halt();
 }
 
 void arch_machine_stop(enum machine_action action) {
@@ -56,7 +51,7 @@ void arch_machine_stop(enum machine_action action) {
 
 	/* a second one, from a fault on the way down, only halts */
 	if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST)) halt();
-	if (lapic_present()) lapic_stop_others();
+	lapic_stop_others();
 	if (action == MACHINE_REBOOT && !options.noreboot) reset();
 	printk(LOG_INFO, "halted\n");
 	halt();

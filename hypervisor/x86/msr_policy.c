@@ -5,7 +5,7 @@
  * callbacks) are taken and dropped.
  */
 #include "cpu_policy.h"
-#include "emulate.h"
+#include "x86.h"
 
 #define MSR_TSC         0x10
 #define MSR_MISC_ENABLE 0x1a0

@@ -53,7 +53,7 @@ static void backtrace(uint64_t sp) {
 	}
 }
 
-void regs_dump(const struct regs *r) {
+static void regs_dump(const struct regs *r) {
 	printk(LOG_ERR, "rip %04x:%016lx rsp %04x:%016lx rflags %08lx\n", (unsigned)r->cs, r->rip,
 	       (unsigned)r->ss, r->rsp, r->rflags);
 	printk(LOG_ERR, "rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
@@ -97,10 +97,15 @@ void fatal_trap(struct regs *r) {
 	arch_machine_stop(MACHINE_REBOOT);
 }
 
-void arch_panic(const char *text) {
+void panic(const char *fmt, ...) {
+	static char text[256];
 	uint64_t sp;
+	va_list ap;
 
 	__asm__ volatile("cli; mov %%rsp, %0" : "=r"(sp));
+	va_start(ap, fmt);
+	vformat(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	console_emergency();
 	printk(LOG_ERR, "\nTenon: panic: %s\n", text);
 	if (cpus_online) {
@@ -108,16 +113,6 @@ void arch_panic(const char *text) {
 		current_dump();
 	}
 	arch_machine_stop(MACHINE_REBOOT);
-}
-
-void panic(const char *fmt, ...) {
-	static char text[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vformat(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	arch_panic(text);
 }
 
 /* -fstack-protector: a function's frame was overwritten. */

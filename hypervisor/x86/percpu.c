@@ -124,21 +124,18 @@ static void descriptor_tables_load(struct cpu *c) {
 			 : "r"(SEL_HV_DS), "r"(0), "r"(SEL_TSS));
 }
 
-/* CR4 while v runs (NULL: ring 0's own): the guest has a say in TSD. */
+/*
+ * CR4 while v runs (NULL: ring 0's own). The guest has a say in TSD and FSGSBASE: its users must not
+ * change bases behind the back of a kernel that does not expect it.
+ */
 uint64_t cr4_of(const struct vcpu *v) {
 	uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_MCE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	cr4 |= cpu_has.smep ? CR4_SMEP : 0;
 	cr4 |= cpu_has.smap ? CR4_SMAP : 0;
 	cr4 |= cpu_has.xsave ? CR4_OSXSAVE : 0;
-	cr4 |= cpu_has.fsgsbase ? CR4_FSGSBASE : 0;
+	cr4 |= cpu_has.fsgsbase && (!v || v->arch.cr4 & CR4_FSGSBASE) ? CR4_FSGSBASE : 0;
 	return v ? cr4 | (v->arch.cr4 & CR4_TSD) : cr4;
-}
-
-static void control_registers_load(void) {
-	write_cr4(cr4_of(NULL));
-	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
-	if (cpu_has.xsave) xcr0_write(cpu_has.xcr0);
 }
 
 static void syscall_msrs_load(struct cpu *c) {
@@ -155,7 +152,9 @@ static void syscall_msrs_load(struct cpu *c) {
 }
 
 void cpu_block_load(struct cpu *c) {
-	control_registers_load();
+	write_cr4(cr4_of(NULL));
+	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
+	if (cpu_has.xsave) xcr0_write(cpu_has.xcr0);
 	descriptor_tables_load(c);
 	syscall_msrs_load(c);
 	__asm__ volatile("mov %0, %%dr7" : : "r"(0x400UL));

@@ -74,8 +74,6 @@ void __init platform_init(void) {
 	pic_disable(PIC_1, 0x20, 4);
 	pic_disable(PIC_2, 0x28, 2);
 	lapic_init(acpi.lapic_address);
-	lapic_init_cpu();
-	this_cpu()->apic_id = lapic_id();
 	ioapic_init();
 	clock_init();
 	irq_init();

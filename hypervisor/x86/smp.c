@@ -54,11 +54,6 @@ static bool __init ap_bring_up(struct cpu *c) {
 	return wait_idle(1000);
 }
 
-static void __init trampoline_place(void) {
-	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
-	patch(&trampoline_efer, EFER_LME | (cpu_has.nx ? EFER_NXE : 0));
-}
-
 static bool __init ap_add(unsigned id, unsigned index) {
 	struct cpu *c = cpu_block_create(id);
 
@@ -78,7 +73,8 @@ void __init smp_start(void) {
 	unsigned limit = options.maxcpus ? MIN(options.maxcpus, (unsigned)MAX_CPUS) : MAX_CPUS;
 	unsigned id = 1;
 
-	trampoline_place();
+	memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
+	patch(&trampoline_efer, EFER_LME | (cpu_has.nx ? EFER_NXE : 0));
 	for (unsigned i = 0; i < acpi.cpus; i++) {
 		if (acpi.cpu[i].apic_id == this_cpu()->apic_id)
 			this_cpu()->acpi_id = acpi.cpu[i].acpi_id;

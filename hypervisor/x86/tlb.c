@@ -30,15 +30,12 @@ void root_write(uint64_t cr3) {
 }
 
 static void flush_here(uint64_t va) {
-	uint64_t cr4;
-
 	if (va == TLB_FLUSH_ALL) {
 		root_write(this_cpu()->cr3);
 	} else if (va == FLUSH_OWN) {
 		stamp(this_cpu());
-		cr4 = read_cr4();
-		write_cr4(cr4 & ~(uint64_t)CR4_PGE);
-		write_cr4(cr4);
+		write_cr4(read_cr4() & ~(uint64_t)CR4_PGE);
+		write_cr4(read_cr4() | CR4_PGE);
 	} else if (va == FLUSH_CACHE) {
 		__asm__ volatile("wbinvd" : : : "memory");
 	} else {

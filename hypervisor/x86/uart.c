@@ -34,11 +34,6 @@
 #define SWITCH_KEY 1 /* CTRL-a */
 #define CLOCK_HZ   115200u
 
-struct line_settings {
-	uint32_t baud;
-	uint8_t lcr;
-};
-
 static bool present;
 static unsigned room; /* bytes that may be sent before the line status is read again (console lock) */
 
@@ -54,32 +49,31 @@ static bool frame_parse(const char *s, uint8_t *lcr) {
 	return true;
 }
 
-static bool settings_parse(const char *s, struct line_settings *out) {
+static bool settings_parse(const char *s, unsigned *divisor, uint8_t *lcr) {
 	uint64_t baud;
 
-	*out = (struct line_settings){ CLOCK_HZ, 0x03 };
+	*lcr = 0x03;
 	if (parse_u64(s, &s, &baud) || !baud || baud > CLOCK_HZ || CLOCK_HZ % baud) return false;
-	out->baud = (uint32_t)baud;
+	*divisor = CLOCK_HZ / (unsigned)baud;
 	/* further fields (Xen's I/O base and IRQ) are not ours to choose */
-	return !*s || (*s == ',' && frame_parse(s + 1, &out->lcr));
+	return !*s || (*s == ',' && frame_parse(s + 1, lcr));
 }
 
 bool uart_init(const char *settings) {
-	struct line_settings line;
 	unsigned divisor;
+	uint8_t lcr;
 
-	if (!settings_parse(settings, &line)) {
+	if (!settings_parse(settings, &divisor, &lcr)) {
 		printk(LOG_WARN, "option com1=%s ignored: expected BAUD,8n1\n", settings);
 		return false;
 	}
 	outb(COM1_BASE + SCR, 0x5a);
 	if (inb(COM1_BASE + SCR) != 0x5a) return false;
-	divisor = CLOCK_HZ / line.baud;
 	outb(COM1_BASE + IER, 0);
-	outb(COM1_BASE + LCR, line.lcr | LCR_DLAB);
+	outb(COM1_BASE + LCR, lcr | LCR_DLAB);
 	outb(COM1_BASE + RHR, (uint8_t)divisor);
 	outb(COM1_BASE + IER, (uint8_t)(divisor >> 8));
-	outb(COM1_BASE + LCR, line.lcr);
+	outb(COM1_BASE + LCR, lcr);
 	outb(COM1_BASE + FCR, FCR_ON | FCR_14);
 	outb(COM1_BASE + MCR, MCR_LINES);
 	present = true;

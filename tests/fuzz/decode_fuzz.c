@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 static void check_length(const uint8_t *data, unsigned n, const struct insn *i) {
-	uint8_t longer[INSN_MAX + 4];
+	uint8_t longer[INSN_BUFFER];
 	struct insn again;
 
 	REQUIRE(i->length > 0 && i->length <= n && i->length <= INSN_MAX);
@@ -45,10 +45,11 @@ static void check_store(const struct insn *i, uint64_t old) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	unsigned n = (unsigned)MIN(size, (size_t)INSN_MAX);
-	uint8_t *exact = malloc(n ? n : 1);
+	uint8_t *exact = malloc(INSN_BUFFER);
 	uint64_t old = 0;
 	struct insn i;
 
+	memset(exact, 0x66, INSN_BUFFER); /* the worst to follow: a prefix */
 	memcpy(exact, data, n);
 	if (size > INSN_MAX) memcpy(&old, data + INSN_MAX, MIN(size - INSN_MAX, sizeof(old)));
 	if (!insn_decode(exact, n, &i)) {

@@ -165,9 +165,11 @@ static void on_timer(unsigned int port) {
 
 /* Kernels halt by sched_op. The instruction is refused, or waits for an event. */
 static void test_hlt(void) {
-	long port = kit_event_bind_virq(VIRQ_TIMER, 0);
+	long port;
 
-	hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
+	hv_vcpu_op(VCPUOP_stop_periodic_timer, 0,
+		   NULL); /* before the port is there, which would keep a tick */
+	port = kit_event_bind_virq(VIRQ_TIMER, 0);
 	kit_event_handle(port, on_timer);
 	kit_events_off();
 	kit_timer_set(kit_time() + 5000000);
@@ -449,7 +451,6 @@ static void test_xsetbv(void) {
 
 static void test_refused(void) {
 	static uint64_t table[2];
-	uint64_t base = 0;
 
 	TRAP_TRY("lgdt (%0)", ::"r"(table) : "memory");
 	trapped(VEC_GP, 0, "lgdt");
@@ -485,8 +486,29 @@ static void test_refused(void) {
 	kit_printf("# = vmmcall: trap %d\n", (int)kit_trap_record.vector);
 	TRAP_TRY("rdtscp", ::: "rax", "rdx", "rcx", "memory");
 	kit_printf("# = rdtscp: trap %d\n", (int)kit_trap_record.vector);
+}
+
+/* Users change their bases by themselves only when the kernel has said so, whatever ring 0 does with the bit.
+ */
+static void test_fsgsbase(void) {
+	uint64_t base = 0, cr4, back;
+
+	asm volatile("movq %%cr4, %0" : "=r"(cr4));
 	TRAP_TRY("rdfsbase %0", : "=r"(base)::"memory");
-	kit_printf("# = rdfsbase: trap %d\n", (int)kit_trap_record.vector);
+	trapped(VEC_UD, 0, "rdfsbase before CR4 allows it");
+	asm volatile("movq %0, %%cr4" ::"r"(cr4 | 1 << 16));
+	hv_sched_op(SCHEDOP_yield, NULL);
+	asm volatile("wrfsbase %0" ::"r"(0x123456789000UL));
+	hv_sched_op(SCHEDOP_yield, NULL);
+	asm volatile("rdfsbase %0" : "=r"(base));
+	is_hex(base, 0x123456789000UL, "wrfsbase and rdfsbase when it does");
+	asm volatile("rdmsr; shlq $32, %%rdx; orq %%rdx, %%rax" : "=a"(base) : "c"(0xc0000100) : "rdx");
+	is_hex(base, 0x123456789000UL, "the MSR shows the same");
+	asm volatile("movq %%cr4, %0" : "=r"(back));
+	is_hex(back, cr4 | 1 << 16, "CR4 shows the bit");
+	asm volatile("movq %0, %%cr4" ::"r"(cr4));
+	TRAP_TRY("wrfsbase %0", ::"r"(0UL) : "memory");
+	trapped(VEC_UD, 0, "wrfsbase when CR4 does not allow it any more");
 }
 
 void guest_main(void) {
@@ -506,6 +528,7 @@ void guest_main(void) {
 	test_string_ports();
 	test_string_segments();
 	test_refused();
+	test_fsgsbase();
 	test_xsetbv();
 	done();
 }

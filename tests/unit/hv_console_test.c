@@ -25,7 +25,9 @@ static struct domain guest = { .id = 7 };
 
 static int setup(void **state) {
 	host_machine_init(4, 1);
-	options = (struct options){ .com1 = "115200,8n1", .loglvl = "info", .guest_loglvl = "all" };
+	options = (struct options){ .com1 = "115200,8n1" };
+	assert_true(log_threshold_parse("info", &log_own));
+	assert_true(log_threshold_parse("all", &log_guests));
 	console_init();
 	console_ring_clear();
 	host_serial_len = 0;
@@ -71,8 +73,7 @@ static void test_guest_long_line_is_cut(void **state) {
 static void test_guest_rate_limit(void **state) {
 	unsigned lines = 0;
 
-	options = (struct options){ .guest_loglvl = "none/all" };
-	log_init();
+	assert_true(log_threshold_parse("none/all", &log_guests));
 	host_time_advance(6000000000ULL);
 	for (unsigned i = 0; i < 100; i++) gprintk(&guest, LOG_WARN, "m\n");
 	for (size_t i = 0; i < host_serial_len; i++) lines += host_serial[i] == '\n';
@@ -89,10 +90,12 @@ static void test_ring_overwrites_oldest(void **state) {
 	uint32_t first = at;
 
 	for (unsigned i = 0; i < sizeof(text); i++) text[i] = (char)('a' + i % 26);
-	console_write(text, sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	console_log(text);
+	text[sizeof(text) - 1] = '\n';
 	assert_int_equal(console_ring_read(&at, back, sizeof(back)), 32768);
 	assert_memory_equal(back, text + sizeof(text) - 32768, 32768);
-	assert_int_equal(at, first + sizeof(text));
+	assert_int_equal(at, first + strlen("(tenon) ") + sizeof(text));
 	assert_int_equal(console_ring_read(&at, back, sizeof(back)), 0);
 	at = first + 50000; /* a position not reached yet: from the oldest */
 	assert_int_equal(console_ring_read(&at, back, 10), 10);

@@ -436,12 +436,12 @@ static void one_cpu_pool(void **state) {
 static void past_output(void **state) {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_readconsole };
 
-	console_write("one\ntwo\n", 8);
+	console_log("one\ntwo\n");
 	op.u.readconsole.buffer.p = (void *)BUF_VA;
 	op.u.readconsole.count = 0x1000;
 	assert_int_equal(sys(&op), 0);
-	assert_true(op.u.readconsole.count >= 8);
-	assert_memory_equal(BUF + op.u.readconsole.count - 8, "one\ntwo\n", 8);
+	assert_true(op.u.readconsole.count >= 24);
+	assert_memory_equal(BUF + op.u.readconsole.count - 24, "(tenon) one\n(tenon) two\n", 24);
 	op.u.readconsole.incremental = 1;
 	op.u.readconsole.count = 0x1000;
 	assert_int_equal(sys(&op), 0);

@@ -398,6 +398,15 @@ static void stores_to_tables_are_emulated(void **state) {
 	assert_int_equal(pt_store(v, t.l[2], gvaddr(l1_at), NULL, 0), -EFAULT);
 }
 
+/* One of the two domains does not exist: the other's reference goes back. */
+static void a_bad_pair_of_domains_holds_nothing(void **state) {
+	uint32_t refs = guest->refs;
+
+	run_as(dom0);
+	assert_int_equal(do_mmu_update(ARG_VA, 1, 0, 78u << 16 | guest->id, 0, 0), -ESRCH);
+	assert_int_equal(guest->refs, refs);
+}
+
 static void walk_finds_the_entry(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest);
@@ -430,6 +439,7 @@ int main(void) {
 		T(pages_are_cleared_and_copied),
 		T(stores_to_tables_are_emulated),
 		T(walk_finds_the_entry),
+		T(a_bad_pair_of_domains_holds_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

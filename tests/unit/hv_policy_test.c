@@ -4,7 +4,7 @@
 #include "machine_fixture.h"
 
 #include "cpu_policy.h"
-#include "emulate.h"
+#include "x86.h"
 
 #define BUF_VA  (ARG_VA + 0x4000)
 #define LEAVES  ((struct xen_cpuid_leaf *)(arg_page + 0x4000))

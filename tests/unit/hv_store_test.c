@@ -215,7 +215,7 @@ static bool computes(const uint8_t *bytes, unsigned n) {
 }
 
 static void test_refused(void **state) {
-	static const uint8_t refused[][8] = {
+	static const uint8_t refused[][INSN_BUFFER] = {
 		{ 0x11, 0x07 },                /* adc */
 		{ 0x19, 0x07 },                /* sbb */
 		{ 0x83, 0x17, 1 },             /* adc i8 */
@@ -228,7 +228,7 @@ static void test_refused(void **state) {
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(refused); i++)
-		if (computes(refused[i], sizeof(refused[i]))) fail_msg("form %u is emulated", i);
+		if (computes(refused[i], INSN_MAX)) fail_msg("form %u is emulated", i);
 }
 
 static struct regs string_run(const uint8_t *bytes, struct regs r, struct store *s) {
@@ -240,7 +240,7 @@ static struct regs string_run(const uint8_t *bytes, struct regs r, struct store 
 }
 
 static void test_strings(void **state) {
-	static const uint8_t rep_stosq[INSN_MAX] = { 0xf3, 0x48, 0xab }, movsd[INSN_MAX] = { 0xa5 };
+	static const uint8_t rep_stosq[INSN_BUFFER] = { 0xf3, 0x48, 0xab }, movsd[INSN_BUFFER] = { 0xa5 };
 	struct regs r = { .rax = 0x1234, .rcx = 2, .rdi = 0x100, .rsi = 0x200, .rip = 0x50, .rflags = 0x202 };
 	struct store s = { 0 };
 

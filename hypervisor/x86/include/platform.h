@@ -14,15 +14,14 @@ void smp_start(void);
 void uart_attach(void);
 
 /* -- lapic.c, ioapic.c */
-/* Map the registers (CPU 0, once); switch the running CPU's LAPIC on. */
+/* Map the registers and switch the LAPIC on (CPU 0, once); switch that of another running CPU on. */
 void lapic_init(uint64_t address);
 void lapic_init_cpu(void);
-uint32_t lapic_id(void);
-bool lapic_present(void);
 /* IPI to the CPUs of the mask, none of them this one. */
 void lapic_send_ipi(cpumask_t cpus, unsigned vector);
 void lapic_eoi(void);
-/* INIT or start-up IPI to a CPU that is not up; INIT to all others (they stop until reset). */
+/* INIT or start-up IPI to a CPU that is not up; INIT to all others, once lapic_init() was called
+ * (they stop until reset). */
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, unsigned page);
 void lapic_stop_others(void);

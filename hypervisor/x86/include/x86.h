@@ -234,6 +234,12 @@ void guest_nmi(struct regs *r);
 /* True while the guest is in its kernel mode. */
 static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
 
+/* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
+struct insn;
+int insn_fetch(const struct regs *r, struct insn *out) __must_check;
+/* Policy: what MSRs the running guest may see and set. -EPERM: #GP. */
+int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
+int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 /* Privileged instruction at r->rip of the running guest kernel: true if emulated (or another trap
  * raised). */
 bool emulate_privileged(struct regs *r);
@@ -262,7 +268,6 @@ uint32_t tsc_khz(void);
 void hypercall_page_fill(uint8_t *page);
 
 /* -- panic (x86/panic.c) -- */
-void regs_dump(const struct regs *r);
 void fatal_trap(struct regs *r) __noreturn;
 
 #endif
