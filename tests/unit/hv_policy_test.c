@@ -107,7 +107,7 @@ static void leaf_1_identity_and_features(void **state) {
 }
 
 static void leaf_7_and_avx512(void **state) {
-	expect(7, 0, 0, 0xf1af0328, 0x1a005f42, 0x0080411c);
+	expect(7, 0, 0, 0xf1af0329, 0x1a005f42, 0x0080411c);
 	expect(7, 1, 0, 0, 0, 0);
 	cpu_has.xcr0 = 7;
 	expect(7, 0, 0, 0x218c0328, 0x1a005f42, 0x0080411c);
@@ -361,7 +361,7 @@ static void feature_words(void **state) {
 	f->index = XEN_SYSCTL_cpu_featureset_pv;
 	assert_int_equal(sysctl(&op), 0);
 	assert_int_equal(word[0] & BIT(3), 0);
-	assert_int_equal(word[5], 0xf1af0328);
+	assert_int_equal(word[5], 0xf1af0329);
 	assert_int_equal(word[16], 0);
 	f->nr_features = 3;
 	assert_int_equal(sysctl(&op), -ENOBUFS);
