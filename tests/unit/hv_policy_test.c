@@ -110,7 +110,7 @@ static void leaf_7_and_avx512(void **state) {
 	expect(7, 0, 0, 0xf1af0329, 0x1a005f42, 0x0080411c);
 	expect(7, 1, 0, 0, 0, 0);
 	cpu_has.xcr0 = 7;
-	expect(7, 0, 0, 0x218c0328, 0x1a005f42, 0x0080411c);
+	expect(7, 0, 0, 0x218c0329, 0x1a005f42, 0x0080411c);
 }
 
 static void leaf_xsave_sizes(void **state) {
