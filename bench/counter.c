@@ -51,9 +51,8 @@ size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, tb_trans_cb *cb);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, vcpu_udata_cb *cb,
 					    enum qemu_plugin_cb_flags flags, void *user);
-void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn,
-							 enum qemu_plugin_op op, qemu_plugin_u64 entry,
-							 uint64_t value);
+void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn, enum qemu_plugin_op op,
+							 qemu_plugin_u64 entry, uint64_t value);
 void qemu_plugin_register_atexit_cb(plugin_id id, udata_cb *cb, void *user);
 struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
 uint64_t qemu_plugin_u64_sum(qemu_plugin_u64 entry);
@@ -286,8 +285,7 @@ static void on_exit_of_qemu(plugin_id id, void *user) {
 	fclose(out);
 }
 
-__attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info, int argc,
-							       char **argv) {
+__attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv) {
 	(void)info;
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4)) out_path = argv[i] + 4;

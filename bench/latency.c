@@ -12,8 +12,8 @@
 
 #define ROUNDS 16
 
-extern char user_page[], user_row_syscall[], user_row_int80[], user_row_pf[], user_row_ud2[],
-	user_row_cpuid[], user_row_empty[];
+extern char user_page[], user_row_syscall[], user_row_int80[], user_row_pf[], user_row_ud2[], user_row_cpuid[],
+	user_row_empty[];
 extern volatile uint64_t bench_event_tsc;
 extern volatile uint32_t bench_event_count;
 extern unsigned long *volatile bench_pending_word;
@@ -258,8 +258,7 @@ static void row_grant_map(void) {
 		MARK(2 * 51 + 1);
 		unmap_best = t < unmap_best ? t : unmap_best;
 	}
-	if (map.status || unmap.status)
-		kit_panic("bench failed: grant map %d unmap %d", map.status, unmap.status);
+	if (map.status || unmap.status) kit_panic("bench failed: grant map %d unmap %d", map.status, unmap.status);
 	report("grant_map", 50, map_best - empty_cost);
 	report("grant_unmap", 51, unmap_best - empty_cost);
 }
@@ -278,8 +277,7 @@ static void setup_memory(void) {
 	data = kit_page_alloc();
 	for (unsigned int i = 0; i < ARRAY_SIZE(mapped); i++) mapped[i] = kit_page_alloc();
 	table = kit_page_alloc();
-	for (unsigned int i = 0; i < 512; i++)
-		((uint64_t *)kit_page(table))[i] = kit_pte(mapped[i], PTE_DATA);
+	for (unsigned int i = 0; i < 512; i++) ((uint64_t *)kit_page(table))[i] = kit_pte(mapped[i], PTE_DATA);
 	kit_page_protect(table, PTE_RO);
 	maddr = (uint64_t)kit_mfn(table) << PAGE_SHIFT;
 	entry = kit_page(table);

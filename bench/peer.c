@@ -114,8 +114,7 @@ static void map_rows(unsigned int from) {
 		*(volatile char *)window = 1;
 		unmap.handle = map.handle;
 		ONCE(153, hv_grant_table_op(GNTTABOP_unmap_grant_ref, &unmap, 1));
-		if (map.status || unmap.status)
-			kit_panic("peer: grant map %d unmap %d", map.status, unmap.status);
+		if (map.status || unmap.status) kit_panic("peer: grant map %d unmap %d", map.status, unmap.status);
 	}
 }
 

@@ -60,8 +60,7 @@ static int put_nodes(struct tl_ctx *ctx, const struct xen_domctl_getdomaininfo *
 	if (!e) e = put_missing(s, "vm", vm);
 	if (!e && !tl_store_exists(s, "%s/uuid", vm)) e = tl_store_put(s, vm, "uuid", uuid);
 	if (!e) e = put_cpus(s, info);
-	if (!e && !tl_store_exists(s, "/local/pool/0/name"))
-		e = tl_store_put(s, "/local/pool/0", "name", "Pool-0");
+	if (!e && !tl_store_exists(s, "/local/pool/0/name")) e = tl_store_put(s, "/local/pool/0", "name", "Pool-0");
 	return e;
 }
 

@@ -69,8 +69,7 @@ static int conn_check(const struct conn *c, struct buf *why) {
 	return bad;
 }
 
-static int domain_check(const struct machine *m, const struct domain *d, const struct books *b,
-			struct buf *why) {
+static int domain_check(const struct machine *m, const struct domain *d, const struct books *b, struct buf *why) {
 	uint32_t watches = 0, txs = 0;
 	int bad;
 
@@ -83,9 +82,8 @@ static int domain_check(const struct machine *m, const struct domain *d, const s
 	bad = d->n_node != b->n_node[d->domid] || d->bytes != b->bytes[d->domid] || d->n_watch != watches ||
 	      d->n_tx != txs;
 	if (bad)
-		buf_printf(why, "domain %u: books say %u nodes, %lld bytes; found %u, %lld\n", d->domid,
-			   d->n_node, (long long)d->bytes, b->n_node[d->domid],
-			   (long long)b->bytes[d->domid]);
+		buf_printf(why, "domain %u: books say %u nodes, %lld bytes; found %u, %lld\n", d->domid, d->n_node,
+			   (long long)d->bytes, b->n_node[d->domid], (long long)b->bytes[d->domid]);
 	return bad;
 }
 
@@ -96,8 +94,7 @@ int machine_check(const struct machine *m, struct buf *why) {
 
 	if (!b) return 0;
 	bad = tree_check(m, b, why);
-	for (l = m->conns.next; l != &m->conns; l = l->next)
-		bad += conn_check(list_entry(l, struct conn, link), why);
+	for (l = m->conns.next; l != &m->conns; l = l->next) bad += conn_check(list_entry(l, struct conn, link), why);
 	for (l = m->domains.next; l != &m->domains; l = l->next)
 		bad += domain_check(m, list_entry(l, struct domain, link), b, why);
 	free(b);

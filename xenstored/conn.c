@@ -89,8 +89,7 @@ void conn_active(struct conn *c) {
 	if (list_empty(&c->active)) list_add_tail(&c->machine->active, &c->active);
 }
 
-void conn_put(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *data,
-	      uint32_t len) {
+void conn_put(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *data, uint32_t len) {
 	struct xsd_sockmsg h = { type, req_id, tx_id, len };
 
 	conn_put_raw(c, &h, sizeof(h));

@@ -42,8 +42,7 @@ static struct tdb_context *db_open(const char *path, int flags, bool sync) {
 
 	/* Nobody else has it open (recover.c holds the directory's lock), so no locks per record. */
 	return tdb_open_ex(path, DB_HASH_SIZE,
-			   TDB_INCOMPATIBLE_HASH | TDB_DISALLOW_NESTING | TDB_NOLOCK |
-				   (sync ? 0 : TDB_NOSYNC),
+			   TDB_INCOMPATIBLE_HASH | TDB_DISALLOW_NESTING | TDB_NOLOCK | (sync ? 0 : TDB_NOSYNC),
 			   flags | O_CLOEXEC, 0600, &log, NULL);
 }
 

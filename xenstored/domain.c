@@ -74,8 +74,8 @@ int domain_introduce(struct machine *m, unsigned domid, uint64_t gfn, uint32_t p
 	if (!d) return -ENOMEM;
 	err = ask_ring(m, d, gfn, port);
 	if (err) {
-		log_warn("domain %u: cannot attach ring (gfn %llu, port %u): %s", domid,
-			 (unsigned long long)gfn, port, strerror(-err));
+		log_warn("domain %u: cannot attach ring (gfn %llu, port %u): %s", domid, (unsigned long long)gfn, port,
+			 strerror(-err));
 		return -EINVAL;
 	}
 	if (!d->conn)

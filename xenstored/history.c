@@ -75,8 +75,8 @@ void history_children(const struct history *h, const char *path, size_t len, uin
 	const struct version *v = h->by_parent[path_hash_slot(hash, HISTORY_HASH)];
 
 	for (; v; v = v->parent_next)
-		if (v->removed && v->parent_hash == hash && v->birth <= g && g < v->until &&
-		    v->parent_len == len && !memcmp(v->data, path, len))
+		if (v->removed && v->parent_hash == hash && v->birth <= g && g < v->until && v->parent_len == len &&
+		    !memcmp(v->data, path, len))
 			fn(arg, v);
 }
 

@@ -305,10 +305,9 @@ static bool send_clients(struct holder *h) {
 		struct held *c = &h->held[h->sent];
 		uint32_t head[2] = { CONTROL_OPEN, c->id };
 		struct iovec iov = { head, sizeof(head) };
-		struct msghdr m = { .msg_iov = &iov,
-				    .msg_iovlen = 1,
-				    .msg_control = space,
-				    .msg_controllen = sizeof(space) };
+		struct msghdr m = {
+			.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)
+		};
 		struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
 
 		cm->cmsg_level = SOL_SOCKET;

@@ -71,8 +71,8 @@ static size_t journal_size(uint32_t half_size) { return HEAD_SIZE + SLOTS_SIZE +
 static int journal_probe(int fd, off_t size, uint32_t *half_size) {
 	struct journal_head h;
 
-	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || h.magic != JOURNAL_MAGIC ||
-	    h.version != JOURNAL_VERSION || h.active > 1 || h.half_size % 4096)
+	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || h.magic != JOURNAL_MAGIC || h.version != JOURNAL_VERSION ||
+	    h.active > 1 || h.half_size % 4096)
 		return -EINVAL;
 	if ((size_t)size < journal_size(h.half_size) || h.tail[0] > h.half_size || h.tail[1] > h.half_size)
 		return -EINVAL;
@@ -82,9 +82,7 @@ static int journal_probe(int fd, off_t size, uint32_t *half_size) {
 
 /* Make the file under another name first: a journal is there whole or not at all. */
 static int journal_create(const char *path, uint32_t half_size) {
-	struct journal_head h = { .magic = JOURNAL_MAGIC,
-				  .version = JOURNAL_VERSION,
-				  .half_size = half_size };
+	struct journal_head h = { .magic = JOURNAL_MAGIC, .version = JOURNAL_VERSION, .half_size = half_size };
 	char made[320];
 	int fd, err;
 
@@ -176,8 +174,8 @@ static const struct record_head *record_at(const struct journal *j, int half, ui
 	return h;
 }
 
-static int replay_half(struct journal *j, int half, uint64_t after,
-		       bool (*fn)(void *arg, const struct record *r), void *arg) {
+static int replay_half(struct journal *j, int half, uint64_t after, bool (*fn)(void *arg, const struct record *r),
+		       void *arg) {
 	uint64_t pos = 0, end, seq = j->head->base[half];
 	const struct record_head *h;
 	struct record r;
@@ -194,8 +192,7 @@ static int replay_half(struct journal *j, int half, uint64_t after,
 	return 0;
 }
 
-int journal_replay(struct journal *j, uint64_t seq, bool (*fn)(void *arg, const struct record *r),
-		   void *arg) {
+int journal_replay(struct journal *j, uint64_t seq, bool (*fn)(void *arg, const struct record *r), void *arg) {
 	const struct journal_head *h = j->head;
 	int first = h->active, err = 0;
 
@@ -257,8 +254,7 @@ void journal_covered(struct journal *j, uint64_t seq) {
 	struct journal_head *h = j->head;
 	int other = !h->active;
 
-	if (h->base[other] && h->base[h->active] <= seq + 1)
-		__atomic_store_n(&h->base[other], 0, __ATOMIC_RELEASE);
+	if (h->base[other] && h->base[h->active] <= seq + 1) __atomic_store_n(&h->base[other], 0, __ATOMIC_RELEASE);
 }
 
 int journal_sync(struct journal *j) {

@@ -43,11 +43,9 @@ static const struct opt opt_table[] = {
 	{ 'I', "internal-db", "on|off", "accepted; the database is always a file", NO_QUOTA },
 	{ 'K', "keep-orphans", NULL, "keep the nodes of dead domains (a security risk)", NO_QUOTA },
 	{ 'V', "verbose", NULL, "log everything, as --log-level debug", NO_QUOTA },
-	{ OPT_LOG_LEVEL, "log-level", "LEVEL", "err, warning, notice, info (the default) or debug",
-	  NO_QUOTA },
+	{ OPT_LOG_LEVEL, "log-level", "LEVEL", "err, warning, notice, info (the default) or debug", NO_QUOTA },
 	{ 'U', "user", "NAME", "serve as this user once everything is open", NO_QUOTA },
-	{ OPT_DURABLE, "durable", "process|power", "what an acknowledged write outlives (process)",
-	  NO_QUOTA },
+	{ OPT_DURABLE, "durable", "process|power", "what an acknowledged write outlives (process)", NO_QUOTA },
 	{ OPT_KEEP_TREE, "keep-tree", NULL, "keep the nodes when the machine was rebooted", NO_QUOTA },
 	{ OPT_REPAIR, "repair", NULL, "serve what is left of a damaged store", NO_QUOTA },
 	{ OPT_JOURNAL, "journal-size", "MIB", "size of each half of the journal (8)", NO_QUOTA },
@@ -67,8 +65,7 @@ static void usage(void) {
 
 		if (!o->help) continue;
 		if (o->letter >= 'A') snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->arg ? " " : "",
-			 o->arg ? o->arg : "");
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
 		printf("  %-34s %s\n", left, o->help);
 	}
 }
@@ -152,8 +149,7 @@ static void getopt_tables(char *letters, struct option *longs) {
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		const struct opt *o = &opt_table[i];
 
-		longs[i] =
-			(struct option){ o->name, o->arg ? required_argument : no_argument, NULL, o->letter };
+		longs[i] = (struct option){ o->name, o->arg ? required_argument : no_argument, NULL, o->letter };
 		if (o->letter < 'A') continue;
 		*letters++ = o->letter;
 		if (o->arg) *letters++ = ':';

@@ -10,8 +10,8 @@
 uint64_t path_hash_seed = PATH_HASH_INIT;
 
 static bool path_char(unsigned char c) {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-	       c == '_' || c == '@' || c == '/';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+	       c == '@' || c == '/';
 }
 
 static bool path_chars(const char *s, size_t n) {
@@ -62,6 +62,4 @@ uint64_t path_hash_more(uint64_t h, const char *s, size_t n) {
 	return h;
 }
 
-uint64_t path_hash(const char *s, size_t n) {
-	return path_hash_more(path_hash_seed, s, n == 1 && s[0] == '/' ? 0 : n);
-}
+uint64_t path_hash(const char *s, size_t n) { return path_hash_more(path_hash_seed, s, n == 1 && s[0] == '/' ? 0 : n); }

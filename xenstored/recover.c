@@ -71,8 +71,7 @@ static int repair(struct worker *w, uint64_t *seq) {
 		return -EIO;
 	}
 	if (lost && !w->opt->repair) {
-		log_err("%s: %ld nodes are lost; start with --repair to go on without them", w->db_path,
-			lost);
+		log_err("%s: %ld nodes are lost; start with --repair to go on without them", w->db_path, lost);
 		return -EIO;
 	}
 	snprintf(aside, sizeof(aside), "%s.damaged", w->db_path);
@@ -113,8 +112,7 @@ static bool replay_one(void *arg, const struct record *r) {
 	w->m->replay_answers = (struct cursor){ r->answers, r->answers + r->answers_len, false };
 	if (!record_apply(w->m, r) || w->m->replay_answers.bad) {
 		log_mute(false);
-		log_err("journal record %llu (type %d) does not fit the state", (unsigned long long)r->seq,
-			r->type);
+		log_err("journal record %llu (type %d) does not fit the state", (unsigned long long)r->seq, r->type);
 		return false;
 	}
 	c = machine_conn(w->m, r->conn);
@@ -296,8 +294,8 @@ static void judge_suspect(struct worker *w) {
 	h->crash_count = h->crash_seq == h->suspect_seq ? h->crash_count + 1 : 1;
 	h->crash_seq = h->suspect_seq;
 	if (h->crash_count < CRASHES_MAX) return;
-	log_err("connection %x (domain %u): its request made the daemon fail %u times; cut off", id,
-		c->dom->domid, h->crash_count);
+	log_err("connection %x (domain %u): its request made the daemon fail %u times; cut off", id, c->dom->domid,
+		h->crash_count);
 	h->crash_count = 0;
 	worker_note(w, REC_BREAK, id, &why, sizeof(why));
 }
@@ -318,7 +316,7 @@ int worker_recover(struct worker *w, const struct handover *h) {
 	close_lost(w);
 	recover_rings(w);
 	free_slots(w);
-	log_info("serving %zu nodes, %u connections, %u watches, %u transactions; ready in %lld ms",
-		 w->m->tree.n_node, w->m->n_conn, w->m->n_watch, w->m->n_tx, (long long)(now_ms() - start));
+	log_info("serving %zu nodes, %u connections, %u watches, %u transactions; ready in %lld ms", w->m->tree.n_node,
+		 w->m->n_conn, w->m->n_watch, w->m->n_tx, (long long)(now_ms() - start));
 	return 0;
 }

@@ -9,8 +9,7 @@
 #include "domain.h"
 #include "quota.h"
 
-#define FEATURES_ALL \
-	(XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR | XSD_FEATURE_WATCH_DEPTH)
+#define FEATURES_ALL (XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR | XSD_FEATURE_WATCH_DEPTH)
 
 static bool parse_domid(const char *s, unsigned *domid) {
 	uint64_t n;
@@ -39,8 +38,7 @@ int req_introduce(struct request *r) {
 	errno = 0;
 	gfn = strtoll(s[1], &end, 10);
 	if (errno || *end || end == s[1]) return -EINVAL;
-	if (!parse_domid(s[0], &domid) || !domid || !parse_number(s[2], INT32_MAX, &port) || !port)
-		return -EINVAL;
+	if (!parse_domid(s[0], &domid) || !domid || !parse_number(s[2], INT32_MAX, &port) || !port) return -EINVAL;
 	return domain_introduce(r->m, domid, gfn, port);
 }
 
@@ -72,8 +70,7 @@ int req_set_target(struct request *r) {
 	struct domain *d, *t;
 	unsigned domid, target;
 
-	if (!request_strings(r, 2, s) || !parse_domid(s[0], &domid) || !parse_domid(s[1], &target))
-		return -EINVAL;
+	if (!request_strings(r, 2, s) || !parse_domid(s[0], &domid) || !parse_domid(s[1], &target)) return -EINVAL;
 	if (!domid || !target) return -EINVAL;
 	d = domain_find(r->m, domid);
 	t = domain_find(r->m, target);

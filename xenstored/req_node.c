@@ -21,15 +21,13 @@ static int missing(struct request *r, const struct path *p, unsigned need) {
 		err = view_get(&r->v, up.s, up.len, TX_PERM, &img);
 		if (err) return err;
 		if (!img.exists) continue;
-		return (perms_allow(img.perms, r->c->dom->domid, r->c->dom->target) & need) == need ? -ENOENT
-												    : -EACCES;
+		return (perms_allow(img.perms, r->c->dom->domid, r->c->dom->target) & need) == need ? -ENOENT : -EACCES;
 	}
 	return -ENOENT;
 }
 
 /* The node at p, which the caller must be allowed to use as `need` says. */
-static int node_get(struct request *r, const struct path *p, unsigned need, unsigned know,
-		    struct image *img) {
+static int node_get(struct request *r, const struct path *p, unsigned need, unsigned know, struct image *img) {
 	int err = view_get(&r->v, p->s, p->len, know | TX_PERM, img);
 
 	if (err) return err;

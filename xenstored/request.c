@@ -102,8 +102,7 @@ static void trace(const struct request *r, const char *what, const char *name, c
 
 	for (uint32_t i = 0; i < n; i++) text[i] = p[i] >= ' ' && p[i] < 127 ? p[i] : ' ';
 	text[n] = '\0';
-	log_msg(LOG_INFO, "%s conn %x dom %u tx %u %s (%s)", what, r->c->id, r->c->dom->domid, r->h.tx_id,
-		name, text);
+	log_msg(LOG_INFO, "%s conn %x dom %u tx %u %s (%s)", what, r->c->id, r->c->dom->domid, r->h.tx_id, name, text);
 }
 
 static int run(struct request *r, const struct op *op) {

@@ -20,9 +20,7 @@ static uint32_t load(const volatile uint32_t *p) { return __atomic_load_n(p, __A
 
 static void store(volatile uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 
-static uint32_t our_cons(const struct conn *c) {
-	return c->dom->ring_cons + (uint32_t)(c->in_total - c->in_base);
-}
+static uint32_t our_cons(const struct conn *c) { return c->dom->ring_cons + (uint32_t)(c->in_total - c->in_base); }
 
 static uint32_t our_prod(const struct conn *c, const struct journal_slot *s) {
 	return c->dom->ring_prod + (uint32_t)(s->sent - c->out_base);

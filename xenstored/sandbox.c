@@ -99,12 +99,10 @@ static const int calls_serve[] = { SYS_accept4,
 				   SYS_writev };
 
 /* And what it takes to become a holder and start the next worker. */
-static const int calls_succeed[] = {
-	SYS_arch_prctl, SYS_bind,      SYS_capset,     SYS_clone3,  SYS_epoll_create1,
-	SYS_execve,     SYS_geteuid,   SYS_getgid,     SYS_getuid,  SYS_listen,
-	SYS_pipe2,      SYS_prlimit64, SYS_readlink,   SYS_seccomp, SYS_set_tid_address,
-	SYS_setrlimit,  SYS_signalfd4, SYS_socketpair, SYS_umask
-};
+static const int calls_succeed[] = { SYS_arch_prctl, SYS_bind,      SYS_capset,     SYS_clone3,  SYS_epoll_create1,
+				     SYS_execve,     SYS_geteuid,   SYS_getgid,     SYS_getuid,  SYS_listen,
+				     SYS_pipe2,      SYS_prlimit64, SYS_readlink,   SYS_seccomp, SYS_set_tid_address,
+				     SYS_setrlimit,  SYS_signalfd4, SYS_socketpair, SYS_umask };
 
 /* --- the filter --- */
 
@@ -167,8 +165,7 @@ static int give_dir(const char *path, uid_t uid, gid_t gid) {
 	d = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!d || fchown(fd, uid, gid)) err = -errno;
 	for (struct dirent *e; !err && (e = readdir(d));)
-		if (e->d_type == DT_REG && fchownat(fd, e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW))
-			err = -errno;
+		if (e->d_type == DT_REG && fchownat(fd, e->d_name, uid, gid, AT_SYMLINK_NOFOLLOW)) err = -errno;
 	if (d)
 		closedir(d);
 	else if (fd >= 0)

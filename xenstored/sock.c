@@ -93,8 +93,7 @@ int sock_attach(struct worker *w, struct conn *c, int fd) {
 static void transfer_begin(struct transfer *t, uint32_t conn, uint64_t at, const char *p, size_t n) {
 	t->at = at;
 	t->part = (struct iovec){ (void *)p, n };
-	t->msg = (struct mmsghdr){ .msg_hdr = { .msg_iov = &t->part, .msg_iovlen = 1 },
-				   .msg_len = MOVED_NONE };
+	t->msg = (struct mmsghdr){ .msg_hdr = { .msg_iov = &t->part, .msg_iovlen = 1 }, .msg_len = MOVED_NONE };
 	__atomic_store_n(&t->conn, conn, __ATOMIC_RELEASE);
 }
 

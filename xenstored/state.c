@@ -180,8 +180,7 @@ static bool watches_load(struct machine *m, struct conn *c, struct cursor *cur) 
 		rel = cur_u32(cur);
 		depth = cur_u32(cur);
 		token = cur_str(cur, c);
-		ok = token && path && rel <= len && len < PATH_BUF &&
-		     watch_restore(m, c, path, len, rel, token, depth);
+		ok = token && path && rel <= len && len < PATH_BUF && watch_restore(m, c, path, len, rel, token, depth);
 		talloc_free(token);
 		if (!ok) return false;
 	}
@@ -261,8 +260,7 @@ void state_save(const struct machine *m, struct buf *b) {
 	const struct list *l;
 
 	globals_save(m, b);
-	for (l = m->domains.next; l != &m->domains; l = l->next)
-		domain_save(list_entry(l, struct domain, link), b);
+	for (l = m->domains.next; l != &m->domains; l = l->next) domain_save(list_entry(l, struct domain, link), b);
 	buf_u8(b, 0);
 	for (l = m->conns.next; l != &m->conns; l = l->next) conn_save(list_entry(l, struct conn, link), b);
 	buf_u8(b, 0);

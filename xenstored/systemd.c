@@ -70,8 +70,7 @@ void systemd_forget(const char *name) {
 }
 
 int systemd_kept(void (*fn)(void *arg, const char *name, int fd), void *arg) {
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"),
-		   *names = getenv("LISTEN_FDNAMES");
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
 	char *copy, *rest, *name;
 	int n = 0, max;
 

@@ -61,9 +61,7 @@ static inline struct node *node_last(const struct node *n) { return n->kids ? n-
 static inline uint64_t node_cgen(const struct node *n) { return n->kids ? n->kids->cgen : n->birth; }
 
 /* Last change of any kind. */
-static inline uint64_t node_changed(const struct node *n) {
-	return n->gen > node_cgen(n) ? n->gen : node_cgen(n);
-}
+static inline uint64_t node_changed(const struct node *n) { return n->gen > node_cgen(n) ? n->gen : node_cgen(n); }
 
 static inline const char *node_value(const struct node *n) {
 	return n->value_len > VALUE_INSIDE ? n->value.outside : n->value.inside;

@@ -52,10 +52,8 @@ static uint64_t tx_oldest(const struct machine *m) {
 void tx_drop(struct machine *m, struct tx *tx) {
 	struct list *l, *tmp;
 
-	list_each_safe(l, tmp, &tx->entries)
-		perms_put(&m->tree.perms, list_entry(l, struct tx_entry, link)->perms);
-	list_each_safe(l, tmp, &tx->events)
-		perms_put(&m->tree.perms, list_entry(l, struct tx_event, link)->before);
+	list_each_safe(l, tmp, &tx->entries) perms_put(&m->tree.perms, list_entry(l, struct tx_entry, link)->perms);
+	list_each_safe(l, tmp, &tx->events) perms_put(&m->tree.perms, list_entry(l, struct tx_event, link)->before);
 	list_del(&tx->of_conn);
 	list_del(&tx->of_machine);
 	tx->conn->n_tx--;
@@ -79,8 +77,8 @@ void tx_bound_history(struct machine *m) {
 
 		if (tx->given_up) continue;
 		tx->given_up = true;
-		log_warn("domain %u: transaction %u given up, too much changed since its start",
-			 tx->conn->dom->domid, tx->id);
+		log_warn("domain %u: transaction %u given up, too much changed since its start", tx->conn->dom->domid,
+			 tx->id);
 		history_drop(&m->history, &m->tree.perms, tx_oldest(m));
 	}
 }
@@ -91,8 +89,7 @@ static bool entry_holds(const struct machine *m, const struct tx *tx, const stru
 
 	if (!n || n->birth > tx->start) return !e->base_exists && !n;
 	if (!e->base_exists) return false;
-	return !((e->know & TX_DATA) && n->gen > tx->start) &&
-	       !((e->know & TX_PERM) && n->pgen > tx->start) &&
+	return !((e->know & TX_DATA) && n->gen > tx->start) && !((e->know & TX_PERM) && n->pgen > tx->start) &&
 	       !((e->know & TX_CHILD) && node_cgen(n) > tx->start);
 }
 
@@ -213,8 +210,8 @@ static void entry_save(const struct tx_entry *e, struct buf *b) {
 	buf_u8(b, 1);
 	buf_blob(b, e->path, e->len);
 	buf_u8(b, e->know);
-	buf_u8(b, e->base_exists | e->written << 1 | e->exists << 2 | e->base_removed << 3 |
-			  e->value_set << 4 | e->perms_set << 5 | e->event_queued << 6);
+	buf_u8(b, e->base_exists | e->written << 1 | e->exists << 2 | e->base_removed << 3 | e->value_set << 4 |
+			  e->perms_set << 5 | e->event_queued << 6);
 	buf_u32(b, e->seq);
 	buf_blob(b, e->value, e->value_len);
 	perms_save(e->perms, b);

@@ -188,8 +188,7 @@ static void own_children(struct view *v, const char *path, size_t len, struct ch
 		struct tx_entry *e = list_entry(p, struct tx_entry, link);
 
 		if (!e->written || !e->exists || (e->base_exists && !e->base_removed)) continue;
-		if (entry_is_child(e, path, len))
-			child_add(l, UINT64_MAX / 2 + e->seq, e->path + skip, e->len - skip);
+		if (entry_is_child(e, path, len)) child_add(l, UINT64_MAX / 2 + e->seq, e->path + skip, e->len - skip);
 	}
 }
 
@@ -293,8 +292,8 @@ int view_create(struct view *v, const struct path *p, struct perms *perms) {
 	path_parent(&up);
 	parent = tree_find(&v->m->tree, up.s, up.len);
 	if (!parent) return -ENOENT;
-	if (!tree_add(&v->m->tree, parent, p->s + up.len + (up.len > 1), p->len - up.len - (up.len > 1),
-		      perms, machine_tick(v->m)))
+	if (!tree_add(&v->m->tree, parent, p->s + up.len + (up.len > 1), p->len - up.len - (up.len > 1), perms,
+		      machine_tick(v->m)))
 		return -ENOMEM;
 	return 0;
 }

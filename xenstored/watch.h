@@ -29,8 +29,7 @@ void watch_drop_all(struct machine *m, struct conn *c);
  * A node changed: tell the watches on it and above it whose owners may read it by its permissions
  * before or after the change (NULL: it did not exist).
  */
-void watch_fire(struct machine *m, const char *path, size_t len, const struct perms *before,
-		const struct perms *after);
+void watch_fire(struct machine *m, const char *path, size_t len, const struct perms *before, const struct perms *after);
 /* A node went away with a parent: tell only the watches on this very path. */
 void watch_fire_exact(struct machine *m, const char *path, size_t len, const struct perms *before);
 /* @introduceDomain or @releaseDomain has happened to a domain. */

@@ -31,8 +31,7 @@
 enum { KEY_CONTROL = 1ull << 40, KEY_SIGNALS, KEY_XEN };
 
 void worker_tell(struct worker *w, const struct control_msg *msg, size_t n) {
-	if (send(w->control, msg, n, MSG_NOSIGNAL) < 0)
-		log_debug("the holder does not listen: %s", strerror(errno));
+	if (send(w->control, msg, n, MSG_NOSIGNAL) < 0) log_debug("the holder does not listen: %s", strerror(errno));
 }
 
 /* --- the machine's questions --- */
@@ -274,10 +273,9 @@ static void on_control(struct worker *w) {
 	int fd;
 
 	for (;;) {
-		struct msghdr h = { .msg_iov = &iov,
-				    .msg_iovlen = 1,
-				    .msg_control = space,
-				    .msg_controllen = sizeof(space) };
+		struct msghdr h = {
+			.msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)
+		};
 		ssize_t n = recvmsg(w->control, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
 
@@ -384,8 +382,7 @@ static int open_xen(struct worker *w) {
 	}
 	w->have_xen = true;
 	w->exception_port = xen_bind_exception();
-	if (w->exception_port < 0)
-		log_warn("cannot learn of domains' ends: %s", strerror(-w->exception_port));
+	if (w->exception_port < 0) log_warn("cannot learn of domains' ends: %s", strerror(-w->exception_port));
 	return watch_fd(w, xen_fd(), KEY_XEN);
 }
 
@@ -443,8 +440,7 @@ static void collect_held(struct worker *w, struct held **left, uint32_t *n) {
 static void worker_finish(struct worker *w) {
 	int status;
 
-	if (w->checkpoint && waitpid(w->checkpoint, &status, 0) == w->checkpoint)
-		worker_checkpoint_done(w, status);
+	if (w->checkpoint && waitpid(w->checkpoint, &status, 0) == w->checkpoint) worker_checkpoint_done(w, status);
 	worker_checkpoint_now(w);
 }
 

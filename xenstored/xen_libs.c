@@ -72,8 +72,7 @@ static bool read_port(uint32_t *port) {
 
 static void open_dom0(void) {
 	xen.dom0 = map_file("/dev/xen/xenbus_backend", &xen.dom0_port, true);
-	if (!xen.dom0 && read_port(&xen.dom0_port))
-		xen.dom0 = map_file("/proc/xen/xsd_kva", &xen.dom0_port, false);
+	if (!xen.dom0 && read_port(&xen.dom0_port)) xen.dom0 = map_file("/proc/xen/xsd_kva", &xen.dom0_port, false);
 }
 
 int xen_open(void) {
@@ -120,8 +119,7 @@ struct xenstore_domain_interface *xen_map(unsigned domid, uint64_t gfn) {
 	void *p = NULL;
 
 	if (xen.gnttab)
-		p = xengnttab_map_grant_ref(xen.gnttab, domid, GNTTAB_RESERVED_XENSTORE,
-					    PROT_READ | PROT_WRITE);
+		p = xengnttab_map_grant_ref(xen.gnttab, domid, GNTTAB_RESERVED_XENSTORE, PROT_READ | PROT_WRITE);
 	return p ? p : map_frame(domid, gfn);
 }
 

@@ -128,8 +128,7 @@ static void issue(struct load *l, struct client *c) {
 
 static void sample(struct load *l, uint64_t ns) {
 	l->done++;
-	if (l->n_sample < SAMPLES_MAX)
-		l->sample[l->n_sample++] = ns / 100 > UINT32_MAX ? UINT32_MAX : ns / 100;
+	if (l->n_sample < SAMPLES_MAX) l->sample[l->n_sample++] = ns / 100 > UINT32_MAX ? UINT32_MAX : ns / 100;
 }
 
 static void on_reply(struct load *l, struct client *c, const struct xsd_sockmsg *h, const char *body) {

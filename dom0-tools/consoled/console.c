@@ -48,8 +48,7 @@ static int open_pty(struct console *c) {
 	char name[64];
 
 	c->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (c->master < 0 || grantpt(c->master) || unlockpt(c->master) ||
-	    ptsname_r(c->master, name, sizeof(name)))
+	if (c->master < 0 || grantpt(c->master) || unlockpt(c->master) || ptsname_r(c->master, name, sizeof(name)))
 		return -1;
 	c->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (c->slave < 0 || tcgetattr(c->slave, &t)) return -1;
@@ -66,8 +65,7 @@ static int open_socket(struct console *c, const char *path) {
 	strcpy(c->unix_path, path);
 	unlink(path);
 	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&a, sizeof(a)) || chmod(path, 0600))
-		return -1;
+	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&a, sizeof(a)) || chmod(path, 0600)) return -1;
 	return listen(c->listener, 1);
 }
 
@@ -77,8 +75,7 @@ static int open_outside(struct shared *s, struct console *c) {
 	int e;
 
 	node_dir(c, dir, sizeof(dir));
-	if (c->num)
-		path = tl_store_get(s->store, "/local/domain/0/backend/console/%u/%u/path", c->domid, c->num);
+	if (c->num) path = tl_store_get(s->store, "/local/domain/0/backend/console/%u/%u/path", c->domid, c->num);
 	if (path) {
 		e = open_socket(c, path);
 		free(path);
@@ -161,13 +158,11 @@ void console_drain(struct shared *s, struct console *c) {
 	int broken = 0;
 
 	while (n && c->tokens > 0) {
-		n = ring_peek(c->ring, buf, c->tokens < (long)sizeof(buf) ? (size_t)c->tokens : sizeof(buf),
-			      &broken);
+		n = ring_peek(c->ring, buf, c->tokens < (long)sizeof(buf) ? (size_t)c->tokens : sizeof(buf), &broken);
 		c->tokens -= n;
 		total += n;
 		guestlog_write(&c->log, buf, n);
-		ring_done(c->ring,
-			  n); /* what is not yet in the log when we are killed is still in the ring */
+		ring_done(c->ring, n); /* what is not yet in the log when we are killed is still in the ring */
 		keep(c, buf, n);
 	}
 	if (broken && !c->broken) {

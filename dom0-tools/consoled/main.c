@@ -182,8 +182,7 @@ static void sweep(void) {
 	}
 	npending = 0;
 	for (i = 0; i < n; i++)
-		if (tl_store_exists(sh.store, "/local/domain/%u/console/type", pending[i]))
-			put_pending(pending[i]);
+		if (tl_store_exists(sh.store, "/local/domain/%u/console/type", pending[i])) put_pending(pending[i]);
 }
 
 /* After a restart: the channels that the last daemon watched. */
@@ -266,8 +265,7 @@ static int prepare(int *starved) {
 	*starved = 0;
 	for (c = consoles; c && n < 2 * CONSOLES_MAX; c = c->next) {
 		fd = console_fd(c);
-		fds[n++] =
-			(struct pollfd){ fd, (ring_space(c->ring) ? POLLIN : 0) | (c->len ? POLLOUT : 0), 0 };
+		fds[n++] = (struct pollfd){ fd, (ring_space(c->ring) ? POLLIN : 0) | (c->len ? POLLOUT : 0), 0 };
 		fds[n++] = (struct pollfd){ c->listener, POLLIN, 0 };
 		*starved |= c->starved || c->tokens < console_rate;
 	}
@@ -308,11 +306,9 @@ static int loop(void) {
 
 	while (!quit) {
 		n = prepare(&starved);
-		if (poll(fds, n, starved ? REFILL_MS : sweep_due ? SWEEP_MS : 60000) < 0 && errno != EINTR)
-			return 1;
+		if (poll(fds, n, starved ? REFILL_MS : sweep_due ? SWEEP_MS : 60000) < 0 && errno != EINTR) return 1;
 		if (hangup) reopen_logs();
-		if (fds[0].revents & (POLLHUP | POLLERR))
-			return 1; /* xenstored went away for good: be restarted */
+		if (fds[0].revents & (POLLHUP | POLLERR)) return 1; /* xenstored went away for good: be restarted */
 		serve_outside(n);
 		if (fds[1].revents) on_evtchn();
 		refill();
@@ -351,8 +347,7 @@ static int open_all(void) {
 	}
 	fcntl(xenevtchn_fd(sh.evtchn), F_SETFL, O_NONBLOCK);
 	if (tl_store_watch(sh.store, "@introduceDomain", "scan") ||
-	    tl_store_watch(sh.store, "@releaseDomain", "scan") ||
-	    tl_store_watch(sh.store, CONSOLE_DIR, "scan"))
+	    tl_store_watch(sh.store, "@releaseDomain", "scan") || tl_store_watch(sh.store, CONSOLE_DIR, "scan"))
 		return -1;
 	return 0;
 }

@@ -23,13 +23,10 @@ size_t ring_peek(struct xencons_interface *ring, char *out, size_t n, int *broke
 }
 
 void ring_done(struct xencons_interface *ring, size_t n) {
-	store(&ring->out_cons,
-	      load(&ring->out_cons) + n); /* release: the bytes are read before they are given back */
+	store(&ring->out_cons, load(&ring->out_cons) + n); /* release: the bytes are read before they are given back */
 }
 
-int ring_pending(const struct xencons_interface *ring) {
-	return load(&ring->out_prod) != load(&ring->out_cons);
-}
+int ring_pending(const struct xencons_interface *ring) { return load(&ring->out_prod) != load(&ring->out_cons); }
 
 size_t ring_space(const struct xencons_interface *ring) {
 	uint32_t used = load(&ring->in_prod) - load(&ring->in_cons);

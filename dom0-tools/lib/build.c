@@ -121,11 +121,9 @@ static void load_kernel(struct job *j) {
 		memset(base + at + s->filesz, 0, s->memsz - s->filesz);
 		filled = s->va + s->memsz;
 	}
-	memset(base + (filled - (k->kstart - off)), 0,
-	       j->l.kernel.pages * PAGE - (filled - (k->kstart - off)));
+	memset(base + (filled - (k->kstart - off)), 0, j->l.kernel.pages * PAGE - (filled - (k->kstart - off)));
 	for (i = 0; i < k->segs; i++)
-		memcpy(base + (k->seg[i].va - (k->kstart - off)), k->file + k->seg[i].offset,
-		       k->seg[i].filesz);
+		memcpy(base + (k->seg[i].va - (k->kstart - off)), k->file + k->seg[i].offset, k->seg[i].filesz);
 }
 
 static void load_initrd(struct job *j) {

@@ -186,8 +186,7 @@ static void parse_value(struct parser *p, struct tl_cfg_value *v, int depth) {
 static char *parse_key(struct parser *p) {
 	const char *start = p->at;
 
-	while (peek(p) > 0 && (isalnum(peek(p)) || peek(p) == '_' || peek(p) == '-' || peek(p) == '.'))
-		p->at++;
+	while (peek(p) > 0 && (isalnum(peek(p)) || peek(p) == '_' || peek(p) == '-' || peek(p) == '.')) p->at++;
 	if (p->at == start || isdigit((unsigned char)*start)) {
 		fail(p, "expected KEY=VALUE");
 		return NULL;

@@ -282,8 +282,7 @@ static int number(const struct tl_cfg_value *v, int64_t *out) {
 	return *end || errno ? -EINVAL : 0;
 }
 
-static int set_number(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		      struct tl_diag *d) {
+static int set_number(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	int64_t n;
 	int32_t v;
 
@@ -301,8 +300,7 @@ static int set_number(struct tl_config *c, const struct key *k, const struct tl_
 	return 0;
 }
 
-static int set_bool(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		    struct tl_diag *d) {
+static int set_bool(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	uint32_t *to = (uint32_t *)((char *)c + k->off);
 	int64_t n;
 
@@ -314,15 +312,13 @@ static int set_bool(struct tl_config *c, const struct key *k, const struct tl_cf
 	return 0;
 }
 
-static int set_enum(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		    struct tl_diag *d) {
+static int set_enum(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	uint32_t *to = (uint32_t *)((char *)c + k->off), i, names = 0;
 	char text[160] = "";
 	int64_t n;
 
 	for (; k->names[names]; names++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", names ? ", " : "",
-			 k->names[names]);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", names ? ", " : "", k->names[names]);
 	for (i = 0; e->value.type == TL_CFG_STRING && i < names; i++) {
 		if (strcmp(e->value.text, k->names[i]) == 0) {
 			*to = i;
@@ -337,8 +333,7 @@ static int set_enum(struct tl_config *c, const struct key *k, const struct tl_cf
 	return -EINVAL;
 }
 
-static int set_string(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e,
-		      struct tl_diag *d) {
+static int set_string(struct tl_config *c, const struct key *k, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	if (e->value.type == TL_CFG_LIST) {
 		tl_diag_error(d, e->line, e->key, "expected a string");
 		return -EINVAL;
@@ -376,8 +371,7 @@ static int check_cpus(const struct tl_cfg_entry *e, const struct tl_cfg_value *v
 	struct tl_cpuset set;
 
 	if (v->type == TL_CFG_LIST || tl_cpuset_parse(v->text, &set) == 0) return 0;
-	tl_diag_error(d, v->line, e->key, "\"%s\" is not a list of CPUs (for example \"0-3,^2\" or \"all\")",
-		      v->text);
+	tl_diag_error(d, v->line, e->key, "\"%s\" is not a list of CPUs (for example \"0-3,^2\" or \"all\")", v->text);
 	return -EINVAL;
 }
 
@@ -386,8 +380,7 @@ static int take_cpus(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 
 	if (check_cpus(e, &e->value, d)) return -EINVAL;
 	for (i = 0; i < e->value.items; i++)
-		if (e->value.item[i].type == TL_CFG_LIST || check_cpus(e, &e->value.item[i], d))
-			return -EINVAL;
+		if (e->value.item[i].type == TL_CFG_LIST || check_cpus(e, &e->value.item[i], d)) return -EINVAL;
 	if (strcmp(e->key, "cpus") == 0)
 		c->cpus = &e->value;
 	else
@@ -439,8 +432,8 @@ static void take_entry(struct tl_config *c, const struct tl_cfg_entry *e, struct
 
 	if (!k) {
 		near = tl_config_nearest(e->key);
-		tl_diag_warn(d, e->line, e->key, "unknown key, ignored%s%s%s",
-			     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		tl_diag_warn(d, e->line, e->key, "unknown key, ignored%s%s%s", near ? "; did you mean \"" : "",
+			     near ? near : "", near ? "\"?" : "");
 		return;
 	}
 	switch (k->kind) {
@@ -505,8 +498,8 @@ static void make_cmdline(struct tl_config *c, struct tl_diag *d) {
 			tl_diag_warn(d, line_of(c, "cmdline"), "cmdline", "root and extra are ignored");
 		return;
 	}
-	if (asprintf(&text, "%s%s%s%s", c->root ? "root=" : "", c->root ? c->root : "",
-		     c->root && c->extra ? " " : "", c->extra ? c->extra : "") < 0)
+	if (asprintf(&text, "%s%s%s%s", c->root ? "root=" : "", c->root ? c->root : "", c->root && c->extra ? " " : "",
+		     c->extra ? c->extra : "") < 0)
 		text = NULL;
 	c->cmdline = tl_config_keep(c, text);
 }
@@ -517,15 +510,13 @@ static void check_devices(struct tl_config *c, struct tl_diag *d) {
 	for (i = 0; i < c->disks; i++)
 		for (k = 0; k < i; k++)
 			if (c->disk[i].vdev && c->disk[k].vdev && c->disk[i].devid == c->disk[k].devid)
-				tl_diag_error(d, line_of(c, "disk"), "disk", "%s is given twice",
-					      c->disk[i].vdev);
+				tl_diag_error(d, line_of(c, "disk"), "disk", "%s is given twice", c->disk[i].vdev);
 	for (i = 0; i < c->vifs; i++)
 		if (c->vif[i].devid < 0) c->vif[i].devid = i;
 	for (i = 0; i < c->vifs; i++)
 		for (k = 0; k < i; k++)
 			if (c->vif[i].devid == c->vif[k].devid)
-				tl_diag_error(d, line_of(c, "vif"), "vif", "devid %d is used twice",
-					      c->vif[i].devid);
+				tl_diag_error(d, line_of(c, "vif"), "vif", "devid %d is used twice", c->vif[i].devid);
 }
 
 static void check(struct tl_config *c, struct tl_diag *d) {
@@ -543,14 +534,12 @@ static void check(struct tl_config *c, struct tl_diag *d) {
 		tl_diag_error(d, line_of(c, "maxvcpus"), "maxvcpus", "is less than vcpus (%u)", c->vcpus);
 	if (c->firmware) use_firmware(c, d);
 	if (c->bootloader && !c->kernel)
-		tl_diag_error(
-			d, line_of(c, "bootloader"), "bootloader",
-			"%s is not run: it would read the guest's disk with domain 0's rights. Write "
-			"firmware=\"pvgrub64\" instead (Debian's package grub-xen-host): GRUB then runs "
-			"inside the guest and reads the same menu; or name kernel and ramdisk",
-			c->bootloader);
-	if (!c->kernel && !c->bootloader)
-		tl_diag_error(d, 0, "kernel", "is missing (or bootloader, or firmware)");
+		tl_diag_error(d, line_of(c, "bootloader"), "bootloader",
+			      "%s is not run: it would read the guest's disk with domain 0's rights. Write "
+			      "firmware=\"pvgrub64\" instead (Debian's package grub-xen-host): GRUB then runs "
+			      "inside the guest and reads the same menu; or name kernel and ramdisk",
+			      c->bootloader);
+	if (!c->kernel && !c->bootloader) tl_diag_error(d, 0, "kernel", "is missing (or bootloader, or firmware)");
 	if (c->uuid_text && parse_uuid(c->uuid_text, c->uuid))
 		tl_diag_error(d, line_of(c, "uuid"), "uuid", "is not a UUID");
 	else
@@ -561,8 +550,7 @@ static void check(struct tl_config *c, struct tl_diag *d) {
 	check_devices(c, d);
 }
 
-int tl_config_parse(const char *text, size_t len, const char *overrides, struct tl_config *c,
-		    struct tl_diag *d) {
+int tl_config_parse(const char *text, size_t len, const char *overrides, struct tl_config *c, struct tl_diag *d) {
 	const char *file = d->file;
 	size_t i;
 

@@ -76,15 +76,13 @@ struct tl_config {
  * NULL for none). Returns 0, or -EINVAL with errors in *d; warnings may be there in both cases.
  * Release with tl_config_free() in both cases.
  */
-int tl_config_parse(const char *text, size_t len, const char *overrides, struct tl_config *c,
-		    struct tl_diag *d);
+int tl_config_parse(const char *text, size_t len, const char *overrides, struct tl_config *c, struct tl_diag *d);
 void tl_config_free(struct tl_config *c);
 
 /* Parse one device specification, as in the lists of the file and in tl's attach commands. */
 int tl_disk_parse(struct tl_config *c, const char *spec, int line, struct tl_disk *disk, struct tl_diag *d);
 int tl_vif_parse(struct tl_config *c, const char *spec, int line, struct tl_vif *vif, struct tl_diag *d);
-int tl_channel_parse(struct tl_config *c, const char *spec, int line, struct tl_channel *ch,
-		     struct tl_diag *d);
+int tl_channel_parse(struct tl_config *c, const char *spec, int line, struct tl_channel *ch, struct tl_diag *d);
 
 /* The vbd number of a name such as xvda1, sdb, hdc or 51712. Returns 0 or -EINVAL. */
 int tl_vdev_number(const char *name, uint32_t *number);

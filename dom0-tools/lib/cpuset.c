@@ -78,7 +78,6 @@ void tl_cpuset_format(const struct tl_cpuset *set, unsigned n, char *out, size_t
 			end++;
 			continue;
 		}
-		len += snprintf(out + len, size - len, end - i > 1 ? "%s%u-%u" : "%s%u", len ? "," : "", i,
-				end - 1);
+		len += snprintf(out + len, size - len, end - i > 1 ? "%s%u-%u" : "%s%u", len ? "," : "", i, end - 1);
 	}
 }

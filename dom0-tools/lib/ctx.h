@@ -40,8 +40,8 @@ struct tl_ctx {
 	struct tl_store *s;
 	struct tl_host host;
 	int64_t part_us[TL_PARTS], part_since; /* how long the parts of a creation took */
-	int plug_ms;    /* how long the backend's side of a device may take; 0: TL_PLUG_MS */
-	char err[1024]; /* why the last operation failed; the first reason is kept */
+	int plug_ms;                           /* how long the backend's side of a device may take; 0: TL_PLUG_MS */
+	char err[1024];                        /* why the last operation failed; the first reason is kept */
 };
 
 #define TL_NEED_STORE 1

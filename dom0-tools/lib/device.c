@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const tl_xs_state_names[9] = { "unknown",     "initialising",  "init-wait",
-					   "initialised", "connected",     "closing",
-					   "closed",      "reconfiguring", "reconfigured" };
+const char *const tl_xs_state_names[9] = { "unknown", "initialising", "init-wait",     "initialised", "connected",
+					   "closing", "closed",       "reconfiguring", "reconfigured" };
 
 #define PATH 160
 
@@ -79,8 +78,7 @@ static int publish_once(struct tl_ctx *ctx, const struct tl_device *d, const str
 	tl_front_path(d, front, sizeof(front));
 	tl_back_path(d, back, sizeof(back));
 	record_path(d, record, sizeof(record));
-	if (tl_store_exists(s, "%s/backend", front) || tl_store_exists(s, "%s/frontend", record))
-		return -EEXIST;
+	if (tl_store_exists(s, "%s/backend", front) || tl_store_exists(s, "%s/frontend", record)) return -EEXIST;
 	e = tl_store_mkdir(s, front, d->domid, d->backend);
 	if (!e) e = tl_store_mkdir(s, back, d->backend, d->domid);
 	if (!e) e = put_links(s, d, front, back, record);
@@ -102,8 +100,7 @@ int tl_device_publish(struct tl_ctx *ctx, const struct tl_device *d, const struc
 	return 0;
 }
 
-int tl_device_publish_free(struct tl_ctx *ctx, const struct tl_device *d, struct tl_kv *front,
-			   struct tl_kv *back) {
+int tl_device_publish_free(struct tl_ctx *ctx, const struct tl_device *d, struct tl_kv *front, struct tl_kv *back) {
 	int e = tl_device_publish(ctx, d, front, back);
 
 	tl_kv_free(front);
@@ -149,15 +146,13 @@ static int reached(void *arg) {
 	w->last = tl_store_num(w->ctx->s, 99, "%s/state", w->path);
 	if (w->last == 99) return w->state == TL_XS_CLOSED ? 1 : -ENOENT; /* the node is gone */
 	if ((int)w->last == w->state || (w->state < TL_XS_CONNECTED && w->last == TL_XS_CONNECTED)) return 1;
-	if (w->state <= TL_XS_CONNECTED && (w->last == TL_XS_CLOSING || w->last == TL_XS_CLOSED))
-		return -ECONNABORTED;
+	if (w->state <= TL_XS_CONNECTED && (w->last == TL_XS_CLOSING || w->last == TL_XS_CLOSED)) return -ECONNABORTED;
 	return 0;
 }
 
 static const char *state_name(uint64_t state) { return state < 9 ? tl_xs_state_names[state] : "absent"; }
 
-static int explain_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, const struct wait *w,
-			int e) {
+static int explain_wait(struct tl_ctx *ctx, const struct tl_device *d, int front, const struct wait *w, int e) {
 	char back[PATH], *error;
 
 	tl_back_path(d, back, sizeof(back));
@@ -213,8 +208,7 @@ void tl_device_close_for_guest(struct tl_ctx *ctx, const struct tl_device *d) {
 	char front[PATH];
 
 	tl_front_path(d, front, sizeof(front));
-	if (tl_store_exists(ctx->s, "%s/state", front))
-		tl_store_putf(ctx->s, front, "state", "%d", TL_XS_CLOSED);
+	if (tl_store_exists(ctx->s, "%s/state", front)) tl_store_putf(ctx->s, front, "state", "%d", TL_XS_CLOSED);
 }
 
 /* A guest that is paused or no more cannot close anything. */
@@ -260,8 +254,7 @@ int tl_device_remove(struct tl_ctx *ctx, const struct tl_device *d, int force, i
 			ctx->err[0] = 0;
 		}
 	} else if (e != -ENOENT) {
-		return tl_fail(ctx, e, "%s %u: asking the backend to close: %s", d->kind, d->devid,
-			       strerror(-e));
+		return tl_fail(ctx, e, "%s %u: asking the backend to close: %s", d->kind, d->devid, strerror(-e));
 	}
 	if (d->backend == 0) tl_device_unplug(ctx, d);
 	tl_device_erase(ctx, d);
@@ -324,13 +317,11 @@ int tl_device_bring_up(struct tl_ctx *ctx, const struct tl_device *d, int wait_m
 }
 
 /* Fill one device from its record; returns 0 when the record is usable. */
-static int read_record(struct tl_ctx *ctx, uint32_t domid, const char *kind, const char *id,
-		       struct tl_device *d) {
+static int read_record(struct tl_ctx *ctx, uint32_t domid, const char *kind, const char *id, struct tl_device *d) {
 	char *back = tl_store_get(ctx->s, "/libxl/%u/device/%s/%s/backend", domid, kind, id);
 	int ok = 0;
 
-	if (back && strlen(kind) < sizeof(d->kind) &&
-	    sscanf(back, "/local/domain/%u/backend/", &d->backend) == 1) {
+	if (back && strlen(kind) < sizeof(d->kind) && sscanf(back, "/local/domain/%u/backend/", &d->backend) == 1) {
 		strcpy(d->kind, kind);
 		d->domid = domid;
 		d->devid = strtoul(id, NULL, 10);
@@ -340,8 +331,7 @@ static int read_record(struct tl_ctx *ctx, uint32_t domid, const char *kind, con
 	return ok ? 0 : -ENOENT;
 }
 
-static int list_kind(struct tl_ctx *ctx, uint32_t domid, const char *kind, struct tl_device **list,
-		     int have) {
+static int list_kind(struct tl_ctx *ctx, uint32_t domid, const char *kind, struct tl_device **list, int have) {
 	char **ids;
 	int n = tl_store_list(ctx->s, &ids, "/libxl/%u/device/%s", domid, kind), i;
 	struct tl_device *grown = realloc(*list, (have + (n > 0 ? n : 0) + 1) * sizeof(*grown));

@@ -51,8 +51,7 @@ int tl_device_publish(struct tl_ctx *ctx, const struct tl_device *d, const struc
 		      const struct tl_kv *back);
 
 /* The same, and lets go of the values. */
-int tl_device_publish_free(struct tl_ctx *ctx, const struct tl_device *d, struct tl_kv *front,
-			   struct tl_kv *back);
+int tl_device_publish_free(struct tl_ctx *ctx, const struct tl_device *d, struct tl_kv *front, struct tl_kv *back);
 
 /* Remove all nodes of a device, without asking anybody. */
 void tl_device_erase(struct tl_ctx *ctx, const struct tl_device *d);

@@ -108,9 +108,7 @@ int tl_vdev_number(const char *name, uint32_t *number) {
 	int skip, n;
 
 	if (strncmp(name, "/dev/", 5) == 0) name += 5;
-	skip = strncmp(name, "xvd", 3) == 0                                 ? 3
-	       : strncmp(name, "hd", 2) == 0 || strncmp(name, "sd", 2) == 0 ? 2
-									    : 0;
+	skip = strncmp(name, "xvd", 3) == 0 ? 3 : strncmp(name, "hd", 2) == 0 || strncmp(name, "sd", 2) == 0 ? 2 : 0;
 	if (!skip) return plain_number(name, number);
 	n = drive_letters(name + skip, &disk);
 	rest = name + skip + n;
@@ -201,8 +199,7 @@ static int split_disk(char *rest, struct tl_disk *disk, struct disk_words *w, in
 				return -EINVAL;
 			}
 		} else {
-			while (positional < DISK_POSITIONAL &&
-			       *(char **)((char *)w + disk_fields[positional].off))
+			while (positional < DISK_POSITIONAL && *(char **)((char *)w + disk_fields[positional].off))
 				positional++;
 			if (positional == DISK_POSITIONAL) {
 				tl_diag_error(d, line, "disk", "unexpected \"%s\"", item);
@@ -228,8 +225,7 @@ static int disk_access(struct tl_disk *disk, const char *access) {
 	return 0;
 }
 
-static int check_disk(struct tl_config *c, struct tl_disk *disk, struct disk_words *w, int line,
-		      struct tl_diag *d) {
+static int check_disk(struct tl_config *c, struct tl_disk *disk, struct disk_words *w, int line, struct tl_diag *d) {
 	char *path;
 
 	if (given(w->devtype) && strcmp(w->devtype, "cdrom") == 0) disk->cdrom = 1;
@@ -280,8 +276,8 @@ int tl_disk_parse(struct tl_config *c, const char *spec, int line, struct tl_dis
 static int parse_mac(const char *s, uint8_t mac[6]) {
 	int n = 0;
 
-	if (sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
-		   &mac[5], &n) != 6 ||
+	if (sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5],
+		   &n) != 6 ||
 	    s[n])
 		return -EINVAL;
 	return mac[0] & 1 ? -EINVAL : 0; /* multicast */
@@ -292,10 +288,8 @@ static int parse_rate(const char *s, struct tl_vif *vif) {
 	static const struct {
 		const char *unit;
 		uint64_t mul, div;
-	} units[] = {
-		{ "GB/s", 1000000000, 1 }, { "MB/s", 1000000, 1 }, { "KB/s", 1000, 1 }, { "B/s", 1, 1 },
-		{ "Gb/s", 1000000000, 8 }, { "Mb/s", 1000000, 8 }, { "Kb/s", 1000, 8 }, { "b/s", 1, 8 }
-	};
+	} units[] = { { "GB/s", 1000000000, 1 }, { "MB/s", 1000000, 1 }, { "KB/s", 1000, 1 }, { "B/s", 1, 1 },
+		      { "Gb/s", 1000000000, 8 }, { "Mb/s", 1000000, 8 }, { "Kb/s", 1000, 8 }, { "b/s", 1, 8 } };
 	unsigned long long amount, interval = 50000;
 	char unit[8], every[4] = "us";
 	int n = 0;
@@ -418,8 +412,7 @@ static const struct field channel_fields[] = {
 	{ "backend", offsetof(struct tl_channel, backend) },
 };
 
-int tl_channel_parse(struct tl_config *c, const char *spec, int line, struct tl_channel *ch,
-		     struct tl_diag *d) {
+int tl_channel_parse(struct tl_config *c, const char *spec, int line, struct tl_channel *ch, struct tl_diag *d) {
 	char *rest = tl_config_keep(c, strdup(spec)), *item, *value, **slot;
 
 	memset(ch, 0, sizeof(*ch));
@@ -438,8 +431,7 @@ int tl_channel_parse(struct tl_config *c, const char *spec, int line, struct tl_
 		tl_diag_error(d, line, "channel", "name= and connection= are needed");
 		return -EINVAL;
 	}
-	if (strcmp(ch->connection, "pty") != 0 &&
-	    (strcmp(ch->connection, "socket") != 0 || !given(ch->path))) {
+	if (strcmp(ch->connection, "pty") != 0 && (strcmp(ch->connection, "socket") != 0 || !given(ch->path))) {
 		tl_diag_error(d, line, "channel", "connection is pty, or socket with path=");
 		return -EINVAL;
 	}

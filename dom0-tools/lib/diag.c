@@ -11,8 +11,8 @@ static void add(struct tl_diag *d, int line, const char *key, const char *kind, 
 
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	snprintf(place, sizeof(place), line ? ":%d" : "", line);
-	if (asprintf(&text, "%s%s%s: %s%s%s: %s\n", d->text ? d->text : "", d->file ? d->file : "config",
-		     place, key ? key : "", key ? ": " : "", kind, msg) < 0)
+	if (asprintf(&text, "%s%s%s: %s%s%s: %s\n", d->text ? d->text : "", d->file ? d->file : "config", place,
+		     key ? key : "", key ? ": " : "", kind, msg) < 0)
 		return;
 	free(d->text);
 	d->text = text;

@@ -14,10 +14,10 @@ struct tl_diag {
 	int errors, warnings;
 };
 
-__attribute__((format(printf, 4, 5))) void tl_diag_error(struct tl_diag *d, int line, const char *key,
-							 const char *fmt, ...);
-__attribute__((format(printf, 4, 5))) void tl_diag_warn(struct tl_diag *d, int line, const char *key,
-							const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) void tl_diag_error(struct tl_diag *d, int line, const char *key, const char *fmt,
+							 ...);
+__attribute__((format(printf, 4, 5))) void tl_diag_warn(struct tl_diag *d, int line, const char *key, const char *fmt,
+							...);
 void tl_diag_free(struct tl_diag *d);
 
 #endif

@@ -60,9 +60,7 @@ static int load_initrd(struct create *cr) {
 	return 0;
 }
 
-static uint32_t or_default(uint32_t given, uint32_t fallback) {
-	return given == TL_DEFAULT ? fallback : given;
-}
+static uint32_t or_default(uint32_t given, uint32_t fallback) { return given == TL_DEFAULT ? fallback : given; }
 
 static int make(struct create *cr) {
 	struct tl_config *c = cr->c;
@@ -104,8 +102,7 @@ static int set_time_offset(struct create *cr) {
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if (cr->c->localtime && localtime_r(&now, &tm))
-		op.u.settimeoffset.time_offset_seconds += tm.tm_gmtoff;
+	if (cr->c->localtime && localtime_r(&now, &tm)) op.u.settimeoffset.time_offset_seconds += tm.tm_gmtoff;
 	if (!op.u.settimeoffset.time_offset_seconds) return 0;
 	return tl_domctl(cr->ctx->h, XEN_DOMCTL_settimeoffset, cr->domid, &op);
 }
@@ -133,8 +130,7 @@ static int build(struct create *cr) {
 
 	store = tl_evtchn_alloc(cr->ctx->h, cr->domid, 0);
 	console = store < 0 ? store : tl_evtchn_alloc(cr->ctx->h, cr->domid, 0);
-	if (console < 0)
-		return tl_fail(cr->ctx, console, "allocating event channels: %s", strerror(-console));
+	if (console < 0) return tl_fail(cr->ctx, console, "allocating event channels: %s", strerror(-console));
 	*b = (struct tl_build){ .domid = cr->domid,
 				.kernel = &cr->kernel.kernel,
 				.initrd = cr->initrd,
@@ -169,8 +165,7 @@ static int attach(struct create *cr) {
 
 	for (i = 0; i < c->disks && !e; i++) e = tl_vbd_attach(cr->ctx, cr->domid, &c->disk[i], 0);
 	for (i = 0; i < c->vifs && !e; i++) e = tl_vif_attach(cr->ctx, cr->domid, &c->vif[i], 0);
-	for (i = 0; i < c->channels && !e; i++)
-		e = tl_channel_attach(cr->ctx, cr->domid, i + 1, &c->channel[i]);
+	for (i = 0; i < c->channels && !e; i++) e = tl_channel_attach(cr->ctx, cr->domid, i + 1, &c->channel[i]);
 	return e;
 }
 
@@ -193,8 +188,7 @@ static int steps(struct create *cr, const char *text, const char *overrides) {
 	tl_part_done(cr->ctx, TL_PART_DEVICES);
 	if (e) return e;
 	e = tl_saved_write(cr->domid, text, overrides);
-	return e ? tl_fail(cr->ctx, e, "remembering the configuration in " TL_RUN_DIR ": %s", strerror(-e))
-		 : 0;
+	return e ? tl_fail(cr->ctx, e, "remembering the configuration in " TL_RUN_DIR ": %s", strerror(-e)) : 0;
 }
 
 static void undo(struct create *cr) {

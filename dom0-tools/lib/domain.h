@@ -71,8 +71,7 @@ struct tl_config *tl_saved_config(uint32_t domid);
 
 /* Set scheduling parameters and CPU affinity from the configuration. */
 int tl_domain_schedule(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c);
-int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft,
-		int force);
+int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft, int force);
 
 void tl_uuid_format(const uint8_t uuid[16], char out[37]);
 

@@ -104,9 +104,7 @@ static void take_note(struct tl_kernel *k, uint32_t type, const uint8_t *desc, u
 	case XEN_ELFNOTE_INIT_P2M: k->init_p2m = v; break;
 	case XEN_ELFNOTE_MOD_START_PFN: k->mod_start_pfn = v == 1; break;
 	case XEN_ELFNOTE_GUEST_OS: note_text(k->guest_os, sizeof(k->guest_os), desc, size); break;
-	case XEN_ELFNOTE_GUEST_VERSION:
-		note_text(k->guest_version, sizeof(k->guest_version), desc, size);
-		break;
+	case XEN_ELFNOTE_GUEST_VERSION: note_text(k->guest_version, sizeof(k->guest_version), desc, size); break;
 	case XEN_ELFNOTE_LOADER: note_text(k->loader, sizeof(k->loader), desc, size); break;
 	case XEN_ELFNOTE_PAE_MODE:
 		note_text(text, sizeof(text), desc, size);
@@ -162,8 +160,8 @@ static int take_segment(const struct elf *f, const Elf64_Phdr *ph, struct tl_ker
 
 	if (ph->p_memsz == 0) return 0;
 	if (k->segs == TL_SEGS_MAX || !in_file(f, ph->p_offset, ph->p_filesz) || ph->p_filesz > ph->p_memsz ||
-	    ph->p_memsz > TL_KERNEL_MAX || va < k->virt_base ||
-	    va - k->virt_base > TL_KERNEL_MAX - ph->p_memsz || va + ph->p_memsz < va)
+	    ph->p_memsz > TL_KERNEL_MAX || va < k->virt_base || va - k->virt_base > TL_KERNEL_MAX - ph->p_memsz ||
+	    va + ph->p_memsz < va)
 		return -EBADMSG;
 	*s = (struct tl_segment){ ph->p_offset, ph->p_filesz, va, ph->p_memsz };
 	if (va < k->kstart) k->kstart = va;
@@ -217,8 +215,7 @@ int tl_elf_parse(const uint8_t *file, size_t len, struct tl_kernel *k, const cha
 	*why = "a segment of the kernel lies outside the file or outside 1 GiB from its base";
 	if ((k->virt_base & 0xfff) || take_segments(&f, k)) return -EBADMSG;
 	*why = "the kernel's entry point, p2m or hypercall page lies outside its addresses";
-	if (k->entry < k->kstart || k->entry >= k->kend || (k->bits == 32 && k->kend > UINT32_MAX))
-		return -EBADMSG;
+	if (k->entry < k->kstart || k->entry >= k->kend || (k->bits == 32 && k->kend > UINT32_MAX)) return -EBADMSG;
 	if (k->hypercall_page != TL_ADDR_NONE &&
 	    (k->hypercall_page < k->kstart || k->hypercall_page >= k->kend || k->hypercall_page & 0xfff))
 		return -EBADMSG;

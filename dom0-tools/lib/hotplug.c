@@ -59,15 +59,14 @@ static int reap(pid_t pid, int ms) {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }
 
-int tl_hotplug_run(struct tl_ctx *ctx, const struct tl_device *d, const char *name, const char *action,
-		   const char *vif, int ms) {
+int tl_hotplug_run(struct tl_ctx *ctx, const struct tl_device *d, const char *name, const char *action, const char *vif,
+		   int ms) {
 	char script[256], back[160], *error;
 	pid_t pid;
 	int r;
 
 	script_path(name, script, sizeof(script));
-	if (access(script, X_OK))
-		return tl_fail(ctx, -errno, "hot-plug script %s: %s", script, strerror(errno));
+	if (access(script, X_OK)) return tl_fail(ctx, -errno, "hot-plug script %s: %s", script, strerror(errno));
 	pid = fork();
 	if (pid < 0) return tl_fail(ctx, -errno, "hot-plug script %s: %s", script, strerror(errno));
 	if (pid == 0) exec_script(d, script, action, vif);
@@ -78,8 +77,7 @@ int tl_hotplug_run(struct tl_ctx *ctx, const struct tl_device *d, const char *na
 		tl_fail(ctx, r, "hot-plug script %s %s did not end within %d s", script, action, ms / 1000);
 	else if (r || error)
 		r = tl_fail(ctx, -EIO,
-			    "hot-plug script %s %s failed%s%s (its output is in " TL_LOG_DIR
-			    "/xen-hotplug.log)",
+			    "hot-plug script %s %s failed%s%s (its output is in " TL_LOG_DIR "/xen-hotplug.log)",
 			    script, action, error ? ": " : "", error ? error : "");
 	free(error);
 	return r;

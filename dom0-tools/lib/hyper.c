@@ -64,8 +64,7 @@ static int call_arg(struct tl_hyper *h, unsigned nr, long cmd, void *arg, size_t
 	if (r) return r;
 	do {
 		memcpy(h->arg, arg, n);
-		r = cmd < 0 ? xencall1(h->call, nr, (uintptr_t)h->arg)
-			    : xencall2(h->call, nr, cmd, (uintptr_t)h->arg);
+		r = cmd < 0 ? xencall1(h->call, nr, (uintptr_t)h->arg) : xencall2(h->call, nr, cmd, (uintptr_t)h->arg);
 	} while (r < 0 && (errno == ERESTART || errno == EAGAIN));
 	r = result(r);
 	memcpy(arg, h->arg, n);
@@ -85,9 +84,7 @@ int tl_sysctl(struct tl_hyper *h, uint32_t cmd, struct xen_sysctl *op) {
 	return call_arg(h, __HYPERVISOR_sysctl, -1, op, sizeof(*op));
 }
 
-void *tl_hbuf(struct tl_hyper *h, size_t n) {
-	return tl_fault_step() ? NULL : xencall_alloc_buffer(h->call, n);
-}
+void *tl_hbuf(struct tl_hyper *h, size_t n) { return tl_fault_step() ? NULL : xencall_alloc_buffer(h->call, n); }
 
 void tl_hbuf_free(struct tl_hyper *h, void *p) { xencall_free_buffer(h->call, p); }
 
@@ -137,8 +134,7 @@ int tl_dom_info(struct tl_hyper *h, uint32_t domid, struct xen_domctl_getdomaini
 /* Append up to LIST_BATCH domains from number `first` on; returns how many. */
 static int list_batch(struct tl_hyper *h, uint32_t first, struct xen_domctl_getdomaininfo *buf,
 		      struct xen_domctl_getdomaininfo **list, size_t have) {
-	struct xen_sysctl op = { .u.getdomaininfolist = { .first_domain = first,
-							  .max_domains = LIST_BATCH } };
+	struct xen_sysctl op = { .u.getdomaininfolist = { .first_domain = first, .max_domains = LIST_BATCH } };
 	void *grown;
 	size_t n;
 	int e;
@@ -211,8 +207,7 @@ int tl_mem_set_map(struct tl_hyper *h, uint32_t domid, uint64_t bytes) {
 }
 
 int tl_mem_pin(struct tl_hyper *h, uint32_t domid, xen_pfn_t mfn, int level) {
-	struct mmuext_op op = { .cmd = level == 4 ? MMUEXT_PIN_L4_TABLE : MMUEXT_PIN_L3_TABLE,
-				.arg1.mfn = mfn };
+	struct mmuext_op op = { .cmd = level == 4 ? MMUEXT_PIN_L4_TABLE : MMUEXT_PIN_L3_TABLE, .arg1.mfn = mfn };
 	int e = tl_fault_step();
 
 	if (e) return e;
@@ -235,8 +230,8 @@ int tl_grant_seed(struct tl_hyper *h, uint32_t domid, uint32_t ref, uint32_t to,
 
 	if (e) return e;
 	res = xenforeignmemory_map_resource(h->fmem, domid, XENMEM_resource_grant_table,
-					    XENMEM_resource_grant_table_id_shared, 0, 1, &table,
-					    PROT_READ | PROT_WRITE, 0);
+					    XENMEM_resource_grant_table_id_shared, 0, 1, &table, PROT_READ | PROT_WRITE,
+					    0);
 	if (!res) return -errno;
 	entry = (grant_entry_v1_t *)table + ref;
 	entry->domid = to;

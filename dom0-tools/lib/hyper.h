@@ -49,8 +49,7 @@ int tl_dom_list(struct tl_hyper *h, struct xen_domctl_getdomaininfo **list);
  * Populate guest pages pfn[i] with memory, in extents of 2^order pages; mfn[i] receives the bases.
  * Returns how many extents got memory (fewer when memory is short).
  */
-int tl_mem_populate(struct tl_hyper *h, uint32_t domid, const xen_pfn_t *pfn, xen_pfn_t *mfn, size_t n,
-		    unsigned order);
+int tl_mem_populate(struct tl_hyper *h, uint32_t domid, const xen_pfn_t *pfn, xen_pfn_t *mfn, size_t n, unsigned order);
 int tl_mem_set_map(struct tl_hyper *h, uint32_t domid, uint64_t bytes);
 
 /* Pin a frame as a top-level page table (level 3 for PAE guests, 4 for 64-bit ones). */

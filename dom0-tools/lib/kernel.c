@@ -56,8 +56,7 @@ static void drop_old(int dir, const char *name) {
 	struct dirent *e;
 
 	while (d && (e = readdir(d)))
-		if (strncmp(e->d_name, name, 17) == 0 && strcmp(e->d_name, name) != 0)
-			unlinkat(dir, e->d_name, 0);
+		if (strncmp(e->d_name, name, 17) == 0 && strcmp(e->d_name, name) != 0) unlinkat(dir, e->d_name, 0);
 	if (d) closedir(d);
 }
 

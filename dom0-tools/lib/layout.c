@@ -134,9 +134,7 @@ static uint64_t flags(const struct tl_layout *l, int level) {
 	return PTE_P | PTE_RW | PTE_A | PTE_D | (l->levels == 4 ? PTE_US : 0);
 }
 
-static uint64_t *entry(uint64_t *table, uint64_t va, int level) {
-	return &table[va >> level_shift(level) & 511];
-}
+static uint64_t *entry(uint64_t *table, uint64_t va, int level) { return &table[va >> level_shift(level) & 511]; }
 
 /* The table below an entry; a new one from the pool when there is none. */
 static uint64_t *below(struct walk *w, uint64_t *e, int level, uint64_t *pfn) {
@@ -189,8 +187,7 @@ static void clear(struct walk *w, const struct tl_area *a) {
 	for (i = 0; i < a->pages; i++) memset(w->page(w->arg, a->pfn + i), 0, PAGE);
 }
 
-void tl_layout_tables(const struct tl_layout *l, const uint64_t *p2m, void *(*page)(void *, uint64_t),
-		      void *arg) {
+void tl_layout_tables(const struct tl_layout *l, const uint64_t *p2m, void *(*page)(void *, uint64_t), void *arg) {
 	struct walk w = { l, p2m, page, arg, { l->pt.pfn + 1, l->pt.pages - 1 } };
 	uint64_t pfn;
 

@@ -43,8 +43,7 @@ int tl_layout_plan(const struct tl_kernel *k, uint64_t nr_pages, uint64_t initrd
  * page (4096 bytes, writable); it is called for pages of pt and p2m_pt only. The pages are cleared
  * here.
  */
-void tl_layout_tables(const struct tl_layout *l, const uint64_t *p2m, void *(*page)(void *, uint64_t),
-		      void *arg);
+void tl_layout_tables(const struct tl_layout *l, const uint64_t *p2m, void *(*page)(void *, uint64_t), void *arg);
 
 uint64_t tl_layout_va(const struct tl_layout *l, uint64_t pfn);
 

@@ -50,8 +50,8 @@ static void largest(struct tl_ctx *ctx, char *out, size_t n) {
 				best = i;
 		if (best < 0) break;
 		name = tl_domain_name(ctx, list[best].domain);
-		len += snprintf(out + len, len < n ? n - len : 0, "%s%s holds %llu MiB", len ? ", " : "; ",
-				name, (unsigned long long)list[best].tot_pages / 256);
+		len += snprintf(out + len, len < n ? n - len : 0, "%s%s holds %llu MiB", len ? ", " : "; ", name,
+				(unsigned long long)list[best].tot_pages / 256);
 		free(name);
 		list[best].tot_pages = 0;
 	}

@@ -111,8 +111,7 @@ static void print_text(const struct tl_report *r, FILE *out) {
 	int width[64], i;
 	size_t k;
 
-	for (k = 0; !r->cols && k < r->cells; k++)
-		fprintf(out, "%-22s : %s\n", r->cell[k].name, shown(&r->cell[k]));
+	for (k = 0; !r->cols && k < r->cells; k++) fprintf(out, "%-22s : %s\n", r->cell[k].name, shown(&r->cell[k]));
 	if (!r->cols) return;
 	for (i = 0; i < r->ncols && i < 64; i++) width[i] = column_width(r, i);
 	print_line(r, out, NULL, width);

@@ -34,8 +34,8 @@ struct tl_report *tl_pairs(const char *schema);
 
 /* The next cell of a table, row by row. A NULL or empty NUM cell is null in JSON and "-" in text. */
 __attribute__((format(printf, 2, 3))) void tl_cell(struct tl_report *r, const char *fmt, ...);
-__attribute__((format(printf, 4, 5))) void tl_pair(struct tl_report *r, const char *name,
-						   enum tl_cell_type type, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) void tl_pair(struct tl_report *r, const char *name, enum tl_cell_type type,
+						   const char *fmt, ...);
 
 /* Print and free. */
 void tl_report_print(struct tl_report *r, FILE *out, int json);

@@ -43,8 +43,7 @@ static uint8_t *pin_map(struct tl_ctx *ctx, const char *text, struct xenctl_bitm
 	return buf;
 }
 
-int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft,
-		int force) {
+int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft, int force) {
 	struct xen_domctl op = { .u.vcpuaffinity.vcpu = vcpu };
 	uint8_t *h = NULL, *s = NULL;
 	int e = 0;

@@ -123,8 +123,7 @@ static int put(struct tl_store *s, const char *dir, const char *key, const char 
 	int e = tl_fault_step();
 
 	if (e) return e;
-	if (snprintf(p, sizeof(p), "%s%s%s", dir, key ? "/" : "", key ? key : "") >= PATH_SIZE)
-		return -ENAMETOOLONG;
+	if (snprintf(p, sizeof(p), "%s%s%s", dir, key ? "/" : "", key ? key : "") >= PATH_SIZE) return -ENAMETOOLONG;
 	return write_node(s, p, value, n);
 }
 
@@ -270,9 +269,7 @@ int tl_store_watch(struct tl_store *s, const char *path, const char *token) {
 	return xs_watch(s->xs, path, token) ? 0 : -errno;
 }
 
-void tl_store_unwatch(struct tl_store *s, const char *path, const char *token) {
-	xs_unwatch(s->xs, path, token);
-}
+void tl_store_unwatch(struct tl_store *s, const char *path, const char *token) { xs_unwatch(s->xs, path, token); }
 
 int tl_store_fd(struct tl_store *s) { return xs_fileno(s->xs); }
 
@@ -287,8 +284,7 @@ int tl_store_event(struct tl_store *s, char *path, unsigned path_size, char *tok
 }
 
 char *tl_store_control(struct tl_store *s, const char *words, unsigned len) {
-	return xs_control_command(s->xs, words, (void *)(words + strlen(words) + 1),
-				  len - (unsigned)strlen(words) - 1);
+	return xs_control_command(s->xs, words, (void *)(words + strlen(words) + 1), len - (unsigned)strlen(words) - 1);
 }
 
 int64_t tl_now_ms(void) {
@@ -329,8 +325,6 @@ int tl_store_introduce(struct tl_store *s, uint32_t domid, uint64_t mfn, uint32_
 	return xs_introduce_domain(s->xs, domid, mfn, port) ? 0 : -errno;
 }
 
-int tl_store_release(struct tl_store *s, uint32_t domid) {
-	return xs_release_domain(s->xs, domid) ? 0 : -errno;
-}
+int tl_store_release(struct tl_store *s, uint32_t domid) { return xs_release_domain(s->xs, domid) ? 0 : -errno; }
 
 int tl_store_introduced(struct tl_store *s, uint32_t domid) { return xs_is_domain_introduced(s->xs, domid); }

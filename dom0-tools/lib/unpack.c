@@ -213,8 +213,7 @@ static int is_elf(struct slice s) {
 static int locate(struct slice *s, const char **why) {
 	size_t setup, off, n;
 
-	if (s->n < 0x250 || s->p[0x1fe] != 0x55 || s->p[0x1ff] != 0xaa ||
-	    memcmp(s->p + 0x202, "HdrS", 4) != 0)
+	if (s->n < 0x250 || s->p[0x1fe] != 0x55 || s->p[0x1ff] != 0xaa || memcmp(s->p + 0x202, "HdrS", 4) != 0)
 		return 0;
 	if ((s->p[0x206] | s->p[0x207] << 8) < 0x208) {
 		*why = "this bzImage is too old: its header names no payload";
@@ -241,8 +240,7 @@ static size_t size_hint(struct slice in, size_t max) {
 	return hint && hint < max && hint / 32 <= in.n ? hint + 1 : 0;
 }
 
-static int decode(const struct format *f, struct slice in, size_t max, struct tl_image *out,
-		  const char **why) {
+static int decode(const struct format *f, struct slice in, size_t max, struct tl_image *out, const char **why) {
 	struct sink sink = { .max = max };
 	size_t hint = size_hint(in, max);
 	int e = hint ? sink_grow(&sink, hint) : 0;

@@ -28,8 +28,7 @@ static void fill(const struct tl_disk *disk, struct tl_kv *front, struct tl_kv *
 	tl_kv_add(front, "trusted", "%d", disk->trusted);
 	tl_kv_add(back, "params", "%s", disk->target);
 	if (disk->script)
-		tl_kv_add(back, "script", "%s%s", disk->script[0] == '/' ? "" : TL_SCRIPT_DIR "/",
-			  disk->script);
+		tl_kv_add(back, "script", "%s%s", disk->script[0] == '/' ? "" : TL_SCRIPT_DIR "/", disk->script);
 	tl_kv_add(back, "type", "phy");
 	tl_kv_add(back, "dev", "%s", disk->vdev);
 	tl_kv_add(back, "mode", "%s", disk->readonly ? "r" : "w");
@@ -168,8 +167,8 @@ int tl_vbd_attach(struct tl_ctx *ctx, uint32_t domid, const struct tl_disk *disk
 
 	if (e) return e;
 	if (disk->backendtype && strcmp(disk->backendtype, "phy") != 0)
-		return tl_fail(ctx, -EOPNOTSUPP, "disk %s: backendtype %s is not supported, use phy",
-			       disk->vdev, disk->backendtype);
+		return tl_fail(ctx, -EOPNOTSUPP, "disk %s: backendtype %s is not supported, use phy", disk->vdev,
+			       disk->backendtype);
 	fill(disk, &front, &back);
 	e = tl_device_publish_free(ctx, &d, &front, &back);
 	return e ? e : tl_device_bring_up(ctx, &d, wait_ms);
@@ -183,8 +182,7 @@ void tl_device_unplug(struct tl_ctx *ctx, const struct tl_device *d) {
 	script = tl_store_get(ctx->s, "%s/script", back);
 	snprintf(netif, sizeof(netif), "vif%u.%u", d->domid, d->devid);
 	if (script && !tl_store_exists(ctx->s, "%s/tl-plug", back))
-		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif,
-			       tl_plug_ms(ctx));
+		tl_hotplug_run(ctx, d, script, disk ? "remove" : "offline", disk ? NULL : netif, tl_plug_ms(ctx));
 	ctx->err[0] = 0; /* nothing can be done about it: the log has it */
 	free(script);
 }

@@ -66,8 +66,7 @@ static void fill(struct tl_ctx *ctx, const struct tl_device *d, const struct tl_
 	if (vif->ip) tl_kv_add(back, "ip", "%s", vif->ip);
 	if (vif->gatewaydev) tl_kv_add(back, "gatewaydev", "%s", vif->gatewaydev);
 	if (vif->vifname) tl_kv_add(back, "vifname", "%s", vif->vifname);
-	if (vif->rate_bytes)
-		tl_kv_add(back, "rate", "%llu,%u", (unsigned long long)vif->rate_bytes, vif->rate_usecs);
+	if (vif->rate_bytes) tl_kv_add(back, "rate", "%llu,%u", (unsigned long long)vif->rate_bytes, vif->rate_usecs);
 	tl_kv_add(back, "hotplug-status", "%s", "");
 	tl_kv_add(back, "online", "1");
 	tl_kv_add(front, "state", "%d", TL_XS_INITIALISING);
@@ -83,11 +82,10 @@ static int plug_built_in(struct tl_ctx *ctx, const struct tl_device *d, const ch
 	if (e)
 		tl_fail(ctx, e, "vif %u: renaming %s to %s: %s", d->devid, netif, name, strerror(-e));
 	else
-		e = tl_netif_bridge(name ? name : netif, bridge ? bridge : "",
-				    tl_store_num(ctx->s, 0, "%s/mtu", back));
+		e = tl_netif_bridge(name ? name : netif, bridge ? bridge : "", tl_store_num(ctx->s, 0, "%s/mtu", back));
 	if (e)
-		tl_fail(ctx, e, "vif %u: adding %s to bridge %s: %s", d->devid, netif,
-			bridge ? bridge : "(none)", e == -ENODEV ? "there is no such bridge" : strerror(-e));
+		tl_fail(ctx, e, "vif %u: adding %s to bridge %s: %s", d->devid, netif, bridge ? bridge : "(none)",
+			e == -ENODEV ? "there is no such bridge" : strerror(-e));
 	free(name);
 	free(bridge);
 	if (!e) e = tl_store_put(ctx->s, back, "hotplug-status", "connected");

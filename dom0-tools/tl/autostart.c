@@ -36,8 +36,7 @@ static int run_self(const char *a, const char *b, const char *d, const char *e) 
 		execl("/proc/self/exe", "tl", a, b, d, e, (char *)NULL);
 		_exit(127);
 	}
-	return pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) ? EXIT_FAILED
-									     : WEXITSTATUS(status);
+	return pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) ? EXIT_FAILED : WEXITSTATUS(status);
 }
 
 /* The guest's name in a file; NULL when the file is no good. For free(). */
@@ -64,9 +63,7 @@ static int running(struct cmd *c, const char *name) {
 }
 
 static int start_one(struct cmd *c, const char *path, const char *name) {
-	if (!name)
-		return cmd_error(c, "%s: not a usable configuration; \"tl create -n %s\" says why", path,
-				 path);
+	if (!name) return cmd_error(c, "%s: not a usable configuration; \"tl create -n %s\" says why", path, path);
 	if (running(c, name)) return 0;
 	return run_self("create", "-q", path, NULL);
 }

@@ -131,18 +131,15 @@ int console_attach(struct cmd *c, uint32_t domid, unsigned num) {
 	if (num == 0)
 		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/%u/console/tty", domid);
 	else
-		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/%u/device/console/%u/tty", domid,
-			 num);
+		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/%u/device/console/%u/tty", domid, num);
 	if (num)
-		snprintf(s.socket_path, sizeof(s.socket_path), "/local/domain/0/backend/console/%u/%u/path",
-			 domid, num);
+		snprintf(s.socket_path, sizeof(s.socket_path), "/local/domain/0/backend/console/%u/%u/path", domid,
+			 num);
 	tl_store_watch(c->ctx.s, s.tty_path, "tty");
 	while (!left) {
 		fd = tl_store_wait(c->ctx.s, 10000, tty_there, &s) - 1;
 		if (fd < 0 && !domain_lives(&s, domid)) break;
-		if (fd < 0)
-			return cmd_error(c, "domain %u has no console %u (is tl-consoled running?)", domid,
-					 num);
+		if (fd < 0) return cmd_error(c, "domain %u has no console %u (is tl-consoled running?)", domid, num);
 		go_raw(&s);
 		left = talk(&s, fd) == 0;
 		restore(&s);
@@ -162,7 +159,6 @@ int cmd_console(struct cmd *c) {
 	if (!e && opt(c, 'n')) e = cmd_number(c, opt_value(c, 'n'), 0, 63, &num);
 	if (e) return e;
 	if (type && strcmp(type, "pv") != 0) return cmd_error(c, "PV guests have only consoles of type pv");
-	if (!domain_lives(&(struct session){ .c = c }, domid))
-		return cmd_error(c, "there is no domain %s", c->arg[0]);
+	if (!domain_lives(&(struct session){ .c = c }, domid)) return cmd_error(c, "there is no domain %s", c->arg[0]);
 	return console_attach(c, domid, num);
 }

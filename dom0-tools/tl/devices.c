@@ -139,8 +139,7 @@ int cmd_network_detach(struct cmd *c) {
 	for (i = 0; i < n; i++)
 		if (vif_matches(c, &list[i], c->arg[1])) found = list[i];
 	free(list);
-	return found.kind[0] ? detach(c, &found)
-			     : cmd_error(c, "the guest has no network device %s", c->arg[1]);
+	return found.kind[0] ? detach(c, &found) : cmd_error(c, "the guest has no network device %s", c->arg[1]);
 }
 
 /* A node of one side as a cell; empty when absent. */

@@ -42,8 +42,7 @@ static TL_PRINTF(4, 5) void note(struct exam *x, const char *check, enum grade g
 	x->missing += g == MISSING;
 }
 
-static void check_file(struct exam *x, const char *check, const char *path, enum grade bad,
-		       const char *remedy) {
+static void check_file(struct exam *x, const char *check, const char *path, enum grade bad, const char *remedy) {
 	if (access(path, F_OK) == 0)
 		note(x, check, GOOD, "%s is there", path);
 	else
@@ -58,8 +57,7 @@ static void check_hypervisor(struct exam *x) {
 
 	check_file(x, "privcmd", "/dev/xen/privcmd", MISSING, "load xen-privcmd (modprobe xenfs)");
 	check_file(x, "event channels", "/dev/xen/evtchn", MISSING, "modprobe xen-evtchn");
-	check_file(x, "grants", "/dev/xen/gntdev", WARN,
-		   "modprobe xen-gntdev (console and store daemons need it)");
+	check_file(x, "grants", "/dev/xen/gntdev", WARN, "modprobe xen-gntdev (console and store daemons need it)");
 	e = tl_hyper_open(&x->h);
 	if (!e) e = tl_sysctl(x->h, XEN_SYSCTL_physinfo, &op);
 	if (e) {
@@ -67,8 +65,7 @@ static void check_hypervisor(struct exam *x) {
 		return;
 	}
 	mib = (p->free_pages + p->scrub_pages) / 256;
-	note(x, "hypervisor", GOOD, "answers; %u CPUs, %llu MiB", p->nr_cpus,
-	     (unsigned long long)p->total_pages / 256);
+	note(x, "hypervisor", GOOD, "answers; %u CPUs, %llu MiB", p->nr_cpus, (unsigned long long)p->total_pages / 256);
 	note(x, "free memory", mib < 64 ? WARN : GOOD, "%llu MiB for new guests%s", mib,
 	     mib < 64 ? ": start the host with dom0_mem=, or shrink domain 0 (tl mem-set 0 ...)" : "");
 }
@@ -124,8 +121,7 @@ static void check_places(struct exam *x) {
 	if (statvfs("/var/log", &v) == 0 && (unsigned long long)v.f_bavail * v.f_frsize < (16ull << 20))
 		note(x, "/var/log", WARN, "less than 16 MiB free for the guests' console logs");
 	if (access(TL_CACHE_DIR, F_OK))
-		note(x, "kernel cache", WARN, "%s does not exist: every start unpacks its kernel",
-		     TL_CACHE_DIR);
+		note(x, "kernel cache", WARN, "%s does not exist: every start unpacks its kernel", TL_CACHE_DIR);
 	else
 		note(x, "kernel cache", GOOD, "%s exists", TL_CACHE_DIR);
 }

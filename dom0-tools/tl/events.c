@@ -42,8 +42,7 @@ static void add(struct snapshot *s, const char *what, uint32_t domid, const char
 }
 
 static const char *domain_state(const struct xen_domctl_getdomaininfo *i) {
-	static const char *const ended[] = { "poweroff", "reboot",   "suspended",
-					     "crashed",  "watchdog", "soft-reset" };
+	static const char *const ended[] = { "poweroff", "reboot", "suspended", "crashed", "watchdog", "soft-reset" };
 	unsigned code = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 
 	if (i->flags & XEN_DOMINF_dying) return "dying";
@@ -86,15 +85,13 @@ static const struct item *find(const struct snapshot *s, const struct item *like
 	int i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->item[i].domid == like->domid && strcmp(s->item[i].what, like->what) == 0)
-			return &s->item[i];
+		if (s->item[i].domid == like->domid && strcmp(s->item[i].what, like->what) == 0) return &s->item[i];
 	return NULL;
 }
 
 static void text_member(yajl_gen g, const char *key, const char *value) {
 	yajl_gen_string(g, (const unsigned char *)key, strlen(key));
-	if (yajl_gen_string(g, (const unsigned char *)value, strlen(value)) != yajl_gen_status_ok)
-		yajl_gen_null(g);
+	if (yajl_gen_string(g, (const unsigned char *)value, strlen(value)) != yajl_gen_status_ok) yajl_gen_null(g);
 }
 
 static void print_json(const struct item *i, const char *event, const char *when) {
@@ -129,8 +126,8 @@ static void print_event(struct cmd *c, const struct item *i, const char *event) 
 		print_json(i, event, when);
 	else
 		printf("%s %-8s domain %u (%s)%s%s: %s\n", when, event, i->domid, i->name,
-		       strcmp(i->what, "domain") == 0 ? "" : " ",
-		       strcmp(i->what, "domain") == 0 ? "" : i->what, i->state);
+		       strcmp(i->what, "domain") == 0 ? "" : " ", strcmp(i->what, "domain") == 0 ? "" : i->what,
+		       i->state);
 }
 
 static void compare(struct cmd *c, const struct snapshot *old, const struct snapshot *new) {
@@ -161,9 +158,8 @@ int cmd_events(struct cmd *c) {
 	for (i = 0; i < old.n; i++) print_event(c, &old.item[i], "present");
 	fflush(stdout);
 	if (!opt(c, 'f')) return EXIT_OK;
-	if (tl_store_watch(c->ctx.s, "@introduceDomain", "e") ||
-	    tl_store_watch(c->ctx.s, "@releaseDomain", "e") || tl_store_watch(c->ctx.s, "/libxl", "e") ||
-	    tl_store_watch(c->ctx.s, "/local/domain", "e"))
+	if (tl_store_watch(c->ctx.s, "@introduceDomain", "e") || tl_store_watch(c->ctx.s, "@releaseDomain", "e") ||
+	    tl_store_watch(c->ctx.s, "/libxl", "e") || tl_store_watch(c->ctx.s, "/local/domain", "e"))
 		return cmd_error(c, "cannot watch the store");
 	while (!ferror(stdout)) {
 		poll(&p, 1, 2000);

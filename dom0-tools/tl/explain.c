@@ -25,8 +25,7 @@ struct story {
 	uint32_t domid;
 };
 
-static TL_PRINTF(4, 5) void tell(struct story *s, const char *object, const char *verdict, const char *fmt,
-				 ...) {
+static TL_PRINTF(4, 5) void tell(struct story *s, const char *object, const char *verdict, const char *fmt, ...) {
 	char text[512];
 	va_list ap;
 
@@ -49,8 +48,8 @@ static void tell_shutdown(struct story *s, unsigned code) {
 	     "the guest %s and its on_* action leaves it here (or \"tl monitor\" is not "
 	     "running%s); "
 	     "\"tl destroy %u\" removes it%s",
-	     code < 6 ? how[code] : "shut down", remembered ? "" : ", nothing is remembered in /run/tl",
-	     s->domid, code == 3 ? ", its last words are in /var/log/xen/console" : "");
+	     code < 6 ? how[code] : "shut down", remembered ? "" : ", nothing is remembered in /run/tl", s->domid,
+	     code == 3 ? ", its last words are in /var/log/xen/console" : "");
 }
 
 static void tell_request(struct story *s) {
@@ -62,8 +61,7 @@ static void tell_request(struct story *s) {
 		tell(s, "shutdown", "waiting",
 		     "\"%s\" was asked for and the guest has not taken the request%s; \"tl "
 		     "destroy\" does not ask",
-		     asked,
-		     able && feature && *feature ? "" : ": its kernel does not announce that it listens");
+		     asked, able && feature && *feature ? "" : ": its kernel does not announce that it listens");
 	free(asked);
 	free(feature);
 }
@@ -114,16 +112,14 @@ static void explain_console(struct story *s) {
 	if (!tty)
 		tell(s, "console", "broken", "no console daemon serves it: is tl-consoled running?");
 	else if (access(tty, F_OK))
-		tell(s, "console", "broken", "its pty %s is gone: the console daemon died; start tl-consoled",
-		     tty);
+		tell(s, "console", "broken", "its pty %s is gone: the console daemon died; start tl-consoled", tty);
 	else
 		tell(s, "console", "ok", "served on %s", tty);
 	free(tty);
 }
 
 /* Whose turn it is, from the two states. */
-static void explain_states(struct story *s, const struct tl_device *d, const char *what, uint64_t f,
-			   uint64_t b) {
+static void explain_states(struct story *s, const struct tl_device *d, const char *what, uint64_t f, uint64_t b) {
 	if (f == TL_XS_CONNECTED && b == TL_XS_CONNECTED)
 		tell(s, what, "ok", "connected");
 	else if (b == 99)
@@ -146,8 +142,7 @@ static void explain_states(struct story *s, const struct tl_device *d, const cha
 		     "hot-plug script or could not map the guest's ring",
 		     d->backend);
 	else if (b == TL_XS_CLOSING && f == TL_XS_CONNECTED)
-		tell(s, what, "waiting",
-		     "it is being detached, but the guest still uses it (or stands still)");
+		tell(s, what, "waiting", "it is being detached, but the guest still uses it (or stands still)");
 	else if (b == TL_XS_CLOSED || f == TL_XS_CLOSED)
 		tell(s, what, "broken", "it is closed (guest \"%s\", backend \"%s\"); detach it",
 		     f < 9 ? tl_xs_state_names[f] : "absent", b < 9 ? tl_xs_state_names[b] : "absent");
@@ -166,12 +161,11 @@ static void explain_device(struct story *s, const struct tl_device *d) {
 	status = tl_store_get(s->c->ctx.s, "%s/hotplug-status", back);
 	if (error) tell(s, what, "broken", "the host side failed: %s", error);
 	if (strcmp(d->kind, "vif") == 0 && status && strcmp(status, "connected") != 0)
-		tell(s, what, "waiting",
-		     "the host's network script has not finished (hotplug-status is \"%s\")", status);
+		tell(s, what, "waiting", "the host's network script has not finished (hotplug-status is \"%s\")",
+		     status);
 	free(error);
 	free(status);
-	error = tl_store_get(s->c->ctx.s, "/local/domain/%u/error/device/%s/%u/error", d->domid, d->kind,
-			     d->devid);
+	error = tl_store_get(s->c->ctx.s, "/local/domain/%u/error/device/%s/%u/error", d->domid, d->kind, d->devid);
 	if (error) tell(s, what, "broken", "the guest's driver reports: %s", error);
 	free(error);
 	explain_states(s, d, what, tl_store_num(s->c->ctx.s, 99, "%s/state", front),
@@ -203,8 +197,7 @@ int cmd_explain(struct cmd *c) {
 	if (!what && s.domid) explain_console(&s);
 	n = tl_device_list(&c->ctx, s.domid, NULL, &list);
 	for (i = 0; i < n; i++) {
-		if ((strcmp(list[i].kind, "console") == 0 && list[i].devid == 0) || !selected(&list[i], what))
-			continue;
+		if ((strcmp(list[i].kind, "console") == 0 && list[i].devid == 0) || !selected(&list[i], what)) continue;
 		explain_device(&s, &list[i]);
 		hits++;
 	}

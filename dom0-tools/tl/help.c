@@ -34,8 +34,8 @@ static void print_option(FILE *out, const struct option_row *o) {
 void usage_one(FILE *out, const struct command *def) {
 	const struct option_row *o;
 
-	fprintf(out, "usage: tl %s%s%s%s\n%s\n", def->name, def->options ? " [OPTIONS]" : "",
-		*def->args ? " " : "", def->args, def->summary);
+	fprintf(out, "usage: tl %s%s%s%s\n%s\n", def->name, def->options ? " [OPTIONS]" : "", *def->args ? " " : "",
+		def->args, def->summary);
 	for (o = def->options; o && (o->letter || o->name); o++) print_option(out, o);
 	if (def->detail) fprintf(out, "%s\n", def->detail);
 }
@@ -57,9 +57,8 @@ int usage_all(FILE *out, int all) {
 }
 
 static const struct tl_column columns[] = {
-	{ "command", "", TL_TEXT, 0, 0 },   { "group", "", TL_TEXT, 0, 0 },
-	{ "arguments", "", TL_TEXT, 0, 0 }, { "summary", "", TL_TEXT, 0, 0 },
-	{ "available", "", TL_BOOL, 0, 0 },
+	{ "command", "", TL_TEXT, 0, 0 }, { "group", "", TL_TEXT, 0, 0 },     { "arguments", "", TL_TEXT, 0, 0 },
+	{ "summary", "", TL_TEXT, 0, 0 }, { "available", "", TL_BOOL, 0, 0 },
 };
 
 static int help_rows(void) {
@@ -208,9 +207,7 @@ int cmd_man(struct cmd *c) {
 	return EXIT_OK;
 }
 
-int cmd_later(struct cmd *c) {
-	return cmd_error(c, "comes later: this version cannot %s yet", c->def->summary);
-}
+int cmd_later(struct cmd *c) { return cmd_error(c, "comes later: this version cannot %s yet", c->def->summary); }
 
 int cmd_never(struct cmd *c) {
 	return cmd_error(c, "not supported: this command is for guests that are not paravirtualized, or for "

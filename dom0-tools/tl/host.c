@@ -70,8 +70,7 @@ static void info_version(struct cmd *c, struct tl_report *r) {
 									 : "other");
 	tl_pair(r, "xen_pagesize", TL_NUM, "4096");
 	if (tl_version(c->ctx.h, XENVER_platform_parameters, &pp, sizeof(pp)) >= 0)
-		tl_pair(r, "platform_params", TL_TEXT, "virt_start=0x%llx",
-			(unsigned long long)pp.virt_start);
+		tl_pair(r, "platform_params", TL_TEXT, "virt_start=0x%llx", (unsigned long long)pp.virt_start);
 	info_version_text(c, r, XENVER_changeset, 64, "xen_changeset");
 	info_version_text(c, r, XENVER_commandline, 1024, "xen_commandline");
 	info_compile(c, r);

@@ -40,8 +40,7 @@ static char *join_overrides(struct cmd *c, int from) {
 		eq = strchr(c->arg[i], '=');
 		more = NULL;
 		if (eq && (isalpha((unsigned char)eq[1]) || eq[1] == '/') && !strpbrk(eq, "\"';[")) {
-			if (asprintf(&more, "%s%.*s=\"%s\"\n", text, (int)(eq - c->arg[i]), c->arg[i],
-				     eq + 1) < 0)
+			if (asprintf(&more, "%s%.*s=\"%s\"\n", text, (int)(eq - c->arg[i]), c->arg[i], eq + 1) < 0)
 				more = NULL;
 		} else if (asprintf(&more, "%s%s\n", text, c->arg[i]) < 0) {
 			more = NULL;
@@ -110,8 +109,8 @@ static void show_config(const struct tl_config *c) {
 	tl_pair(r, "on_watchdog", TL_TEXT, "%s", tl_action_names[c->on_watchdog]);
 	for (i = 0; i < c->disks; i++) {
 		snprintf(key, sizeof(key), "disk%d", i);
-		tl_pair(r, key, TL_TEXT, "%s as %s (%u), %s", c->disk[i].target, c->disk[i].vdev,
-			c->disk[i].devid, c->disk[i].readonly ? "ro" : "rw");
+		tl_pair(r, key, TL_TEXT, "%s as %s (%u), %s", c->disk[i].target, c->disk[i].vdev, c->disk[i].devid,
+			c->disk[i].readonly ? "ro" : "rw");
 	}
 	for (i = 0; i < c->vifs; i++) {
 		snprintf(key, sizeof(key), "vif%d", i);
@@ -134,13 +133,11 @@ static int created(struct cmd *c, uint32_t domid, int64_t us) {
 		tl_pair(r, "domid", TL_NUM, "%u", domid);
 		tl_pair(r, "milliseconds", TL_NUM, "%lld", (long long)us / 1000);
 		tl_pair(r, "microseconds", TL_NUM, "%lld", (long long)us);
-		for (i = 0; i < TL_PARTS; i++)
-			tl_pair(r, tl_part_names[i], TL_NUM, "%lld", (long long)part[i]);
+		for (i = 0; i < TL_PARTS; i++) tl_pair(r, tl_part_names[i], TL_NUM, "%lld", (long long)part[i]);
 		tl_report_print(r, stdout, 1);
 	} else if (opt(c, 'd')) {
 		printf("domain %u created in %lld ms\n", domid, (long long)us / 1000);
-		for (i = 0; i < TL_PARTS; i++)
-			printf("  %-20s %8.1f ms\n", tl_part_names[i], part[i] / 1000.0);
+		for (i = 0; i < TL_PARTS; i++) printf("  %-20s %8.1f ms\n", tl_part_names[i], part[i] / 1000.0);
 	}
 	return EXIT_OK;
 }
@@ -220,8 +217,7 @@ int cmd_config_update(struct cmd *c) {
 
 	if (e) return e;
 	e = given_read(c, 1, &g);
-	if (!e && tl_saved_write(domid, g.text, g.overrides))
-		e = cmd_error(c, "%s: %s", TL_RUN_DIR, strerror(errno));
+	if (!e && tl_saved_write(domid, g.text, g.overrides)) e = cmd_error(c, "%s: %s", TL_RUN_DIR, strerror(errno));
 	given_free(&g);
 	return e ? e : cmd_done(c, domid);
 }
@@ -355,8 +351,7 @@ int cmd_rename(struct cmd *c) {
 	if (e) return e;
 	if (!*name || strlen(name) > 64 || strchr(name, '/') || isdigit((unsigned char)*name))
 		return cmd_error(c, "\"%s\" cannot be a name", name);
-	if (tl_find_domain(&c->ctx, name, &other) == 0)
-		return cmd_error(c, "there is already a domain \"%s\"", name);
+	if (tl_find_domain(&c->ctx, name, &other) == 0) return cmd_error(c, "there is already a domain \"%s\"", name);
 	c->ctx.err[0] = 0;
 	snprintf(dir, sizeof(dir), "/local/domain/%u", domid);
 	old = tl_domain_name(&c->ctx, domid);

@@ -27,8 +27,7 @@ static void state_letters(const info_t *i, char out[7]) {
 }
 
 static const char *shutdown_reason(const info_t *i) {
-	static const char *const names[] = { "poweroff", "reboot",   "suspend",
-					     "crash",    "watchdog", "soft_reset" };
+	static const char *const names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset" };
 	unsigned code = i->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 
 	if (!(i->flags & XEN_DOMINF_shutdown)) return "";
@@ -230,8 +229,7 @@ int cmd_uptime(struct cmd *c) {
 		tl_cell(r, "%s", name);
 		tl_cell(r, "%u", list[i].domain);
 		if (t >= 86400)
-			tl_cell(r, "%lld days, %02lld:%02lld:%02lld", t / 86400, t / 3600 % 24, t / 60 % 60,
-				t % 60);
+			tl_cell(r, "%lld days, %02lld:%02lld:%02lld", t / 86400, t / 3600 % 24, t / 60 % 60, t % 60);
 		else if (t >= 0)
 			tl_cell(r, "%02lld:%02lld:%02lld", t / 3600, t / 60 % 60, t % 60);
 		else

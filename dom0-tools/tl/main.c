@@ -19,8 +19,7 @@ static int option_index(const struct cmd *c, char letter, const char *name, size
 
 	for (i = 0; o && (o[i].letter || o[i].name); i++) {
 		if (letter && o[i].letter == letter) return i;
-		if (name && o[i].name && strlen(o[i].name) == len && strncmp(o[i].name, name, len) == 0)
-			return i;
+		if (name && o[i].name && strlen(o[i].name) == len && strncmp(o[i].name, name, len) == 0) return i;
 	}
 	return -1;
 }
@@ -223,8 +222,7 @@ static int run(struct cmd *c) {
 
 	if (e) return cmd_failed(c);
 	if (c->ctx.host.json) c->json = 1;
-	e = c->json && (c->def->run == cmd_man || c->def->run == cmd_completion) ? run_as_text(c)
-										 : c->def->run(c);
+	e = c->json && (c->def->run == cmd_man || c->def->run == cmd_completion) ? run_as_text(c) : c->def->run(c);
 	tl_ctx_close(&c->ctx);
 	if (fflush(stdout) || ferror(stdout)) return EXIT_FAILED;
 	return e;

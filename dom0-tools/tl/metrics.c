@@ -84,9 +84,8 @@ static void device_metrics(struct cmd *c, const info_t *list, int n, char *const
 			tl_back_path(&dev[k], back, sizeof(back));
 			printf("tl_device_backend_state{domain=\"");
 			label(name[i]);
-			printf("\",domid=\"%u\",kind=\"%s\",device=\"%u\"} %llu\n", list[i].domain,
-			       dev[k].kind, dev[k].devid,
-			       (unsigned long long)tl_store_num(c->ctx.s, 0, "%s/state", back));
+			printf("\",domid=\"%u\",kind=\"%s\",device=\"%u\"} %llu\n", list[i].domain, dev[k].kind,
+			       dev[k].devid, (unsigned long long)tl_store_num(c->ctx.s, 0, "%s/state", back));
 		}
 		if (list[i].domain) free(dev);
 	}

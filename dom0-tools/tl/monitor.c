@@ -94,8 +94,7 @@ static int again(struct tl_ctx *ctx, uint32_t domid, struct tl_config *c, int ke
 	uint32_t fresh;
 	int e, i = 1;
 
-	if (tl_saved_read(domid, &text, &overrides))
-		return tl_fail(ctx, -ENOENT, "its configuration is lost");
+	if (tl_saved_read(domid, &text, &overrides)) return tl_fail(ctx, -ENOENT, "its configuration is lost");
 	if (keep) {
 		do snprintf(name, sizeof(name), "%s-%d", c->name, i++);
 		while (tl_find_domain(ctx, name, &fresh) == 0);
@@ -160,8 +159,7 @@ static int act(uint32_t domid, unsigned code) {
 	name = tl_domain_name(&ctx, domid); /* it may have been renamed */
 	if (strcmp(name, "(none)") != 0) c->name = name;
 	action = action_for(c, code);
-	snprintf(text, sizeof(text), "domain %u shut down (code %u): %s", domid, code,
-		 tl_action_names[action]);
+	snprintf(text, sizeof(text), "domain %u shut down (code %u): %s", domid, code, tl_action_names[action]);
 	say(c->name, text);
 	if (action == TL_ACTION_PRESERVE) {
 		tl_saved_erase(domid);

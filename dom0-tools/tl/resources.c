@@ -27,8 +27,7 @@ int cmd_mem_set(struct cmd *c) {
 	if (domid && most && kib > most)
 		return cmd_error(c, "the guest's maxmem is %llu MiB", (unsigned long long)most >> 10);
 	if (tl_dom_info(c->ctx.h, domid, &info)) return cmd_error(c, "there is no domain %u", domid);
-	if (kib > info.tot_pages * 4 && tl_memory_reserve(&c->ctx, kib - info.tot_pages * 4))
-		return cmd_failed(c);
+	if (kib > info.tot_pages * 4 && tl_memory_reserve(&c->ctx, kib - info.tot_pages * 4)) return cmd_failed(c);
 	/* The limit first when growing: the guest may balloon up as soon as it sees the target. */
 	if (domid) e = tl_dom_max_mem(c->ctx.h, domid, kib + 1024);
 	if (!e) e = tl_store_putf(c->ctx.s, dir, "target", "%llu", (unsigned long long)kib);
@@ -64,11 +63,9 @@ static unsigned host_cpus(struct cmd *c) {
 }
 
 /* Both affinities of a vCPU; empty texts when the hypervisor does not say. */
-static void affinity(struct cmd *c, uint32_t domid, unsigned vcpu, unsigned cpus, char *hard, char *soft,
-		     size_t n) {
-	struct xen_domctl op = {
-		.u.vcpuaffinity = { .vcpu = vcpu, .flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT }
-	};
+static void affinity(struct cmd *c, uint32_t domid, unsigned vcpu, unsigned cpus, char *hard, char *soft, size_t n) {
+	struct xen_domctl op = { .u.vcpuaffinity = { .vcpu = vcpu,
+						     .flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT } };
 	struct tl_cpuset *set = tl_hbuf(c->ctx.h, 2 * sizeof(*set));
 
 	hard[0] = soft[0] = 0;
@@ -84,8 +81,7 @@ static void affinity(struct cmd *c, uint32_t domid, unsigned vcpu, unsigned cpus
 	tl_hbuf_free(c->ctx.h, set);
 }
 
-static void vcpu_rows(struct cmd *c, struct tl_report *r, const struct xen_domctl_getdomaininfo *info,
-		      unsigned cpus) {
+static void vcpu_rows(struct cmd *c, struct tl_report *r, const struct xen_domctl_getdomaininfo *info, unsigned cpus) {
 	struct xen_domctl op;
 	char hard[128], soft[128], *name = tl_domain_name(&c->ctx, info->domain);
 	unsigned v;
@@ -124,8 +120,7 @@ int cmd_vcpu_list(struct cmd *c) {
 	for (i = 0; i < n; i++) vcpu_rows(c, r, &list[i], cpus);
 	for (i = 0; i < c->args && !e; i++) {
 		e = cmd_domain(c, i, &domid);
-		if (!e && tl_dom_info(c->ctx.h, domid, &one))
-			e = cmd_error(c, "there is no domain %s", c->arg[i]);
+		if (!e && tl_dom_info(c->ctx.h, domid, &one)) e = cmd_error(c, "there is no domain %s", c->arg[i]);
 		if (!e) vcpu_rows(c, r, &one, cpus);
 	}
 	free(list);
@@ -238,8 +233,7 @@ static int sched_params(struct cmd *c, uint32_t id) {
 	    (opt(c, 'm') && cmd_number(c, opt_value(c, 'm'), 0, 100000, &delay)))
 		return EXIT_FAILED;
 	if (id != XEN_SCHEDULER_CREDIT && (slice >= 0 || delay >= 0))
-		return cmd_error(c,
-				 "-t and -m are parameters of the credit scheduler, the host runs credit2");
+		return cmd_error(c, "-t and -m are parameters of the credit scheduler, the host runs credit2");
 	e = tl_sysctl(c->ctx.h, XEN_SYSCTL_scheduler_op, &op);
 	if (!e && (rate >= 0 || slice >= 0 || delay >= 0)) {
 		if (rate >= 0 && id == XEN_SCHEDULER_CREDIT) credit->ratelimit_us = rate;
@@ -271,8 +265,7 @@ int cmd_sched(struct cmd *c) {
 	if (e || (id != XEN_SCHEDULER_CREDIT && id != XEN_SCHEDULER_CREDIT2))
 		return cmd_error(c, "the host's scheduler has no weights");
 	if (opt(c, 's') || opt(c, 'r') || opt(c, 't') || opt(c, 'm')) {
-		if (!opt(c, 's') || opt(c, 'd'))
-			return cmd_usage(c, "-r, -t and -m go with -s, and without -d");
+		if (!opt(c, 's') || opt(c, 'd')) return cmd_usage(c, "-r, -t and -m go with -s, and without -d");
 		return sched_params(c, id);
 	}
 	if (opt(c, 'd') && tl_find_domain(&c->ctx, opt_value(c, 'd'), &domid)) return cmd_failed(c);

@@ -103,16 +103,15 @@ static void draw(struct cmd *c, const struct row *r, int n) {
 
 	erase();
 	if (tl_sysctl(c->ctx.h, XEN_SYSCTL_physinfo, &op) == 0)
-		mvprintw(0, 0, "%d domains, %u CPUs, %llu of %llu MiB free     q quits", n,
-			 op.u.physinfo.nr_cpus, (unsigned long long)op.u.physinfo.free_pages / 256,
+		mvprintw(0, 0, "%d domains, %u CPUs, %llu of %llu MiB free     q quits", n, op.u.physinfo.nr_cpus,
+			 (unsigned long long)op.u.physinfo.free_pages / 256,
 			 (unsigned long long)op.u.physinfo.total_pages / 256);
 	attron(A_REVERSE);
-	mvprintw(2, 0, "%-24s %5s %5s %7s %10s %7s %5s", "Name", "ID", "State", "CPU(%)", "CPU(s)", "Mem(M)",
-		 "VCPUs");
+	mvprintw(2, 0, "%-24s %5s %5s %7s %10s %7s %5s", "Name", "ID", "State", "CPU(%)", "CPU(s)", "Mem(M)", "VCPUs");
 	attroff(A_REVERSE);
 	for (i = 0; i < n && i < LINES - 3; i++)
-		mvprintw(i + 3, 0, "%-24.24s %5u %5c %7.1f %10.1f %7llu %5u", r[i].name, r[i].domid,
-			 r[i].state, r[i].percent, r[i].seconds, r[i].mib, r[i].vcpus);
+		mvprintw(i + 3, 0, "%-24.24s %5u %5c %7.1f %10.1f %7llu %5u", r[i].name, r[i].domid, r[i].state,
+			 r[i].percent, r[i].seconds, r[i].mib, r[i].vcpus);
 	refresh();
 }
 

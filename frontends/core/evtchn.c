@@ -51,8 +51,7 @@ static void handle_events(struct trap_frame *frame) {
 	(void)frame;
 	do {
 		v->evtchn_upcall_pending = 0;
-		asm volatile("xorl %k0, %k0; xchgq %0, %1"
-			     : "=&r"(words), "+m"(v->evtchn_pending_sel)::"memory", "cc");
+		asm volatile("xorl %k0, %k0; xchgq %0, %1" : "=&r"(words), "+m"(v->evtchn_pending_sel)::"memory", "cc");
 		for (; words; words &= words - 1) handle_word(__builtin_ctzl(words));
 	} while (v->evtchn_upcall_pending);
 }
@@ -70,9 +69,7 @@ void kit_event_handle(unsigned int port, event_handler *handler) {
 		kit_event_mask(port);
 }
 
-void kit_event_mask(unsigned int port) {
-	set_bit(&kit_shared_info->evtchn_mask[port / WORD_BITS], port % WORD_BITS);
-}
+void kit_event_mask(unsigned int port) { set_bit(&kit_shared_info->evtchn_mask[port / WORD_BITS], port % WORD_BITS); }
 
 void kit_event_unmask(unsigned int port) {
 	struct evtchn_unmask unmask = { .port = port };
@@ -144,6 +141,5 @@ void kit_events_on(void) {
 	barrier();
 	v->evtchn_upcall_mask = 0;
 	barrier(); /* unmask, then look: an event between the two delivers itself */
-	if (v->evtchn_upcall_pending)
-		hv_xen_version(XENVER_version, NULL); /* any hypercall delivers on its way back */
+	if (v->evtchn_upcall_pending) hv_xen_version(XENVER_version, NULL); /* any hypercall delivers on its way back */
 }

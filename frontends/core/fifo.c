@@ -17,9 +17,7 @@ static struct evtchn_fifo_control_block *control[KIT_MAX_VCPUS];
 static uint32_t heads[KIT_MAX_VCPUS][EVTCHN_FIFO_MAX_QUEUES];
 static void (*on_event)(unsigned int port, unsigned int queue);
 
-volatile event_word_t *kit_fifo_word(unsigned int port) {
-	return &pages[port / WORDS_PER_PAGE][port % WORDS_PER_PAGE];
-}
+volatile event_word_t *kit_fifo_word(unsigned int port) { return &pages[port / WORDS_PER_PAGE][port % WORDS_PER_PAGE]; }
 
 bool kit_fifo_test(unsigned int port, unsigned int bit) { return *kit_fifo_word(port) >> bit & 1; }
 

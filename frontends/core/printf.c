@@ -87,8 +87,7 @@ int kit_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) {
 		case 'i': convert_signed(&s, &spec, spec.longs ? va_arg(ap, long) : va_arg(ap, int)); break;
 		case 'u':
 		case 'x':
-			put_number(&s, &spec,
-				   spec.longs ? va_arg(ap, unsigned long) : va_arg(ap, unsigned int), false);
+			put_number(&s, &spec, spec.longs ? va_arg(ap, unsigned long) : va_arg(ap, unsigned int), false);
 			break;
 		case 'p': put_number(&s, &spec, (unsigned long)va_arg(ap, void *), false); break;
 		default: put(&s, spec.conversion);

@@ -124,8 +124,7 @@ void kit_page_free(unsigned long pfn) {
 }
 
 uint64_t kit_entry_read(uint64_t maddr) {
-	return *(volatile uint64_t *)((char *)kit_page(kit_pfn(maddr >> PAGE_SHIFT)) +
-				      (maddr & (PAGE_SIZE - 1)));
+	return *(volatile uint64_t *)((char *)kit_page(kit_pfn(maddr >> PAGE_SHIFT)) + (maddr & (PAGE_SIZE - 1)));
 }
 
 uint64_t kit_entry_maddr(const volatile void *va, unsigned int level) {

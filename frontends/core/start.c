@@ -13,9 +13,7 @@ static void shutdown(unsigned int reason) {
 	for (;;) hv_sched_op(SCHEDOP_shutdown, &how);
 }
 
-void kit_poweroff(void) {
-	shutdown(kit_start_info->flags & SIF_INITDOMAIN ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
-}
+void kit_poweroff(void) { shutdown(kit_start_info->flags & SIF_INITDOMAIN ? SHUTDOWN_reboot : SHUTDOWN_poweroff); }
 
 void kit_panic(const char *fmt, ...) {
 	va_list ap;

@@ -15,12 +15,11 @@ struct trap_record kit_trap_record;
 uint64_t kit_trap_resume;
 
 static void print_frame(const struct trap_frame *f, uint64_t cr2) {
-	kit_printf("# trap %u error %x cr2 %lx cs:rip %x:%lx rflags %lx ss:rsp %lx:%lx\n", f->vector,
-		   f->error_code, cr2, f->cs, f->rip, f->rflags, f->ss, f->rsp);
-	kit_printf("# rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx\n", f->rax, f->rbx, f->rcx, f->rdx,
-		   f->rsi, f->rdi);
-	kit_printf("# rbp %lx r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx\n", f->rbp, f->r8, f->r9, f->r10, f->r11,
-		   f->r12);
+	kit_printf("# trap %u error %x cr2 %lx cs:rip %x:%lx rflags %lx ss:rsp %lx:%lx\n", f->vector, f->error_code,
+		   cr2, f->cs, f->rip, f->rflags, f->ss, f->rsp);
+	kit_printf("# rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx\n", f->rax, f->rbx, f->rcx, f->rdx, f->rsi,
+		   f->rdi);
+	kit_printf("# rbp %lx r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx\n", f->rbp, f->r8, f->r9, f->r10, f->r11, f->r12);
 }
 
 static void record(const struct trap_frame *f, uint64_t cr2) {

@@ -59,8 +59,7 @@ static void __init consider_pool(uint64_t start, uint64_t end) {
 void __init boot_pages_init(void) {
 	use(0, LOW_END);
 	use((uint64_t)_image_start - IMAGE_BASE, (uint64_t)image_end - IMAGE_BASE);
-	for (unsigned i = 0; i < boot_info.modules; i++)
-		use(boot_info.module[i].start, boot_info.module[i].end);
+	for (unsigned i = 0; i < boot_info.modules; i++) use(boot_info.module[i].start, boot_info.module[i].end);
 	for_unused(consider_pool);
 	if (pool.end - pool.start < (4UL << 20)) panic("no 4 MiB of free memory below 4 GiB to boot with");
 	pool_end = pool.end;

@@ -53,8 +53,7 @@ static uint64_t __init dom0_bytes(void) {
 	else if (options.dom0_mem_max)
 		bytes = MIN(bytes, options.dom0_mem_max);
 	if (options.dom0_mem > limit)
-		printk(LOG_WARN,
-		       "dom0_mem=%luM is more than this host has free (%luM): dom0 gets %luM; ask for less\n",
+		printk(LOG_WARN, "dom0_mem=%luM is more than this host has free (%luM): dom0 gets %luM; ask for less\n",
 		       bytes >> 20, free_bytes >> 20, limit >> 20);
 	return ROUND_DOWN(MAX(MIN(bytes, limit), options.dom0_mem_min), 2UL << 20);
 }
@@ -68,8 +67,7 @@ static void __init memory_allocate(void) {
 		if (domain_frames_alloc(dom0, CHUNK_ORDER, 64, &chunks[i]))
 			panic("only %lu of dom0's %lu MiB could be found; give a smaller dom0_mem", i * 2,
 			      nr_pages >> 8);
-		for (unsigned k = 0; k < CHUNK_PAGES; k++)
-			m2p_set(mfn_add(chunks[i], k), i * CHUNK_PAGES + k);
+		for (unsigned k = 0; k < CHUNK_PAGES; k++) m2p_set(mfn_add(chunks[i], k), i * CHUNK_PAGES + k);
 	}
 }
 
@@ -108,8 +106,7 @@ static uint64_t __init tables_for(uint64_t va, uint64_t end, uint64_t span) {
 }
 
 static uint64_t __init tables_below_root(uint64_t va, uint64_t end) {
-	return tables_for(va, end, 1UL << 21) + tables_for(va, end, 1UL << 30) +
-	       tables_for(va, end, 1UL << 39);
+	return tables_for(va, end, 1UL << 21) + tables_for(va, end, 1UL << 30) + tables_for(va, end, 1UL << 39);
 }
 
 /* The tables map themselves: grow until they fit. The mapped part ends with them and the stack. */
@@ -234,8 +231,7 @@ static uint64_t __init table_below(uint64_t table, unsigned shift, uint64_t va, 
 }
 
 static bool __init is_table(uint64_t p) {
-	return p - layout.tables.pfn < layout.tables.pages ||
-	       p - layout.p2m_tables.pfn < layout.p2m_tables.pages;
+	return p - layout.tables.pfn < layout.tables.pages || p - layout.p2m_tables.pfn < layout.p2m_tables.pages;
 }
 
 static void __init map_range(uint64_t va, uint64_t first, uint64_t pages, uint64_t *next) {
@@ -255,8 +251,7 @@ static void __init build_tables(void) {
 	uint64_t next_table = layout.tables.pfn + 1, next_p2m_table = layout.p2m_tables.pfn;
 
 	map_range(layout.virt_base, 0, (layout.mapped_end - layout.virt_base) >> PAGE_SHIFT, &next_table);
-	if (note(XEN_ELFNOTE_INIT_P2M))
-		map_range(layout.p2m.va, layout.p2m.pfn, layout.p2m.pages, &next_p2m_table);
+	if (note(XEN_ELFNOTE_INIT_P2M)) map_range(layout.p2m.va, layout.p2m.pfn, layout.p2m.pages, &next_p2m_table);
 	CHECK(next_table <= layout.tables.pfn + layout.tables.pages);
 	CHECK(next_p2m_table <= layout.p2m_tables.pfn + layout.p2m_tables.pages);
 }
@@ -314,22 +309,21 @@ void __init dom0_build(void) {
 	if (!boot_info.modules)
 		panic("no dom0 kernel: the boot loader must give an ELF kernel as the first module "
 		      "(QEMU: -initrd \"vmlinux ...\"; GRUB: module2)");
-	why = kernel_parse((const void *)boot_info.module[0].start,
-			   boot_info.module[0].end - boot_info.module[0].start, &kernel);
+	why = kernel_parse((const void *)boot_info.module[0].start, boot_info.module[0].end - boot_info.module[0].start,
+			   &kernel);
 	if (why) panic("%s", why);
 	nr_pages = dom0_bytes() >> PAGE_SHIFT;
 	create_domain();
 	memory_allocate();
 	lay_out(initrd ? initrd->end - initrd->start : 0);
 	load_kernel();
-	if (initrd)
-		copy_in(layout.initrd.pfn, 0, (const uint8_t *)initrd->start, initrd->end - initrd->start);
+	if (initrd) copy_in(layout.initrd.pfn, 0, (const uint8_t *)initrd->start, initrd->end - initrd->start);
 	write_p2m();
 	build_tables();
 	write_hypercall_page();
 	write_start_info(initrd);
 	start_vcpu0();
 	heap_free(chunks);
-	printk(LOG_INFO, "dom0: %lu MiB, %u vCPUs, kernel %lx-%lx, entry %lx\n", nr_pages >> 8,
-	       dom0->max_vcpus, layout.virt_base, layout.start_info.va, note(XEN_ELFNOTE_ENTRY));
+	printk(LOG_INFO, "dom0: %lu MiB, %u vCPUs, kernel %lx-%lx, entry %lx\n", nr_pages >> 8, dom0->max_vcpus,
+	       layout.virt_base, layout.start_info.va, note(XEN_ELFNOTE_ENTRY));
 }

@@ -49,8 +49,7 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 }
 
 static const char *__init programs_parse(struct kernel_image *k, const Elf64_Ehdr *h) {
-	if (h->e_phentsize != sizeof(Elf64_Phdr) ||
-	    !inside(k, h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr)))
+	if (h->e_phentsize != sizeof(Elf64_Phdr) || !inside(k, h->e_phoff, (uint64_t)h->e_phnum * sizeof(Elf64_Phdr)))
 		return "the kernel's ELF program headers lie outside the file; it is truncated or damaged";
 	for (unsigned i = 0; i < h->e_phnum; i++) {
 		Elf64_Phdr p;
@@ -63,16 +62,14 @@ static const char *__init programs_parse(struct kernel_image *k, const Elf64_Ehd
 			       "truncated or damaged";
 		if (p.p_memsz > (1UL << 30) || k->segments == KERNEL_SEGMENTS_MAX)
 			return "the kernel's ELF has a segment of more than 1 GiB, or more than 16 segments";
-		k->segment[k->segments++] =
-			(struct kernel_segment){ p.p_paddr, p.p_offset, p.p_filesz, p.p_memsz };
+		k->segment[k->segments++] = (struct kernel_segment){ p.p_paddr, p.p_offset, p.p_filesz, p.p_memsz };
 	}
 	return k->segments ? NULL : "the kernel's ELF has nothing to load";
 }
 
 /* Kernels without a PT_NOTE keep their notes in sections only. */
 static void __init sections_scan(struct kernel_image *k, const Elf64_Ehdr *h) {
-	if (h->e_shentsize != sizeof(Elf64_Shdr) ||
-	    !inside(k, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
+	if (h->e_shentsize != sizeof(Elf64_Shdr) || !inside(k, h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr)))
 		return;
 	for (unsigned i = 0; i < h->e_shnum; i++) {
 		Elf64_Shdr s;
@@ -91,8 +88,7 @@ const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_i
 	memcpy(&h, data, sizeof(h));
 	if (h.e_ident[EI_CLASS] == ELFCLASS32 && h.e_machine == EM_386)
 		return "the kernel is a 32-bit image; this build runs 64-bit PV kernels";
-	if (h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    h.e_machine != EM_X86_64)
+	if (h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB || h.e_machine != EM_X86_64)
 		return "the kernel's ELF is not for x86-64";
 	why = programs_parse(out, &h);
 	if (why) return why;

@@ -142,7 +142,6 @@ void __init multiboot_parse(uint32_t magic, uint32_t info) {
 	else if (magic == MB2_MAGIC)
 		parse_v2(at(info));
 	else
-		panic("not started by a Multiboot loader (magic %x); use GRUB's multiboot2 or QEMU's -kernel",
-		      magic);
+		panic("not started by a Multiboot loader (magic %x); use GRUB's multiboot2 or QEMU's -kernel", magic);
 	if (!e820_count) panic("the boot loader gave no memory map");
 }

@@ -22,9 +22,7 @@ static int parse_text(const char *value, void *out) {
 /* The one value there is. */
 static int parse_given(const char *value, void *only) { return strcmp(value, only) ? -EINVAL : 0; }
 
-static int parse_threshold(const char *value, void *out) {
-	return log_threshold_parse(value, out) ? 0 : -EINVAL;
-}
+static int parse_threshold(const char *value, void *out) { return log_threshold_parse(value, out) ? 0 : -EINVAL; }
 
 static int parse_count(const char *value, void *out) {
 	const char *end;
@@ -76,8 +74,7 @@ static void option_apply(const char *name, const char *value) {
 	for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
 		if (strcmp(table[i].name, name)) continue;
 		if (table[i].parse(value, table[i].out))
-			printk(LOG_WARN, "option %s=%s ignored: expected %s\n", name, value,
-			       table[i].expects);
+			printk(LOG_WARN, "option %s=%s ignored: expected %s\n", name, value, table[i].expects);
 		return;
 	}
 	printk(LOG_WARN, "option %s ignored: Tenon has no option of that name\n", name);

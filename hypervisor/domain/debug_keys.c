@@ -19,8 +19,8 @@ static void show_domains(void) {
 	SPIN_GUARD(&domlist_lock);
 
 	for_each_domain (d) {
-		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu\n", d->id,
-		       states[d->state], d->refs, d->pause_count, d->pause_depth, d->tot_pages, d->max_pages);
+		printk(LOG_INFO, "d%u: %s, refs %u, pauses %u/%u, pages %lu of %lu\n", d->id, states[d->state], d->refs,
+		       d->pause_count, d->pause_depth, d->tot_pages, d->max_pages);
 		show_vcpus(d);
 	}
 }

@@ -58,8 +58,7 @@ void domain_put(struct domain *d) {
 	ASSERT(left != UINT32_MAX);
 	if (likely(left)) return;
 	d->dead_next = __atomic_load_n(&dead_domains, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&dead_domains, &d->dead_next, d, true, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(&dead_domains, &d->dead_next, d, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 }
 
@@ -110,8 +109,7 @@ static int list_insert(struct domain *d) {
 static int shared_info_create(struct domain *d) {
 	d->shared_info = heap_alloc(PAGE_SIZE);
 	if (!d->shared_info) return -ENOMEM;
-	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	d->shared_info_mfn = own_mfn(d->shared_info);
 	frame_share(d->shared_info, d, false);
 	return 0;
@@ -163,8 +161,7 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 	struct domain *d;
 	int err;
 
-	if (p->id >= DOMID_FIRST_RESERVED || !p->config.max_vcpus || p->config.max_vcpus > MAX_VCPUS)
-		return -EINVAL;
+	if (p->id >= DOMID_FIRST_RESERVED || !p->config.max_vcpus || p->config.max_vcpus > MAX_VCPUS) return -EINVAL;
 	d = heap_alloc(sizeof(*d));
 	if (!d) return -ENOMEM;
 	domain_init(d, p);

@@ -63,8 +63,7 @@ void evtchn_domain_free(struct domain *d) {
 /* -- opening -- */
 
 static uint32_t port_limit(const struct domain *d) {
-	return MIN(d->evtchn.max_port,
-		   (d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
+	return MIN(d->evtchn.max_port, (d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
 }
 
 /* The first free port from `port` on; beyond `limit` if there is none. */
@@ -168,8 +167,7 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *rd, port_t rport, p
 	spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	rc = port_find(rd, rport);
 	err = -EINVAL;
-	if (rc && rc->state == PORT_UNBOUND && rc->binder == d->id)
-		err = port_open(d, PORT_UNBOUND, 0, rd->id, out);
+	if (rc && rc->state == PORT_UNBOUND && rc->binder == d->id) err = port_open(d, PORT_UNBOUND, 0, rd->id, out);
 	if (!err) join(d, *out, rd, rport);
 	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	return err;
@@ -214,8 +212,7 @@ int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu) {
 	SPIN_GUARD(&d->evtchn.lock);
 
 	if (!v) return -ENOENT;
-	if (!c || !port_is_open(c) || c->state == PORT_IPI ||
-	    (c->state == PORT_VIRQ && !virq_is_global(c->virq)))
+	if (!c || !port_is_open(c) || c->state == PORT_IPI || (c->state == PORT_VIRQ && !virq_is_global(c->virq)))
 		return -EINVAL;
 	spin_lock(&c->lock);
 	c->vcpu = (uint16_t)vcpu;

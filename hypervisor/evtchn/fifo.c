@@ -57,8 +57,8 @@ static bool link_behind(event_word_t *w, port_t port) {
 	event_word_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
 
 	for (unsigned i = 0; old & LINKED && i < 2 * LINK_TRIES; i++) {
-		if (__atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false,
-						__ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(w, &old, (old & ~(LINK_MASK | BUSY)) | port, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_ACQUIRE))
 			return true;
 		if (i == LINK_TRIES - 1) old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
 	}
@@ -82,8 +82,7 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 }
 
 /* The port was linked for another queue last time: it is not that one's tail any more. Locks held. */
-static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu, unsigned prio,
-			    port_t port) {
+static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu, unsigned prio, port_t port) {
 	if ((c->last_vcpu != vcpu || c->last_priority != prio) && old->tail[c->last_priority] == port)
 		old->tail[c->last_priority] = 0;
 	c->last_vcpu = (uint16_t)vcpu;
@@ -110,8 +109,7 @@ static void control_notify(struct vcpu *v, struct evtchn_fifo_vcpu *q, unsigned 
 	/* The head is there before the guest can see the queue ready. */
 	WRITE_ONCE(b->head[prio], head);
 	spin_unlock(&q->lock);
-	if (!(__atomic_fetch_or(&b->ready, 1u << prio, __ATOMIC_SEQ_CST) & 1u << prio))
-		vcpu_mark_events_pending(v);
+	if (!(__atomic_fetch_or(&b->ready, 1u << prio, __ATOMIC_SEQ_CST) & 1u << prio)) vcpu_mark_events_pending(v);
 	frame_unmap(page);
 }
 
@@ -259,8 +257,7 @@ static void raise_noted(struct domain *d, uint32_t page) {
 		if (!c) return;
 		if (!READ_ONCE(c->pending)) continue;
 		spin_lock(&c->lock);
-		if (__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST) && port_is_open(c))
-			port_raise(d, c, p);
+		if (__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST) && port_is_open(c)) port_raise(d, c, p);
 		spin_unlock(&c->lock);
 	}
 }

@@ -86,10 +86,9 @@ static inline void port_guard_end(struct evtchn **c) {
 void port_raise(struct domain *d, struct evtchn *c, port_t port);
 
 /* VIRQs that a domain, not a vCPU has (public/xen.h: "G"); those of the architecture too. */
-#define VIRQS_GLOBAL                                                                            \
-	(1u << VIRQ_CONSOLE | 1u << VIRQ_DOM_EXC | 1u << VIRQ_TBUF | 1u << VIRQ_DEBUGGER |      \
-	 1u << VIRQ_CON_RING | 1u << VIRQ_PCPU_STATE | 1u << VIRQ_MEM_EVENT | 1u << VIRQ_ARGO | \
-	 1u << VIRQ_ENOMEM | 0xffu << VIRQ_ARCH_0)
+#define VIRQS_GLOBAL                                                                                             \
+	(1u << VIRQ_CONSOLE | 1u << VIRQ_DOM_EXC | 1u << VIRQ_TBUF | 1u << VIRQ_DEBUGGER | 1u << VIRQ_CON_RING | \
+	 1u << VIRQ_PCPU_STATE | 1u << VIRQ_MEM_EVENT | 1u << VIRQ_ARGO | 1u << VIRQ_ENOMEM | 0xffu << VIRQ_ARCH_0)
 
 static inline bool virq_is_global(unsigned virq) { return VIRQS_GLOBAL >> virq & 1; }
 

@@ -60,9 +60,7 @@ static void twolevel_unmask(struct domain *d, struct evtchn *c, port_t port) {
 		select_and_notify(d->vcpu[c->vcpu], port);
 }
 
-bool twolevel_clear(struct domain *d, port_t port) {
-	return bit_test_and_clear(port, d->shared_info->evtchn_pending);
-}
+bool twolevel_clear(struct domain *d, port_t port) { return bit_test_and_clear(port, d->shared_info->evtchn_pending); }
 
 /* -- the port's side -- */
 
@@ -72,8 +70,7 @@ void port_raise(struct domain *d, struct evtchn *c, port_t port) {
 	else
 		twolevel_raise(d, c, port);
 	/* PENDING was set by a locked operation, so a poller that did not see it is seen here. */
-	if (unlikely(READ_ONCE(d->evtchn.poll_mask[0]) | READ_ONCE(d->evtchn.poll_mask[1])))
-		poll_notify(d, port);
+	if (unlikely(READ_ONCE(d->evtchn.poll_mask[0]) | READ_ONCE(d->evtchn.poll_mask[1]))) poll_notify(d, port);
 }
 
 int evtchn_send(struct domain *d, port_t port) {
@@ -105,8 +102,7 @@ bool evtchn_port_valid(const struct domain *d, port_t port) { return port_find(d
 bool evtchn_port_pending(struct domain *d, port_t port) {
 	PORT_GUARD(c, d, port);
 
-	return c &&
-	       (d->evtchn.fifo ? fifo_pending(d, c, port) : bit_test(port, d->shared_info->evtchn_pending));
+	return c && (d->evtchn.fifo ? fifo_pending(d, c, port) : bit_test(port, d->shared_info->evtchn_pending));
 }
 
 void evtchn_raise_pirq(struct domain *d, port_t port) {

@@ -149,9 +149,9 @@ static void version_change(struct grant_table *gt, unsigned version) {
 	struct grant_entry_v1 *v1 = gt->shared[0];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
-		kept[i] = gt->version == 1 ? (struct plain_grant){ v1[i].frame, v1[i].flags, v1[i].domid }
-					   : (struct plain_grant){ v2[i].full_page.frame, v2[i].hdr.flags,
-								   v2[i].hdr.domid };
+		kept[i] = gt->version == 1
+				  ? (struct plain_grant){ v1[i].frame, v1[i].flags, v1[i].domid }
+				  : (struct plain_grant){ v2[i].full_page.frame, v2[i].hdr.flags, v2[i].hdr.domid };
 	for (unsigned i = 0; i < gt->nr_frames; i++) memset(gt->shared[i], 0, PAGE_SIZE);
 	for (unsigned i = 0; version == 2 && i < gt->nr_status; i++) memset(gt->status[i], 0, PAGE_SIZE);
 	gt->version = version;
@@ -184,6 +184,6 @@ void grant_show(struct domain *d) {
 	struct grant_table *gt = d->grant;
 	SPIN_GUARD(&gt->lock);
 
-	printk(LOG_INFO, "d%u: version %u, %u of %u frames, %u pins, %u handles\n", d->id, gt->version,
-	       gt->nr_frames, gt->max_frames, gt->pinned, gt->nr_handles);
+	printk(LOG_INFO, "d%u: version %u, %u of %u frames, %u pins, %u handles\n", d->id, gt->version, gt->nr_frames,
+	       gt->max_frames, gt->pinned, gt->nr_handles);
 }

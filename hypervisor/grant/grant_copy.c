@@ -31,8 +31,7 @@ static struct domain *peer_find(struct domain **peer, domid_t id) {
 	return domain_find(id, peer) ? NULL : *peer;
 }
 
-static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool is_ref,
-		     struct domain **peer) {
+static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool is_ref, struct domain **peer) {
 	int status;
 
 	if (!is_ref) return side_open_own(s, p);
@@ -55,8 +54,7 @@ static bool side_holds(const struct copy_side *s, unsigned offset, unsigned len)
 	return offset >= s->g.start && offset + len <= s->g.end;
 }
 
-static void copy_bytes(const struct gnttab_copy *op, const struct copy_side *from,
-		       const struct copy_side *to) {
+static void copy_bytes(const struct gnttab_copy *op, const struct copy_side *from, const struct copy_side *to) {
 	const uint8_t *src = frame_map(from->g.frame);
 	uint8_t *dst = frame_map(to->g.frame);
 
@@ -70,14 +68,12 @@ int grant_copy(const struct gnttab_copy *op, struct domain *peer[2]) {
 	int status;
 
 	if (op->flags & ~(GNTCOPY_source_gref | GNTCOPY_dest_gref)) return GNTST_general_error;
-	if (op->source.offset + op->len > PAGE_SIZE || op->dest.offset + op->len > PAGE_SIZE)
-		return GNTST_bad_copy_arg;
+	if (op->source.offset + op->len > PAGE_SIZE || op->dest.offset + op->len > PAGE_SIZE) return GNTST_bad_copy_arg;
 	status = side_open(&from, &op->source, op->flags & GNTCOPY_source_gref, &peer[0]);
 	if (status != GNTST_okay) return status;
 	status = side_open(&to, &op->dest, op->flags & GNTCOPY_dest_gref, &peer[1]);
 	if (status == GNTST_okay) {
-		if (side_holds(&from, op->source.offset, op->len) &&
-		    side_holds(&to, op->dest.offset, op->len))
+		if (side_holds(&from, op->source.offset, op->len) && side_holds(&to, op->dest.offset, op->len))
 			copy_bytes(op, &from, &to);
 		else
 			status = GNTST_general_error;

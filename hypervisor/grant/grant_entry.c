@@ -39,18 +39,15 @@ static bool entry_permits(uint16_t flags, domid_t domid, domid_t grantee, bool r
 	       (readonly || !(flags & GTF_readonly));
 }
 
-static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly,
-		  struct granted *out) {
+static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly, struct granted *out) {
 	uint64_t *word = (uint64_t *)entry_v1(gt, ref), old, want;
 
 	old = __atomic_load_n(word, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < V1_RETRIES; i++) {
-		if (!entry_permits((uint16_t)old, (uint16_t)(old >> 16), grantee, readonly) ||
-		    (old & GTF_sub_page))
+		if (!entry_permits((uint16_t)old, (uint16_t)(old >> 16), grantee, readonly) || (old & GTF_sub_page))
 			return GNTST_general_error;
 		want = old | use_bits(readonly);
-		if (__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST,
-						__ATOMIC_RELAXED)) {
+		if (__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 			out->frame = mfn(old >> 32);
 			out->start = 0;
 			out->end = PAGE_SIZE;
@@ -82,8 +79,7 @@ static void uses_tell(struct grant_table *gt, grant_ref_t ref) {
 	if (gt->version == 2)
 		__atomic_store_n(status_of(gt, ref), left, __ATOMIC_RELEASE);
 	else
-		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)(~use_bits(false) | left),
-				   __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)(~use_bits(false) | left), __ATOMIC_SEQ_CST);
 }
 
 static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
@@ -92,8 +88,7 @@ static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	uint32_t *word = (uint32_t *)&e->hdr, header = READ_ONCE(*word);
 	int status;
 
-	if (!entry_permits((uint16_t)header, (uint16_t)(header >> 16), grantee, readonly))
-		return GNTST_general_error;
+	if (!entry_permits((uint16_t)header, (uint16_t)(header >> 16), grantee, readonly)) return GNTST_general_error;
 	__atomic_fetch_or(status_of(gt, ref), use_bits(readonly), __ATOMIC_SEQ_CST);
 	status = v2_range(e, (uint16_t)header, whole, out);
 	/* The status above is visible before this load: see the file comment. */
@@ -102,8 +97,7 @@ static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	return status;
 }
 
-int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-	      struct granted *out) {
+int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole, struct granted *out) {
 	struct grant_table *gt = d->grant;
 	unsigned entries;
 	uint16_t *uses;

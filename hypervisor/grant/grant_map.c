@@ -14,9 +14,9 @@
 #include "hypercall.h"
 #include "table.h"
 
-#define MAP_FLAGS                                                                         \
-	(GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map | \
-	 GNTMAP_contains_pte | GNTMAP_guest_avail_mask)
+#define MAP_FLAGS                                                                                               \
+	(GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map | GNTMAP_contains_pte | \
+	 GNTMAP_guest_avail_mask)
 
 /* The entry that maps the frame as the guest asked. */
 static uint64_t l1e_for(mfn_t frame, uint32_t flags) {
@@ -39,8 +39,7 @@ static bool maptrack_grow(struct grant_table *gt) {
 
 	if (!n) return false;
 	if (!gt->maptrack)
-		gt->maptrack =
-			heap_alloc(DIV_ROUND_UP(gt->max_handles, MAPTRACK_PER_PAGE) * sizeof(*gt->maptrack));
+		gt->maptrack = heap_alloc(DIV_ROUND_UP(gt->max_handles, MAPTRACK_PER_PAGE) * sizeof(*gt->maptrack));
 	page = gt->maptrack ? heap_alloc(PAGE_SIZE) : NULL;
 	if (!page) return false;
 	gt->maptrack[first / MAPTRACK_PER_PAGE] = page;
@@ -84,16 +83,14 @@ static struct domain *maptrack_claim(struct grant_table *gt, uint32_t handle, st
 }
 
 void maptrack_free(struct grant_table *gt) {
-	for (uint32_t i = 0; i < gt->nr_handles; i += MAPTRACK_PER_PAGE)
-		heap_free(gt->maptrack[i / MAPTRACK_PER_PAGE]);
+	for (uint32_t i = 0; i < gt->nr_handles; i += MAPTRACK_PER_PAGE) heap_free(gt->maptrack[i / MAPTRACK_PER_PAGE]);
 	heap_free(gt->maptrack);
 }
 
 /* -- mapping -- */
 
 /* Make what is asked for: all of it or nothing. */
-static int mapping_make(const struct gnttab_map_grant_ref *op, struct maptrack *m,
-			const struct domain *granter) {
+static int mapping_make(const struct gnttab_map_grant_ref *op, struct maptrack *m, const struct domain *granter) {
 	int err = 0;
 
 	if (op->flags & GNTMAP_device_map) err = page_get(m->frame, granter->id, !m->readonly);

@@ -28,8 +28,7 @@ void evtchn_check_invariants(struct domain *d) {
 	for (port_t p = 0; p < e->valid_ports; p++) {
 		const struct evtchn *c = port_find(d, p);
 
-		CHECK((e->buckets[p / PORTS_PER_BUCKET].used >> p % PORTS_PER_BUCKET & 1) ==
-		      (c->state != PORT_FREE));
+		CHECK((e->buckets[p / PORTS_PER_BUCKET].used >> p % PORTS_PER_BUCKET & 1) == (c->state != PORT_FREE));
 		open += port_is_open(c);
 		virqs += c->state == PORT_VIRQ;
 		check_port(d, c, p);

@@ -44,8 +44,7 @@ static void expect(bool ok, uint64_t n, const char *what) {
 static void count_l1e(uint64_t n, uint64_t e) {
 	uint64_t m = mfn_x(pte_mfn(e));
 
-	if (m >= frame_count || frame_table[m].owner == DOMID_IO || !(frame_table[m].refs & FRAME_COUNT))
-		return;
+	if (m >= frame_count || frame_table[m].owner == DOMID_IO || !(frame_table[m].refs & FRAME_COUNT)) return;
 	expect(frame_table[m].owner != DOMID_INVALID, n, "maps a free frame");
 	count[m].refs++;
 	if (!(e & PTE_RW)) return;
@@ -58,8 +57,7 @@ static void count_upper(uint64_t n, unsigned level, uint64_t e) {
 	unsigned child;
 
 	expect(!(e & (PTE_PSE | PTE_PCD | PTE_PWT)), n, "has a superpage or cache attributes");
-	expect(m < frame_count && frame_table[m].owner == frame_table[n].owner, n,
-	       "leads to another owner's frame");
+	expect(m < frame_count && frame_table[m].owner == frame_table[n].owner, n, "leads to another owner's frame");
 	child = type_level(frame_table[m].type);
 	if (child == level) {
 		expect(!(e & PTE_RW), n, "has a writable linear entry");
@@ -135,8 +133,7 @@ static void compare_frame(uint64_t n) {
 	expect((int64_t)(f->refs & FRAME_COUNT) == count[n].refs, n, "has a wrong reference count");
 	expect((int64_t)(t & FTF_COUNT) == count[n].uses, n, "has a wrong type count");
 	if (!(t & FTF_COUNT)) return;
-	expect((int64_t)((t & FTF_LINEAR_USES) / FTF_LINEAR_USE) == count[n].linear_uses, n,
-	       "has wrong linear uses");
+	expect((int64_t)((t & FTF_LINEAR_USES) / FTF_LINEAR_USE) == count[n].linear_uses, n, "has wrong linear uses");
 	expect((int64_t)((t & FTF_LINEAR_ENTRYS) / FTF_LINEAR_ENTRY) == count[n].linear_entries, n,
 	       "has wrong linear entries");
 	expect(!count[n].linear_uses || !count[n].linear_entries, n, "is a linear chain");

@@ -42,8 +42,8 @@ void host_machine_init(unsigned frames, unsigned cpus) {
 	host_frames = frames;
 	free(m2p_table);
 	m2p_table = calloc(frames, sizeof(*m2p_table));
-	host_memory = mmap(NULL, (size_t)frames << PAGE_SHIFT, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	host_memory =
+		mmap(NULL, (size_t)frames << PAGE_SHIFT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (host_memory == MAP_FAILED) abort();
 	memset(host_cpus, 0, sizeof(host_cpus));
 	cpus_online = 0;

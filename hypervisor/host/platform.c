@@ -99,9 +99,7 @@ int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value) {
 
 void arch_vcpu_iopl_set(struct vcpu *v, unsigned iopl) { (void)v, (void)iopl; }
 
-void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports) {
-	(void)v, (void)bitmap, (void)ports;
-}
+void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports) { (void)v, (void)bitmap, (void)ports; }
 
 int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type) {
 	*first = mfn(0x100);

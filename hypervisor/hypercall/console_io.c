@@ -16,8 +16,8 @@ static long console_io_write(uint32_t count, uint64_t buffer) {
 		buffer += n;
 		count -= n;
 		if (count && hypercall_preempt())
-			return hypercall_restart(__HYPERVISOR_console_io, 3, (uint64_t)CONSOLEIO_write,
-						 (uint64_t)count, buffer);
+			return hypercall_restart(__HYPERVISOR_console_io, 3, (uint64_t)CONSOLEIO_write, (uint64_t)count,
+						 buffer);
 	}
 	return 0;
 }

@@ -9,7 +9,6 @@
 
 #define DEFAULT_GRANT_FRAMES    64
 #define DEFAULT_MAPTRACK_FRAMES 1024
-#define PFN_BATCH               64
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(RANK_DOMCTL);
 
@@ -344,38 +343,9 @@ DOMCTL(scheduler_op, scheduler_op) {
 	}
 }
 
-/* -- frames as a saver sees them, and permissions for devices -- */
+/* -- permissions for devices -- */
 
-/* The XEN_DOMCTL_PFINFO_* of a frame. A table that nobody uses any more is an ordinary page. */
-static uint64_t frame_info(struct domain *d, mfn_t m) {
-	enum frame_type t;
-	uint64_t type;
-
-	if (!frame_get(m, d)) return XEN_DOMCTL_PFINFO_XTAB;
-	type = __atomic_load_n(&frame_of(m)->type, __ATOMIC_ACQUIRE);
-	frame_put(m);
-	t = type & FTF_COUNT ? frame_type_of(type) : FT_NONE;
-	return (t <= FT_L4 ? (uint64_t)t << XEN_DOMCTL_PFINFO_LTAB_SHIFT : XEN_DOMCTL_PFINFO_NOTAB) |
-	       (type & FTF_PINNED ? XEN_DOMCTL_PFINFO_LPINTAB : 0);
-}
-_Static_assert(FT_NONE == 0 && FT_L1 == 1 && FT_L4 == 4, "as XEN_DOMCTL_PFINFO_* counts them");
-
-DOMCTL(getpageframeinfo3, getpageframeinfo3) {
-	uint64_t batch[PFN_BATCH];
-
-	if (a->num > 1024) return -E2BIG;
-	for (uint64_t done = 0; done < a->num; done += PFN_BATCH) {
-		uint64_t n = MIN(a->num - done, PFN_BATCH);
-		gvaddr_t at = guest_at(guest_ptr(a->array.p), done, sizeof(batch[0]));
-
-		if (copy_from_guest(batch, at, n * sizeof(batch[0]))) return -EFAULT;
-		for (unsigned i = 0; i < n; i++) batch[i] = frame_info(d, mfn(batch[i]));
-		if (copy_to_guest(at, batch, n * sizeof(batch[0]))) return -EFAULT;
-	}
-	return 0;
-}
-
-/* Dirty-page logging is not offered: a toolstack saves a domain that is stopped. */
+/* Dirty-page logging is not offered. */
 DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
 
 DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
@@ -438,7 +408,6 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_scheduler_op] = { scheduler_op, COPY_BACK },
 	[XEN_DOMCTL_sendtrigger] = { sendtrigger, LIVE },
 
-	[XEN_DOMCTL_getpageframeinfo3] = { getpageframeinfo3, NOT_SELF | LIVE },
 	[XEN_DOMCTL_shadow_op] = { shadow_op, NOT_SELF | COPY_BACK },
 	[XEN_DOMCTL_irq_permission] = { irq_permission, LIVE },
 	[XEN_DOMCTL_set_virq_handler] = { set_virq_handler, LIVE },

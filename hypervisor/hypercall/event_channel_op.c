@@ -50,13 +50,9 @@ SUBOP(reset, struct evtchn_reset) {
 
 SUBOP(init_control, struct evtchn_init_control) { return evtchn_fifo_init_control(v->domain, a); }
 
-SUBOP(expand_array, struct evtchn_expand_array) {
-	return evtchn_fifo_expand_array(v->domain, mfn(a->array_gfn));
-}
+SUBOP(expand_array, struct evtchn_expand_array) { return evtchn_fifo_expand_array(v->domain, mfn(a->array_gfn)); }
 
-SUBOP(set_priority, struct evtchn_set_priority) {
-	return evtchn_set_priority(v->domain, a->port, a->priority);
-}
+SUBOP(set_priority, struct evtchn_set_priority) { return evtchn_set_priority(v->domain, a->port, a->priority); }
 
 /* The structures are the same for 32-bit guests. */
 static const struct subop ops[] = {
@@ -83,8 +79,7 @@ HYPERCALL(do_event_channel_op) {
 	if (unlikely(cmd != EVTCHNOP_send && cmd != EVTCHNOP_unmask))
 		return subop_call(ops, ARRAY_SIZE(ops), cmd, current, gvaddr(a2));
 	if (copy_from_guest(&port, gvaddr(a2), sizeof(port))) return -EFAULT;
-	return cmd == EVTCHNOP_send ? evtchn_send(current->domain, port)
-				    : evtchn_unmask(current->domain, port);
+	return cmd == EVTCHNOP_send ? evtchn_send(current->domain, port) : evtchn_unmask(current->domain, port);
 }
 
 /* The old form: one structure that begins with the number of the operation. */

@@ -24,8 +24,7 @@ static int16_t frames_store(domid_t id, bool status, unsigned n, gvaddr_t list) 
 		mfn_t m;
 
 		if (grant_frame(d, status, i, &m)) return GNTST_general_error;
-		if (copy_to_guest(guest_at(list, i, sizeof(uint64_t)), &m.n, sizeof(m.n)))
-			return GNTST_bad_virt_addr;
+		if (copy_to_guest(guest_at(list, i, sizeof(uint64_t)), &m.n, sizeof(m.n))) return GNTST_bad_virt_addr;
 	}
 	return GNTST_okay;
 }
@@ -70,8 +69,7 @@ static const struct subop single_ops[] = {
 	[GNTTABOP_setup_table] = { setup_table, sizeof(struct gnttab_setup_table), SUBOP_OUT },
 	[GNTTABOP_query_size] = { query_size, sizeof(struct gnttab_query_size), SUBOP_OUT },
 	[GNTTABOP_set_version] = { set_version, sizeof(struct gnttab_set_version), SUBOP_BACK },
-	[GNTTABOP_get_status_frames] = { get_status_frames, sizeof(struct gnttab_get_status_frames),
-					 SUBOP_OUT },
+	[GNTTABOP_get_status_frames] = { get_status_frames, sizeof(struct gnttab_get_status_frames), SUBOP_OUT },
 	[GNTTABOP_get_version] = { get_version, sizeof(struct gnttab_get_version), SUBOP_OUT },
 };
 
@@ -129,8 +127,7 @@ static inline int copy_one(void *peers, gvaddr_t at) {
 }
 
 static __noinline long map_array(gvaddr_t array, unsigned count) {
-	return array_run(GNTTABOP_map_grant_ref, sizeof(struct gnttab_map_grant_ref), array, count, map_one,
-			 NULL);
+	return array_run(GNTTABOP_map_grant_ref, sizeof(struct gnttab_map_grant_ref), array, count, map_one, NULL);
 }
 
 static __noinline long unmap_array(gvaddr_t array, unsigned count) {
@@ -139,8 +136,7 @@ static __noinline long unmap_array(gvaddr_t array, unsigned count) {
 
 	b.n = 0;
 	b.flush = false;
-	ret = array_run(GNTTABOP_unmap_grant_ref, sizeof(struct gnttab_unmap_grant_ref), array, count,
-			unmap_one, &b);
+	ret = array_run(GNTTABOP_unmap_grant_ref, sizeof(struct gnttab_unmap_grant_ref), array, count, unmap_one, &b);
 	grant_unmap_finish(&b);
 	return ret;
 }

@@ -25,9 +25,8 @@ static long reservation_op(unsigned op, uint64_t done, gvaddr_t arg) {
 	int err;
 
 	if (copy_from_guest(&r, arg, sizeof(r))) return -EFAULT;
-	if (r.nr_extents > ~0UL >> (OP_BITS + 1) || done >= r.nr_extents ||
-	    r.extent_order > MEMOP_ORDER_MAX || !address_bits_ok(r.mem_flags) ||
-	    r.mem_flags & XENMEMF_populate_on_demand ||
+	if (r.nr_extents > ~0UL >> (OP_BITS + 1) || done >= r.nr_extents || r.extent_order > MEMOP_ORDER_MAX ||
+	    !address_bits_ok(r.mem_flags) || r.mem_flags & XENMEMF_populate_on_demand ||
 	    (op != XENMEM_increase_reservation && !r.extent_start.p))
 		return (long)done;
 	err = domain_find_controlled(r.domid, &d);
@@ -145,9 +144,8 @@ static int grant_frames_list(struct domain *d, const struct xen_mem_acquire_reso
 	if (r->nr_frames > 64) return -E2BIG;
 	for (unsigned i = 0; i < r->nr_frames; i++) {
 		mfn_t m;
-		int err = r->frame + i > UINT32_MAX
-				  ? -EINVAL
-				  : grant_frame_grow(d, status, (unsigned)(r->frame + i), &m);
+		int err =
+			r->frame + i > UINT32_MAX ? -EINVAL : grant_frame_grow(d, status, (unsigned)(r->frame + i), &m);
 
 		if (err) return err;
 		if (list_store(r->frame_list.p, i, m)) return -EFAULT;
@@ -161,17 +159,13 @@ SUBOP(acquire_resource, struct xen_mem_acquire_resource) {
 	int err;
 
 	if (a->pad) return -EINVAL;
-	if (a->type != XENMEM_resource_grant_table || a->id > XENMEM_resource_grant_table_id_status)
-		return -EOPNOTSUPP;
+	if (a->type != XENMEM_resource_grant_table || a->id > XENMEM_resource_grant_table_id_status) return -EOPNOTSUPP;
 	err = domain_find(a->domid, &d) ?: domain_may_control(d);
 	if (err) return err;
 	if (a->frame_list.p) return grant_frames_list(d, a, status);
 	a->nr_frames = grant_frame_limit(d, status);
 	return 0;
 }
-
-/* No domain has virtual NUMA nodes; a saver asks. */
-SUBOP(get_vnumainfo, void) { return -EOPNOTSUPP; }
 
 static const struct subop ops[] = {
 	[XENMEM_exchange] = { exchange, sizeof(struct xen_memory_exchange), 0 },
@@ -182,18 +176,15 @@ static const struct subop ops[] = {
 	[XENMEM_machphys_mapping] = { machphys_mapping, sizeof(struct xen_machphys_mapping), SUBOP_OUT },
 	[XENMEM_machphys_mfn_list] = { machphys_mfn_list, sizeof(struct xen_machphys_mfn_list), SUBOP_OUT },
 	[XENMEM_memory_map] = { memory_map, sizeof(struct xen_memory_map), SUBOP_OUT },
-	[XENMEM_machine_memory_map] = { machine_memory_map, sizeof(struct xen_memory_map),
-					SUBOP_DOM0 | SUBOP_OUT },
+	[XENMEM_machine_memory_map] = { machine_memory_map, sizeof(struct xen_memory_map), SUBOP_DOM0 | SUBOP_OUT },
 	[XENMEM_set_memory_map] = { set_memory_map, sizeof(struct xen_foreign_memory_map), 0 },
 	[XENMEM_acquire_resource] = { acquire_resource, sizeof(struct xen_mem_acquire_resource), SUBOP_OUT },
-	[XENMEM_get_vnumainfo] = { get_vnumainfo, 0, 0 },
 };
 
 HYPERCALL(do_memory_op) {
 	unsigned op = a1 & OP_MASK;
 
-	if (op == XENMEM_increase_reservation || op == XENMEM_decrease_reservation ||
-	    op == XENMEM_populate_physmap)
+	if (op == XENMEM_increase_reservation || op == XENMEM_decrease_reservation || op == XENMEM_populate_physmap)
 		return reservation_op(op, a1 >> OP_BITS, gvaddr(a2));
 	return subop_call(ops, ARRAY_SIZE(ops), op, current, gvaddr(a2));
 }

@@ -20,8 +20,7 @@ static int machphys_update(domid_t owner, uint64_t ptr, uint64_t gpfn) {
 }
 
 /* The first request, and with it those of its kind that follow. */
-static int requests_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n,
-			  unsigned *done) {
+static int requests_apply(const struct pt_context *c, const struct mmu_update *req, unsigned n, unsigned *done) {
 	int rc = giveup_finish(c->giver);
 
 	*done = 0;
@@ -43,8 +42,7 @@ static int updates_apply(const struct pt_context *c, gvaddr_t reqs, unsigned cou
 		struct mmu_update req[CHUNK];
 		unsigned n = MIN(count - *done, at_most);
 
-		if (copy_from_guest(req, guest_at(reqs, *done, sizeof(*req)), n * sizeof(*req)))
-			return -EFAULT;
+		if (copy_from_guest(req, guest_at(reqs, *done, sizeof(*req)), n * sizeof(*req))) return -EFAULT;
 		for (unsigned i = 0, some; i < n && !rc; i += some, *done += some)
 			rc = requests_apply(c, req + i, n - i, &some);
 		this_cpu()->preempt_budget += n;
@@ -62,8 +60,7 @@ static __noinline long update_one(uint64_t req_at) {
 	int rc;
 
 	if (copy_from_guest(&req, gvaddr(req_at), sizeof(req))) return -EFAULT;
-	if (unlikely((req.ptr & 7) == MMU_MACHPHYS_UPDATE))
-		return machphys_update(c.frames, req.ptr, req.val);
+	if (unlikely((req.ptr & 7) == MMU_MACHPHYS_UPDATE)) return machphys_update(c.frames, req.ptr, req.val);
 	rc = pt_update_one(&c, req.ptr, req.val);
 	if (unlikely(rc == -ERESTART))
 		return hypercall_restart(__HYPERVISOR_mmu_update, 4, req_at, (uint64_t)1, (uint64_t)0,
@@ -76,8 +73,7 @@ static __noinline long update_one(uint64_t req_at) {
 }
 
 static __noinline HYPERCALL(updates) {
-	static const struct pt_array call = { __HYPERVISOR_mmu_update, sizeof(struct mmu_update),
-					      updates_apply };
+	static const struct pt_array call = { __HYPERVISOR_mmu_update, sizeof(struct mmu_update), updates_apply };
 
 	return pt_array_call(&call, a1, a2, a3, a4);
 }

@@ -18,8 +18,8 @@ static __noinline int element_restart(gvaddr_t at, struct multicall_entry *e) {
 static long element_call(const struct multicall_entry *e) {
 	if (e->op == __HYPERVISOR_multicall) return -EINVAL;
 	if (e->op >= NR_HYPERCALLS) return -ENOSYS;
-	return hypercall_table[index_nospec(e->op, NR_HYPERCALLS)](e->args[0], e->args[1], e->args[2],
-								   e->args[3], e->args[4], e->args[5]);
+	return hypercall_table[index_nospec(e->op, NR_HYPERCALLS)](e->args[0], e->args[1], e->args[2], e->args[3],
+								   e->args[4], e->args[5]);
 }
 
 HYPERCALL(do_multicall) {

@@ -77,9 +77,7 @@ SUBOP(unmap_pirq, struct physdev_unmap_pirq) {
 	return a->pirq < 0 ? -EINVAL : pirq_unmap(d, (unsigned)a->pirq);
 }
 
-SUBOP(setup_gsi, struct physdev_setup_gsi) {
-	return irq_gsi_setup((unsigned)a->gsi, a->triggering, a->polarity);
-}
+SUBOP(setup_gsi, struct physdev_setup_gsi) { return irq_gsi_setup((unsigned)a->gsi, a->triggering, a->polarity); }
 
 SUBOP(get_free_pirq, struct physdev_get_free_pirq) {
 	int pirq;

@@ -29,8 +29,7 @@ SUBOP(physinfo, struct xen_sysctl_physinfo) {
 		.nr_cpus = bit_count(cpus_online),
 		.max_cpu_id = bit_last(cpus_online),
 		.nr_nodes = 1,
-		.capabilities =
-			XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2,
+		.capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2,
 		.total_pages = frames_total,
 		.free_pages = frames_free,
 		.max_mfn = frame_count - 1,

@@ -24,9 +24,7 @@ static inline void pt_targets_put(struct pt_targets *t) {
 	if (unlikely(t->held[0] || t->held[1])) pt_targets_put_foreign(t);
 }
 /* table_giveup_finish() where there rarely is anything to finish. */
-static inline int giveup_finish(struct vcpu *v) {
-	return likely(!v->table_giveup) ? 0 : table_giveup_finish(v);
-}
+static inline int giveup_finish(struct vcpu *v) { return likely(!v->table_giveup) ? 0 : table_giveup_finish(v); }
 
 /*
  * A page-table hypercall on an array: `apply` does elements from the first on, *done (0 at first) of
@@ -40,8 +38,8 @@ struct pt_array {
 #define ARRAY_RESUMED 0x80000000u
 /* Carry it out with the hypercall's arguments: `pdone` is where the guest wants the number done, 0: not.
  * In line, as the hypercalls are fast paths. */
-static __always_inline long pt_array_call(const struct pt_array *call, uint64_t array, uint64_t count,
-					  uint64_t pdone, uint64_t foreigndom) {
+static __always_inline long pt_array_call(const struct pt_array *call, uint64_t array, uint64_t count, uint64_t pdone,
+					  uint64_t foreigndom) {
 	unsigned n = (uint32_t)count & ~ARRAY_RESUMED, total = 0, done = 0;
 	struct pt_targets t;
 	int rc;
@@ -56,8 +54,8 @@ static __always_inline long pt_array_call(const struct pt_array *call, uint64_t 
 	}
 	pt_targets_put(&t);
 	if (likely(rc != -ERESTART)) return rc;
-	return hypercall_restart(call->op, 4, array + done * call->size,
-				 (uint64_t)((n - done) | ARRAY_RESUMED), pdone, foreigndom);
+	return hypercall_restart(call->op, 4, array + done * call->size, (uint64_t)((n - done) | ARRAY_RESUMED), pdone,
+				 foreigndom);
 }
 
 #endif

@@ -54,8 +54,7 @@ HYPERCALL(do_xen_version) {
 	case XENVER_pagesize: return PAGE_SIZE;
 	case XENVER_guest_handle: return copy_to_guest(out, d->config.handle, sizeof(d->config.handle));
 	case XENVER_commandline:
-		return text_out(out, d->privileged ? hypervisor_cmdline : "<denied>",
-				sizeof(xen_commandline_t));
+		return text_out(out, d->privileged ? hypervisor_cmdline : "<denied>", sizeof(xen_commandline_t));
 	default: return -ENOSYS;
 	}
 }

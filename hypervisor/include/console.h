@@ -48,7 +48,7 @@ bool log_guest_admits(enum log_level level);
 
 /* -- serial line, the arch's part (x86/uart.c; host/platform.c) -- */
 
-/* Set up COM1 as "BAUD[,DPS]" says, for example "115200,8n1". False: malformed or no UART there. */
+/* Set up COM1 as "BAUD" or "BAUD,8n1" says. False: malformed or no UART there. */
 bool uart_init(const char *settings);
 /* Send a byte, waiting while the line is busy (bounded). No effect before uart_init(). */
 void uart_putc(char c);

@@ -69,9 +69,8 @@ extern cpumask_t cpus_online;
 /* The block of an online CPU. */
 struct cpu *cpu_of(unsigned id);
 
-#define for_each_cpu(c, mask)                                                         \
-	for (cpumask_t mask_##c = (mask); mask_##c && ((c) = bit_first(mask_##c), 1); \
-	     mask_##c &= mask_##c - 1)
+#define for_each_cpu(c, mask) \
+	for (cpumask_t mask_##c = (mask); mask_##c && ((c) = bit_first(mask_##c), 1); mask_##c &= mask_##c - 1)
 
 /* Ask a CPU for work before it next enters a guest; sends an IPI if it is another one. Any context. */
 void cpu_raise(unsigned cpu, uint32_t work);

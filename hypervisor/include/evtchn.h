@@ -68,8 +68,7 @@ bool evtchn_port_valid(const struct domain *d, port_t port);
 
 /* A port of d that remote may bind to. -ENOSPC, -ENOMEM, -EINVAL (d is dying). */
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out) __must_check;
-int evtchn_bind_interdomain(struct domain *d, struct domain *remote, port_t remote_port,
-			    port_t *out) __must_check;
+int evtchn_bind_interdomain(struct domain *d, struct domain *remote, port_t remote_port, port_t *out) __must_check;
 int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out) __must_check;
 int evtchn_bind_ipi(struct domain *d, unsigned vcpu, port_t *out) __must_check;
 int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out) __must_check;

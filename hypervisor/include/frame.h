@@ -181,8 +181,7 @@ struct mmu_update;
  * kind. *done counts those that succeeded. 0, or the first refusal; -ERESTART: preempted at request
  * *done.
  */
-int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n,
-		    unsigned *done) __must_check;
+int pt_update_batch(const struct pt_context *c, const struct mmu_update *req, unsigned n, unsigned *done) __must_check;
 /* The same for a single request; -ENOSYS if it is of another kind. */
 int pt_update_one(const struct pt_context *c, uint64_t ptr, uint64_t val) __must_check;
 /* update_va_mapping: change the L1 entry that maps va in c->giver's present address space. 0,
@@ -238,8 +237,6 @@ void l1_place_unmap(struct domain *d, maddr_t at, mfn_t m, bool writable);
 #define M2P_INVALID (~0ULL)
 extern uint64_t *m2p_table; /* writable view, set by arch at boot */
 static inline void m2p_set(mfn_t m, uint64_t gpfn) { WRITE_ONCE(m2p_table[mfn_x(m)], gpfn); }
-static inline uint64_t m2p_get(mfn_t m) {
-	return mfn_valid(m) ? READ_ONCE(m2p_table[mfn_x(m)]) : M2P_INVALID;
-}
+static inline uint64_t m2p_get(mfn_t m) { return mfn_valid(m) ? READ_ONCE(m2p_table[mfn_x(m)]) : M2P_INVALID; }
 
 #endif

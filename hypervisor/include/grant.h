@@ -5,8 +5,7 @@
 
 #include "domain.h"
 
-int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_maptrack,
-			unsigned version) __must_check;
+int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_maptrack, unsigned version) __must_check;
 /* Undo all mappings that d holds of others' pages; -ERESTART when preempted. */
 int grant_domain_destroy(struct domain *d) __must_check;
 void grant_domain_free(struct domain *d);

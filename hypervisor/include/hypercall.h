@@ -21,13 +21,12 @@ extern hypercall_fn *const hypercall_table[NR_HYPERCALLS];
 	long name(uint64_t a1 __unused, uint64_t a2 __unused, uint64_t a3 __unused, uint64_t a4 __unused, \
 		  uint64_t a5 __unused, uint64_t a6 __unused)
 
-hypercall_fn do_set_trap_table, do_mmu_update, do_set_gdt, do_stack_switch, do_set_callbacks,
-	do_fpu_taskswitch, do_sched_op_compat, do_platform_op, do_set_debugreg, do_get_debugreg,
-	do_update_descriptor, do_memory_op, do_multicall, do_update_va_mapping, do_set_timer_op,
-	do_event_channel_op_compat, do_xen_version, do_console_io, do_physdev_op_compat, do_grant_table_op,
-	do_vm_assist, do_update_va_mapping_otherdomain, do_iret, do_vcpu_op, do_set_segment_base,
-	do_mmuext_op, do_nmi_op, do_sched_op, do_callback_op, do_event_channel_op, do_physdev_op, do_sysctl,
-	do_domctl;
+hypercall_fn do_set_trap_table, do_mmu_update, do_set_gdt, do_stack_switch, do_set_callbacks, do_fpu_taskswitch,
+	do_sched_op_compat, do_platform_op, do_set_debugreg, do_get_debugreg, do_update_descriptor, do_memory_op,
+	do_multicall, do_update_va_mapping, do_set_timer_op, do_event_channel_op_compat, do_xen_version, do_console_io,
+	do_physdev_op_compat, do_grant_table_op, do_vm_assist, do_update_va_mapping_otherdomain, do_iret, do_vcpu_op,
+	do_set_segment_base, do_mmuext_op, do_nmi_op, do_sched_op, do_callback_op, do_event_channel_op, do_physdev_op,
+	do_sysctl, do_domctl;
 
 /*
  * Sub-operations. A hypercall with a command and one structure of arguments has a const table of

@@ -56,8 +56,7 @@ void spin_unlock(struct spinlock *l);
 void spin_lock_both(struct spinlock *a, struct spinlock *b);
 void spin_unlock_both(struct spinlock *a, struct spinlock *b);
 /* SPIN_GUARD(&lock) among a scope's declarations holds the lock to the end of the scope. */
-#define SPIN_GUARD(l) \
-	struct spinlock *spin_guard __attribute__((cleanup(spin_guard_end), unused)) = spin_guard_begin(l)
+#define SPIN_GUARD(l) struct spinlock *spin_guard __attribute__((cleanup(spin_guard_end), unused)) = spin_guard_begin(l)
 static inline struct spinlock *spin_guard_begin(struct spinlock *l) {
 	spin_lock(l);
 	return l;

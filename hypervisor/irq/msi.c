@@ -27,8 +27,7 @@ static struct {
 unsigned pci_capability(sbdf_t dev, uint8_t id) {
 	unsigned at, steps;
 
-	if (pci_read(dev, PCI_VENDOR, 2) == 0xffff || !(pci_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAPS))
-		return 0;
+	if (pci_read(dev, PCI_VENDOR, 2) == 0xffff || !(pci_read(dev, PCI_STATUS, 2) & PCI_STATUS_CAPS)) return 0;
 	at = pci_read(dev, PCI_CAPABILITIES, 1) & ~3u;
 	for (steps = 0; at >= 0x40 && steps < 48; steps++) {
 		if (pci_read(dev, at, 1) == id) return at;
@@ -53,8 +52,7 @@ static int msix_setup(struct msi *m, const struct msi_request *req) {
 	uint64_t at = req->table_base + (pci_read(m->dev, m->cap + MSIX_TABLE, 4) & ~7u) + req->index * 16ULL;
 	volatile uint32_t *page;
 
-	if (req->count != 1 || req->index >= MSIX_SIZE(control) || !req->table_base || at % 16)
-		return -EINVAL;
+	if (req->count != 1 || req->index >= MSIX_SIZE(control) || !req->table_base || at % 16) return -EINVAL;
 	page = table_page(at & PAGE_MASK);
 	if (!page) return -ENOMEM;
 	m->entry = page + (at & ~PAGE_MASK) / sizeof(*page);

@@ -138,8 +138,7 @@ static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_
 static bool message_in_use(const struct msi_request *req) {
 	for_each_msi_irq (irq) {
 		if (irq->kind == IRQ_FREE || irq->msi.dev.n != req->dev.n) continue;
-		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index)
-			return true;
+		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index) return true;
 	}
 	return false;
 }
@@ -258,9 +257,7 @@ static void unmap(struct domain *d, struct pirq *p) {
 	}
 	unmap_message(p);
 	if (msix) return;
-	for (p++;
-	     ++number < d->irq->count && p->irq && p->irq->kind == IRQ_MSI && p->irq->msi.dev.n == m.dev.n;
-	     p++) {
+	for (p++; ++number < d->irq->count && p->irq && p->irq->kind == IRQ_MSI && p->irq->msi.dev.n == m.dev.n; p++) {
 		if (p->port) unbind(p);
 		unmap_message(p);
 	}

@@ -39,8 +39,7 @@ static void convert(struct out *o, char c, unsigned digits, bool is_long, va_lis
 	case 'd': put_signed(o, is_long ? va_arg(*ap, int64_t) : va_arg(*ap, int), digits); break;
 	case 'u':
 	case 'x':
-		put_number(o, is_long ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned), c == 'u' ? 10 : 16,
-			   digits);
+		put_number(o, is_long ? va_arg(*ap, uint64_t) : va_arg(*ap, unsigned), c == 'u' ? 10 : 16, digits);
 		break;
 	default: put(o, c);
 	}

@@ -23,8 +23,7 @@ int parse_u64(const char *s, const char **end, uint64_t *out) {
 	}
 	if (digit(*p, base) < 0) return -EINVAL;
 	for (; digit(*p, base) >= 0; p++) {
-		if (__builtin_mul_overflow(v, base, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)digit(*p, base), &v))
+		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (uint64_t)digit(*p, base), &v))
 			return -ERANGE;
 	}
 	*end = p;

@@ -111,9 +111,7 @@ bool domain_frame_steal(struct domain *d, mfn_t m) {
 	return false;
 }
 
-void domain_frame_unsteal(mfn_t m) {
-	__atomic_fetch_or(&frame_of(m)->refs, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE);
-}
+void domain_frame_unsteal(mfn_t m) { __atomic_fetch_or(&frame_of(m)->refs, FRAME_ALLOCATED | 1, __ATOMIC_RELEASE); }
 
 /* No reference, no use: back to the free frames. It stays counted if the caller replaced it. */
 void domain_frame_free(struct domain *d, mfn_t m, bool replaced) {

@@ -79,8 +79,8 @@ static int linear_get(struct domain *d, struct frame *f, unsigned level, uint64_
 	if (to == f) return 0;
 	if (!frame_get(m, d)) return -EINVAL;
 	t = type_load(to);
-	if (type_level(t) != level || !(t & FTF_VALIDATED) || t & FTF_LINEAR_ENTRYS ||
-	    type_load(f) & FTF_LINEAR_USES || (t & FTF_LINEAR_USES) == FTF_LINEAR_USES) {
+	if (type_level(t) != level || !(t & FTF_VALIDATED) || t & FTF_LINEAR_ENTRYS || type_load(f) & FTF_LINEAR_USES ||
+	    (t & FTF_LINEAR_USES) == FTF_LINEAR_USES) {
 		frame_put(m);
 		return -EINVAL;
 	}

@@ -69,8 +69,7 @@ void frames_init(void) {
 }
 
 void frames_reserve(mfn_t first, unsigned long n) {
-	for (uint64_t i = mfn_x(first); i < mfn_x(first) + n && i < frame_count; i++)
-		frame_table[i].owner = DOMID_XEN;
+	for (uint64_t i = mfn_x(first); i < mfn_x(first) + n && i < frame_count; i++) frame_table[i].owner = DOMID_XEN;
 }
 
 void frames_add(mfn_t first, unsigned long n) {

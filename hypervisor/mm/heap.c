@@ -64,8 +64,7 @@ static struct frame *slab_create(unsigned c) {
 	struct frame *f;
 
 	if (!page) return NULL;
-	for (unsigned at = 0; at < last; at += step)
-		*(uint16_t *)(page + at * UNIT) = (uint16_t)(at + step + 1);
+	for (unsigned at = 0; at < last; at += step) *(uint16_t *)(page + at * UNIT) = (uint16_t)(at + step + 1);
 	*(uint16_t *)(page + last * UNIT) = 0;
 	f = frame_of(own_mfn(page));
 	f->partial = (uint16_t)(SLAB | c);

@@ -27,8 +27,7 @@ static int extent_write(const struct xen_memory_reservation *r, uint64_t i, mfn_
 }
 
 static void extent_name(mfn_t first, unsigned order, uint64_t gpfn, bool valid) {
-	for (uint64_t k = 0; k < 1UL << order; k++)
-		m2p_set(mfn_add(first, k), valid ? gpfn + k : M2P_INVALID);
+	for (uint64_t k = 0; k < 1UL << order; k++) m2p_set(mfn_add(first, k), valid ? gpfn + k : M2P_INVALID);
 }
 
 static void extent_release(struct domain *d, mfn_t first, unsigned order) {
@@ -37,8 +36,7 @@ static void extent_release(struct domain *d, mfn_t first, unsigned order) {
 			gprintk(d, LOG_DEBUG, "frame %lx went while it was handed out", mfn_x(first) + i);
 }
 
-static int extent_hand_out(struct domain *d, const struct xen_memory_reservation *r, uint64_t i,
-			   mfn_t *first) {
+static int extent_hand_out(struct domain *d, const struct xen_memory_reservation *r, uint64_t i, mfn_t *first) {
 	int rc = domain_frames_alloc(d, r->extent_order, address_bits_of(r), first);
 
 	if (!rc && r->extent_start.p && extent_write(r, i, *first)) {
@@ -54,8 +52,7 @@ int memop_extent(struct domain *d, unsigned op, const struct xen_memory_reservat
 	int rc = op == XENMEM_increase_reservation ? 0 : extent_read(r, i, &n);
 
 	if (op == XENMEM_decrease_reservation) {
-		for (uint64_t k = 0; !rc && k < 1UL << r->extent_order; k++)
-			rc = domain_frame_release(d, mfn(n + k));
+		for (uint64_t k = 0; !rc && k < 1UL << r->extent_order; k++) rc = domain_frame_release(d, mfn(n + k));
 		return rc;
 	}
 	if (!rc) rc = extent_hand_out(d, r, i, &m);
@@ -138,8 +135,7 @@ static int exchange_commit(struct exchange *e) {
 	for (unsigned i = 0; i < e->made; i++) {
 		mfn_t m = mfn(e->fresh[i]);
 
-		if (!domain_frames_assign(e->d, m, e->out->extent_order) &&
-		    extent_write(e->out, e->out_at + i, m))
+		if (!domain_frames_assign(e->d, m, e->out->extent_order) && extent_write(e->out, e->out_at + i, m))
 			rc = -EFAULT;
 	}
 	while (e->stolen > 0) domain_frame_free(e->d, mfn(e->old[--e->stolen]), true);

@@ -35,9 +35,7 @@ static inline unsigned type_level(uint64_t type_word) {
 
 	return t >= FT_L1 && t <= FT_L4 ? (unsigned)t : 0;
 }
-static inline uint64_t type_load(const struct frame *f) {
-	return __atomic_load_n(&f->type, __ATOMIC_ACQUIRE);
-}
+static inline uint64_t type_load(const struct frame *f) { return __atomic_load_n(&f->type, __ATOMIC_ACQUIRE); }
 
 /* Entries (or tables) looked at under one hold of mm_lock. */
 #define PT_WORK 512u
@@ -111,8 +109,8 @@ static inline bool ref_take(struct frame *f) {
 	do {
 		/* free, or more references than can be counted */
 		if (unlikely((int32_t)r <= 0)) return false;
-	} while (unlikely(!__atomic_compare_exchange_n(&f->refs, &r, r + 1, false, __ATOMIC_ACQUIRE,
-						       __ATOMIC_RELAXED)));
+	} while (
+		unlikely(!__atomic_compare_exchange_n(&f->refs, &r, r + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)));
 	return true;
 }
 
@@ -141,10 +139,8 @@ static inline int type_get_writable(struct frame *f) {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
 
 	/* the type, no flag, and room in the count */
-	if (likely((uint32_t)(t >> 32) == (uint32_t)(FTF_TYPE(FT_WRITABLE) >> 32)) &&
-	    likely((int32_t)t >= 0) &&
-	    likely(__atomic_compare_exchange_n(&f->type, &t, t + 1, false, __ATOMIC_ACQ_REL,
-					       __ATOMIC_RELAXED)))
+	if (likely((uint32_t)(t >> 32) == (uint32_t)(FTF_TYPE(FT_WRITABLE) >> 32)) && likely((int32_t)t >= 0) &&
+	    likely(__atomic_compare_exchange_n(&f->type, &t, t + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
 		return 0;
 	return type_get_writable_slow(f);
 }
@@ -158,8 +154,7 @@ static inline void type_put(struct frame *f) {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED), less;
 
 	do less = (uint32_t)t == 1 ? (t - 1) | FTF_BUSY : t - 1;
-	while (unlikely(
-		!__atomic_compare_exchange_n(&f->type, &t, less, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)));
+	while (unlikely(!__atomic_compare_exchange_n(&f->type, &t, less, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)));
 	if (less & FTF_BUSY) {
 		f->tlb_stamp = (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&f->type, less & FTF_TYPE_MASK, __ATOMIC_RELEASE);

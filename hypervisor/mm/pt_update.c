@@ -30,8 +30,7 @@ struct pt_change {
 	const uint64_t *expect;
 };
 
-static __always_inline bool slot_store(uint64_t *slot, uint64_t old, uint64_t e,
-				       const struct pt_change *change) {
+static __always_inline bool slot_store(uint64_t *slot, uint64_t old, uint64_t e, const struct pt_change *change) {
 	if (likely(!change->expect && !change->keep)) {
 		__atomic_store_n(slot, e, __ATOMIC_RELEASE);
 		return true;
@@ -46,13 +45,11 @@ static __always_inline bool slot_store(uint64_t *slot, uint64_t old, uint64_t e,
 	return true;
 }
 
-static __always_inline int l1_set(const struct pt_context *c, uint64_t *slot,
-				  const struct pt_change *change) {
+static __always_inline int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change) {
 	uint64_t old = READ_ONCE(*slot), e = change->e;
 	int rc;
 
-	if (e & PTE_P && !((old ^ e) & L1_REFS))
-		return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
+	if (e & PTE_P && !((old ^ e) & L1_REFS)) return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
 	rc = l1e_get(c, &e);
 	if (unlikely(rc)) return rc;
 	if (unlikely(!slot_store(slot, old, e, change))) {
@@ -80,8 +77,7 @@ static int upper_set(const struct pt_context *c, struct frame *f, unsigned level
 	unsigned left = pt_work();
 	int rc;
 
-	if (e & PTE_P && !((old ^ e) & LN_REFS))
-		return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
+	if (e & PTE_P && !((old ^ e) & LN_REFS)) return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
 	rc = lne_get(c->d, f, level, &e, &left);
 	if (rc) return rc;
 	if (!slot_store(slot, old, e, change)) {
@@ -141,8 +137,7 @@ static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value) {
 }
 
 static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val) {
-	struct pt_change change = { .e = val,
-				    .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0 };
+	struct pt_change change = { .e = val, .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0 };
 	unsigned index = entry_index(ptr);
 
 	if (type_load(at->f) & FTF_VALIDATED) return entry_set(c, at->f, &at->table[index], index, &change);
@@ -161,8 +156,7 @@ static inline bool is_table_request(uint64_t ptr) {
 }
 
 /* Ordinary requests to the L1 table where the cursor stands: how many were done without a hitch. */
-static unsigned l1_run(const struct pt_context *c, const struct cursor *at, const struct mmu_update *req,
-		       unsigned n) {
+static unsigned l1_run(const struct pt_context *c, const struct cursor *at, const struct mmu_update *req, unsigned n) {
 	uint64_t base = mfn_to_maddr(at->m).a;
 	unsigned i = 0;
 
@@ -396,8 +390,7 @@ static int place_find(const struct vcpu *v, uint64_t addr, bool is_pte, maddr_t 
 	return type_is_l1(type_load(frame_of(m))) ? 0 : -EINVAL;
 }
 
-int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e,
-		 maddr_t *at) {
+int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain *owner, uint64_t e, maddr_t *at) {
 	uint64_t *table;
 	int rc;
 	SPIN_GUARD(&v->domain->mm_lock);

@@ -77,8 +77,8 @@ static int child_take_down(struct domain *d, struct frame *f, uint64_t e, bool l
 }
 
 /* Take the references of entries *index.. Compiled once for L1 tables and once for the others. */
-static __always_inline int fill(struct domain *d, struct frame *f, unsigned level, uint64_t *table,
-				unsigned *index, unsigned *left) {
+static __always_inline int fill(struct domain *d, struct frame *f, unsigned level, uint64_t *table, unsigned *index,
+				unsigned *left) {
 	const struct pt_context c = { d, d->id, d, NULL, d->id };
 	unsigned i = *index, work = *left;
 	int rc = 0;
@@ -141,8 +141,7 @@ static int table_retreat(struct domain *d, struct frame *f, bool linear, unsigne
 	if (level == 1) {
 		rc = drain(d, f, 1, table, &i, left);
 	} else {
-		if (i < PT_ENTRIES && is_guest_entry(level, i))
-			rc = child_take_down(d, f, table[i], linear, left);
+		if (i < PT_ENTRIES && is_guest_entry(level, i)) rc = child_take_down(d, f, table[i], linear, left);
 		if (!rc) rc = drain(d, f, level, table, &i, left);
 	}
 	if (!rc && level == 4) memset(&table[HV_L4_FIRST], 0, (HV_L4_END - HV_L4_FIRST) * sizeof(*table));
@@ -247,8 +246,7 @@ int table_pin(struct domain *d, mfn_t m, unsigned level) {
 
 	rc = domain_is_dying(d) ? -EINVAL : table_ref(d, m, level, &s.left);
 	if (rc) return rc;
-	if (type_load(f) & FTF_PINNED)
-		return table_drop(d, m, &s.left) ?: -EINVAL; /* the pin's use is left */
+	if (type_load(f) & FTF_PINNED) return table_drop(d, m, &s.left) ?: -EINVAL; /* the pin's use is left */
 	__atomic_store_n(&f->type, type_load(f) | FTF_PINNED, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -10,9 +10,7 @@
 
 #include <xen/sched.h>
 
-static int64_t quota(const struct sched_group *g) {
-	return (int64_t)(SCHED_CAP_CYCLE * READ_ONCE(g->cap) / 100);
-}
+static int64_t quota(const struct sched_group *g) { return (int64_t)(SCHED_CAP_CYCLE * READ_ONCE(g->cap) / 100); }
 
 static void release_capped(struct domain *d) {
 	struct vcpu *v;

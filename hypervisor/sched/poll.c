@@ -25,8 +25,7 @@ void poll_notify(struct domain *d, port_t port) {
 		for (; mask; mask &= mask - 1) {
 			struct vcpu *v = d->vcpu[w * 64 + bit_first(mask)];
 
-			if (READ_ONCE(v->poll_ports) != 1 || READ_ONCE(v->poll_port) == port)
-				vcpu_poll_end(v);
+			if (READ_ONCE(v->poll_ports) != 1 || READ_ONCE(v->poll_port) == port) vcpu_poll_end(v);
 		}
 	}
 }

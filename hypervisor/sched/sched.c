@@ -86,8 +86,7 @@ static struct sched_cpu *queue_lock(const struct vcpu *v) {
 static void queue_insert(struct sched_cpu *q, struct vcpu *v) {
 	struct list *at = q->queue.prev;
 
-	while (at != &q->queue && list_entry(at, struct vcpu, sched.link)->sched.vtime > v->sched.vtime)
-		at = at->prev;
+	while (at != &q->queue && list_entry(at, struct vcpu, sched.link)->sched.vtime > v->sched.vtime) at = at->prev;
 	list_insert_after(at, &v->sched.link);
 	v->sched.queued = true;
 	WRITE_ONCE(q->length, q->length + 1);
@@ -129,8 +128,7 @@ static void charge(struct sched_cpu *q, uint64_t now) {
 	least = v->sched.vtime;
 	if (q->length) least = MIN(least, list_first(&q->queue, struct vcpu, sched.link)->sched.vtime);
 	q->vnow = MAX(q->vnow, least);
-	if (unlikely(g->cap) && group_charge(g, ns))
-		__atomic_fetch_or(&v->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
+	if (unlikely(g->cap) && group_charge(g, ns)) __atomic_fetch_or(&v->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
 }
 
 /* Make v the running vCPU of the queue's CPU (NULL: none). Lock held. */
@@ -149,8 +147,7 @@ static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now) {
 /* Have the CPU look again at that time. One that is set too early sets itself anew. Lock held. */
 static void slice_set(struct sched_cpu *q, uint64_t end) {
 	q->slice_end = end;
-	if (!timer_pending(&q->slice) || q->slice.expires > end)
-		timer_set(&q->slice, (unsigned)(q - sched_cpus), end);
+	if (!timer_pending(&q->slice) || q->slice.expires > end) timer_set(&q->slice, (unsigned)(q - sched_cpus), end);
 }
 
 /* See that the CPU looks again in time, if there is anything to look for. Lock held. */
@@ -175,8 +172,7 @@ static void slice_arm(struct sched_cpu *q, uint64_t now) {
 static uint64_t running_vtime(const struct sched_cpu *q, uint64_t now) {
 	uint64_t since = READ_ONCE(q->curr_since);
 
-	return READ_ONCE(q->curr_vtime) +
-	       (now > since ? virtual_ns(now - since, READ_ONCE(q->curr_rate)) : 0);
+	return READ_ONCE(q->curr_vtime) + (now > since ? virtual_ns(now - since, READ_ONCE(q->curr_rate)) : 0);
 }
 
 /* The CPU of the mask that runs what has had the most time, if that is far ahead of v; else `home`. */
@@ -202,8 +198,7 @@ static unsigned vcpu_choose_cpu(const struct vcpu *v, uint64_t now) {
 
 	if (unlikely(!hard)) return home; /* all its CPUs went away: it waits there */
 	/* Idle, though it may not have said so yet: where its state is. */
-	if (!sched_cpus[home].curr && !sched_cpus[home].length && cpumask_of(home) & (soft ? soft : hard))
-		return home;
+	if (!sched_cpus[home].curr && !sched_cpus[home].length && cpumask_of(home) & (soft ? soft : hard)) return home;
 	idle = READ_ONCE(sched_idle) & hard;
 	if (idle) {
 		if (idle & soft) idle &= soft;
@@ -245,8 +240,7 @@ static bool queue_steal(unsigned cpu) {
 	unsigned c;
 
 	for_each_cpu (c, cpus_online & ~cpumask_of(cpu))
-		if (READ_ONCE(sched_cpus[c].length) && steal_from(&sched_cpus[c], &sched_cpus[cpu], cpu))
-			return true;
+		if (READ_ONCE(sched_cpus[c].length) && steal_from(&sched_cpus[c], &sched_cpus[cpu], cpu)) return true;
 	return READ_ONCE(sched_cpus[cpu].length) != 0;
 }
 
@@ -472,19 +466,13 @@ int vcpu_pin_override(struct vcpu *v, int cpu) {
 
 /* -- what a vCPU asks for itself -- */
 
-static void set_self(uint32_t flag) {
-	struct cpu *cpu = this_cpu();
-
-	__atomic_fetch_or(&cpu->vcpu->pause_flags, flag, __ATOMIC_SEQ_CST);
-	cpu_raise(cpu->id, CPU_WORK_SCHEDULE);
-}
-
 void vcpu_block(void) {
 	struct cpu *cpu = this_cpu();
 	struct vcpu *v = cpu->vcpu;
 
 	WRITE_ONCE(cpu->vcpu_info->evtchn_upcall_mask, 0);
-	set_self(VPF_BLOCKED);
+	__atomic_fetch_or(&v->pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
+	cpu_raise(cpu->id, CPU_WORK_SCHEDULE);
 	/* The flag is set before this look, so an event from now on wakes it. */
 	if (READ_ONCE(cpu->vcpu_info->evtchn_upcall_pending) || READ_ONCE(v->pending_traps))
 		__atomic_fetch_and(&v->pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);

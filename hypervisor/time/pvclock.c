@@ -17,8 +17,8 @@
 
 static bool same_clock(const struct vcpu_time_info *a, const struct vcpu_time_info *b) {
 	return a->tsc_timestamp == b->tsc_timestamp && a->system_time == b->system_time &&
-	       a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift &&
-	       a->flags == b->flags && !(a->version & 1) && a->version;
+	       a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift && a->flags == b->flags &&
+	       !(a->version & 1) && a->version;
 }
 
 static void clock_now(struct vcpu_time_info *t) {
@@ -55,8 +55,7 @@ static void version_end(uint32_t *at, uint32_t even) { __atomic_store_n(at, even
 /* Also tells *t its version. */
 static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t) {
 	t->version = version_begin(&u->version);
-	memcpy(&u->tsc_timestamp, &t->tsc_timestamp,
-	       sizeof(*u) - offsetof(struct vcpu_time_info, tsc_timestamp));
+	memcpy(&u->tsc_timestamp, &t->tsc_timestamp, sizeof(*u) - offsetof(struct vcpu_time_info, tsc_timestamp));
 	version_end(&u->version, t->version);
 }
 

@@ -95,9 +95,7 @@ static void heap_delete(struct timer_cpu *q, struct timer *t) {
 
 /* -- interface -- */
 
-void timer_init(struct timer *t, void (*fn)(void *), void *arg) {
-	*t = (struct timer){ .fn = fn, .arg = arg };
-}
+void timer_init(struct timer *t, void (*fn)(void *), void *arg) { *t = (struct timer){ .fn = fn, .arg = arg }; }
 
 /* The timer's queue, locked. A timer changes its queue only under the old queue's lock. */
 static struct timer_cpu *queue_lock(const struct timer *t) {

@@ -55,9 +55,7 @@ static uint32_t get32(const uint8_t *p) { return get16(p) | (uint32_t)get16(p + 
 
 static uint64_t get64(const uint8_t *p) { return get32(p) | (uint64_t)get32(p + 4) << 32; }
 
-static bool rsdp_valid(const uint8_t *r) {
-	return !memcmp(r, "RSD PTR ", 8) && sums_to_zero(r, RSDP_V1_SIZE);
-}
+static bool rsdp_valid(const uint8_t *r) { return !memcmp(r, "RSD PTR ", 8) && sums_to_zero(r, RSDP_V1_SIZE); }
 
 long acpi_rsdp_find(const uint8_t *area, size_t n) {
 	for (size_t i = 0; i + RSDP_SIZE <= n; i += 16)
@@ -105,8 +103,7 @@ static void madt_entry(struct acpi_info *out, const uint8_t *e, uint8_t length) 
 static void madt_parse(struct acpi_info *out, const uint8_t *t, uint32_t length) {
 	if (length < MADT_ENTRIES) return;
 	out->lapic_address = get32(t + sizeof(struct header));
-	for (const uint8_t *e = t + MADT_ENTRIES; e + 2 <= t + length && e[1] >= 2 && e + e[1] <= t + length;
-	     e += e[1])
+	for (const uint8_t *e = t + MADT_ENTRIES; e + 2 <= t + length && e[1] >= 2 && e + e[1] <= t + length; e += e[1])
 		madt_entry(out, e, e[1]);
 }
 
@@ -117,10 +114,8 @@ static void fadt_parse(struct acpi_info *out, const uint8_t *t, uint32_t length)
 	out->pm1a_control = get16(t + FADT_PM1A_CONTROL);
 	out->pm1b_control = get16(t + FADT_PM1B_CONTROL);
 	if (t[FADT_PM_TIMER_LENGTH] == 4) out->pm_timer = get16(t + FADT_PM_TIMER);
-	out->no_cmos_rtc =
-		t[offsetof(struct header, revision)] >= 5 && get16(t + FADT_BOOT_FLAGS) & FADT_BOOT_NO_CMOS;
-	if (length <= FADT_RESET_VALUE || !(get32(t + FADT_FLAGS) & FADT_FLAG_RESET) || t[FADT_RESET] != 1)
-		return;
+	out->no_cmos_rtc = t[offsetof(struct header, revision)] >= 5 && get16(t + FADT_BOOT_FLAGS) & FADT_BOOT_NO_CMOS;
+	if (length <= FADT_RESET_VALUE || !(get32(t + FADT_FLAGS) & FADT_FLAG_RESET) || t[FADT_RESET] != 1) return;
 	out->reset_port = get16(t + FADT_RESET + 4);
 	out->reset_value = t[FADT_RESET_VALUE];
 }

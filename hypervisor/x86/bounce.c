@@ -22,14 +22,12 @@ static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, u
 	uint64_t flags = r->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL);
 
 	if (!mask) flags |= EFLAGS_IF;
-	if (unlikely(v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1))
-		flags |= (uint64_t)v->arch.iopl << 12;
+	if (unlikely(v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1)) flags |= (uint64_t)v->arch.iopl << 12;
 	return flags;
 }
 
 /* Store the frame downward from sp. The new stack pointer, or 0 if the guest's stack is not there. */
-static inline uint64_t frame_push(uint64_t sp, const struct regs *r, long error_code, uint64_t cs,
-				  uint64_t flags) {
+static inline uint64_t frame_push(uint64_t sp, const struct regs *r, long error_code, uint64_t cs, uint64_t flags) {
 	bool has_error = error_code != NO_ERROR;
 	uint64_t *w = (uint64_t *)((sp & ~15ULL) - (has_error ? 64 : 56));
 	uint64_t *high = has_error ? w + 3 : w + 2;
@@ -84,8 +82,8 @@ void guest_trap(struct regs *r, unsigned vector, uint32_t error_code) {
 	const struct trap_info *t = &v->arch.traps[vector];
 
 	if (!t->address)
-		domain_crash(v->domain, "vCPU %u: trap %u (error %x) at %lx, no handler", v->id, vector,
-			     error_code, r->rip);
+		domain_crash(v->domain, "vCPU %u: trap %u (error %x) at %lx, no handler", v->id, vector, error_code,
+			     r->rip);
 	else if (has_error_code(vector))
 		bounce(r, t->address, TI_GET_IF(t), error_code);
 	else
@@ -178,8 +176,7 @@ HYPERCALL(do_iret) {
 	if (!(ctx.flags & VGCF_in_syscall)) {
 		r->r11 = ctx.r11;
 		r->rcx = ctx.rcx;
-	} else if (r->cs == FLAT_RING3_CS64 && r->ss == FLAT_RING3_SS64 &&
-		   !(ctx.rflags & (EFLAGS_TF | EFLAGS_RF))) {
+	} else if (r->cs == FLAT_RING3_CS64 && r->ss == FLAT_RING3_SS64 && !(ctx.rflags & (EFLAGS_TF | EFLAGS_RF))) {
 		r->error_code = VEC_SYSCALL;
 	}
 	v->arch.nmi_masked = false;

@@ -3,24 +3,19 @@
  * Time. now_ns() is the TSC since boot times a constant, in the pvclock's own arithmetic
  * (<xen/xen.h> struct vcpu_time_info), so a guest computes from the parameters the very value that
  * ring 0 would. The rate is measured once against the best clock of a known rate. The CPU's timer
- * is the LAPIC's: by TSC deadline, or as a one-shot counter whose rate is measured too.
+ * is the LAPIC's one-shot counter, whose rate is measured too.
  */
 #include "acpi.h"
 #include "platform.h"
 #include "x86.h"
 
-#define NS_PER_SEC    1000000000ULL
-#define MEASURE_MS    20
-#define MSR_DEADLINE  0x6e0
-#define PM_TIMER_HZ   3579545ULL
-#define PIT_HZ        1193182ULL
-#define HPET_PERIOD   1 /* in 32-bit registers: femtoseconds per tick */
-#define HPET_CONFIG   4
-#define HPET_COUNTER  60
-#define HPET_ENABLE   1u
-#define PORT_PIT_2    0x42
-#define PORT_PIT_MODE 0x43
-#define PORT_SPEAKER  0x61
+#define NS_PER_SEC   1000000000ULL
+#define MEASURE_MS   20
+#define PM_TIMER_HZ  3579545ULL
+#define HPET_PERIOD  1 /* in 32-bit registers: femtoseconds per tick */
+#define HPET_CONFIG  4
+#define HPET_COUNTER 60
+#define HPET_ENABLE  1u
 
 static uint64_t tsc_boot __ro_after_init, tsc_hz __ro_after_init;
 static uint32_t ns_mul __ro_after_init; /* pvclock: ns = (delta << shift) * mul >> 32 */
@@ -31,7 +26,7 @@ static bool stable __ro_after_init;
 
 static volatile uint32_t *hpet __initdata;
 
-/* -- reference clocks: 24 bits or more, or the PIT's 16 -- */
+/* -- reference clocks -- */
 
 static uint64_t __init hpet_start(void) {
 	hpet = acpi.hpet_address ? io_map(maddr(acpi.hpet_address), 1024) : NULL;
@@ -48,23 +43,6 @@ static uint32_t __init pm_timer_read(void) {
 	return inl(acpi.pm_timer) << 8; /* 24 bits for sure: let the difference wrap */
 }
 
-static uint64_t __init pit_start(void) {
-	outb(PORT_SPEAKER, (inb(PORT_SPEAKER) & ~2) | 1);
-	outb(PORT_PIT_MODE, 0xb0); /* channel 2, both bytes, mode 0 */
-	outb(PORT_PIT_2, 0xff);
-	outb(PORT_PIT_2, 0xff);
-	return PIT_HZ;
-}
-
-static uint32_t __init pit_read(void) {
-	uint32_t v;
-
-	outb(PORT_PIT_MODE, 0x80); /* latch channel 2 */
-	v = inb(PORT_PIT_2);
-	v |= (uint32_t)inb(PORT_PIT_2) << 8;
-	return (0xffff - v) << 16;
-}
-
 static const struct reference {
 	const char *name;
 	uint64_t (*start)(void); /* returns its rate, 0: it is not there */
@@ -73,7 +51,6 @@ static const struct reference {
 } references[] __initrodata = {
 	{ "HPET", hpet_start, hpet_read, 0 },
 	{ "ACPI PM timer", pm_timer_start, pm_timer_read, 8 },
-	{ "PIT", pit_start, pit_read, 16 },
 };
 
 struct sample {
@@ -119,11 +96,11 @@ static void __init tsc_calibrate(void) {
 
 		tsc_hz = measure(r);
 		if (tsc_hz < 1000000) continue;
-		printk(LOG_INFO, "clock: TSC at %lu.%03lu MHz by the %s\n", tsc_hz / 1000000,
-		       tsc_hz / 1000 % 1000, r->name);
+		printk(LOG_INFO, "clock: TSC at %lu.%03lu MHz by the %s\n", tsc_hz / 1000000, tsc_hz / 1000 % 1000,
+		       r->name);
 		return;
 	}
-	panic("no clock to measure the CPU's rate with: HPET, PM timer and PIT fail");
+	panic("no clock to measure the CPU's rate with: HPET and PM timer fail");
 }
 
 /* mul and shift such that 2^31 <= mul < 2^32. */
@@ -174,7 +151,7 @@ static void __init lapic_calibrate(void) {
 	uint64_t begin, ns;
 	uint32_t counted;
 
-	lapic_timer_mode(false, true);
+	lapic_timer_mode(true);
 	begin = now_ns();
 	lapic_timer_start(~0u);
 	clock_delay_us(5000);
@@ -186,7 +163,7 @@ static void __init lapic_calibrate(void) {
 }
 
 void clock_init_cpu(void) {
-	lapic_timer_mode(cpu_has.tsc_deadline, false);
+	lapic_timer_mode(false);
 	this_cpu()->timer_deadline = 0;
 }
 
@@ -200,26 +177,19 @@ void __init clock_init(void) {
 	tsc_calibrate();
 	scale_set();
 	tsc_boot = rdtsc();
-	if (!cpu_has.tsc_deadline) lapic_calibrate();
+	lapic_calibrate();
 	clock_init_cpu();
-}
-
-static uint32_t oneshot_count(uint64_t deadline) {
-	uint64_t now = now_ns();
-	uint64_t count = deadline > now ? scale(deadline - now, lapic_per_ns) + 1 : 1;
-
-	return (uint32_t)MIN(count, 0xffffffffULL);
 }
 
 void arch_timer_program(uint64_t deadline) {
 	struct cpu *c = this_cpu();
+	uint64_t now, count;
 
 	if (deadline == c->timer_deadline) return;
 	c->timer_deadline = deadline;
-	if (cpu_has.tsc_deadline)
-		wrmsr(MSR_DEADLINE, deadline ? tsc_boot + scale(deadline, tsc_per_ns) + 1 : 0);
-	else
-		lapic_timer_start(deadline ? oneshot_count(deadline) : 0);
+	now = now_ns();
+	count = deadline > now ? scale(deadline - now, lapic_per_ns) + 1 : 1;
+	lapic_timer_start(deadline ? (uint32_t)MIN(count, 0xffffffffULL) : 0);
 }
 
 /* -- wall clock at boot -- */
@@ -234,8 +204,7 @@ enum { SECOND, MINUTE, HOUR, DAY, MONTH, YEAR, CMOS_FIELDS };
 static void cmos_time_read(uint8_t t[CMOS_FIELDS]) {
 	static const uint8_t reg[CMOS_FIELDS] = { 0, 2, 4, 7, 8, 9 };
 
-	for (unsigned i = 0; i < 1000000 && cmos_read(0x0a) & 0x80; i++)
-		cpu_pause(); /* an update is in progress */
+	for (unsigned i = 0; i < 1000000 && cmos_read(0x0a) & 0x80; i++) cpu_pause(); /* an update is in progress */
 	for (unsigned i = 0; i < CMOS_FIELDS; i++) t[i] = cmos_read(reg[i]);
 }
 
@@ -245,8 +214,7 @@ static void cmos_convert(uint8_t t[CMOS_FIELDS]) {
 	bool pm = !(mode & 2) && t[HOUR] & 0x80;
 
 	t[HOUR] &= 0x7f;
-	for (unsigned i = 0; i < CMOS_FIELDS && !(mode & 4); i++)
-		t[i] = (uint8_t)((t[i] >> 4) * 10 + (t[i] & 15));
+	for (unsigned i = 0; i < CMOS_FIELDS && !(mode & 4); i++) t[i] = (uint8_t)((t[i] >> 4) * 10 + (t[i] & 15));
 	if (!(mode & 2)) t[HOUR] = (uint8_t)(t[HOUR] % 12 + (pm ? 12 : 0));
 }
 
@@ -268,6 +236,6 @@ uint64_t arch_wallclock_boot(void) {
 	} while (memcmp(t, again, sizeof(t)));
 	cmos_convert(t);
 	if (t[MONTH] < 1 || t[MONTH] > 12 || t[DAY] < 1 || t[DAY] > 31) return 0;
-	return days_from_civil(t[YEAR] + (t[YEAR] < 70 ? 2000u : 1900u), t[MONTH], t[DAY]) * 86400 +
-	       t[HOUR] * 3600u + t[MINUTE] * 60u + t[SECOND];
+	return days_from_civil(t[YEAR] + (t[YEAR] < 70 ? 2000u : 1900u), t[MONTH], t[DAY]) * 86400 + t[HOUR] * 3600u +
+	       t[MINUTE] * 60u + t[SECOND];
 }

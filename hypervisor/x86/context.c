@@ -188,8 +188,7 @@ static void info_map(struct cpu *c, struct vcpu *v) {
 	if (mfn_eq(v->info_mfn, INVALID_MFN))
 		c->vcpu_info = vcpu_info_legacy(v);
 	else
-		c->vcpu_info =
-			(void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) + v->info_offset);
+		c->vcpu_info = (void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) + v->info_offset);
 }
 
 void arch_vcpu_info_moved(struct vcpu *v) {

@@ -39,9 +39,8 @@ static void leaf_add(struct pv_cpu_policy *p, cpuid_source *source, uint32_t lea
 
 	for (unsigned i = 0; i < MAX(subs, 1); i++) {
 		source(leaf, i, r);
-		p->leaf[p->nr++] = (struct xen_cpuid_leaf){ leaf, subs ? i : XEN_CPUID_NO_SUBLEAF,
-							    r[0], r[1],
-							    r[2], r[3] };
+		p->leaf[p->nr++] =
+			(struct xen_cpuid_leaf){ leaf, subs ? i : XEN_CPUID_NO_SUBLEAF, r[0], r[1], r[2], r[3] };
 	}
 }
 
@@ -120,9 +119,7 @@ static long system_policy_get(struct xen_sysctl_cpu_policy *p) {
 
 /* -- setting -- */
 
-static bool leaf_known(uint32_t leaf) {
-	return leaf <= 0x1f || leaf - 0x40000000 < 0x10000 || leaf - EXT_BASE < 0x40;
-}
+static bool leaf_known(uint32_t leaf) { return leaf <= 0x1f || leaf - 0x40000000 < 0x10000 || leaf - EXT_BASE < 0x40; }
 
 static long leaves_fetch(struct pv_cpu_policy *p, struct xen_domctl_cpu_policy *from) {
 	p->nr = from->nr_leaves;
@@ -141,8 +138,7 @@ static long msrs_check(struct xen_domctl_cpu_policy *from) {
 
 	if (copy_from_guest(e, guest_ptr(from->msrs.p), from->nr_msrs * sizeof(e[0]))) return -EFAULT;
 	for (unsigned i = 0; i < from->nr_msrs; i++) {
-		if (!e[i].flags && (e[i].idx == MSR_PLATFORM_INFO || e[i].idx == MSR_ARCH_CAPABILITIES))
-			continue;
+		if (!e[i].flags && (e[i].idx == MSR_PLATFORM_INFO || e[i].idx == MSR_ARCH_CAPABILITIES)) continue;
 		from->err_msr = e[i].idx;
 		return -EINVAL;
 	}
@@ -176,8 +172,7 @@ bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, ui
 	for (unsigned i = 0; p && i < p->nr; i++) {
 		const struct xen_cpuid_leaf *l = &p->leaf[i];
 
-		if (l->leaf != leaf || (l->subleaf != subleaf && l->subleaf != XEN_CPUID_NO_SUBLEAF))
-			continue;
+		if (l->leaf != leaf || (l->subleaf != subleaf && l->subleaf != XEN_CPUID_NO_SUBLEAF)) continue;
 		memcpy(out, &l->a, 4 * sizeof(out[0]));
 		return true;
 	}
@@ -212,8 +207,7 @@ static long featureset_get(struct xen_sysctl_cpu_featureset *f) {
 
 	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max) return -EINVAL;
 	if (!pv && f->index > XEN_SYSCTL_cpu_featureset_host) return -EOPNOTSUPP;
-	for (unsigned i = 0; i < ARRAY_SIZE(word); i++)
-		word[i] = feature_word_read(pv ? cpuid_pv : cpuid_host, i);
+	for (unsigned i = 0; i < ARRAY_SIZE(word); i++) word[i] = feature_word_read(pv ? cpuid_pv : cpuid_host, i);
 	room = f->features.p ? f->nr_features : ARRAY_SIZE(word);
 	f->nr_features = MIN(room, ARRAY_SIZE(word));
 	if (f->features.p && copy_to_guest(guest_ptr(f->features.p), word, f->nr_features * sizeof(word[0])))

@@ -18,12 +18,10 @@ enum { A, B, C, D };
 /* Leaf 1: DTES64 MONITOR DS-CPL VMX SMX EIST TM2 xTPR PDCM PCID DCA x2APIC TSC-deadline OSXSAVE */
 #define LEAF1_C_HIDE (BITS(2, 8) | BIT(11) | BITS(14, 15) | BITS(17, 18) | BIT(21) | BIT(24) | BIT(27))
 /* VME PSE MCE MTRR PGE MCA PSE36 DS ACPI SS TM PBE: machine checks are ring 0's */
-#define LEAF1_D_HIDE \
-	(BIT(1) | BIT(3) | BIT(7) | BITS(12, 14) | BIT(17) | BITS(21, 22) | BIT(27) | BIT(29) | BIT(31))
+#define LEAF1_D_HIDE (BIT(1) | BIT(3) | BIT(7) | BITS(12, 14) | BIT(17) | BITS(21, 22) | BIT(27) | BIT(29) | BIT(31))
 /* what is shown of leaf 7 EBX: FSGSBASE BMI1 AVX2 BMI2 ERMS AVX512F DQ RDSEED ADX IFMA CLFLUSHOPT CLWB CD
  * SHA BW VL */
-#define LEAF7_B_SHOW \
-	(BIT(0) | BIT(3) | BIT(5) | BITS(8, 9) | BITS(16, 19) | BIT(21) | BITS(23, 24) | BITS(28, 31))
+#define LEAF7_B_SHOW (BIT(0) | BIT(3) | BIT(5) | BITS(8, 9) | BITS(16, 19) | BIT(21) | BITS(23, 24) | BITS(28, 31))
 /* ECX: VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ CLDEMOTE MOVDIRI MOVDIR64B */
 #define LEAF7_C_SHOW (BIT(1) | BIT(6) | BITS(8, 12) | BIT(14) | BIT(25) | BITS(27, 28))
 /* EDX: 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512-FP16 */
@@ -39,7 +37,8 @@ bool xcr0_ok(uint64_t value) {
 	       (!(value & 0xe0) || (value & 0xe4) == 0xe4);
 }
 
-uint32_t xstate_size(uint64_t xcr0) {
+/* Bytes of the standard format of the XSAVE area with these components. */
+static uint32_t xstate_size(uint64_t xcr0) {
 	uint32_t size = 576, r[4];
 
 	for (unsigned i = 2; i < 63; i++) {
@@ -86,8 +85,8 @@ static void leaf_xsave(const struct vcpu *v, uint32_t subleaf, uint32_t r[4]) {
 
 static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	static const uint32_t fixed[XEN_CPUID_MAX_NUM_LEAVES + 1][4] = {
-		{ XEN_CPUID_FIRST_LEAF + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX,
-		  XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX },
+		{ XEN_CPUID_FIRST_LEAF + XEN_CPUID_MAX_NUM_LEAVES, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
+		  XEN_CPUID_SIGNATURE_EDX },
 		{ 4 << 16 | 17 },
 		/* EBX: MSR that would fill a hypercall page */
 		{ 1, XEN_CPUID_FIRST_LEAF, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD },
@@ -123,8 +122,8 @@ static void leaf_machine(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, 
 		if (subleaf)
 			pass(r, 0, 0, 0, 0);
 		else
-			pass(r, 0, cpu_has.xcr0 & XCR0_AVX512 ? LEAF7_B_SHOW : LEAF7_B_SHOW & ~AVX512_B,
-			     LEAF7_C_SHOW, LEAF7_D_SHOW);
+			pass(r, 0, cpu_has.xcr0 & XCR0_AVX512 ? LEAF7_B_SHOW : LEAF7_B_SHOW & ~AVX512_B, LEAF7_C_SHOW,
+			     LEAF7_D_SHOW);
 		break;
 	case 0xd: leaf_xsave(v, subleaf, r); break;
 	case 0x80000000: r[A] = MIN(r[A], 0x80000008u); break;

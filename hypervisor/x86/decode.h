@@ -28,9 +28,7 @@ int insn_decode(const uint8_t bytes[INSN_BUFFER], unsigned n, struct insn *out);
 /* Operand size in bytes of an instruction that has no form for bytes. */
 static inline unsigned insn_wide_bytes(const struct insn *i) { return i->rex & 8 ? 8 : i->opsize16 ? 2 : 4; }
 /* Operand size in bytes for an opcode whose lowest bit says "not byte". */
-static inline unsigned insn_operand_bytes(const struct insn *i) {
-	return i->opcode & 1 ? insn_wide_bytes(i) : 1;
-}
+static inline unsigned insn_operand_bytes(const struct insn *i) { return i->opcode & 1 ? insn_wide_bytes(i) : 1; }
 
 static inline uint64_t width_mask(unsigned bytes) { return bytes == 8 ? ~0ULL : (1ULL << (bytes * 8)) - 1; }
 

@@ -55,15 +55,13 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2) {
 	int rc;
 
 	if (!pt_store_target(v, gvaddr(cr2), &table, &entry) || insn_fetch(r, &s.insn)) return false;
-	if (likely(is_entry_mov(&s.insn) && cr2 % sizeof(entry) == 0))
-		return entry_mov(v, table, r, &s.insn, cr2);
+	if (likely(is_entry_mov(&s.insn) && cr2 % sizeof(entry) == 0)) return entry_mov(v, table, r, &s.insn, cr2);
 	s = (struct store){ .insn = s.insn };
 	if (store_is_string(&s.insn) ? r->rdi != cr2 : s.insn.mod == 3) return false;
 	s.bytes = store_bytes(&s.insn);
 	mask = width_mask(s.bytes);
 	s.old = entry >> shift & mask;
-	if (cr2 % s.bytes ||
-	    (store_is_copy(&s.insn) && copy_from_guest(&s.new_value, gvaddr(r->rsi), s.bytes)) ||
+	if (cr2 % s.bytes || (store_is_copy(&s.insn) && copy_from_guest(&s.new_value, gvaddr(r->rsi), s.bytes)) ||
 	    !store_compute(&s, r))
 		return false;
 	rc = pt_store(v, table, gvaddr(cr2), s.plain && s.bytes == sizeof(entry) ? NULL : &entry,

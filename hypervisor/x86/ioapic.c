@@ -66,8 +66,7 @@ void arch_gsi_program(unsigned gsi, bool level, bool active_low, uint8_t vector,
 	SPIN_GUARD(&lock);
 
 	if (!a) return;
-	reg_write(a, reg,
-		  ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
+	reg_write(a, reg, ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
 	reg_write(a, reg + 1, cpu_of(cpu)->apic_id << 24);
 }
 

@@ -28,7 +28,6 @@
 #define SPURIOUS_ENABLE (1u << 8)
 #define LVT_MASKED      (1u << 16)
 #define LVT_NMI         (4u << 8)
-#define TIMER_DEADLINE  (2u << 17)
 #define ICR_BUSY        (1u << 12)
 #define ICR_ASSERT      (1u << 14)
 #define ICR_OTHERS      (3u << 18)
@@ -40,9 +39,7 @@
 static volatile uint32_t *registers __ro_after_init;
 static bool x2apic __ro_after_init;
 
-static uint32_t reg_read(unsigned reg) {
-	return x2apic ? (uint32_t)rdmsr(MSR_X2APIC(reg)) : registers[reg / 4];
-}
+static uint32_t reg_read(unsigned reg) { return x2apic ? (uint32_t)rdmsr(MSR_X2APIC(reg)) : registers[reg / 4]; }
 
 static void reg_write(unsigned reg, uint32_t v) {
 	if (x2apic)
@@ -99,9 +96,7 @@ void lapic_send_ipi(cpumask_t cpus, unsigned vector) {
 
 void lapic_send_init(uint32_t apic_id) { icr_write(apic_id, ICR_INIT | ICR_ASSERT); }
 
-void lapic_send_startup(uint32_t apic_id, unsigned page) {
-	icr_write(apic_id, ICR_STARTUP | ICR_ASSERT | page);
-}
+void lapic_send_startup(uint32_t apic_id, unsigned page) { icr_write(apic_id, ICR_STARTUP | ICR_ASSERT | page); }
 
 void lapic_stop_others(void) {
 	if (registers) icr_write(0, ICR_OTHERS | ICR_INIT | ICR_ASSERT);
@@ -109,11 +104,7 @@ void lapic_stop_others(void) {
 
 void arch_cpu_kick(unsigned cpu) { icr_write(cpu_of(cpu)->apic_id, VEC_KICK | ICR_ASSERT); }
 
-void lapic_timer_mode(bool tsc_deadline, bool masked) {
-	reg_write(REG_TIMER, VEC_TIMER | (tsc_deadline ? TIMER_DEADLINE : 0) | (masked ? LVT_MASKED : 0));
-	/* the mode must be set before the deadline MSR counts (SDM 10.5.4.1) */
-	__asm__ volatile("mfence" : : : "memory");
-}
+void lapic_timer_mode(bool masked) { reg_write(REG_TIMER, VEC_TIMER | (masked ? LVT_MASKED : 0)); }
 
 void lapic_timer_start(uint32_t count) { reg_write(REG_INITIAL, count); }
 

@@ -14,35 +14,24 @@ static void __noreturn halt(void) {
 	for (;;) __asm__ volatile("cli; hlt");
 }
 
-static void reset_by_acpi(void) {
-	if (acpi.reset_port) outb(acpi.reset_port, acpi.reset_value);
-}
-
-static void reset_by_keyboard_controller(void) {
-	for (unsigned i = 0; i < 10000 && inb(0x64) & 2; i++) cpu_pause();
-	outb(0x64, 0xfe);
-}
-
-static void reset_by_chipset(void) {
-	uint8_t v = inb(0xcf9) & ~6;
-
-	outb(0xcf9, v | 2);
-	clock_delay_us(50);
-	outb(0xcf9, v | 6);
-}
-
+/* What the firmware names, the keyboard controller, the chipset, and a triple fault: whichever works first. */
 static void __noreturn reset(void) {
-	static void (*const ways[])(void) = { reset_by_acpi, reset_by_keyboard_controller, reset_by_chipset };
 	static const struct {
 		uint16_t limit;
 		uint64_t base;
 	} __packed no_idt;
+	uint8_t chipset = inb(0xcf9) & ~6;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
-		ways[i]();
-		clock_delay_us(50000);
-	}
-	__asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* a triple fault */
+	if (acpi.reset_port) outb(acpi.reset_port, acpi.reset_value);
+	clock_delay_us(50000);
+	for (unsigned i = 0; i < 10000 && inb(0x64) & 2; i++) cpu_pause();
+	outb(0x64, 0xfe);
+	clock_delay_us(50000);
+	outb(0xcf9, chipset | 2);
+	clock_delay_us(50);
+	outb(0xcf9, chipset | 6);
+	clock_delay_us(50000);
+	__asm__ volatile("lidt %0; int3" : : "m"(no_idt));
 	halt();
 }
 
@@ -81,8 +70,8 @@ void arch_vcpu_iobitmap_set(struct vcpu *v, gvaddr_t bitmap, uint32_t ports) {
 int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type) {
 	uint64_t cap, base, mask, width = (1ULL << cpu_has.phys_bits) - 1;
 
-	if (rdmsr_safe(MSR_MTRR_CAP, &cap) || reg >= (cap & 0xff) ||
-	    rdmsr_safe(MSR_MTRR_BASE + 2 * reg, &base) || rdmsr_safe(MSR_MTRR_BASE + 2 * reg + 1, &mask))
+	if (rdmsr_safe(MSR_MTRR_CAP, &cap) || reg >= (cap & 0xff) || rdmsr_safe(MSR_MTRR_BASE + 2 * reg, &base) ||
+	    rdmsr_safe(MSR_MTRR_BASE + 2 * reg + 1, &mask))
 		return -EINVAL;
 	*first = mfn(0);
 	*n = *type = 0;

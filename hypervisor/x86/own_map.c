@@ -33,9 +33,7 @@ static uint64_t *l2e_of(uint64_t va) { return (uint64_t *)(SELF_L2 + ((va >> 21 
 static uint64_t *l3e_of(uint64_t va) { return (uint64_t *)(SELF_L3 + ((va >> 30 & 0x3ffffUL) << 3)); }
 
 /* The M2P's read-only view is the guests' to read: its upper levels need the user bit. */
-static uint64_t table_flags(uint64_t va) {
-	return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS;
-}
+static uint64_t table_flags(uint64_t va) { return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS; }
 
 /*
  * Hang an empty table into the entry, if none is there; it will be seen around `below`. Lock held. 0
@@ -59,8 +57,7 @@ int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) {
 	SPIN_GUARD(&lock);
 
 	for (unsigned long i = 0; i < n; i++, va += PAGE_SIZE) {
-		if (table_need(va, l3e_of(va), l2e_of(va)) || table_need(va, l2e_of(va), l1e_of(va)))
-			return -ENOMEM;
+		if (table_need(va, l3e_of(va), l2e_of(va)) || table_need(va, l2e_of(va), l1e_of(va))) return -ENOMEM;
 		WRITE_ONCE(*l1e_of(va), mfn_to_maddr(mfn_add(first, i)).a | flags | LEAF_FLAGS);
 		invlpg(va);
 	}
@@ -77,9 +74,7 @@ static void hv_unmap(uint64_t va, unsigned long n) {
 
 uint64_t *hv_l1_of(uint64_t va) { return (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK); }
 
-int own_map(mfn_t first, unsigned long n) {
-	return hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G);
-}
+int own_map(mfn_t first, unsigned long n) { return hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G); }
 
 /* Take the level-1 table of va out if nothing is in it any more. Lock held. */
 static mfn_t table_drop(uint64_t va) {
@@ -117,8 +112,7 @@ static void *foreign_map(maddr_t at, size_t size, uint64_t flags) {
 	unsigned long n = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	uint64_t va = __atomic_fetch_add(&io_next, n << PAGE_SHIFT, __ATOMIC_RELAXED);
 
-	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE ||
-	    hv_map(va, maddr_to_mfn(at), n, flags | PTE_NX | PTE_G))
+	if (va + (n << PAGE_SHIFT) > IO_BASE + IO_SIZE || hv_map(va, maddr_to_mfn(at), n, flags | PTE_NX | PTE_G))
 		return NULL;
 	return (void *)(va + offset);
 }
@@ -127,9 +121,7 @@ void *io_map(maddr_t at, size_t size) { return foreign_map(at, size, PTE_RW | PT
 
 const void *firmware_map(maddr_t at, size_t size) { return foreign_map(at, size, 0); }
 
-mfn_t arch_m2p_frame(unsigned long i) {
-	return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR));
-}
+mfn_t arch_m2p_frame(unsigned long i) { return maddr_to_mfn(maddr(*l1e_of(M2P_RO_BASE + (i << 21)) & PTE_ADDR)); }
 
 void arch_root_install(void *l4) {
 	memcpy((uint64_t *)l4 + HV_SLOT_FIRST, hv_root + HV_SLOT_FIRST,

@@ -33,8 +33,7 @@ static void print_symbol(uint64_t a) {
 	uint64_t offset = a - (uint64_t)_image_start;
 	const struct symbol *best = NULL;
 
-	for (uint32_t i = 0; i < symbol_count && symbol_table[i].offset <= offset; i++)
-		best = &symbol_table[i];
+	for (uint32_t i = 0; i < symbol_count && symbol_table[i].offset <= offset; i++) best = &symbol_table[i];
 	if (best)
 		printk(LOG_ERR, "    %016lx %s+0x%lx\n", a, symbol_names + best->name, offset - best->offset);
 	else
@@ -54,14 +53,13 @@ static void backtrace(uint64_t sp) {
 }
 
 static void regs_dump(const struct regs *r) {
-	printk(LOG_ERR, "rip %04x:%016lx rsp %04x:%016lx rflags %08lx\n", (unsigned)r->cs, r->rip,
-	       (unsigned)r->ss, r->rsp, r->rflags);
+	printk(LOG_ERR, "rip %04x:%016lx rsp %04x:%016lx rflags %08lx\n", (unsigned)r->cs, r->rip, (unsigned)r->ss,
+	       r->rsp, r->rflags);
 	printk(LOG_ERR, "rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
 	printk(LOG_ERR, "rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
 	printk(LOG_ERR, "r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
 	printk(LOG_ERR, "r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
-	printk(LOG_ERR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %08lx\n", read_cr0(), read_cr2(), read_cr3(),
-	       read_cr4());
+	printk(LOG_ERR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %08lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
 static void current_dump(void) {
@@ -88,8 +86,7 @@ void fatal_trap(struct regs *r) {
 
 	for (unsigned i = MIN(r->vector, TRAP_NAMES); i; i--) name += strlen(name) + 1;
 	console_emergency();
-	printk(LOG_ERR, "\nTenon: fatal %s in ring 0 (vector %u, error %x)\n", name, r->vector,
-	       r->error_code);
+	printk(LOG_ERR, "\nTenon: fatal %s in ring 0 (vector %u, error %x)\n", name, r->vector, r->error_code);
 	regs_dump(r);
 	if (is_text(r->rip)) print_symbol(r->rip);
 	backtrace(r->rsp);

@@ -73,9 +73,7 @@ uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes) {
 	if (by_ports(dev, reg)) return pci_data_read(address_of(dev, reg), DATA_PORT + (reg & 3), bytes);
 	p = mmcfg_of(dev, reg);
 	if (!p) return ~0u >> (32 - 8 * bytes);
-	return bytes == 1   ? *(volatile uint8_t *)p
-	       : bytes == 2 ? *(volatile uint16_t *)p
-			    : *(volatile uint32_t *)p;
+	return bytes == 1 ? *(volatile uint8_t *)p : bytes == 2 ? *(volatile uint16_t *)p : *(volatile uint32_t *)p;
 }
 
 void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value) {

@@ -114,10 +114,7 @@ static void descriptor_tables_load(struct cpu *c) {
 		   idtr = { sizeof(idt) - 1, (uint64_t)idt };
 
 	__asm__ volatile("lgdt %0; lidt %1" : : "m"(gdtr), "m"(idtr));
-	__asm__ volatile("pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:"
-			 :
-			 : "i"(SEL_HV_CS)
-			 : "rax", "memory");
+	__asm__ volatile("pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" : : "i"(SEL_HV_CS) : "rax", "memory");
 	__asm__ volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs; "
 			 "lldt %w1; ltr %w2"
 			 :
@@ -143,8 +140,8 @@ static void syscall_msrs_load(struct cpu *c) {
 	wrmsr(MSR_STAR, (uint64_t)(FLAT_RING3_CS32) << 48 | (uint64_t)SEL_HV_CS << 32);
 	wrmsr(MSR_LSTAR, block_va(c->id) + PERCPU_STUB);
 	wrmsr(MSR_CSTAR, block_va(c->id) + PERCPU_STUB + STUB32_OFFSET);
-	wrmsr(MSR_SFMASK, EFLAGS_TF | EFLAGS_IF | EFLAGS_DF | EFLAGS_IOPL | EFLAGS_NT | EFLAGS_RF |
-				  EFLAGS_AC | EFLAGS_VM);
+	wrmsr(MSR_SFMASK,
+	      EFLAGS_TF | EFLAGS_IF | EFLAGS_DF | EFLAGS_IOPL | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_VM);
 	wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
 	wrmsr(MSR_SYSENTER_ESP, block_va(c->id) + PERCPU_STACK_TOP);
 	wrmsr(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry);
@@ -179,7 +176,6 @@ void __init cpu_features_read(void) {
 	max = r[0];
 	cpuid(1, 0, r);
 	cpu_has.xsave = r[2] >> 26 & 1;
-	cpu_has.tsc_deadline = r[2] >> 24 & 1;
 	if (max >= 7) {
 		cpuid(7, 0, r);
 		cpu_has.fsgsbase = r[1] & 1;

@@ -42,8 +42,7 @@ static void __init acpi_init(void) {
 	const uint8_t *bda = firmware_map(maddr(0), PAGE_SIZE);
 
 	keyboard_flags = bda ? bda[KEYBOARD_FLAGS] : 0;
-	if (!acpi_parse(boot_info.rsdp, table_view, &acpi) &&
-	    !acpi_parse(rsdp_search(bda), table_view, &acpi))
+	if (!acpi_parse(boot_info.rsdp, table_view, &acpi) && !acpi_parse(rsdp_search(bda), table_view, &acpi))
 		panic("no usable ACPI tables (RSDP, MADT): the machine's CPUs and interrupts are unknown");
 	printk(LOG_INFO, "ACPI: %u CPUs, %u IO-APICs, %u interrupt overrides, %u MMCFG ranges\n", acpi.cpus,
 	       acpi.ioapics, acpi.overrides, acpi.mcfgs);

@@ -17,8 +17,7 @@ HYPERCALL(do_set_trap_table) {
 	}
 	/* a table has at most one entry per vector, in any order; longer ones go on when restarted */
 	for (uint64_t i = 0;; i++) {
-		if (hypercall_preempt())
-			return hypercall_restart(__HYPERVISOR_set_trap_table, 1, a1 + i * sizeof(t));
+		if (hypercall_preempt()) return hypercall_restart(__HYPERVISOR_set_trap_table, 1, a1 + i * sizeof(t));
 		if (copy_from_guest(&t, guest_at(gvaddr(a1), i, sizeof(t)), sizeof(t))) return -EFAULT;
 		if (!t.address) return 0;
 		if (!guest_address_ok(t.address)) return -EINVAL;
@@ -72,8 +71,7 @@ HYPERCALL(do_callback_op) {
 	case CALLBACKOP_register:
 		return copy_from_guest(&reg, gvaddr(a2), sizeof(reg)) ? -EFAULT : callback_register(&reg);
 	case CALLBACKOP_unregister:
-		return copy_from_guest(&unreg, gvaddr(a2), sizeof(unreg)) ? -EFAULT
-									  : callback_unregister(&unreg);
+		return copy_from_guest(&unreg, gvaddr(a2), sizeof(unreg)) ? -EFAULT : callback_unregister(&unreg);
 	default: return -ENOSYS;
 	}
 }
@@ -82,8 +80,7 @@ HYPERCALL(do_nmi_op) {
 	struct xennmi_callback cb = { 0 };
 
 	if ((unsigned)a1 > XENNMI_unregister_callback) return -ENOSYS;
-	if ((unsigned)a1 == XENNMI_register_callback && copy_from_guest(&cb, gvaddr(a2), sizeof(cb)))
-		return -EFAULT;
+	if ((unsigned)a1 == XENNMI_register_callback && copy_from_guest(&cb, gvaddr(a2), sizeof(cb))) return -EFAULT;
 	if (!guest_address_ok(cb.handler_address)) return -EINVAL;
 	current->arch.traps[TRAP_NMI].address = cb.handler_address;
 	return 0;
@@ -100,9 +97,9 @@ HYPERCALL(do_fpu_taskswitch) {
 
 HYPERCALL(do_set_segment_base) {
 	/* a hypercall comes from kernel mode */
-	static const uint32_t msr[] = { [SEGBASE_FS] = MSR_FS_BASE,
-					[SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE,
-					[SEGBASE_GS_KERNEL] = MSR_GS_BASE };
+	static const uint32_t msr[] = {
+		[SEGBASE_FS] = MSR_FS_BASE, [SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE, [SEGBASE_GS_KERNEL] = MSR_GS_BASE
+	};
 	unsigned which = (unsigned)a1;
 
 	if (which == SEGBASE_GS_USER_SEL) return gs_user_selector_load((uint16_t)a2);
@@ -117,8 +114,7 @@ HYPERCALL(do_set_segment_base) {
  * (XSA-12, XSA-444). */
 static bool dr7_ok(const struct arch_vcpu *v, uint64_t dr7) {
 	for (unsigned i = 0; i < 4; i++)
-		if (dr7 >> (i * 2) & 3 && ((dr7 >> (16 + i * 4) & 3) == 2 || !guest_address_ok(v->dr[i])))
-			return false;
+		if (dr7 >> (i * 2) & 3 && ((dr7 >> (16 + i * 4) & 3) == 2 || !guest_address_ok(v->dr[i]))) return false;
 	return !(dr7 >> 32);
 }
 

@@ -95,8 +95,7 @@ static void ldt_drop(struct vcpu *v) {
 }
 
 int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) {
-	if (entries > 8192 || base.a % PAGE_SIZE || (entries && !guest_range_ok(base.a, entries * 8UL)))
-		return -EINVAL;
+	if (entries > 8192 || base.a % PAGE_SIZE || (entries && !guest_range_ok(base.a, entries * 8UL))) return -EINVAL;
 	if (!entries && !v->arch.ldt_entries) return 0;
 	ldt_drop(v);
 	v->arch.ldt_base = base;

@@ -18,8 +18,7 @@
 enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
 
 static uint32_t result_flags(uint64_t v, unsigned bytes) {
-	return (v ? 0 : FLAG_ZF) | (v >> (bytes * 8 - 1) & 1 ? FLAG_SF : 0) |
-	       (bit_count(v & 0xff) % 2 ? 0 : FLAG_PF);
+	return (v ? 0 : FLAG_ZF) | (v >> (bytes * 8 - 1) & 1 ? FLAG_SF : 0) | (bit_count(v & 0xff) % 2 ? 0 : FLAG_PF);
 }
 
 /* a op b in so many bytes, and the flags of it. */

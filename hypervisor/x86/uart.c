@@ -27,6 +27,7 @@
 #define FCR_ON     0x07 /* enable and clear both FIFOs */
 #define FCR_14     0xc0 /* interrupt at 14 bytes */
 #define LCR_DLAB   0x80
+#define LCR_8N1    0x03
 #define MCR_LINES  0x0b /* DTR, RTS, and OUT2, which gates the interrupt */
 #define LSR_DATA   0x01
 #define LSR_THRE   0x20
@@ -37,43 +38,29 @@
 static bool present;
 static unsigned room; /* bytes that may be sent before the line status is read again (console lock) */
 
-/* "8n1": data bits 5-8, parity n, o, e, m or s, stop bits 1 or 2. */
-static bool frame_parse(const char *s, uint8_t *lcr) {
-	static const char parities[] = "noems";
-	const char *p = s[0] ? strchr(parities, s[1]) : NULL;
-	unsigned parity;
-
-	if (s[0] < '5' || s[0] > '8' || !p || !s[1] || s[2] < '1' || s[2] > '2' || s[3]) return false;
-	parity = (unsigned)(p - parities);
-	*lcr = (uint8_t)((s[0] - '5') | (s[2] - '1') << 2 | (parity ? parity * 2 - 1 : 0) << 3);
-	return true;
-}
-
-static bool settings_parse(const char *s, unsigned *divisor, uint8_t *lcr) {
+static bool settings_parse(const char *s, unsigned *divisor) {
 	uint64_t baud;
 
-	*lcr = 0x03;
 	if (parse_u64(s, &s, &baud) || !baud || baud > CLOCK_HZ || CLOCK_HZ % baud) return false;
 	*divisor = CLOCK_HZ / (unsigned)baud;
 	/* further fields (Xen's I/O base and IRQ) are not ours to choose */
-	return !*s || (*s == ',' && frame_parse(s + 1, lcr));
+	return !*s || !strcmp(s, ",8n1");
 }
 
 bool uart_init(const char *settings) {
 	unsigned divisor;
-	uint8_t lcr;
 
-	if (!settings_parse(settings, &divisor, &lcr)) {
+	if (!settings_parse(settings, &divisor)) {
 		printk(LOG_WARN, "option com1=%s ignored: expected BAUD,8n1\n", settings);
 		return false;
 	}
 	outb(COM1_BASE + SCR, 0x5a);
 	if (inb(COM1_BASE + SCR) != 0x5a) return false;
 	outb(COM1_BASE + IER, 0);
-	outb(COM1_BASE + LCR, lcr | LCR_DLAB);
+	outb(COM1_BASE + LCR, LCR_8N1 | LCR_DLAB);
 	outb(COM1_BASE + RHR, (uint8_t)divisor);
 	outb(COM1_BASE + IER, (uint8_t)(divisor >> 8));
-	outb(COM1_BASE + LCR, lcr);
+	outb(COM1_BASE + LCR, LCR_8N1);
 	outb(COM1_BASE + FCR, FCR_ON | FCR_14);
 	outb(COM1_BASE + MCR, MCR_LINES);
 	present = true;
@@ -126,6 +113,5 @@ static void receive(char c) {
 
 void uart_interrupt(void) {
 	(void)inb(COM1_BASE + IIR);
-	for (unsigned i = 0; i < 64 && (inb(COM1_BASE + LSR) & LSR_DATA); i++)
-		receive((char)inb(COM1_BASE + RHR));
+	for (unsigned i = 0; i < 64 && (inb(COM1_BASE + LSR) & LSR_DATA); i++) receive((char)inb(COM1_BASE + RHR));
 }

@@ -30,16 +30,16 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, mfn_
 }
 
 static bool addresses_ok(const struct vcpu_guest_context *ctx) {
-	const uint64_t code[] = { ctx->event_callback_eip, ctx->failsafe_callback_eip,
-				  ctx->syscall_callback_eip, ctx->user_regs.rip };
+	const uint64_t code[] = { ctx->event_callback_eip, ctx->failsafe_callback_eip, ctx->syscall_callback_eip,
+				  ctx->user_regs.rip };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(code); i++)
 		if (!guest_address_ok(code[i])) return false;
 	for (unsigned i = 0; i < 256; i++)
 		if (!guest_address_ok(ctx->trap_ctxt[i].address)) return false;
-	return is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) &&
-	       is_canonical(ctx->gs_base_user) && ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 &&
-	       ctx->ldt_ents <= 8192 && !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
+	return is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) && is_canonical(ctx->gs_base_user) &&
+	       ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
+	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 
 /* r15 to rdi lie alike in both. */
@@ -126,11 +126,9 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) 
 }
 
 static void regs_get(struct cpu_user_regs *u, const struct regs *r) {
-	*u = (struct cpu_user_regs){ .rip = r->rip,
-				     .cs = (uint16_t)r->cs,
-				     .rflags = r->rflags,
-				     .rsp = r->rsp,
-				     .ss = (uint16_t)r->ss };
+	*u = (struct cpu_user_regs){
+		.rip = r->rip, .cs = (uint16_t)r->cs, .rflags = r->rflags, .rsp = r->rsp, .ss = (uint16_t)r->ss
+	};
 	memcpy(u, r, GENERAL_SIZE);
 }
 

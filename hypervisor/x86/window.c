@@ -14,8 +14,7 @@ _Static_assert(WINDOW_FRAME_NR <= 64, "places are the bits of windows_filled");
 
 void *window_set(struct cpu *c, unsigned index, mfn_t m) {
 	uint8_t *place = window_place(c, index);
-	uint64_t pte =
-		mfn_eq(m, INVALID_MFN) ? 0 : mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
+	uint64_t pte = mfn_eq(m, INVALID_MFN) ? 0 : mfn_to_maddr(m).a | PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX;
 
 	if (c->window_ptes[index] != pte) {
 		c->window_ptes[index] = pte;

@@ -89,9 +89,7 @@ static int make(void) {
 	set_xen_guest_handle(r->extent_start, pfns);
 	op.u.max_mem.max_memkb = PAGES * 4;
 	rc = domctl(XEN_DOMCTL_max_mem, op.domain, &op);
-	if (!rc)
-		rc = (int)xencall2(call, __HYPERVISOR_memory_op, XENMEM_populate_physmap, (uintptr_t)r) -
-		     PAGES;
+	if (!rc) rc = (int)xencall2(call, __HYPERVISOR_memory_op, XENMEM_populate_physmap, (uintptr_t)r) - PAGES;
 	xencall_free_buffer(call, r);
 	xencall_free_buffer(call, pfns);
 	return rc ? -1 : op.domain;
@@ -110,8 +108,7 @@ static xen_pfn_t one_more_page(domid_t id) {
 	r->nr_extents = 1;
 	r->domid = id;
 	set_xen_guest_handle(r->extent_start, pfn);
-	if (xencall2(call, __HYPERVISOR_memory_op, XENMEM_populate_physmap, (uintptr_t)r) != 1)
-		perror("populate");
+	if (xencall2(call, __HYPERVISOR_memory_op, XENMEM_populate_physmap, (uintptr_t)r) != 1) perror("populate");
 	got = *pfn;
 	xencall_free_buffer(call, r);
 	xencall_free_buffer(call, pfn);
@@ -154,8 +151,8 @@ static void test_foreign(unsigned long free) {
 
 static xenforeignmemory_resource_handle *map_table(int id, void **at) {
 	return xenforeignmemory_map_resource(fmem, (domid_t)id, XENMEM_resource_grant_table,
-					     XENMEM_resource_grant_table_id_shared, 0, 1, at,
-					     PROT_READ | PROT_WRITE, 0);
+					     XENMEM_resource_grant_table_id_shared, 0, 1, at, PROT_READ | PROT_WRITE,
+					     0);
 }
 
 static void test_resource(unsigned long free) {

@@ -62,8 +62,7 @@ static void do_update(const struct step *s) {
 	for (unsigned i = 0; i < 3; i++)
 		u[i] = (struct mmu_update){ ptr(frame_at(s->a), index_at(s->b + i), cmd), entry_at(s) };
 	arg_put(0, u, sizeof(u));
-	again(do_mmu_update(ARG_VA, s->kind & 0x40 ? 3 : 1, 0, s->kind & 0x20 ? foreign_at(s->d) : DOMID_SELF,
-			    0, 0));
+	again(do_mmu_update(ARG_VA, s->kind & 0x40 ? 3 : 1, 0, s->kind & 0x20 ? foreign_at(s->d) : DOMID_SELF, 0, 0));
 }
 
 static void do_ext(const struct step *s) {
@@ -89,8 +88,8 @@ static void do_ext(const struct step *s) {
 }
 
 static uint64_t va_at(uint8_t a, uint8_t b) {
-	uint64_t va = (uint64_t)index_at(a) << 39 | (uint64_t)index_at(a >> 3) << 30 |
-		      (uint64_t)index_at(b) << 21 | (uint64_t)index_at(b >> 3) << 12;
+	uint64_t va = (uint64_t)index_at(a) << 39 | (uint64_t)index_at(a >> 3) << 30 | (uint64_t)index_at(b) << 21 |
+		      (uint64_t)index_at(b >> 3) << 12;
 
 	return (uint64_t)((int64_t)(va << 16) >> 16);
 }
@@ -122,8 +121,7 @@ static void list_fill(const struct step *s, unsigned offset, unsigned n) {
 }
 
 static void pool_take(unsigned offset, unsigned n) {
-	for (unsigned i = 0; i < n; i++)
-		memcpy(&pool[pool_next++ % (POOL - 4)], arg_page + offset + i * 8, 8);
+	for (unsigned i = 0; i < n; i++) memcpy(&pool[pool_next++ % (POOL - 4)], arg_page + offset + i * 8, 8);
 }
 
 static void do_reservation(const struct step *s) {
@@ -159,8 +157,7 @@ static void do_exchange(const struct step *s) {
 	x.out.extent_start.p = (xen_pfn_t *)(ARG_VA + OUT);
 	list_fill(s, LIST, (unsigned)x.in.nr_extents);
 	arg_put(0, &x, sizeof(x));
-	if (finish(do_memory_op(XENMEM_exchange, ARG_VA, 0, 0, 0, 0)) == 0)
-		pool_take(OUT, (unsigned)x.out.nr_extents);
+	if (finish(do_memory_op(XENMEM_exchange, ARG_VA, 0, 0, 0, 0)) == 0) pool_take(OUT, (unsigned)x.out.nr_extents);
 }
 
 /* A descriptor-table use, taken and dropped: what set_gdt and set_ldt do. */

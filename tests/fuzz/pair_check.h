@@ -102,9 +102,7 @@ static inline void check_pins(const struct domain *d) {
 		CHECK(p->readers == tally[ref].readers && p->writers == tally[ref].writers);
 		sum += p->readers + p->writers;
 		if (!tame || ref >= grant_entries(gt)) continue;
-		CHECK(told_of(gt, ref) == (p->writers   ? GTF_reading | GTF_writing
-					   : p->readers ? GTF_reading
-							: 0));
+		CHECK(told_of(gt, ref) == (p->writers ? GTF_reading | GTF_writing : p->readers ? GTF_reading : 0));
 	}
 	CHECK(sum == gt->pinned);
 }
@@ -113,8 +111,7 @@ static inline void check_refs(const struct domain *d) {
 	unsigned refs = (d->state != DOM_DEAD) + (d->tot_pages > 0);
 
 	for_each_domain (m)
-		for (uint32_t h = 0; h < m->grant->nr_handles; h++)
-			refs += track_at(m->grant, h)->granter == d;
+		for (uint32_t h = 0; h < m->grant->nr_handles; h++) refs += track_at(m->grant, h)->granter == d;
 	for (unsigned i = 0; i < NR_VIRQS; i++) refs += handler[i] == d;
 	CHECK(d->refs == refs);
 }

@@ -111,8 +111,7 @@ static void do_entry(const struct step *s) {
 	if (gt->version == 1) {
 		struct grant_entry_v1 *e = (struct grant_entry_v1 *)gt->shared[ref / V1_PER_FRAME];
 
-		e[ref % V1_PER_FRAME] =
-			(struct grant_entry_v1){ f, id_at(s->b) % DOMID_SELF, (uint32_t)mfn_x(m) };
+		e[ref % V1_PER_FRAME] = (struct grant_entry_v1){ f, id_at(s->b) % DOMID_SELF, (uint32_t)mfn_x(m) };
 	} else {
 		union grant_entry_v2 *e = (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME];
 
@@ -181,8 +180,7 @@ static void do_unmap(const struct step *s) {
 		if (s->d & 4) op[i].dev_bus_addr = mfn_to_maddr(track_at(gt, handle)->frame).a;
 		if (s->d & 8) op[i].handle += s->d << 8;
 	}
-	(void)grant_call(s->d & 0x80 ? GNTTABOP_unmap_and_replace : GNTTABOP_unmap_grant_ref, op,
-			 sizeof(op[0]), n);
+	(void)grant_call(s->d & 0x80 ? GNTTABOP_unmap_and_replace : GNTTABOP_unmap_grant_ref, op, sizeof(op[0]), n);
 }
 
 static void do_copy(const struct step *s) {
@@ -297,8 +295,7 @@ static port_t port_at(uint8_t i) {
 }
 
 static void do_open(const struct step *s) {
-	struct evtchn_alloc_unbound alloc = { .dom = s->d & 1 ? id_at(s->a) : DOMID_SELF,
-					      .remote_dom = id_at(s->b) };
+	struct evtchn_alloc_unbound alloc = { .dom = s->d & 1 ? id_at(s->a) : DOMID_SELF, .remote_dom = id_at(s->b) };
 	struct evtchn_bind_interdomain inter = { .remote_dom = id_at(s->b), .remote_port = port_at(s->c) };
 	struct evtchn_bind_virq virq = { .virq = s->b % 28, .vcpu = s->c % 3 };
 	struct evtchn_bind_ipi ipi = { .vcpu = s->c % 3 };
@@ -395,8 +392,7 @@ static void do_take(const struct step *s) {
 	} else {
 		memset(si->evtchn_pending, 0, sizeof(si->evtchn_pending));
 		for_each_vcpu (d, v)
-			si->vcpu_info[v->id].evtchn_pending_sel = si->vcpu_info[v->id].evtchn_upcall_pending =
-				0;
+			si->vcpu_info[v->id].evtchn_pending_sel = si->vcpu_info[v->id].evtchn_upcall_pending = 0;
 	}
 }
 

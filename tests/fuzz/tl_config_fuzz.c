@@ -18,8 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
 	memcpy(text, data, n);
 	text[n] = 0;
 	/* Refused means a reason; accepted means a guest that can be named and built. */
-	if (tl_config_parse(text, n, NULL, &c, &d) ? d.errors == 0 : !c.name || (!c.kernel && !c.bootloader))
-		abort();
+	if (tl_config_parse(text, n, NULL, &c, &d) ? d.errors == 0 : !c.name || (!c.kernel && !c.bootloader)) abort();
 	tl_config_free(&c);
 	tl_diag_free(&d);
 	memset(&d, 0, sizeof(d));

@@ -24,8 +24,7 @@ static void *page(void *arg, uint64_t pfn) {
 	struct tables *t = arg;
 
 	if (pfn - t->l.pt.pfn < t->l.pt.pages) return t->p + (pfn - t->l.pt.pfn) * 4096;
-	if (pfn - t->l.p2m_pt.pfn < t->l.p2m_pt.pages)
-		return t->p + (t->l.pt.pages + pfn - t->l.p2m_pt.pfn) * 4096;
+	if (pfn - t->l.p2m_pt.pfn < t->l.p2m_pt.pages) return t->p + (t->l.pt.pages + pfn - t->l.p2m_pt.pfn) * 4096;
 	abort();
 }
 

@@ -16,19 +16,16 @@ static void test_start_info(void) {
 	kit_printf("# = magic: '%s'\n", si->magic);
 	is(si->nr_pages, (long)si->nr_pages, "nr_pages"); /* logged: what dom0_mem leaves to the guest */
 	ok(si->nr_pages > 10000 && si->nr_pages <= 16384, "nr_pages is near what dom0_mem says");
-	is_hex(si->flags & (SIF_PRIVILEGED | SIF_INITDOMAIN), SIF_PRIVILEGED | SIF_INITDOMAIN,
-	       "flags tell dom0");
+	is_hex(si->flags & (SIF_PRIVILEGED | SIF_INITDOMAIN), SIF_PRIVILEGED | SIF_INITDOMAIN, "flags tell dom0");
 	is_hex(si->flags & SIF_MOD_START_PFN, 0, "mod_start is an address");
 	is_hex((unsigned long)si & (PAGE_SIZE - 1), 0, "start_info is on a page of its own");
 	is(si->store_mfn, 0, "dom0 has no store page");
 	is(si->store_evtchn, 0, "nor a store port");
-	ok(strncmp((const char *)si->cmd_line, "alpha beta=2 gamma", 18) == 0,
-	   "the command line is the module's");
+	ok(strncmp((const char *)si->cmd_line, "alpha beta=2 gamma", 18) == 0, "the command line is the module's");
 	kit_printf("# = command line: '%s'\n", (const char *)si->cmd_line);
 	ok(kit_option("beta", text, sizeof(text)) && strcmp(text, "2") == 0, "options can be found in it");
 	ok(si->nr_pt_frames >= 4, "there are page tables");
-	kit_printf("# = console: info_off %u info_size %u\n", si->console.dom0.info_off,
-		   si->console.dom0.info_size);
+	kit_printf("# = console: info_off %u info_size %u\n", si->console.dom0.info_off, si->console.dom0.info_size);
 	is_hex(si->shared_info & (PAGE_SIZE - 1), 0, "shared_info is given by a page's machine address");
 }
 

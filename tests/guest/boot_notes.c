@@ -38,7 +38,6 @@ void guest_main(void) {
 	kit_mm_init();
 	ok(memcmp(kit_page(si->mod_start), "MIT License", 11) == 0, "its content");
 	pfn = kit_page_alloc();
-	ok(pfn < si->first_p2m_pfn || pfn >= si->first_p2m_pfn + si->nr_p2m_frames,
-	   "memory can be allocated");
+	ok(pfn < si->first_p2m_pfn || pfn >= si->first_p2m_pfn + si->nr_p2m_frames, "memory can be allocated");
 	done();
 }

@@ -23,9 +23,7 @@
 extern char kit_data_start[], kit_data_end[];
 
 volatile struct child_box *const child_own_box = (void *)(KIT_VIRT_BASE + (BOX << PAGE_SHIFT));
-const struct child_limits child_usual = {
-	.vcpus = 1, .ports = 1023, .grant_frames = 4, .maptrack_frames = 4
-};
+const struct child_limits child_usual = { .vcpus = 1, .ports = 1023, .grant_frames = 4, .maptrack_frames = 4 };
 
 static char pristine[PAGE_SIZE];
 static xen_pfn_t mfns[CHILD_PAGES];
@@ -61,8 +59,7 @@ uint64_t child_free_pages(void) {
 }
 
 long child_map_foreign(const volatile void *va, uint64_t pte, unsigned int domid) {
-	return hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, va, pte, UVMF_INVLPG | UVMF_LOCAL,
-			  domid);
+	return hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, va, pte, UVMF_INVLPG | UVMF_LOCAL, domid);
 }
 
 /* -- building -- */

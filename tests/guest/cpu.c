@@ -55,8 +55,7 @@ static void test_fpu_state(void) {
 static void test_debugreg_calls(void) {
 	is(hv_set_debugreg(0, 0x400000), 0, "a breakpoint address");
 	is_hex(hv_get_debugreg(0), 0x400000, "is read back");
-	is(hv_set_debugreg(0, HYPERVISOR_VIRT_START), KIT_ERRNO(EPERM),
-	   "an address of the hypervisor is refused");
+	is(hv_set_debugreg(0, HYPERVISOR_VIRT_START), KIT_ERRNO(EPERM), "an address of the hypervisor is refused");
 	is(hv_set_debugreg(3, 0x800000000000UL), KIT_ERRNO(EPERM), "a non-canonical address is refused");
 	value("set_debugreg 4", hv_set_debugreg(4, 0));
 	value("get_debugreg 4", hv_get_debugreg(4));

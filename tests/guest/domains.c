@@ -210,8 +210,7 @@ static void test_foreign_maps(void) {
 	struct child c;
 
 	child_create(&c, &child_usual, wait_for_ever);
-	is(child_map_foreign(VIEW, c.spare_mfn << PAGE_SHIFT | PTE_DATA, c.id), 0,
-	   "dom0 maps a domain's page");
+	is(child_map_foreign(VIEW, c.spare_mfn << PAGE_SHIFT | PTE_DATA, c.id), 0, "dom0 maps a domain's page");
 	*VIEW = 1234;
 	destroy_mapped(&c, free, "a page", true);
 	is(*VIEW, 1234, "it can still be read");
@@ -219,8 +218,7 @@ static void test_foreign_maps(void) {
 	gone(&c, free, "a page");
 
 	child_create(&c, &child_usual, wait_for_ever);
-	ok(child_map_foreign(VIEW, c.root_mfn << PAGE_SHIFT | PTE_DATA, c.id) < 0,
-	   "a table is not mapped writable");
+	ok(child_map_foreign(VIEW, c.root_mfn << PAGE_SHIFT | PTE_DATA, c.id) < 0, "a table is not mapped writable");
 	is(child_map_foreign(VIEW, c.root_mfn << PAGE_SHIFT | PTE_RO, c.id), 0, "but read-only");
 	destroy_mapped(&c, free, "a table", true);
 	child_map_foreign(VIEW, 0, DOMID_SELF);
@@ -273,8 +271,7 @@ static void test_grant_given_back(void) {
 	ok(child_wait(&c, 1, 5 * SECOND), "a domain maps a page of ours");
 	is((long)c.box->out[0], GNTST_okay, "it succeeds");
 	is((long)c.box->out[1], 76, "it reads it");
-	is_hex(own_grants[REF].flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing,
-	       "the grant is in use");
+	is_hex(own_grants[REF].flags & (GTF_reading | GTF_writing), GTF_reading | GTF_writing, "the grant is in use");
 	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(pfn), NULL), KIT_ERRNO(EINVAL), "so it cannot be a table");
 	child_destroy(&c);
 	is_hex(own_grants[REF].flags, GTF_permit_access, "with the domain the use of the grant ends");

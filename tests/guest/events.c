@@ -30,8 +30,7 @@ static void test_ipi(void) {
 	long port = kit_event_bind_ipi(0);
 
 	ok(port > 0, "an IPI port is bound");
-	ok(kit_shared_info->evtchn_mask[port / 64] >> port % 64 & 1,
-	   "the guest finds the mask bit as it left it");
+	ok(kit_shared_info->evtchn_mask[port / 64] >> port % 64 & 1, "the guest finds the mask bit as it left it");
 	is(kit_event_send(port), 0, "an event is sent to a masked port");
 	ok(kit_event_pending(port), "it is pending");
 	is(seen[port], 0, "and not delivered");
@@ -158,8 +157,7 @@ static void test_refused(void) {
 	is(hv_event_channel_op(EVTCHNOP_unmask, &unmask), KIT_ERRNO(EINVAL), "unmask beyond the ports");
 	is(status(100000, &st), KIT_ERRNO(EINVAL), "status beyond the ports");
 	is(hv_event_channel_op(99, &st), KIT_ERRNO(ENOSYS), "an unknown operation");
-	is(hv_event_channel_op(EVTCHNOP_send, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
-	   "an unmapped argument");
+	is(hv_event_channel_op(EVTCHNOP_send, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "an unmapped argument");
 	is(hv_event_channel_op(EVTCHNOP_bind_pirq, &pirq), KIT_ERRNO(EINVAL), "a pirq beyond all");
 	is(hv_event_channel_op(EVTCHNOP_reset, &reset), KIT_ERRNO(ESRCH), "reset of no domain");
 	st.dom = 1234;

@@ -49,8 +49,7 @@ static void churn_memory(void) {
 	}
 	set_xen_guest_handle(r.extent_start, pages);
 	for (;;) {
-		if (hv_memory_op(XENMEM_decrease_reservation, &r) != 16)
-			kit_panic("# pages are not taken back");
+		if (hv_memory_op(XENMEM_decrease_reservation, &r) != 16) kit_panic("# pages are not taken back");
 		for (unsigned int i = 0; i < 16; i++) pages[i] = i;
 		if (hv_memory_op(XENMEM_populate_physmap, &r) != 16) kit_panic("# pages are not given");
 		child_own_box->count[0]++;

@@ -148,8 +148,7 @@ static void test_bad_array(void) {
 
 	is(hv_event_channel_op(EVTCHNOP_expand_array, &expand), KIT_ERRNO(EINVAL), "an array beyond memory");
 	expand.array_gfn = kit_mfn(kit_root_pfn);
-	is(hv_event_channel_op(EVTCHNOP_expand_array, &expand), KIT_ERRNO(EINVAL),
-	   "an array in a page table");
+	is(hv_event_channel_op(EVTCHNOP_expand_array, &expand), KIT_ERRNO(EINVAL), "an array in a page table");
 }
 
 /* A guest that spoils its own words harms itself only. */

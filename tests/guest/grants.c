@@ -41,8 +41,7 @@ static void test_setup(void) {
 	is(hv_grant_table_op(GNTTABOP_setup_table, &setup, 1), 0, "setup_table");
 	is(setup.status, GNTST_okay, "succeeds");
 	ok(frames[0] != 0, "and gives a frame");
-	is(hv_update_va_mapping(table_page, frames[0] << PAGE_SHIFT | PTE_DATA, UVMF_INVLPG), 0,
-	   "which can be mapped");
+	is(hv_update_va_mapping(table_page, frames[0] << PAGE_SHIFT | PTE_DATA, UVMF_INVLPG), 0, "which can be mapped");
 	is_hex(table[REF].flags, 0, "its entries are empty");
 	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, frames[0], NULL), KIT_ERRNO(EINVAL), "it cannot be a page table");
 	setup.nr_frames = 8;
@@ -70,9 +69,7 @@ static void grant(unsigned int ref, unsigned long pfn, unsigned int flags) {
 }
 
 static struct gnttab_map_grant_ref map(unsigned int ref, void *va, unsigned int flags) {
-	struct gnttab_map_grant_ref m = {
-		.host_addr = (unsigned long)va, .flags = flags, .ref = ref, .dom = 0
-	};
+	struct gnttab_map_grant_ref m = { .host_addr = (unsigned long)va, .flags = flags, .ref = ref, .dom = 0 };
 	long rc = hv_grant_table_op(GNTTABOP_map_grant_ref, &m, 1);
 
 	if (rc) m.status = -1000;
@@ -104,8 +101,7 @@ static void test_map(void) {
 	TRAP_TRY("movb $1, (%0)", ::"r"(window[1]) : "memory");
 	trapped(VEC_PF, 3, "a write there faults");
 	is(unmap(m.handle, window[0]), GNTST_okay, "the writable mapping goes");
-	is_hex(table[REF].flags & (GTF_reading | GTF_writing), GTF_reading,
-	       "the entry is in use for reading only");
+	is_hex(table[REF].flags & (GTF_reading | GTF_writing), GTF_reading, "the entry is in use for reading only");
 	is(unmap(second.handle, window[1]), GNTST_okay, "the other goes");
 	is_hex(table[REF].flags, GTF_permit_access, "the entry is not in use");
 	is(unmap(second.handle, window[1]), GNTST_bad_handle, "a handle is good once");
@@ -123,8 +119,7 @@ static void test_map_refused(void) {
 	grant(REF + 1, page_a, 0);
 	is(map(REF + 1, window[0], GNTMAP_host_map).status, GNTST_general_error, "an empty entry");
 	grant(REF + 1, page_a, GTF_permit_access | GTF_readonly);
-	is(map(REF + 1, window[0], GNTMAP_host_map).status, GNTST_general_error,
-	   "a read-only entry, for writing");
+	is(map(REF + 1, window[0], GNTMAP_host_map).status, GNTST_general_error, "a read-only entry, for writing");
 	m = map(REF + 1, window[0], GNTMAP_host_map | GNTMAP_readonly);
 	is(m.status, GNTST_okay, "for reading");
 	unmap(m.handle, window[0]);
@@ -143,8 +138,7 @@ static void test_map_refused(void) {
 	hv_grant_table_op(GNTTABOP_map_grant_ref, &m, 1);
 	is(m.status, GNTST_bad_domain, "a domain that does not exist");
 	grant(REF + 2, kit_root_pfn, GTF_permit_access);
-	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_general_error,
-	   "a writable mapping of a page table");
+	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_general_error, "a writable mapping of a page table");
 	table[REF + 2].frame = 0xfffffff;
 	is(map(REF + 2, window[0], GNTMAP_host_map).status, GNTST_bad_page, "a frame beyond memory");
 	is(unmap(99999, window[0]), GNTST_bad_handle, "unmap of no handle");
@@ -167,9 +161,8 @@ static void test_unmap_elsewhere(void) {
 
 /* A mapping by the machine address of a page-table entry, as user processes of dom0 get them. */
 static void test_contains_pte(void) {
-	struct gnttab_map_grant_ref m = {
-		.flags = GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_application_map, .ref = REF
-	};
+	struct gnttab_map_grant_ref m = { .flags = GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_application_map,
+					  .ref = REF };
 	volatile uint64_t *va = (void *)0xffffc00000000000UL;
 
 	kit_map(va, 0);

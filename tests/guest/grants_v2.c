@@ -177,8 +177,7 @@ static void test_and_back(void) {
 	one[REF].flags = GTF_permit_access;
 	m = map(REF, 0);
 	is(m.status, GNTST_okay, "a grant is mapped in version 1");
-	is_hex(one[REF].flags, GTF_permit_access | GTF_reading | GTF_writing,
-	       "its entry tells that it is in use");
+	is_hex(one[REF].flags, GTF_permit_access | GTF_reading | GTF_writing, "its entry tells that it is in use");
 	is(set_version(2), KIT_ERRNO(EBUSY), "no other version now");
 	is(unmap(m.handle), GNTST_okay, "it is unmapped");
 	is_hex(one[REF].flags, GTF_permit_access, "its entry tells that too");

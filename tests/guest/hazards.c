@@ -54,8 +54,7 @@ static void test_flags_of_entry(void) {
 		well(name);
 		ok(by_syscall == VEC_SYSCALL || (flags[i].flag == FLAG_TF && by_syscall == VEC_DB),
 		   "syscall arrives as such");
-		ok(by_int80 == 0x80 || (flags[i].flag == FLAG_TF && by_int80 == VEC_DB),
-		   "int $0x80 arrives as such");
+		ok(by_int80 == 0x80 || (flags[i].flag == FLAG_TF && by_int80 == VEC_DB), "int $0x80 arrives as such");
 		ok(by_sysenter != VEC_PF, "sysenter does no harm");
 	}
 }
@@ -89,8 +88,8 @@ static void test_held_back_breakpoint(void) {
 	*selector = FLAT_KERNEL_SS;
 	hv_set_debugreg(0, (unsigned long)selector);
 	hv_set_debugreg(7, 1UL | 3UL << 16 | 1UL << 18);
-	TRAP_TRY("movl %1, %%eax; xorl %%edi, %%edi; xorl %%esi, %%esi; movw (%0), %%ss; syscall",
-		 ::"r"(selector), "i"(__HYPERVISOR_xen_version)
+	TRAP_TRY("movl %1, %%eax; xorl %%edi, %%edi; xorl %%esi, %%esi; movw (%0), %%ss; syscall", ::"r"(selector),
+		 "i"(__HYPERVISOR_xen_version)
 		 : "rax", "rcx", "r11", "rdi", "rsi", "memory");
 	kit_printf("# hypercall: trap %u\n", kit_trap_record.vector);
 	well("a breakpoint held back over a hypercall");
@@ -110,8 +109,7 @@ static void test_icebp(void) {
 
 /* Addresses that the processor's own flush instructions would fault on. */
 static void test_flush_addresses(void) {
-	static const unsigned long bad[] = { NON_CANONICAL, ~NON_CANONICAL & ~0xfffUL, HYPERVISOR_VIRT_START,
-					     ~0UL };
+	static const unsigned long bad[] = { NON_CANONICAL, ~NON_CANONICAL & ~0xfffUL, HYPERVISOR_VIRT_START, ~0UL };
 	char name[80];
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -123,8 +121,7 @@ static void test_flush_addresses(void) {
 		kit_snprintf(name, sizeof(name), "a flush of %lx everywhere", bad[i]);
 		value(name, hv_mmuext_op(&op, 1, NULL, DOMID_SELF));
 		kit_snprintf(name, sizeof(name), "a refused update with a flush of %lx", bad[i]);
-		ok(hv_update_va_mapping((void *)bad[i], kit_pte(0, PTE_DATA), UVMF_INVLPG | UVMF_ALL) < 0,
-		   name);
+		ok(hv_update_va_mapping((void *)bad[i], kit_pte(0, PTE_DATA), UVMF_INVLPG | UVMF_ALL) < 0, name);
 		well(name);
 	}
 }
@@ -135,8 +132,7 @@ static void wrmsr(uint32_t msr, uint64_t v) {
 
 /* Registers that the processor may lack: a write is the guest's fault, never ring 0's. */
 static void test_registers_that_may_fault(void) {
-	static const uint32_t msrs[] = { MSR_MISC_ENABLE, 0x48,  0x49,  0x10a,     0x10b,
-					 0x122,           0x123, 0x1d9, 0xc0011020 };
+	static const uint32_t msrs[] = { MSR_MISC_ENABLE, 0x48, 0x49, 0x10a, 0x10b, 0x122, 0x123, 0x1d9, 0xc0011020 };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++) {
 		wrmsr(msrs[i], ~0UL);

@@ -115,9 +115,7 @@ static void fill_args(void) {
 	for (unsigned int i = 0; i < 64; i++) args[i] = any_value();
 }
 
-static unsigned int small_count(void) {
-	return below(10) ? below(6) : below(8) ? below(5000) : (unsigned int)rnd();
-}
+static unsigned int small_count(void) { return below(10) ? below(6) : below(8) ? below(5000) : (unsigned int)rnd(); }
 
 /* One request of a kind; the arguments for a hypercall are left in `call`. */
 struct call {
@@ -305,8 +303,7 @@ static bool verbose; /* option verbose=1: print each call before it is made */
 static void print_call(const struct call *c) {
 	uint64_t *args = arguments();
 
-	kit_printf("# %lu: %u(%lx, %lx, %lx, %lx)\n", self()->calls, c->nr, c->a[0], c->a[1], c->a[2],
-		   c->a[3]);
+	kit_printf("# %lu: %u(%lx, %lx, %lx, %lx)\n", self()->calls, c->nr, c->a[0], c->a[1], c->a[2], c->a[3]);
 	if (c->a[0] == (uint64_t)args && c->a[1] < 8) {
 		for (unsigned int i = 0; i < 3 * c->a[1]; i++) kit_printf("#   %lx\n", args[i]);
 	}
@@ -413,8 +410,7 @@ static void on_event(unsigned int port) {
 
 static void check_services(long version) {
 	struct evtchn_reset reset = { .dom = DOMID_SELF };
-	struct probe_regs in = { .rax = __HYPERVISOR_xen_version, .rbx = 1, .r12 = 2, .r15 = 3, .rflags = 2 },
-			  out;
+	struct probe_regs in = { .rax = __HYPERVISOR_xen_version, .rbx = 1, .r12 = 2, .r15 = 3, .rflags = 2 }, out;
 	uint64_t before = kit_time();
 	long port;
 
@@ -442,8 +438,7 @@ static void attack(void) {
 static unsigned int start_others(void) {
 	unsigned int vcpus = 1;
 
-	while (vcpus < KIT_SMP_MAX && kit_vcpu_is_up(vcpus) == 0 && kit_vcpu_start(vcpus, attack) == 0)
-		vcpus++;
+	while (vcpus < KIT_SMP_MAX && kit_vcpu_is_up(vcpus) == 0 && kit_vcpu_start(vcpus, attack) == 0) vcpus++;
 	return vcpus;
 }
 
@@ -454,8 +449,7 @@ static void wait_for_others(unsigned int vcpus) {
 	for (unsigned int v = 1; v < vcpus; v++) {
 		kit_vcpu_wait_down(v, 60000000000UL);
 		finished += attackers[v].calls >= count; /* more when another brought it up again */
-		kit_printf("# vCPU %u: %lu calls, %lu accepted\n", v, attackers[v].calls,
-			   attackers[v].accepted);
+		kit_printf("# vCPU %u: %lu calls, %lu accepted\n", v, attackers[v].calls, attackers[v].accepted);
 	}
 	is(finished, vcpus, "all vCPUs have finished");
 }

@@ -32,15 +32,14 @@ static void test_registers(void) {
 	is_hex(out.r10, in.r10, "r10 is kept");
 	is_hex(out.r8, in.r8, "r8 is kept");
 	is_hex(out.r9, in.r9, "r9 is kept");
-	ok(out.r12 == in.r12 && out.r13 == in.r13 && out.r14 == in.r14 && out.r15 == in.r15,
-	   "r12 to r15 are kept");
+	ok(out.r12 == in.r12 && out.r13 == in.r13 && out.r14 == in.r14 && out.r15 == in.r15, "r12 to r15 are kept");
 	is_hex(out.rflags & 0x8d5, in.rflags, "the flags are kept");
 	fill(&in);
 	in.rax = 43;
 	probe_syscall(&in, &out);
 	is((long)out.rax, KIT_ERRNO(ENOSYS), "an unknown number");
-	ok(out.rdi == in.rdi && out.rsi == in.rsi && out.rdx == in.rdx && out.r10 == in.r10 &&
-		   out.r8 == in.r8 && out.r9 == in.r9 && out.rbx == in.rbx && out.r15 == in.r15,
+	ok(out.rdi == in.rdi && out.rsi == in.rsi && out.rdx == in.rdx && out.r10 == in.r10 && out.r8 == in.r8 &&
+		   out.r9 == in.r9 && out.rbx == in.rbx && out.r15 == in.r15,
 	   "keeps all registers");
 }
 
@@ -80,19 +79,15 @@ static void test_int_arguments(void) {
 	} calls[] = {
 		{ "xen_version", __HYPERVISOR_xen_version, JUNK | XENVER_pagesize, 0, 0, 0 },
 		{ "console_io", __HYPERVISOR_console_io, JUNK | CONSOLEIO_write, JUNK, (uint64_t) "", 0 },
-		{ "mmuext_op", __HYPERVISOR_mmuext_op, (uint64_t)&flush, JUNK | 1, (uint64_t)&done,
-		  JUNK | DOMID_SELF },
-		{ "mmu_update", __HYPERVISOR_mmu_update, (uint64_t)&flush, JUNK, (uint64_t)&done,
-		  JUNK | DOMID_SELF },
+		{ "mmuext_op", __HYPERVISOR_mmuext_op, (uint64_t)&flush, JUNK | 1, (uint64_t)&done, JUNK | DOMID_SELF },
+		{ "mmu_update", __HYPERVISOR_mmu_update, (uint64_t)&flush, JUNK, (uint64_t)&done, JUNK | DOMID_SELF },
 		{ "multicall", __HYPERVISOR_multicall, (uint64_t)&entry, JUNK | 1, 0, 0 },
 		{ "sched_op", __HYPERVISOR_sched_op, JUNK | SCHEDOP_yield, 0, 0, 0 },
-		{ "vcpu_op", __HYPERVISOR_vcpu_op, JUNK | VCPUOP_get_runstate_info, JUNK, (uint64_t)&runstate,
-		  0 },
-		{ "event_channel_op", __HYPERVISOR_event_channel_op, JUNK | EVTCHNOP_status,
-		  (uint64_t)&status, 0, 0 },
+		{ "vcpu_op", __HYPERVISOR_vcpu_op, JUNK | VCPUOP_get_runstate_info, JUNK, (uint64_t)&runstate, 0 },
+		{ "event_channel_op", __HYPERVISOR_event_channel_op, JUNK | EVTCHNOP_status, (uint64_t)&status, 0, 0 },
 		{ "physdev_op", __HYPERVISOR_physdev_op, JUNK | PHYSDEVOP_set_iopl, (uint64_t)&iopl, 0, 0 },
-		{ "grant_table_op", __HYPERVISOR_grant_table_op, JUNK | GNTTABOP_query_size, (uint64_t)&query,
-		  JUNK | 1, 0 },
+		{ "grant_table_op", __HYPERVISOR_grant_table_op, JUNK | GNTTABOP_query_size, (uint64_t)&query, JUNK | 1,
+		  0 },
 		{ "vm_assist", __HYPERVISOR_vm_assist, JUNK | VMASST_CMD_enable, JUNK | 2, 0, 0 },
 		{ "callback_op", __HYPERVISOR_callback_op, JUNK | CALLBACKOP_register, (uint64_t)&cb, 0, 0 },
 		{ "set_debugreg", __HYPERVISOR_set_debugreg, JUNK, 0, 0, 0 },
@@ -114,9 +109,8 @@ static void test_int_arguments(void) {
 }
 
 static void test_unknown(void) {
-	static const unsigned int none[] = { 11, 27, 38,  39,  43,  44,   45,         46,
-					     47, 50, 51,  52,  53,  54,   55,         56,
-					     63, 64, 100, 255, 256, 1000, 0x7fffffff, 0xffffffff };
+	static const unsigned int none[] = { 11, 27, 38, 39, 43, 44, 45,  46,  47,  50,   51,         52,
+					     53, 54, 55, 56, 63, 64, 100, 255, 256, 1000, 0x7fffffff, 0xffffffff };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(none); i++) {
 		char name[40];
@@ -136,8 +130,7 @@ static void test_verdicts(void) {
 		{ __HYPERVISOR_sched_op_compat, 99, 0, 0, "sched_op_compat 99" },
 		{ __HYPERVISOR_sched_op_compat, 0, 0, 0, "sched_op_compat yield" },
 		{ __HYPERVISOR_platform_op, 0x7000000000UL, 0, 0, "platform_op of nothing" },
-		{ __HYPERVISOR_event_channel_op_compat, 0x7000000000UL, 0, 0,
-		  "event_channel_op_compat of nothing" },
+		{ __HYPERVISOR_event_channel_op_compat, 0x7000000000UL, 0, 0, "event_channel_op_compat of nothing" },
 		{ __HYPERVISOR_physdev_op_compat, 0x7000000000UL, 0, 0, "physdev_op_compat of nothing" },
 		{ __HYPERVISOR_nmi_op, 99, 0, 0, "nmi_op 99" },
 		{ __HYPERVISOR_hvm_op, 99, 0, 0, "hvm_op 99" },
@@ -206,8 +199,7 @@ static void test_multicall_readonly(void) {
 	struct multicall_entry *in_m2p = IN_HV;
 
 	is(hv_multicall(in_m2p, 2), KIT_ERRNO(EFAULT), "a multicall in read-only memory of the hypervisor");
-	ok(machine_to_phys_mapping[kit_start_info->shared_info >> PAGE_SHIFT] != 0x7777,
-	   "nothing is written there");
+	ok(machine_to_phys_mapping[kit_start_info->shared_info >> PAGE_SHIFT] != 0x7777, "nothing is written there");
 }
 
 /* iret as an entry of a multicall ends it: the rest must not run on behalf of what was returned to. */
@@ -288,8 +280,7 @@ static void test_version(void) {
 	u.features.submap_idx = 7;
 	is(hv_xen_version(XENVER_get_features, &u), KIT_ERRNO(EINVAL), "a submap that does not exist");
 	is(hv_xen_version(XENVER_extraversion, UNMAPPED), KIT_ERRNO(EFAULT), "extraversion to nowhere");
-	is(hv_xen_version(XENVER_capabilities, IN_HV), KIT_ERRNO(EFAULT),
-	   "capabilities into the hypervisor's range");
+	is(hv_xen_version(XENVER_capabilities, IN_HV), KIT_ERRNO(EFAULT), "capabilities into the hypervisor's range");
 	is(hv_xen_version(XENVER_compile_info, UNMAPPED), KIT_ERRNO(EFAULT), "compile_info to nowhere");
 	is(hv_xen_version(XENVER_get_features, UNMAPPED), KIT_ERRNO(EFAULT), "get_features of nowhere");
 }
@@ -301,8 +292,7 @@ static void test_padding(void) {
 
 	memset(&info, 0x5a, sizeof(info));
 	hv_xen_version(XENVER_compile_info, &info);
-	for (unsigned int i = strlen(info.compiler); i < sizeof(info.compiler); i++)
-		clean &= info.compiler[i] == 0;
+	for (unsigned int i = strlen(info.compiler); i < sizeof(info.compiler); i++) clean &= info.compiler[i] == 0;
 	for (unsigned int i = strlen(info.compile_by); i < sizeof(info.compile_by); i++)
 		clean &= info.compile_by[i] == 0;
 	ok(clean, "compile_info is zero behind its texts");

@@ -34,8 +34,7 @@ static void test_queries(void) {
 	   "maximum_gpfn is what the guest has written into shared_info");
 	ok(hv_memory_op(XENMEM_maximum_ram_page, NULL) > 0x8000, "maximum_ram_page");
 	is(hv_memory_op(XENMEM_current_reservation, &none), KIT_ERRNO(ESRCH), "the reservation of no domain");
-	is(hv_memory_op(XENMEM_current_reservation, (void *)NOWHERE), KIT_ERRNO(EFAULT),
-	   "an unmapped argument");
+	is(hv_memory_op(XENMEM_current_reservation, (void *)NOWHERE), KIT_ERRNO(EFAULT), "an unmapped argument");
 	is(hv_memory_op(99, NULL), KIT_ERRNO(ENOSYS), "an unknown operation");
 }
 
@@ -55,8 +54,8 @@ static void test_decrease(void) {
 	is(hv_memory_op(XENMEM_decrease_reservation, &r), 8, "eight frames are given back");
 	is(current(), before - 8, "the domain has eight less");
 	ok(kit_pfn(mfns[0]) != pfns[0], "their machine-to-physical entries are invalid");
-	is(hv_update_va_mapping(kit_page(pfns[0]), (mfns[0] << PAGE_SHIFT) | PTE_DATA, UVMF_INVLPG),
-	   KIT_ERRNO(EBUSY), "they cannot be mapped any more");
+	is(hv_update_va_mapping(kit_page(pfns[0]), (mfns[0] << PAGE_SHIFT) | PTE_DATA, UVMF_INVLPG), KIT_ERRNO(EBUSY),
+	   "they cannot be mapped any more");
 	for (unsigned int i = 0; i < 8; i++) list[i] = pfns[i];
 	r = request(8, 0);
 	is(hv_memory_op(XENMEM_populate_physmap, &r), 8, "eight frames come back");
@@ -159,8 +158,7 @@ static void test_exchange(void) {
 	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EINVAL), "a count beyond the list is refused");
 	x.nr_exchanged = 0;
 	set_xen_guest_handle(x.out.extent_start, (xen_pfn_t *)HYPERVISOR_VIRT_START);
-	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EFAULT),
-	   "a list in the hypervisor's range is refused");
+	is(hv_memory_op(XENMEM_exchange, &x), KIT_ERRNO(EFAULT), "a list in the hypervisor's range is refused");
 	set_xen_guest_handle(x.out.extent_start, out);
 	x.in.extent_order = 40;
 	value("exchange of extents of order 40", hv_memory_op(XENMEM_exchange, &x));

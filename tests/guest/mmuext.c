@@ -41,14 +41,10 @@ static void test_flushes(void) {
 	check_flush(MMUEXT_TLB_FLUSH_ALL, 0, NULL, "TLB_FLUSH_ALL");
 	check_flush(MMUEXT_INVLPG_ALL, (unsigned long)WINDOW, NULL, "INVLPG_ALL");
 	is(kit_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, &none), 0, "TLB_FLUSH_MULTI of no vCPU");
-	is(kit_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, NOWHERE), KIT_ERRNO(EINVAL),
-	   "TLB_FLUSH_MULTI with an unmapped mask");
-	is(kit_mmuext(MMUEXT_INVLPG_MULTI, 0, NOWHERE), KIT_ERRNO(EINVAL),
-	   "INVLPG_MULTI with an unmapped mask");
-	is(kit_mmuext(MMUEXT_INVLPG_LOCAL, 0x800000000000UL, NULL), 0,
-	   "INVLPG_LOCAL of a non-canonical address");
-	is(kit_mmuext(MMUEXT_INVLPG_LOCAL, HYPERVISOR_VIRT_START, NULL), 0,
-	   "INVLPG_LOCAL of a hypervisor's address");
+	is(kit_mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, NOWHERE), KIT_ERRNO(EINVAL), "TLB_FLUSH_MULTI with an unmapped mask");
+	is(kit_mmuext(MMUEXT_INVLPG_MULTI, 0, NOWHERE), KIT_ERRNO(EINVAL), "INVLPG_MULTI with an unmapped mask");
+	is(kit_mmuext(MMUEXT_INVLPG_LOCAL, 0x800000000000UL, NULL), 0, "INVLPG_LOCAL of a non-canonical address");
+	is(kit_mmuext(MMUEXT_INVLPG_LOCAL, HYPERVISOR_VIRT_START, NULL), 0, "INVLPG_LOCAL of a hypervisor's address");
 	is(kit_mmuext(MMUEXT_FLUSH_CACHE, 0, NULL), 0, "FLUSH_CACHE");
 	is(kit_mmuext(MMUEXT_FLUSH_CACHE_GLOBAL, 0, NULL), 0, "FLUSH_CACHE_GLOBAL");
 }
@@ -118,8 +114,7 @@ static void test_lists(void) {
 	};
 	unsigned int count = 77;
 
-	is(hv_mmuext_op(ops, 3, &count, DOMID_SELF), KIT_ERRNO(ENOSYS),
-	   "a bad request in the middle ends the list");
+	is(hv_mmuext_op(ops, 3, &count, DOMID_SELF), KIT_ERRNO(ENOSYS), "a bad request in the middle ends the list");
 	is(count, 1, "the count says how many were done");
 	is(hv_mmuext_op(ops, 1, &count, DOMID_SELF), 0, "a list of one");
 	is(count, 1, "is counted");

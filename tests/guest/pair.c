@@ -189,8 +189,7 @@ static void rounds(const char *what, unsigned int how_ping, unsigned int how_pon
 	if (!finished) kit_printf("# %lu and %lu events\n", b.box->out[1], a.box->out[1]);
 	ok(finished, name);
 	child_wait(&a, 2, 5 * SECOND);
-	kit_snprintf(name, sizeof(name), "%s, on %s: events answered", what,
-		     apart ? "two processors" : "one");
+	kit_snprintf(name, sizeof(name), "%s, on %s: events answered", what, apart ? "two processors" : "one");
 	is((long)a.box->out[1], ROUNDS, name);
 	kit_printf("# %lu ns a round\n", b.box->out[2] / ROUNDS);
 	child_destroy(&b);
@@ -221,8 +220,7 @@ static void test_many(bool apart) {
 	a.box->arg[ARG_ROUNDS] = b.box->arg[ARG_ROUNDS] = MANY_PORTS;
 	pin_pair(&a, &b, apart);
 	child_start(&a);
-	ok(child_wait(&a, 1, 10 * SECOND),
-	   apart ? "a domain listens, on another processor" : "a domain listens");
+	ok(child_wait(&a, 1, 10 * SECOND), apart ? "a domain listens, on another processor" : "a domain listens");
 	is((long)a.box->out[2], MANY_PORTS, "on thousands of ports, in the FIFO format");
 	b.box->arg[ARG_PORT] = a.box->out[0];
 	child_start(&b);

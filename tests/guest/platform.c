@@ -35,9 +35,7 @@ static void on_rtc(unsigned int port) {
 }
 
 static long map_gsi(int gsi) {
-	struct physdev_map_pirq map = {
-		.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = gsi, .pirq = gsi
-	};
+	struct physdev_map_pirq map = { .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = gsi, .pirq = gsi };
 	long rc = hv_physdev_op(PHYSDEVOP_map_pirq, &map);
 
 	return rc ? rc : map.pirq;
@@ -157,8 +155,7 @@ static void test_time(void) {
 	op.u.settime64.system_time = kit_time();
 	is(platform(XENPF_settime64), 0, "the wall clock is set");
 	ok(kit_shared_info->wc_version != version, "shared_info tells");
-	ok(kit_shared_info->wc_sec <= 1900000000 && kit_shared_info->wc_sec > 1899999900,
-	   "the time at boot by it");
+	ok(kit_shared_info->wc_sec <= 1900000000 && kit_shared_info->wc_sec > 1899999900, "the time at boot by it");
 	op.u.settime64.mbz = 1;
 	is(platform(XENPF_settime64), KIT_ERRNO(EINVAL), "a field that must be zero");
 }
@@ -201,8 +198,7 @@ static void test_platform_refused(void) {
 	memset(&op, 0, sizeof(op));
 	op.cmd = XENPF_get_cpuinfo;
 	op.interface_version = 0x12345678;
-	is(hypercall1(__HYPERVISOR_platform_op, &op), KIT_ERRNO(EACCES),
-	   "another version of the interface is refused");
+	is(hypercall1(__HYPERVISOR_platform_op, &op), KIT_ERRNO(EACCES), "another version of the interface is refused");
 	is(hypercall1(__HYPERVISOR_platform_op, NOWHERE), KIT_ERRNO(EFAULT), "an unmapped request");
 	op.u.enter_acpi_sleep.sleep_state = 99;
 	is(platform(XENPF_enter_acpi_sleep), KIT_ERRNO(EINVAL), "a sleep state that does not exist");
@@ -224,8 +220,7 @@ static void test_sched(void) {
 	is(hv_sched_op(SCHEDOP_remote_shutdown, &remote), KIT_ERRNO(ESRCH), "a shutdown of no domain");
 	is(hv_sched_op(SCHEDOP_pin_override, &pin), 0, "the vCPU is pinned");
 	pin.pcpu = 77;
-	is(hv_sched_op(SCHEDOP_pin_override, &pin), KIT_ERRNO(EINVAL),
-	   "not to a processor that does not exist");
+	is(hv_sched_op(SCHEDOP_pin_override, &pin), KIT_ERRNO(EINVAL), "not to a processor that does not exist");
 	pin.pcpu = -1;
 	is(hv_sched_op(SCHEDOP_pin_override, &pin), 0, "and let go");
 	is(hv_sched_op(SCHEDOP_shutdown, NOWHERE), KIT_ERRNO(EFAULT), "an unmapped shutdown");

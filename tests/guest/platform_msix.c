@@ -12,8 +12,7 @@ void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
 	is(hv_physdev_op(PHYSDEVOP_pci_device_add, &add), 0, "the host bridge is reported");
-	ok(hv_physdev_op(PHYSDEVOP_prepare_msix, &dev) < 0,
-	   "prepare_msix of a device without MSI-X is refused");
+	ok(hv_physdev_op(PHYSDEVOP_prepare_msix, &dev) < 0, "prepare_msix of a device without MSI-X is refused");
 	hv_physdev_op(PHYSDEVOP_release_msix, &dev);
 	dev.devfn = 0x77;
 	ok(hv_physdev_op(PHYSDEVOP_prepare_msix, &dev) < 0, "prepare_msix of no device is refused");

@@ -167,8 +167,7 @@ static void on_timer(unsigned int port) {
 static void test_hlt(void) {
 	long port;
 
-	hv_vcpu_op(VCPUOP_stop_periodic_timer, 0,
-		   NULL); /* before the port is there, which would keep a tick */
+	hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL); /* before the port is there, which would keep a tick */
 	port = kit_event_bind_virq(VIRQ_TIMER, 0);
 	kit_event_handle(port, on_timer);
 	kit_events_off();
@@ -369,8 +368,7 @@ static void test_ports(void) {
 	TRAP_TRY("movw $0x20, %%dx; inb %%dx, %%al", : "=a"(byte)::"rdx", "memory");
 	kit_printf("# = in from the interrupt controller: trap %d, %x\n", (int)kit_trap_record.vector, byte);
 	TRAP_TRY("movw $0x3f8, %%dx; inb %%dx, %%al", : "=a"(byte)::"rdx", "memory");
-	kit_printf("# = in from the hypervisor's serial port: trap %d, %x\n", (int)kit_trap_record.vector,
-		   byte);
+	kit_printf("# = in from the hypervisor's serial port: trap %d, %x\n", (int)kit_trap_record.vector, byte);
 	TRAP_TRY("movw $0x61, %%dx; inb %%dx, %%al", : "=a"(byte)::"rdx", "memory");
 	not_trapped("in from port 0x61");
 }
@@ -472,8 +470,7 @@ static void test_refused(void) {
 	kit_printf("# = invd: trap %d\n", (int)kit_trap_record.vector);
 	TRAP_TRY("invlpg (%0)", ::"r"(0x400000UL) : "memory");
 	value("invlpg: trap", (int)kit_trap_record.vector);
-	ok(kit_trap_record.vector == VEC_GP || kit_trap_record.vector == TRAP_NONE,
-	   "invlpg is refused or done");
+	ok(kit_trap_record.vector == VEC_GP || kit_trap_record.vector == TRAP_NONE, "invlpg is refused or done");
 	TRAP_TRY("sgdt (%0)", ::"r"(table) : "memory");
 	kit_printf("# = sgdt: trap %d\n", (int)kit_trap_record.vector);
 	TRAP_TRY("sidt (%0)", ::"r"(table) : "memory");

@@ -35,8 +35,7 @@ static void entry_is(uint64_t pte, const char *name) { same(*entry & ~PTE_G, pte
 
 /* The assist exists for old kernels' sake; stores are emulated with and without it. */
 static void test_assist(void) {
-	is(hv_vm_assist(VMASST_CMD_disable, VMASST_TYPE_writable_pagetables), 0,
-	   "the assist is switched off");
+	is(hv_vm_assist(VMASST_CMD_disable, VMASST_TYPE_writable_pagetables), 0, "the assist is switched off");
 	TRAP_TRY("movq %0, (%1)", ::"r"(kit_pte(page_b, PTE_DATA)), "r"(entry) : "memory");
 	not_trapped("mov to an L1 entry without the assist");
 	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0, "the assist is switched on");
@@ -164,10 +163,7 @@ static bool cmpxchg(uint64_t expect, uint64_t want, uint64_t *seen) {
 	unsigned char equal = 0;
 	uint64_t rax = expect;
 
-	TRAP_TRY("lock cmpxchgq %3, (%2); sete %1",
-		 : "+a"(rax), "=q"(equal)
-		 : "r"(entry), "r"(want)
-		 : "memory", "cc");
+	TRAP_TRY("lock cmpxchgq %3, (%2); sete %1", : "+a"(rax), "=q"(equal) : "r"(entry), "r"(want) : "memory", "cc");
 	*seen = rax;
 	return equal;
 }
@@ -232,19 +228,17 @@ static void test_string_stores(void) {
 
 /* Addressing: the emulation must find operands like the processor. */
 static void test_addressing(void) {
-	TRAP_TRY("movq %0, -0x70(%1,%2,8)", ::"r"(kit_pte(page_b, PTE_DATA)),
-		 "r"((char *)entry - 8 * 6 + 0x70), "r"(6UL)
+	TRAP_TRY("movq %0, -0x70(%1,%2,8)", ::"r"(kit_pte(page_b, PTE_DATA)), "r"((char *)entry - 8 * 6 + 0x70),
+		 "r"(6UL)
 		 : "memory");
 	not_trapped("base, index, scale and displacement");
 	entry_is(kit_pte(page_b, PTE_DATA), "go to the entry");
-	TRAP_TRY("movq %0, %%r13; movq %1, %%r12; movq %%r13, (%%r12)", ::"r"(kit_pte(page_a, PTE_DATA)),
-		 "r"(entry)
+	TRAP_TRY("movq %0, %%r13; movq %1, %%r12; movq %%r13, (%%r12)", ::"r"(kit_pte(page_a, PTE_DATA)), "r"(entry)
 		 : "r12", "r13", "memory");
 	not_trapped("high registers");
 	entry_is(kit_pte(page_a, PTE_DATA), "go to the entry");
 	TRAP_TRY("movq %0, %%rax; movabsq %%rax, 0x1234", ::"r"(0UL) : "rax", "memory");
-	ok(kit_trap_record.vector == VEC_PF && kit_trap_record.cr2 == 0x1234,
-	   "an absolute address faults as itself");
+	ok(kit_trap_record.vector == VEC_PF && kit_trap_record.cr2 == 0x1234, "an absolute address faults as itself");
 }
 
 void guest_main(void) {

@@ -137,8 +137,7 @@ static void test_wrong_links(void) {
 		t[0] = kit_page_alloc();
 		((uint64_t *)kit_page(t[0]))[9] = kit_pte(t[0], LINK | wrong[i]);
 		kit_page_protect(t[0], PTE_RO);
-		kit_snprintf(name, sizeof(name), "L%u: a link to itself with flag %lx is refused", level,
-			     wrong[i]);
+		kit_snprintf(name, sizeof(name), "L%u: a link to itself with flag %lx is refused", level, wrong[i]);
 		is(pin(t[0]), KIT_ERRNO(EINVAL), name);
 		all_free(t, 1, name);
 	}
@@ -170,8 +169,7 @@ static void test_flip(void) {
 	bad += kit_mmu_update(entry | MMU_PT_UPDATE_PRESERVE_AD, writable) == 0;
 	bad += kit_mmu_update(entry | MMU_PT_UPDATE_NO_TRANSLATE, writable) == 0;
 	bad += (kit_entry_read(entry) & PTE_RW) != 0;
-	kit_snprintf(name, sizeof(name), "L%u: a link to itself is not made writable by a change of flags",
-		     level);
+	kit_snprintf(name, sizeof(name), "L%u: a link to itself is not made writable by a change of flags", level);
 	is(bad, 0, name);
 	check(kit_mmu_update(entry, kit_pte(t[0], LINK & ~PTE_A)), "another change of flags");
 	link(t[0], 5, 0);

@@ -117,8 +117,7 @@ static void test_wrong_level(void) {
 	is(unpin(l2), 0, "unpinned");
 	kit_table_free(l2);
 	kit_table_free(l1);
-	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, 0xfffffff, NULL), KIT_ERRNO(EINVAL),
-	   "a frame beyond memory is not pinned");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, 0xfffffff, NULL), KIT_ERRNO(EINVAL), "a frame beyond memory is not pinned");
 	is(kit_mmuext(MMUEXT_UNPIN_TABLE, 0xfffffff, NULL), KIT_ERRNO(EINVAL), "nor unpinned");
 }
 
@@ -138,13 +137,11 @@ static void test_roots(void) {
 
 	kit_map(WINDOW, kit_pte(data, PTE_DATA));
 	root = copy_root(0, 0);
-	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_mfn(data), NULL), KIT_ERRNO(EINVAL),
-	   "a writable frame is no root");
+	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_mfn(data), NULL), KIT_ERRNO(EINVAL), "a writable frame is no root");
 	is(kit_mmuext(MMUEXT_NEW_BASEPTR, 0xfffffff, NULL), KIT_ERRNO(EINVAL), "nor is one beyond memory");
 	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_entry_maddr(WINDOW, 3) >> PAGE_SHIFT, NULL), KIT_ERRNO(EINVAL),
 	   "nor an L3");
-	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_mfn(root), NULL), 0,
-	   "a copy of the root is loaded, not pinned");
+	is(kit_mmuext(MMUEXT_NEW_BASEPTR, kit_mfn(root), NULL), 0, "a copy of the root is loaded, not pinned");
 	*WINDOW = 0x5005;
 	is_hex(*(uint64_t *)kit_page(data), 0x5005, "memory is where it was");
 	ok(((uint64_t *)kit_page(root))[256] & PTE_P, "the hypervisor has put its entries into it");
@@ -159,8 +156,7 @@ static void test_roots(void) {
 	root = kit_table_alloc();
 	is(kit_mmuext(MMUEXT_NEW_USER_BASEPTR, kit_mfn(root), NULL), 0, "an empty user root");
 	is(kit_page_protect(root, PTE_DATA), KIT_ERRNO(EBUSY), "it is a table while announced");
-	is(kit_mmuext(MMUEXT_NEW_USER_BASEPTR, kit_mfn(data), NULL), KIT_ERRNO(EINVAL),
-	   "a data frame is no user root");
+	is(kit_mmuext(MMUEXT_NEW_USER_BASEPTR, kit_mfn(data), NULL), KIT_ERRNO(EINVAL), "a data frame is no user root");
 	is(kit_mmuext(MMUEXT_NEW_USER_BASEPTR, 0, NULL), 0, "the user root goes");
 	is(kit_page_protect(root, PTE_DATA), 0, "and is an ordinary frame");
 	kit_page_free(root);
@@ -171,8 +167,7 @@ static void test_roots(void) {
 
 static void test_linear(void) {
 	uint64_t slot = entry_of(kit_root_pfn, LINEAR_SLOT);
-	volatile uint64_t *self =
-		(void *)(LINEAR | LINEAR_SLOT << 30 | LINEAR_SLOT << 21 | LINEAR_SLOT << 12);
+	volatile uint64_t *self = (void *)(LINEAR | LINEAR_SLOT << 30 | LINEAR_SLOT << 21 | LINEAR_SLOT << 12);
 	unsigned long other, third;
 
 	is(kit_mmu_update(slot, kit_pte(kit_root_pfn, PTE_TABLE)), KIT_ERRNO(EINVAL),

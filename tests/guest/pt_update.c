@@ -39,8 +39,7 @@ static void test_l1(void) {
 	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA & ~PTE_P)), 0,
 	   "an entry that is not present may hold anything");
 	same(kit_entry_read(l1e), kit_pte(page_a, PTE_DATA & ~PTE_P), "and is stored as it is");
-	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_P | PTE_RW)), 0,
-	   "an entry without the user bit is accepted");
+	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_P | PTE_RW)), 0, "an entry without the user bit is accepted");
 	is_hex(kit_entry_read(l1e) & 0xff, PTE_P | PTE_RW | PTE_US, "and has it afterwards");
 	is_hex(*WINDOW, 0xaaaa, "and is readable");
 	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA | PTE_NX)), 0, "no-execute is accepted");
@@ -111,8 +110,7 @@ static void test_frames(void) {
 	is(kit_mmu_update(l1e, kit_start_info->shared_info | PTE_DATA), 0, "shared_info can be mapped again");
 	is(kit_mmu_update(l2e, kit_start_info->shared_info | PTE_TABLE), KIT_ERRNO(EINVAL),
 	   "shared_info is refused as a table");
-	is(kit_mmu_update(l1e, 0xfee00000UL | PTE_DATA), KIT_ERRNO(EPERM),
-	   "the local APIC is refused even to dom0");
+	is(kit_mmu_update(l1e, 0xfee00000UL | PTE_DATA), KIT_ERRNO(EPERM), "the local APIC is refused even to dom0");
 	is(kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA)), 0, "the window is put back");
 }
 
@@ -142,8 +140,7 @@ static void test_requests(void) {
 	};
 	unsigned int count = 77;
 
-	is(hv_mmu_update(u, 3, &count, DOMID_SELF), KIT_ERRNO(EBUSY),
-	   "a bad request in the middle ends the list");
+	is(hv_mmu_update(u, 3, &count, DOMID_SELF), KIT_ERRNO(EBUSY), "a bad request in the middle ends the list");
 	is(count, 1, "the count says how many were done");
 	same(kit_entry_read(l1e) & PTE_ADDR, kit_pte(page_b, 0), "the first was done, the third not");
 	is(hv_mmu_update(u, 1, &count, DOMID_SELF), 0, "a list of one");
@@ -181,8 +178,7 @@ static void test_preserve(void) {
 	is_hex(kit_entry_read(l1e) & (PTE_A | PTE_D), PTE_A | PTE_D, "has preserved them");
 	is(kit_mmu_update(l1e, base), 0, "an ordinary update");
 	is_hex(kit_entry_read(l1e) & (PTE_A | PTE_D), 0, "clears them");
-	is(kit_mmu_update(l1e | MMU_PT_UPDATE_NO_TRANSLATE, kit_pte(page_a, PTE_DATA)), 0,
-	   "no-translate update");
+	is(kit_mmu_update(l1e | MMU_PT_UPDATE_NO_TRANSLATE, kit_pte(page_a, PTE_DATA)), 0, "no-translate update");
 }
 
 /* The frame stays, only flags change: the short way through the checks must not miss what the flags
@@ -194,15 +190,13 @@ static void test_flags_only(void) {
 	is(kit_mmu_update(l1e, table | PTE_RW), KIT_ERRNO(EBUSY), "it is not made writable by mmu_update");
 	is(kit_mmu_update(l1e | MMU_PT_UPDATE_PRESERVE_AD, table | PTE_RW), KIT_ERRNO(EBUSY),
 	   "nor with preserved bits");
-	is(hv_update_va_mapping(WINDOW, table | PTE_RW, UVMF_INVLPG), KIT_ERRNO(EBUSY),
-	   "nor by update_va_mapping");
+	is(hv_update_va_mapping(WINDOW, table | PTE_RW, UVMF_INVLPG), KIT_ERRNO(EBUSY), "nor by update_va_mapping");
 	is(kit_mmu_update(l1e, table & ~PTE_P), 0, "it is unmapped, the frame left in the entry");
 	is(kit_mmu_update(l1e, table | PTE_RW), KIT_ERRNO(EBUSY), "it is not made writable from there");
 	is(kit_mmu_update(l1e, table), 0, "but read-only");
 	is(kit_mmu_update(l2e, (kit_entry_read(l2e) & ~0xfffUL) | PTE_TABLE | PTE_PSE), KIT_ERRNO(EINVAL),
 	   "a table entry is not made a superpage");
-	is(kit_mmu_update(l2e | MMU_PT_UPDATE_PRESERVE_AD,
-			  (kit_entry_read(l2e) & ~0xfffUL) | PTE_TABLE | PTE_PSE),
+	is(kit_mmu_update(l2e | MMU_PT_UPDATE_PRESERVE_AD, (kit_entry_read(l2e) & ~0xfffUL) | PTE_TABLE | PTE_PSE),
 	   KIT_ERRNO(EINVAL), "nor with preserved bits");
 	is(kit_mmu_update(l2e, (kit_entry_read(l2e) & ~0xfffUL) | (PTE_TABLE & ~PTE_RW)), 0,
 	   "a table entry is made read-only");
@@ -226,8 +220,7 @@ static void test_long_list(void) {
 	is(hv_mmu_update(many, ARRAY_SIZE(many), &count, DOMID_SELF), 0, "a list of 4000");
 	is(count, ARRAY_SIZE(many), "is done and counted");
 	many[3500].val = (l1e & PTE_ADDR) | PTE_DATA;
-	is(hv_mmu_update(many, ARRAY_SIZE(many), &count, DOMID_SELF), KIT_ERRNO(EBUSY),
-	   "a list with a bad one late");
+	is(hv_mmu_update(many, ARRAY_SIZE(many), &count, DOMID_SELF), KIT_ERRNO(EBUSY), "a list with a bad one late");
 	is(count, 3500, "is counted up to it");
 	value("a list of 2^31", hv_mmu_update(many, 0x80000000U, &count, DOMID_SELF));
 	kit_mmu_update(l1e, kit_pte(page_a, PTE_DATA));
@@ -237,8 +230,7 @@ static void test_long_list(void) {
 static void test_machphys(void) {
 	uint64_t at = (uint64_t)kit_mfn(page_b) << PAGE_SHIFT;
 
-	is(kit_mmu_update(at | MMU_MACHPHYS_UPDATE, 0x4321), 0,
-	   "the machine-to-physical entry of an own frame");
+	is(kit_mmu_update(at | MMU_MACHPHYS_UPDATE, 0x4321), 0, "the machine-to-physical entry of an own frame");
 	same(kit_pfn(kit_mfn(page_b)), 0x4321, "is changed");
 	is(kit_mmu_update(at | MMU_MACHPHYS_UPDATE, page_b), 0, "and put back");
 	same(kit_pfn(kit_mfn(page_b)), page_b, "to what it was");
@@ -247,14 +239,12 @@ static void test_machphys(void) {
 }
 
 static void test_update_va(void) {
-	is(hv_update_va_mapping(WINDOW, kit_pte(page_b, PTE_DATA), UVMF_INVLPG), 0,
-	   "update_va_mapping with invlpg");
+	is(hv_update_va_mapping(WINDOW, kit_pte(page_b, PTE_DATA), UVMF_INVLPG), 0, "update_va_mapping with invlpg");
 	is_hex(*WINDOW & 0xffff, 0xbbbb, "shows the new frame");
 	is(hv_update_va_mapping(WINDOW, kit_pte(page_a, PTE_DATA), UVMF_TLB_FLUSH | UVMF_ALL), 0,
 	   "update_va_mapping with a flush everywhere");
 	is_hex(*WINDOW, 0xaaaa, "shows the old frame");
-	is(hv_update_va_mapping(WINDOW, kit_pte(page_a, PTE_DATA), UVMF_INVLPG | UVMF_ALL), 0,
-	   "invlpg everywhere");
+	is(hv_update_va_mapping(WINDOW, kit_pte(page_a, PTE_DATA), UVMF_INVLPG | UVMF_ALL), 0, "invlpg everywhere");
 	is(hv_update_va_mapping(WINDOW, kit_pte(page_a, PTE_DATA), 3), 0, "flush type 3 means nothing");
 	is(hv_update_va_mapping(WINDOW, kit_pte(page_a, PTE_DATA), 1 | 0x7000000000UL), KIT_ERRNO(EFAULT),
 	   "an unmapped vCPU mask is refused");
@@ -264,11 +254,10 @@ static void test_update_va(void) {
 	   "an address without tables is refused");
 	is(hv_update_va_mapping((void *)0x800000000000UL, 0, 0), KIT_ERRNO(EINVAL),
 	   "a non-canonical address is refused");
-	is(hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, WINDOW, kit_pte(page_a, PTE_DATA),
-		      UVMF_INVLPG, DOMID_SELF),
+	is(hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, WINDOW, kit_pte(page_a, PTE_DATA), UVMF_INVLPG,
+		      DOMID_SELF),
 	   0, "otherdomain with oneself");
-	is(hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, WINDOW, kit_pte(page_a, PTE_DATA),
-		      UVMF_INVLPG, 99),
+	is(hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, WINDOW, kit_pte(page_a, PTE_DATA), UVMF_INVLPG, 99),
 	   KIT_ERRNO(ESRCH), "otherdomain with a domain that does not exist");
 	is_hex(*WINDOW, 0xaaaa, "the mapping is still there");
 }

@@ -54,8 +54,7 @@ static void op_map(struct worker *w, unsigned int n) {
 }
 
 static void op_unmap(struct worker *w, unsigned int n) {
-	struct gnttab_unmap_grant_ref u = { .host_addr = (unsigned long)window(w, n),
-					    .handle = w->handle[n] };
+	struct gnttab_unmap_grant_ref u = { .host_addr = (unsigned long)window(w, n), .handle = w->handle[n] };
 
 	if (!w->mapped[n]) return;
 	hv_grant_table_op(GNTTABOP_unmap_grant_ref, &u, 1);
@@ -122,9 +121,7 @@ static void op_table(struct worker *w, unsigned int n) {
 	kit_page_protect(granted[n], PTE_DATA);
 }
 
-static void op_send(struct worker *w, unsigned int n) {
-	kit_event_send(1 + (unsigned int)draw(w, PORTS) + n % 2);
-}
+static void op_send(struct worker *w, unsigned int n) { kit_event_send(1 + (unsigned int)draw(w, PORTS) + n % 2); }
 
 static void op_offer(struct worker *w, unsigned int n) {
 	(void)w, (void)n;
@@ -219,8 +216,7 @@ void guest_main(void) {
 		child_sleep(2 * MS);
 		crashed += child_ended(&b, &reason);
 		child_destroy(&b);
-		for (unsigned int i = 0; i < 500 && (child_exists(a.id) || child_exists(b.id)); i++)
-			child_sleep(MS);
+		for (unsigned int i = 0; i < 500 && (child_exists(a.id) || child_exists(b.id)); i++) child_sleep(MS);
 		if (round == 0) free = child_free_pages();
 	}
 	is(started, ROUNDS + 1, "pairs of domains ran");

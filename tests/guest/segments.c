@@ -41,8 +41,7 @@ static void test_set_gdt(void) {
 	kit_page_protect(gdt_pfn, PTE_RO);
 	is(set_gdt(512), 0, "read-only it is accepted");
 	is(kit_page_protect(gdt_pfn, PTE_DATA), KIT_ERRNO(EBUSY), "it gets no writable mapping");
-	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(gdt_pfn), NULL), KIT_ERRNO(EINVAL),
-	   "and cannot be a page table");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(gdt_pfn), NULL), KIT_ERRNO(EINVAL), "and cannot be a page table");
 	TRAP_TRY("movw %w0, %%ds", ::"r"(0x0b) : "memory");
 	not_trapped("its descriptor is loaded");
 	asm volatile("movw %w0, %%ds" ::"r"(0));
@@ -131,11 +130,9 @@ static void test_update_descriptor(void) {
 	try_descriptor(0, "nothing", 0);
 	is(hv_update_descriptor(((uint64_t)kit_mfn(gdt_pfn) << PAGE_SHIFT) + 4, 0), KIT_ERRNO(EINVAL),
 	   "an odd address");
-	is(hv_update_descriptor((uint64_t)kit_mfn(kit_root_pfn) << PAGE_SHIFT, 0), KIT_ERRNO(EINVAL),
-	   "a page table");
+	is(hv_update_descriptor((uint64_t)kit_mfn(kit_root_pfn) << PAGE_SHIFT, 0), KIT_ERRNO(EINVAL), "a page table");
 	is(hv_update_descriptor(0xfffffff000UL, 0), KIT_ERRNO(EINVAL), "beyond memory");
-	is(hv_update_descriptor(((uint64_t)kit_mfn(plain) << PAGE_SHIFT) + 16, DESC_DATA3), 0,
-	   "an ordinary frame");
+	is(hv_update_descriptor(((uint64_t)kit_mfn(plain) << PAGE_SHIFT) + 16, DESC_DATA3), 0, "an ordinary frame");
 	is_hex(((uint64_t *)kit_page(plain))[2], DESC_DATA3, "is written");
 	value("update_descriptor with a gate in an ordinary frame",
 	      hv_update_descriptor((uint64_t)kit_mfn(plain) << PAGE_SHIFT, DESC_GATE));
@@ -188,8 +185,7 @@ static void test_ldt(void) {
 	is(kit_page_protect(pfn, PTE_DATA), KIT_ERRNO(EBUSY), "its frame gets no writable mapping");
 	TRAP_TRY("movw %w0, %%fs", ::"r"(2 * 8 + 7) : "memory");
 	trapped(VEC_GP, 2 * 8 + 4, "an empty entry traps");
-	is(hv_update_descriptor(((uint64_t)kit_mfn(pfn) << PAGE_SHIFT) + 16, DESC_DATA3), 0,
-	   "which is then filled");
+	is(hv_update_descriptor(((uint64_t)kit_mfn(pfn) << PAGE_SHIFT) + 16, DESC_DATA3), 0, "which is then filled");
 	TRAP_TRY("movw %w0, %%fs", ::"r"(2 * 8 + 7) : "memory");
 	not_trapped("and loaded");
 	asm volatile("movw %w0, %%fs" ::"r"(0));
@@ -235,8 +231,7 @@ static void test_failsafe(void) {
 	f.error_code = VGCF_IN_SYSCALL;
 	kit_user_run(&f);
 	kit_printf("# = sysret to a non-canonical address: trap %u\n", kit_trap_record.vector);
-	ok(kit_trap_record.vector == VEC_FAILSAFE || kit_trap_record.vector == VEC_GP,
-	   "it is the guest's fault");
+	ok(kit_trap_record.vector == VEC_FAILSAFE || kit_trap_record.vector == VEC_GP, "it is the guest's fault");
 	kit_handlers[VEC_FAILSAFE] = NULL;
 	ok(hv_xen_version(XENVER_version, NULL) > 0, "the hypervisor is well");
 }

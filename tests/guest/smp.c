@@ -46,8 +46,7 @@ static void test_life(void) {
 	c->user_regs.rip = 0x800000000000UL;
 	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL), "or a non-canonical start");
 	is(hv_vcpu_op(VCPUOP_initialise, 1, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "or no memory");
-	is(hv_vcpu_op(VCPUOP_initialise, 4, kit_vcpu_context(4, run_once)), KIT_ERRNO(ENOENT),
-	   "or of no vCPU");
+	is(hv_vcpu_op(VCPUOP_initialise, 4, kit_vcpu_context(4, run_once)), KIT_ERRNO(ENOENT), "or of no vCPU");
 	is(kit_vcpu_start(1, run_once), 0, "a vCPU is started");
 	ok(wait_for(&started[1], 1), "it runs");
 	ok(kit_vcpu_wait_down(1, 5 * SECOND), "and goes down by itself");
@@ -97,8 +96,7 @@ static void test_ipis(void) {
 
 static void test_moving(void) {
 	struct evtchn_bind_vcpu bind;
-	long a = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF),
-	     b = kit_event_bind_interdomain(DOMID_SELF, a);
+	long a = kit_event_alloc_unbound(DOMID_SELF, DOMID_SELF), b = kit_event_bind_interdomain(DOMID_SELF, a);
 
 	kit_event_handle(a, note_vcpu);
 	hits[0] = hits[2] = hits[3] = 0;
@@ -149,8 +147,7 @@ static void test_remote_flush(void) {
 	*(uint64_t *)kit_page(a) = 0xaaaa;
 	*(uint64_t *)kit_page(b) = 0xbbbb;
 	kit_map(WINDOW, kit_pte(a, PTE_DATA));
-	for (unsigned int v = 2; v < 4; v++)
-		is(hv_vcpu_op(VCPUOP_down, v, NULL), 0, "a vCPU is taken down by another");
+	for (unsigned int v = 2; v < 4; v++) is(hv_vcpu_op(VCPUOP_down, v, NULL), 0, "a vCPU is taken down by another");
 	started[1] = 0;
 	kit_vcpu_context(1, reader);
 	hv_vcpu_op(VCPUOP_up, 1, NULL);

@@ -13,8 +13,8 @@
 #define VCPUS  3
 #define ROUNDS 300
 
-static volatile unsigned int ready, finished, wrong_fpu, wrong_sse, wrong_avx, wrong_debug, wrong_base,
-	wrong_cr2, wrong_mxcsr;
+static volatile unsigned int ready, finished, wrong_fpu, wrong_sse, wrong_avx, wrong_debug, wrong_base, wrong_cr2,
+	wrong_mxcsr;
 static volatile unsigned int secrets;
 static bool has_avx;
 

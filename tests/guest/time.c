@@ -77,8 +77,7 @@ static void test_periodic(void) {
 	periodic.period_ns = 10;
 	is(hv_vcpu_op(VCPUOP_set_periodic_timer, 0, &periodic), KIT_ERRNO(EINVAL),
 	   "a period below a millisecond is refused");
-	is(hv_vcpu_op(VCPUOP_set_periodic_timer, 0, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
-	   "an unmapped period");
+	is(hv_vcpu_op(VCPUOP_set_periodic_timer, 0, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "an unmapped period");
 	is(hv_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0, "the tick is stopped");
 	kit_delay(10 * MS);
 	seen = ticks;
@@ -109,8 +108,7 @@ static void test_singleshot(void) {
 	kit_delay(20 * MS);
 	value("ticks by it", ticks - seen);
 	is(hv_vcpu_op(VCPUOP_set_singleshot_timer, 7, &timer), KIT_ERRNO(ENOENT), "the timer of no vCPU");
-	is(hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
-	   "an unmapped timer");
+	is(hv_vcpu_op(VCPUOP_set_singleshot_timer, 0, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "an unmapped timer");
 	hv_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL);
 }
 
@@ -186,15 +184,13 @@ static void test_runstate(void) {
 	blocked = r->time[RUNSTATE_blocked];
 	test_block();
 	ok(r->time[RUNSTATE_blocked] >= blocked + 20 * MS, "it counts time blocked");
-	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0,
-	   "the update flag is asked for");
+	is(hv_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0, "the update flag is asked for");
 	test_block();
 	is_hex(r->state_entry_time & XEN_RUNSTATE_UPDATE, 0, "it is clear while the guest runs");
 	reg.addr.v = (void *)0x7000000000UL;
 	value("an unmapped runstate area", hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg));
 	reg.addr.v = (void *)HYPERVISOR_VIRT_START;
-	is(hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), KIT_ERRNO(EFAULT),
-	   "an area of the hypervisor's");
+	is(hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), KIT_ERRNO(EFAULT), "an area of the hypervisor's");
 	reg.addr.v = NULL;
 	is(hv_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), 0, "none");
 }
@@ -241,8 +237,7 @@ static void test_vcpu_info(void) {
 	ok(moved->time.tsc_to_system_mul != 0, "time is kept there");
 	TRAP_TRY("movb (%0), %%cl", ::"r"(0x7000000123UL) : "rcx", "memory");
 	is_hex(kit_trap_record.cr2, 0x7000000123UL, "and cr2");
-	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(pfn), NULL), KIT_ERRNO(EINVAL),
-	   "its frame cannot be a page table");
+	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(pfn), NULL), KIT_ERRNO(EINVAL), "its frame cannot be a page table");
 	kit_page_protect(pfn, PTE_RO);
 	is(kit_mmuext(MMUEXT_PIN_L1_TABLE, kit_mfn(pfn), NULL), KIT_ERRNO(EINVAL),
 	   "not even when the guest has it read-only");

@@ -43,8 +43,8 @@ static void test_faults(void) {
 	TRAP_TRY(AT("", "movb (%0), %%cl"), ::"r"(NON_CANONICAL) : "rcx", "memory");
 	trapped(VEC_GP, 0, "#GP: non-canonical address");
 	check_frame("#GP", 0);
-	TRAP_TRY("pushq %%rbp; movq $772f, kit_trap_resume(%%rip)\n" AT(
-			 "movq %0, %%rbp", "movb (%%rbp), %%cl") "772: popq %%rbp",
+	TRAP_TRY("pushq %%rbp; movq $772f, kit_trap_resume(%%rip)\n" AT("movq %0, %%rbp",
+									"movb (%%rbp), %%cl") "772: popq %%rbp",
 		 ::"r"(NON_CANONICAL)
 		 : "rcx", "memory");
 	/* #SS by the manuals, #GP by QEMU's own emulation of the processor */
@@ -143,8 +143,7 @@ static void test_page_faults(void) {
 	TRAP_TRY("movb $1, (%0)", ::"r"(UNMAPPED) : "memory");
 	page_fault(2, UNMAPPED, "#PF: write to nothing");
 	TRAP_TRY("movq $772f, kit_trap_resume(%%rip); jmp *%0; 772:", ::"r"(UNMAPPED) : "memory");
-	ok(kit_trap_record.vector == VEC_PF && (kit_trap_record.error_code & ~16U) == 0,
-	   "#PF: jump to nothing");
+	ok(kit_trap_record.vector == VEC_PF && (kit_trap_record.error_code & ~16U) == 0, "#PF: jump to nothing");
 	is_hex(kit_trap_record.frame.rip, UNMAPPED, "#PF: jump to nothing: rip");
 	TRAP_TRY("movb $1, (%0)", ::"r"(l4 + 8) : "memory");
 	page_fault(3, l4 + 8, "#PF: a page table is read-only");

@@ -45,8 +45,8 @@ static void test_syscall(void) {
 	ended(t, VEC_SYSCALL, 0, "syscall from user mode");
 	frame_is_user(t, user_at(user_syscall) + 2, "syscall");
 	is(t->frame.rax, 42, "syscall: the number is not taken for a hypercall's");
-	ok(t->frame.rdi == 1 && t->frame.rsi == 2 && t->frame.rdx == 3 && t->frame.r10 == 4 &&
-		   t->frame.r8 == 5 && t->frame.r9 == 6,
+	ok(t->frame.rdi == 1 && t->frame.rsi == 2 && t->frame.rdx == 3 && t->frame.r10 == 4 && t->frame.r8 == 5 &&
+		   t->frame.r9 == 6,
 	   "syscall: the arguments arrive");
 	is_hex(t->frame.rflags & 0x8d5, 0x8d5, "syscall: the flags arrive");
 	is_hex(t->frame.rcx, t->frame.rip, "syscall: rcx is what the processor left");
@@ -99,8 +99,7 @@ static void test_memory(void) {
 	fault(0x7000000000UL, 4, "user code reads nothing");
 	fault((unsigned long)user_code, 4, "user code does not see the kernel");
 	fault(KIT_DIRECT, 4, "user code does not see the kernel's direct map");
-	fault(HYPERVISOR_VIRT_END - PAGE_SIZE,
-	      user_run(user_read, 0, HYPERVISOR_VIRT_END - PAGE_SIZE)->error_code,
+	fault(HYPERVISOR_VIRT_END - PAGE_SIZE, user_run(user_read, 0, HYPERVISOR_VIRT_END - PAGE_SIZE)->error_code,
 	      "user code does not see the hypervisor");
 	ok(user_run(user_read, 0, HYPERVISOR_VIRT_START)->vector == VEC_PF ||
 		   user_run(user_read, 0, HYPERVISOR_VIRT_START)->vector == VEC_SYSCALL,
@@ -121,8 +120,7 @@ static void test_segment_bases(void) {
 	is(hv_set_segment_base(SEGBASE_GS_USER, USER_DATA), 0, "the user gs base is set");
 	t = user_run(user_read_gs, 0, 0);
 	is_hex(t->frame.rax, 0x5678, "user code reads by it");
-	is(hv_set_segment_base(SEGBASE_GS_KERNEL, (unsigned long)&kit_start_info), 0,
-	   "the kernel gs base is set");
+	is(hv_set_segment_base(SEGBASE_GS_KERNEL, (unsigned long)&kit_start_info), 0, "the kernel gs base is set");
 	asm volatile("movq %%gs:0, %0" : "=r"(user_data[1]));
 	same(user_data[1], (uint64_t)kit_start_info, "the kernel reads by it");
 	t = user_run(user_read_gs, 0, 0);
@@ -134,8 +132,7 @@ static void test_segment_bases(void) {
 	is_hex(user_data[1], 0x5678, "the kernel reads by it");
 	is(hv_set_segment_base(SEGBASE_GS_USER_SEL, 0), 0, "the user gs selector is set to null");
 	value("set_segment_base with a bad selector", hv_set_segment_base(SEGBASE_GS_USER_SEL, 0x5678));
-	is(hv_set_segment_base(SEGBASE_FS, 0x800000000000UL), KIT_ERRNO(EINVAL),
-	   "a non-canonical fs base is refused");
+	is(hv_set_segment_base(SEGBASE_FS, 0x800000000000UL), KIT_ERRNO(EINVAL), "a non-canonical fs base is refused");
 	is(hv_set_segment_base(SEGBASE_GS_USER, 0x800000000000UL), KIT_ERRNO(EINVAL),
 	   "a non-canonical user gs base is refused");
 	is(hv_set_segment_base(SEGBASE_GS_KERNEL, 0x800000000000UL), KIT_ERRNO(EINVAL),
@@ -211,17 +208,14 @@ static void test_syscall_mask(void) {
 	is(kit_vcpu_info()->evtchn_upcall_mask, 1, "a system call masks events");
 	kit_events_on();
 	cb.address = 0x800000000000UL;
-	is(hv_callback_op(CALLBACKOP_register, &cb), KIT_ERRNO(EINVAL),
-	   "a non-canonical callback is refused");
+	is(hv_callback_op(CALLBACKOP_register, &cb), KIT_ERRNO(EINVAL), "a non-canonical callback is refused");
 	cb.type = 99;
 	value("callback_op with an unknown type", hv_callback_op(CALLBACKOP_register, &cb));
 	is(hv_callback_op(99, &cb), KIT_ERRNO(ENOSYS), "an unknown callback_op");
-	is(hv_callback_op(CALLBACKOP_register, (void *)0x7000000000UL), KIT_ERRNO(EFAULT),
-	   "an unmapped callback_op");
+	is(hv_callback_op(CALLBACKOP_register, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "an unmapped callback_op");
 	value("callback_op unregister of syscall", hv_callback_op(CALLBACKOP_unregister, &un));
 	kit_traps_init();
-	is(hv_set_callbacks(kit_callback_event, kit_callback_failsafe, kit_callback_syscall), 0,
-	   "set_callbacks");
+	is(hv_set_callbacks(kit_callback_event, kit_callback_failsafe, kit_callback_syscall), 0, "set_callbacks");
 	value("set_callbacks with a non-canonical address",
 	      hv_set_callbacks((void *)0x800000000000UL, kit_callback_failsafe, kit_callback_syscall));
 	kit_traps_init();

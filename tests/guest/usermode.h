@@ -11,9 +11,9 @@
 #define USER_DATA  0x800000UL
 
 /* The snippets: see user_code.S. */
-extern char user_code[], user_syscall[], user_syscall_twice[], user_int80[], user_int21[], user_int3[],
-	user_ud2[], user_div[], user_read[], user_read_gs[], user_sysenter[], user_spin[], user_cli[],
-	user_in[], user_hlt[], user_rdtsc[], user_cpuid_emulated[], user_icebp[], user_load_ss[], user_outs[];
+extern char user_code[], user_syscall[], user_syscall_twice[], user_int80[], user_int21[], user_int3[], user_ud2[],
+	user_div[], user_read[], user_read_gs[], user_sysenter[], user_spin[], user_cli[], user_in[], user_hlt[],
+	user_rdtsc[], user_cpuid_emulated[], user_icebp[], user_load_ss[], user_outs[];
 
 /* The data page, as the kernel sees it. */
 extern volatile uint64_t *user_data;

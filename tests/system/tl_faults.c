@@ -175,9 +175,7 @@ static void destroy(uint32_t domid) {
 static uint64_t free_pages(void) {
 	struct xen_sysctl op = { 0 };
 
-	return tl_sysctl(ctx.h, XEN_SYSCTL_physinfo, &op)
-		       ? 0
-		       : op.u.physinfo.free_pages + op.u.physinfo.scrub_pages;
+	return tl_sysctl(ctx.h, XEN_SYSCTL_physinfo, &op) ? 0 : op.u.physinfo.free_pages + op.u.physinfo.scrub_pages;
 }
 
 /* Fail step n; returns 0 when create had no such step and succeeded. */

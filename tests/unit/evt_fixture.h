@@ -185,9 +185,7 @@ static inline struct vcpu_info *info_of(struct vcpu *v) {
 		return (struct vcpu_info *)((char *)own_va(v->info_mfn) + v->info_offset);
 	return &v->domain->shared_info->vcpu_info[v->id];
 }
-static inline bool pending2(struct domain *d, port_t p) {
-	return bit_test(p, d->shared_info->evtchn_pending);
-}
+static inline bool pending2(struct domain *d, port_t p) { return bit_test(p, d->shared_info->evtchn_pending); }
 static inline void mask2(struct domain *d, port_t p, bool masked) {
 	if (masked)
 		bit_test_and_set(p, d->shared_info->evtchn_mask);

@@ -13,9 +13,7 @@
 
 static struct tree tree; /* dom0's address space */
 
-static inline struct grant_entry_v1 *v1(unsigned ref) {
-	return (struct grant_entry_v1 *)guest->grant->shared[0] + ref;
-}
+static inline struct grant_entry_v1 *v1(unsigned ref) { return (struct grant_entry_v1 *)guest->grant->shared[0] + ref; }
 
 static inline void grant(unsigned ref, mfn_t m, uint16_t flags) {
 	*v1(ref) = (struct grant_entry_v1){ GTF_permit_access | flags, 0, (uint32_t)mfn_x(m) };
@@ -98,9 +96,7 @@ static inline void dest_ref(struct gnttab_copy *op, unsigned ref) {
 
 /* -- version 2 */
 
-static inline union grant_entry_v2 *v2(unsigned ref) {
-	return (union grant_entry_v2 *)guest->grant->shared[0] + ref;
-}
+static inline union grant_entry_v2 *v2(unsigned ref) { return (union grant_entry_v2 *)guest->grant->shared[0] + ref; }
 
 static inline void version_two(void) {
 	run_as(guest);

@@ -23,9 +23,7 @@
 static uint8_t memory[MEMORY];
 static struct acpi_info info;
 
-static const void *map(uint64_t at, size_t size) {
-	return at < MEMORY && size <= MEMORY - at ? memory + at : NULL;
-}
+static const void *map(uint64_t at, size_t size) { return at < MEMORY && size <= MEMORY - at ? memory + at : NULL; }
 
 static void put(uint64_t at, uint64_t v, unsigned bytes) { memcpy(memory + at, &v, bytes); }
 

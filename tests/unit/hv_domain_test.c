@@ -313,8 +313,7 @@ static void vcpus_without_a_legacy_slot(void **state) {
 	assert_int_equal(domain_create(&p, &d), 0);
 	assert_int_equal(vcpu_create(d, 35), 0);
 	info = vcpu_info_get(d->vcpu[35]);
-	assert_false((char *)info >= (char *)d->shared_info &&
-		     (char *)info < (char *)d->shared_info + PAGE_SIZE);
+	assert_false((char *)info >= (char *)d->shared_info && (char *)info < (char *)d->shared_info + PAGE_SIZE);
 	vcpu_info_put(d->vcpu[35], info);
 	assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
 	assert_int_equal(vcpu_info_register(d->vcpu[35], m, 0), 0);

@@ -6,9 +6,7 @@
 #define BUF    (arg_page + 0x4000)
 
 static struct xen_domctl ctl(uint32_t cmd, domid_t id) {
-	return (struct xen_domctl){ .cmd = cmd,
-				    .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
-				    .domain = id };
+	return (struct xen_domctl){ .cmd = cmd, .interface_version = XEN_DOMCTL_INTERFACE_VERSION, .domain = id };
 }
 
 /* Issue it, as often as it is preempted; *op is what came back. */
@@ -65,8 +63,7 @@ static struct xen_domctl_getdomaininfo info_of(domid_t id) {
 
 static void version_and_privilege(void **state) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_getdomaininfo, 0);
-	struct xen_sysctl s = { .cmd = XEN_SYSCTL_sched_id,
-				.interface_version = XEN_SYSCTL_INTERFACE_VERSION + 1 };
+	struct xen_sysctl s = { .cmd = XEN_SYSCTL_sched_id, .interface_version = XEN_SYSCTL_INTERFACE_VERSION + 1 };
 	struct domain *d = domain_make(1);
 
 	op.interface_version++;
@@ -89,14 +86,13 @@ static void version_and_privilege(void **state) {
 /* What PV domains here have not: log-dirty, HVM, sharing, device assignment, virtual NUMA. */
 static void what_is_not_offered_is_refused(void **state) {
 	static const uint32_t cmds[] = {
-		XEN_DOMCTL_sethvmcontext,  XEN_DOMCTL_assign_device, XEN_DOMCTL_deassign_device,
-		XEN_DOMCTL_mem_sharing_op, XEN_DOMCTL_setvnumainfo,  XEN_DOMCTL_bind_pt_irq,
-		XEN_DOMCTL_vm_event_op,    XEN_DOMCTL_set_target,    XEN_DOMCTL_debug_op,
-		6 /* getmemlist, once */,
+		XEN_DOMCTL_sethvmcontext,   XEN_DOMCTL_assign_device, XEN_DOMCTL_deassign_device,
+		XEN_DOMCTL_mem_sharing_op,  XEN_DOMCTL_setvnumainfo,  XEN_DOMCTL_getpageframeinfo3,
+		XEN_DOMCTL_setvcpuextstate, XEN_DOMCTL_bind_pt_irq,   XEN_DOMCTL_vm_event_op,
+		XEN_DOMCTL_set_target,      XEN_DOMCTL_debug_op,      6 /* getmemlist, once */,
 	};
-	static const uint32_t shadow[] = { XEN_DOMCTL_SHADOW_OP_ENABLE_TEST,
-					   XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, XEN_DOMCTL_SHADOW_OP_ENABLE,
-					   XEN_DOMCTL_SHADOW_OP_CLEAN };
+	static const uint32_t shadow[] = { XEN_DOMCTL_SHADOW_OP_ENABLE_TEST, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY,
+					   XEN_DOMCTL_SHADOW_OP_ENABLE, XEN_DOMCTL_SHADOW_OP_CLEAN };
 	struct domain *d = domain_make(1);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cmds); i++) assert_int_equal(simple(cmds[i], 1), -ENOSYS);
@@ -110,9 +106,8 @@ static void what_is_not_offered_is_refused(void **state) {
 }
 
 static void not_on_oneself(void **state) {
-	static const uint32_t cmds[] = { XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain,
-					 XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_getvcpucontext,
-					 XEN_DOMCTL_resumedomain };
+	static const uint32_t cmds[] = { XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain, XEN_DOMCTL_setvcpucontext,
+					 XEN_DOMCTL_getvcpucontext, XEN_DOMCTL_resumedomain };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cmds); i++) {
 		assert_int_equal(simple(cmds[i], 0), -EINVAL);
@@ -290,32 +285,6 @@ static void scheduling_parameters(void **state) {
 
 /* -- memory and devices -- */
 
-static void frame_types_for_saving(void **state) {
-	domid_t id = create(1);
-	struct domain *d = domain_by_id(id);
-	struct xen_domctl op = ctl(XEN_DOMCTL_getpageframeinfo3, id);
-	uint64_t *array = (uint64_t *)BUF;
-	mfn_t plain, table;
-
-	assert_int_equal(domain_frames_alloc(d, 0, 64, &plain), 0);
-	assert_int_equal(domain_frames_alloc(d, 0, 64, &table), 0);
-	assert_int_equal(table_pin(d, table, 2), 0);
-	for (unsigned i = 0; i < 100; i++) array[i] = mfn_x(plain);
-	array[70] = mfn_x(table);
-	array[71] = 0xfffffffffull;
-	array[72] = FRAMES - 1;
-	op.u.getpageframeinfo3.num = 100;
-	op.u.getpageframeinfo3.array.p = (void *)BUF_VA;
-	assert_int_equal(run(&op), 0);
-	assert_int_equal(array[0], XEN_DOMCTL_PFINFO_NOTAB);
-	assert_int_equal(array[99], XEN_DOMCTL_PFINFO_NOTAB);
-	assert_int_equal(array[70], XEN_DOMCTL_PFINFO_L2TAB | XEN_DOMCTL_PFINFO_LPINTAB);
-	assert_int_equal(array[71], XEN_DOMCTL_PFINFO_XTAB);
-	assert_int_equal(array[72], XEN_DOMCTL_PFINFO_XTAB);
-	op.u.getpageframeinfo3.num = 1025;
-	assert_int_equal(run(&op), -E2BIG);
-}
-
 static void permissions(void **state) {
 	domid_t id = create(1);
 	int pirq = -1;
@@ -326,8 +295,7 @@ static void permissions(void **state) {
 	assert_int_equal(run(&op), 0);
 	assert_true(permitted(d, PERMIT_MMIO, 0x90000, 2));
 	op = ctl(XEN_DOMCTL_ioport_permission, id);
-	op.u.ioport_permission =
-		(struct xen_domctl_ioport_permission){ .first_port = 0x70, .nr_ports = 2, 1 };
+	op.u.ioport_permission = (struct xen_domctl_ioport_permission){ .first_port = 0x70, .nr_ports = 2, 1 };
 	assert_int_equal(run(&op), 0);
 	assert_true(permitted(d, PERMIT_PORT, 0x70, 2));
 	op.u.ioport_permission.nr_ports = 0x10000;
@@ -461,7 +429,6 @@ int main(void) {
 		T(nothing_but_destroy_on_the_dying),
 		T(vcpu_properties),
 		T(scheduling_parameters),
-		T(frame_types_for_saving),
 		T(permissions),
 		T(lists_of_domains),
 		T(the_machine),

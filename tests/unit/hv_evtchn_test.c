@@ -394,10 +394,8 @@ static void status_of_others_needs_privilege(void **state) {
 static void bad_addresses_and_numbers(void **state) {
 	struct evtchn_bind_ipi b = { .vcpu = 1 };
 
-	for (unsigned op = 0; op < 14; op++)
-		assert_int_equal(do_event_channel_op(op, 0x1000, 0, 0, 0, 0), -EFAULT);
-	for (unsigned op = 14; op < 20; op++)
-		assert_int_equal(do_event_channel_op(op, ARG_VA, 0, 0, 0, 0), -ENOSYS);
+	for (unsigned op = 0; op < 14; op++) assert_int_equal(do_event_channel_op(op, 0x1000, 0, 0, 0, 0), -EFAULT);
+	for (unsigned op = 14; op < 20; op++) assert_int_equal(do_event_channel_op(op, ARG_VA, 0, 0, 0, 0), -ENOSYS);
 	assert_int_equal(do_event_channel_op(~0ull, ARG_VA, 0, 0, 0, 0), -ENOSYS);
 	assert_int_equal(guest->evtchn.active_ports, 0);
 	assert_int_equal(CALL(bind_ipi, b), 0);

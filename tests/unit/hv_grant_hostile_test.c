@@ -249,8 +249,7 @@ static void every_entry_has_its_status(void **state) {
 		struct gnttab_map_grant_ref op;
 
 		if (ref <= last) {
-			union grant_entry_v2 *e =
-				(union grant_entry_v2 *)guest->grant->shared[3] + ref % V2_PER_FRAME;
+			union grant_entry_v2 *e = (union grant_entry_v2 *)guest->grant->shared[3] + ref % V2_PER_FRAME;
 
 			e->full_page.frame = mfn_x(m);
 			e->hdr.flags = GTF_permit_access;
@@ -294,8 +293,7 @@ static void table_pages_outlive_their_domain_while_mapped(void **state) {
 	version_two();
 	assert_int_equal(grant_frame(guest, true, 0, &m[0]), 0);
 	assert_int_equal(grant_frame(guest, false, 0, &m[1]), 0);
-	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(update(ptr(tree.l[1], i, 0), pte(m[i], RW), guest->id), 0);
+	for (unsigned i = 0; i < 2; i++) assert_int_equal(update(ptr(tree.l[1], i, 0), pte(m[i], RW), guest->id), 0);
 	domain_end(guest);
 	domains_reap();
 	assert_null(domain_by_id(1));

@@ -192,10 +192,9 @@ static void batches_preempted_anywhere(void **state) {
 		hypercall_preempt_units = units;
 		memset(arg_page, 0, sizeof(arg_page));
 		for (unsigned i = 0; i < N; i++)
-			map[i] = (struct gnttab_map_grant_ref){ .host_addr = (i + 1) * PAGE_SIZE,
-								.flags = GNTMAP_host_map,
-								.ref = REF,
-								.dom = guest->id };
+			map[i] = (struct gnttab_map_grant_ref){
+				.host_addr = (i + 1) * PAGE_SIZE, .flags = GNTMAP_host_map, .ref = REF, .dom = guest->id
+			};
 		assert_int_equal(op_run(GNTTABOP_map_grant_ref, N), 0);
 		for (unsigned i = 0; i < N; i++) {
 			assert_int_equal(map[i].status, GNTST_okay);
@@ -456,9 +455,7 @@ static void granter_dies_first(void **state) {
 static void mapper_dies_first(void **state) {
 	mfn_t m = page_of(dom0);
 	struct grant_entry_v1 *e = (struct grant_entry_v1 *)dom0->grant->shared[0] + REF;
-	struct gnttab_map_grant_ref op = { .flags = GNTMAP_device_map | GNTMAP_host_map,
-					   .host_addr = VA,
-					   .ref = REF };
+	struct gnttab_map_grant_ref op = { .flags = GNTMAP_device_map | GNTMAP_host_map, .host_addr = VA, .ref = REF };
 	struct tree t = tree_of(guest);
 	int rc;
 

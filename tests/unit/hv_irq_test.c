@@ -69,8 +69,7 @@ static int teardown(void **state) {
 	permits_free(&other);
 	assert_int_equal(references, 0);
 	assert_null(other.irq);
-	for (unsigned i = 0; i < HOST_PINS; i++)
-		assert_true(host_pins[i].masked || !host_pins[i].vector || i == 4);
+	for (unsigned i = 0; i < HOST_PINS; i++) assert_true(host_pins[i].masked || !host_pins[i].vector || i == 4);
 	host_machine_free();
 	return 0;
 }
@@ -288,9 +287,7 @@ static long physdev(unsigned cmd, void *arg, size_t size) {
 
 static void test_physdev_as_linux_does(void **state) {
 	struct physdev_setup_gsi setup_gsi = { 16, 1, 1 };
-	struct physdev_map_pirq map = {
-		.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = 16, .pirq = 16
-	};
+	struct physdev_map_pirq map = { .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI, .index = 16, .pirq = 16 };
 	struct physdev_irq_status_query query = { .irq = 16 };
 	struct physdev_map_pirq multi = { .domid = DOMID_SELF,
 					  .type = MAP_PIRQ_TYPE_MULTI_MSI,

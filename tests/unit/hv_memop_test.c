@@ -151,8 +151,7 @@ static void decrease_does_not_unpin(void **state) {
 
 static long exchange(unsigned in_n, unsigned in_order, unsigned out_n, unsigned out_order, unsigned bits,
 		     uint64_t *done) {
-	struct xen_memory_exchange x = { .in = reservation(in_n, in_order),
-					 .out = reservation(out_n, out_order) };
+	struct xen_memory_exchange x = { .in = reservation(in_n, in_order), .out = reservation(out_n, out_order) };
 	long rc;
 
 	x.out.extent_start.p = (xen_pfn_t *)(ARG_VA + OUT);
@@ -231,9 +230,7 @@ static void hostile_exchanges_are_refused(void **state) {
 	memset(&x, 0xff, sizeof(x));
 	arg_put(0, &x, sizeof(x));
 	assert_int_equal(do_memory_op(XENMEM_exchange, ARG_VA, 0, 0, 0, 0), -EINVAL);
-	x = (struct xen_memory_exchange){ .in = reservation(4, 0),
-					  .out = reservation(4, 0),
-					  .nr_exchanged = 5 };
+	x = (struct xen_memory_exchange){ .in = reservation(4, 0), .out = reservation(4, 0), .nr_exchanged = 5 };
 	arg_put(0, &x, sizeof(x));
 	assert_int_equal(do_memory_op(XENMEM_exchange, ARG_VA, 0, 0, 0, 0), -EINVAL);
 	x.nr_exchanged = 0;

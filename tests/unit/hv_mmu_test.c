@@ -231,8 +231,7 @@ static void batch_stops_at_the_refused_request(void **state) {
 		arg_put(0x100, u, sizeof(u));
 		done = 4711;
 		arg_put(0, &done, sizeof(done));
-		assert_int_equal(finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)),
-				 -EBUSY);
+		assert_int_equal(finish(do_mmu_update(ARG_VA + 0x100, 100, ARG_VA, DOMID_SELF, 0, 0)), -EBUSY);
 		memcpy(&done, arg_page, sizeof(done));
 		assert_int_equal(done, 70);
 		assert_int_equal(type_count(a), 69);
@@ -288,8 +287,7 @@ static void update_va_mapping_and_flush(void **state) {
 	assert_int_equal(do_update_va_mapping(0x40000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(do_update_va_mapping(0xffff800000000000, 0, 0, 0, 0, 0), -EINVAL);
 	assert_int_equal(do_update_va_mapping(0x8000000000000000, 0, 0, 0, 0, 0), -EINVAL);
-	assert_int_equal(do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0),
-			 -EPERM);
+	assert_int_equal(do_update_va_mapping_otherdomain(0x5000, pte(page_of(dom0), RO), 0, 0, 0, 0), -EPERM);
 }
 
 /* Through a self-map the "L1 table" is an upper one: its own rules hold. */

@@ -144,13 +144,8 @@ static void test_symbols(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		T(test_only_dom0_in_our_version),
-		T(test_settime),
-		T(test_cpus),
-		T(test_firmware),
-		T(test_sleep),
-		T(test_memory_types_end),
-		T(test_symbols),
+		T(test_only_dom0_in_our_version), T(test_settime), T(test_cpus), T(test_firmware), T(test_sleep),
+		T(test_memory_types_end),         T(test_symbols),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,9 +48,7 @@ static struct xen_cpuid_leaf *leaf_at(uint32_t leaf, uint32_t subleaf) {
 	return NULL;
 }
 
-static void see(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
-	guest_cpuid(guest->vcpu[0], leaf, subleaf, r);
-}
+static void see(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) { guest_cpuid(guest->vcpu[0], leaf, subleaf, r); }
 
 static void expect(uint32_t leaf, uint32_t subleaf, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
 	uint32_t r[4];
@@ -155,8 +153,9 @@ static void leaves_of_the_hypervisor(void **state) {
 /* Components that the processor faults on must never become a vCPU's XCR0: ring 0 loads it. */
 static void xcr0_values(void **state) {
 	static const uint64_t good[] = { 1, 3, 7, 0xe7 };
-	static const uint64_t bad[] = { 0,    2,    5,    6,    0x27, 0x47,  0x87,
-					0x67, 0xa7, 0xc7, 0xe3, 9,    0x207, 1ULL << 63 | 7 };
+	static const uint64_t bad[] = {
+		0, 2, 5, 6, 0x27, 0x47, 0x87, 0x67, 0xa7, 0xc7, 0xe3, 9, 0x207, 1ULL << 63 | 7
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(good); i++) assert_true(xcr0_ok(good[i]));
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) assert_false(xcr0_ok(bad[i]));
@@ -170,8 +169,7 @@ static void xcr0_values(void **state) {
 static void msr_bases(void **state) {
 	static const uint32_t msrs[] = { MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE };
 	struct vcpu *v = guest->vcpu[0];
-	uint64_t value, *const copies[] = { &v->arch.fs_base, &v->arch.gs_base_kernel,
-					    &v->arch.gs_base_user };
+	uint64_t value, *const copies[] = { &v->arch.fs_base, &v->arch.gs_base_kernel, &v->arch.gs_base_user };
 
 	for (unsigned i = 0; i < 3; i++) {
 		host_msrs[i].msr = msrs[i];

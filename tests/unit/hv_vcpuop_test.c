@@ -243,8 +243,7 @@ static void shutdown_codes(void **state) {
 static void sched_op_refusals(void **state) {
 	struct sched_pin_override p = { .pcpu = 1 };
 
-	for (unsigned cmd = 2; cmd < 7; cmd++)
-		assert_int_equal(do_sched_op(cmd, 0x1000, 0, 0, 0, 0), -EFAULT);
+	for (unsigned cmd = 2; cmd < 7; cmd++) assert_int_equal(do_sched_op(cmd, 0x1000, 0, 0, 0, 0), -EFAULT);
 	assert_int_equal(do_sched_op(8, ARG_VA, 0, 0, 0, 0), -ENOSYS);
 	assert_int_equal(sched(SCHEDOP_pin_override, &p, sizeof(p)), -EPERM);
 	run_on(0, dom0->vcpu[0]);

@@ -69,9 +69,7 @@ DUMMY void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uin
 DUMMY volatile uint32_t *arch_registers_map(uint64_t address, size_t size) { return NULL; }
 DUMMY uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes) { return ~0u; }
 DUMMY void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value) {}
-DUMMY void cpu_raise(unsigned cpu, uint32_t work) {
-	__atomic_fetch_or(&cpu_of(cpu)->work, work, __ATOMIC_SEQ_CST);
-}
+DUMMY void cpu_raise(unsigned cpu, uint32_t work) { __atomic_fetch_or(&cpu_of(cpu)->work, work, __ATOMIC_SEQ_CST); }
 DUMMY void uart_interrupt(void) {}
 
 /* -- machine and domains */
@@ -200,9 +198,7 @@ static inline enum frame_type type_is(mfn_t m) { return frame_type_of(frame_of(m
 
 /* -- hypercalls */
 
-static inline void *arg_put(unsigned offset, const void *p, size_t n) {
-	return memcpy(arg_page + offset, p, n);
-}
+static inline void *arg_put(unsigned offset, const void *p, size_t n) { return memcpy(arg_page + offset, p, n); }
 
 /* Issue a preempted hypercall again until it is done; `hook` runs in between. */
 static void (*between)(void);

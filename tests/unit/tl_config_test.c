@@ -30,31 +30,31 @@ static char *slurp(const char *path, size_t *n) {
 }
 
 static void dump_disk(FILE *f, const struct tl_disk *d) {
-	fprintf(f, "disk %s vdev=%s number=%u %s%s%s%s%s backend=%s script=%s\n", d->target ? d->target : "-",
-		d->vdev, d->devid, d->readonly ? "ro" : "rw", d->cdrom ? " cdrom" : "",
-		d->discard ? "" : " no-discard", d->direct_io_safe ? " direct-io-safe" : "",
-		d->trusted ? "" : " untrusted", d->backend ? d->backend : "-", d->script ? d->script : "-");
+	fprintf(f, "disk %s vdev=%s number=%u %s%s%s%s%s backend=%s script=%s\n", d->target ? d->target : "-", d->vdev,
+		d->devid, d->readonly ? "ro" : "rw", d->cdrom ? " cdrom" : "", d->discard ? "" : " no-discard",
+		d->direct_io_safe ? " direct-io-safe" : "", d->trusted ? "" : " untrusted",
+		d->backend ? d->backend : "-", d->script ? d->script : "-");
 }
 
 static void dump_vif(FILE *f, const struct tl_vif *v) {
 	fprintf(f,
 		"vif %d mac=%02x:%02x:%02x:%02x:%02x:%02x bridge=%s script=%s rate=%llu,%u mtu=%u "
 		"ip=%s\n",
-		v->devid, v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4], v->mac[5],
-		v->bridge ? v->bridge : "-", v->script ? v->script : "-", (unsigned long long)v->rate_bytes,
-		v->rate_usecs, v->mtu, v->ip ? v->ip : "-");
+		v->devid, v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4], v->mac[5], v->bridge ? v->bridge : "-",
+		v->script ? v->script : "-", (unsigned long long)v->rate_bytes, v->rate_usecs, v->mtu,
+		v->ip ? v->ip : "-");
 }
 
 static void dump(FILE *f, int result, const struct tl_config *c, const struct tl_diag *d) {
 	int i;
 
-	fprintf(f, "result %s, %d errors, %d warnings\n%s", result ? "refused" : "accepted", d->errors,
-		d->warnings, d->text ? d->text : "");
+	fprintf(f, "result %s, %d errors, %d warnings\n%s", result ? "refused" : "accepted", d->errors, d->warnings,
+		d->text ? d->text : "");
 	if (result) return;
 	fprintf(f, "name=%s kernel=%s ramdisk=%s\ncmdline=%s\n", c->name, c->kernel ? c->kernel : "-",
 		c->ramdisk ? c->ramdisk : "-", c->cmdline ? c->cmdline : "-");
-	fprintf(f, "memory=%u maxmem=%u vcpus=%u maxvcpus=%u weight=%d cap=%d\n", c->memory, c->maxmem,
-		c->vcpus, c->maxvcpus, (int)c->cpu_weight, (int)c->cap);
+	fprintf(f, "memory=%u maxmem=%u vcpus=%u maxvcpus=%u weight=%d cap=%d\n", c->memory, c->maxmem, c->vcpus,
+		c->maxvcpus, (int)c->cpu_weight, (int)c->cap);
 	fprintf(f, "actions %s %s %s %s\n", tl_action_names[c->on_poweroff], tl_action_names[c->on_reboot],
 		tl_action_names[c->on_crash], tl_action_names[c->on_watchdog]);
 	for (i = 0; i < c->disks; i++) dump_disk(f, &c->disk[i]);
@@ -116,14 +116,12 @@ static void vdev_numbers(void **state) {
 	static const struct {
 		const char *name;
 		uint32_t number;
-	} good[] = { { "xvda", 51712 },       { "xvda1", 51713 },     { "xvdb", 51728 },
-		     { "xvdp15", 51967 },     { "xvdq", 268439552 },  { "xvdaa", 268442112 },
-		     { "xvda16", 268435472 }, { "hda", 768 },         { "hdb1", 833 },
-		     { "hdc", 5632 },         { "hdd", 5696 },        { "sda", 2048 },
-		     { "sdb2", 2066 },        { "/dev/xvda", 51712 }, { "51712", 51712 },
-		     { "0xca00", 51712 },     { "d2p3", 51747 } };
-	static const char *const bad[] = { "",    "xvd",  "xvda256", "hde", "sdq",
-					   "foo", "xvdA", "xvda1x",  "12z", "d1" };
+	} good[] = { { "xvda", 51712 },     { "xvda1", 51713 },     { "xvdb", 51728 },       { "xvdp15", 51967 },
+		     { "xvdq", 268439552 }, { "xvdaa", 268442112 }, { "xvda16", 268435472 }, { "hda", 768 },
+		     { "hdb1", 833 },       { "hdc", 5632 },        { "hdd", 5696 },         { "sda", 2048 },
+		     { "sdb2", 2066 },      { "/dev/xvda", 51712 }, { "51712", 51712 },      { "0xca00", 51712 },
+		     { "d2p3", 51747 } };
+	static const char *const bad[] = { "", "xvd", "xvda256", "hde", "sdq", "foo", "xvdA", "xvda1x", "12z", "d1" };
 	uint32_t n;
 	size_t i;
 
@@ -132,8 +130,7 @@ static void vdev_numbers(void **state) {
 		assert_int_equal(tl_vdev_number(good[i].name, &n), 0);
 		assert_int_equal(n, good[i].number);
 	}
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_not_equal(tl_vdev_number(bad[i], &n), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) assert_int_not_equal(tl_vdev_number(bad[i], &n), 0);
 }
 
 /* Spellings that xl's documentation calls equivalent. */
@@ -185,8 +182,7 @@ static void vif_rates(void **state) {
 		     { "rate=10Mb/s", 62500, 50000 },
 		     { "rate=250KB/s", 12500, 50000 },
 		     { "rate=1GB/s@1s", 1000000000, 1000000 } };
-	static const char *const bad[] = { "rate=10", "rate=10Xb/s", "rate=10Mb/s@", "rate=10Mb/s@5h",
-					   "rate=0Mb/s" };
+	static const char *const bad[] = { "rate=10", "rate=10Xb/s", "rate=10Mb/s@", "rate=10Mb/s@5h", "rate=0Mb/s" };
 	struct tl_config c = { 0 };
 	struct tl_diag d = { 0 };
 	struct tl_vif vif;
@@ -220,8 +216,7 @@ static void cpu_sets(void **state) {
 		tl_cpuset_format(&s, 8, text, sizeof(text));
 		assert_string_equal(text, good[i].out);
 	}
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_not_equal(tl_cpuset_parse(bad[i], &s), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) assert_int_not_equal(tl_cpuset_parse(bad[i], &s), 0);
 }
 
 static void suggestions(void **state) {

@@ -61,16 +61,8 @@ static void make_kernel(uint64_t init_p2m, int mod_start_pfn) {
 	if (init_p2m) p = put_note(p, XEN_ELFNOTE_INIT_P2M, &init_p2m, 8);
 	Elf64_Phdr ph[3] = {
 		{ .p_type = PT_NOTE, .p_offset = 512, .p_filesz = p - kernel - 512 },
-		{ .p_type = PT_LOAD,
-		  .p_offset = 1024,
-		  .p_filesz = 3000,
-		  .p_memsz = 3000,
-		  .p_paddr = 0x100000 },
-		{ .p_type = PT_LOAD,
-		  .p_offset = 4096,
-		  .p_filesz = 100,
-		  .p_memsz = 20000,
-		  .p_paddr = 0x102000 },
+		{ .p_type = PT_LOAD, .p_offset = 1024, .p_filesz = 3000, .p_memsz = 3000, .p_paddr = 0x100000 },
+		{ .p_type = PT_LOAD, .p_offset = 4096, .p_filesz = 100, .p_memsz = 20000, .p_paddr = 0x102000 },
 	};
 	memcpy(kernel, &eh, sizeof(eh));
 	memcpy(kernel + sizeof(eh), ph, sizeof(ph));
@@ -81,8 +73,7 @@ static void make_kernel(uint64_t init_p2m, int mod_start_pfn) {
 static size_t pack_xz(uint8_t *out, size_t cap) {
 	size_t n = 0;
 
-	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, kernel, kernel_len, out, &n, cap),
-			 0);
+	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, kernel, kernel_len, out, &n, cap), 0);
 	return n;
 }
 
@@ -240,8 +231,7 @@ static void elf_damage(void **state) {
 			for (i = 0; i < k.segs; i++) {
 				assert_true(k.seg[i].offset + k.seg[i].filesz <= kernel_len);
 				assert_true(k.seg[i].filesz <= k.seg[i].memsz);
-				assert_true(k.seg[i].va >= k.kstart &&
-					    k.seg[i].va + k.seg[i].memsz <= k.kend);
+				assert_true(k.seg[i].va >= k.kstart && k.seg[i].va + k.seg[i].memsz <= k.kend);
 			}
 		}
 		kernel[at] = was;
@@ -313,8 +303,7 @@ static void check_world(struct tl_kernel *k, uint64_t pages, uint64_t initrd) {
 	}
 	assert_int_equal(walk(&w, w.l.v_end), 0);
 	for (i = 0; i < w.l.p2m.pages; i++)
-		assert_true((walk(&w, w.l.p2m_va + i * 4096) >> 12 & 0xffffffffffull) ==
-			    MFN(w.l.p2m.pfn + i));
+		assert_true((walk(&w, w.l.p2m_va + i * 4096) >> 12 & 0xffffffffffull) == MFN(w.l.p2m.pfn + i));
 	free(w.p2m);
 	free(w.tables);
 }
@@ -370,11 +359,9 @@ static void too_small(void **state) {
 
 int main(void) {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trips), cmocka_unit_test(bound_is_kept),
-		cmocka_unit_test(damage),      cmocka_unit_test(rejects_strangers),
-		cmocka_unit_test(elf_facts),   cmocka_unit_test(elf_damage),
-		cmocka_unit_test(layouts),     cmocka_unit_test(layout_pae),
-		cmocka_unit_test(too_small),
+		cmocka_unit_test(round_trips),       cmocka_unit_test(bound_is_kept), cmocka_unit_test(damage),
+		cmocka_unit_test(rejects_strangers), cmocka_unit_test(elf_facts),     cmocka_unit_test(elf_damage),
+		cmocka_unit_test(layouts),           cmocka_unit_test(layout_pae),    cmocka_unit_test(too_small),
 	};
 
 	return cmocka_run_group_tests_name("tl-image", tests, NULL, NULL);

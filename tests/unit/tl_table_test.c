@@ -263,8 +263,7 @@ static int has_option(const struct command *c, char letter, const char *name, si
 	const struct option_row *o;
 
 	for (o = c->options; o && (o->letter || o->name); o++)
-		if (letter ? o->letter == letter
-			   : o->name && strlen(o->name) == n && !memcmp(o->name, name, n))
+		if (letter ? o->letter == letter : o->name && strlen(o->name) == n && !memcmp(o->name, name, n))
 			return 1;
 	return 0;
 }
@@ -360,8 +359,7 @@ static void text_table(void **state) {
 }
 
 static void json_table(void **state) {
-	const char *schema[] = { "schema", NULL }, *version[] = { "version", NULL },
-		   *rows[] = { "rows", NULL };
+	const char *schema[] = { "schema", NULL }, *version[] = { "version", NULL }, *rows[] = { "rows", NULL };
 	const char *id[] = { "id", NULL }, *up[] = { "up", NULL }, *note[] = { "note", NULL };
 	char *out = print(1);
 	yajl_val v = yajl_tree_parse(out, NULL, 0), list;
@@ -372,14 +370,12 @@ static void json_table(void **state) {
 	assert_int_equal(YAJL_GET_INTEGER(yajl_tree_get(v, version, yajl_t_number)), 1);
 	list = yajl_tree_get(v, rows, yajl_t_array);
 	assert_int_equal(YAJL_GET_ARRAY(list)->len, 2);
-	assert_int_equal(YAJL_GET_INTEGER(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], id, yajl_t_number)),
-			 1);
+	assert_int_equal(YAJL_GET_INTEGER(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], id, yajl_t_number)), 1);
 	assert_true(YAJL_IS_TRUE(yajl_tree_get(YAJL_GET_ARRAY(list)->values[0], up, yajl_t_any)));
 	assert_true(YAJL_IS_NULL(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], id, yajl_t_any)));
 	assert_true(YAJL_IS_FALSE(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], up, yajl_t_any)));
-	assert_string_equal(
-		YAJL_GET_STRING(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], note, yajl_t_string)),
-		"quote \" backslash \\ tab \t");
+	assert_string_equal(YAJL_GET_STRING(yajl_tree_get(YAJL_GET_ARRAY(list)->values[1], note, yajl_t_string)),
+			    "quote \" backslash \\ tab \t");
 	yajl_tree_free(v);
 	free(out);
 }

@@ -25,9 +25,7 @@
 
 static int fake_fd = -1;
 
-static void fake_name(char *out, size_t n, const char *what) {
-	snprintf(out, n, "%s/%s", getenv("FAKE_XEN"), what);
-}
+static void fake_name(char *out, size_t n, const char *what) { snprintf(out, n, "%s/%s", getenv("FAKE_XEN"), what); }
 
 static void fake_address(struct sockaddr_un *a, const char *what) {
 	memset(a, 0, sizeof(*a));

@@ -140,8 +140,7 @@ static bool with_failure(size_t which, long at) {
 	tree_image(m, &before);
 	fail_at = at;
 	if (setjmp(given_up) == 0) {
-		send_request(m, requests[which].type, requests[which].tx, requests[which].data,
-			     requests[which].n);
+		send_request(m, requests[which].type, requests[which].tx, requests[which].data, requests[which].n);
 		reached = fail_at == 0;
 		fail_at = -1;
 		if (says_no_memory(machine_conn(m, 1))) must_be_as_before(m, &before);

@@ -29,8 +29,7 @@ static void check_path(const char *in, size_t n, unsigned domid, bool special) {
 	must(!strstr(p.s, "//") && (p.len == 1 || p.s[p.len - 1] != '/'));
 	must(path_own_len(&p) <= p.len);
 	must(!path_canon(p.s, p.len, domid, special, &again) && !strcmp(p.s, again.s) && again.rel == 0);
-	while (p.s[0] == '/' && path_parent(&again))
-		must(again.s[0] == '/' && again.len < p.len && *path_leaf(&p));
+	while (p.s[0] == '/' && path_parent(&again)) must(again.s[0] == '/' && again.len < p.len && *path_leaf(&p));
 }
 
 /* What is printed is read as the same again. */
@@ -44,8 +43,7 @@ static void check_perm(const char *s) {
 
 	if (!perm_parse(s, &one.perms.p[0])) return;
 	perms_format(&one.perms, &out);
-	must(perm_parse(out.p, &again) && again.domid == one.perms.p[0].domid &&
-	     again.bits == one.perms.p[0].bits);
+	must(perm_parse(out.p, &again) && again.domid == one.perms.p[0].domid && again.bits == one.perms.p[0].bits);
 	buf_free(&out);
 }
 

@@ -178,9 +178,7 @@ static void honest_send(struct honest *h, uint8_t size) {
 	static const char text[] = "honest/some/node";
 	struct xenstore_domain_interface *g = page[HONEST];
 	uint32_t value = size % 200;
-	struct xsd_sockmsg m = { .type = size & 1 ? XS_WRITE : XS_READ,
-				 .req_id = h->sent + 1,
-				 .len = sizeof(text) };
+	struct xsd_sockmsg m = { .type = size & 1 ? XS_WRITE : XS_READ, .req_id = h->sent + 1, .len = sizeof(text) };
 	char msg[sizeof(m) + sizeof(text) + 200];
 	uint32_t len = sizeof(m) + sizeof(text) + (size & 1 ? value : 0);
 

@@ -238,8 +238,7 @@ static void test_slots(void **state) {
 
 /* --- the machine --- */
 
-static void request(struct machine *m, struct conn *c, uint32_t type, uint32_t tx, const char *data,
-		    size_t n) {
+static void request(struct machine *m, struct conn *c, uint32_t type, uint32_t tx, const char *data, size_t n) {
 	char buf[512];
 	struct xsd_sockmsg h = { type, 1, tx, n };
 

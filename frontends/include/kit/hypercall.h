@@ -23,8 +23,8 @@
 /* The errno names of the interface, as they come back: EINVAL is XEN_EINVAL. */
 #define KIT_ERRNO(name) (-(long)XEN_##name)
 
-static inline long hypercall(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3,
-			     unsigned long a4, unsigned long a5) {
+static inline long hypercall(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
+			     unsigned long a5) {
 	register unsigned long r10 asm("r10") = a4;
 	register unsigned long r8 asm("r8") = a5;
 	long ret;
@@ -80,9 +80,7 @@ static inline long hv_update_descriptor(uint64_t maddr, uint64_t desc) {
 	return hypercall2(__HYPERVISOR_update_descriptor, maddr, desc);
 }
 
-static inline long hv_memory_op(unsigned int cmd, void *arg) {
-	return hypercall2(__HYPERVISOR_memory_op, cmd, arg);
-}
+static inline long hv_memory_op(unsigned int cmd, void *arg) { return hypercall2(__HYPERVISOR_memory_op, cmd, arg); }
 
 static inline long hv_multicall(struct multicall_entry *calls, unsigned int count) {
 	return hypercall2(__HYPERVISOR_multicall, calls, count);
@@ -92,9 +90,7 @@ static inline long hv_update_va_mapping(const volatile void *va, uint64_t pte, u
 	return hypercall3(__HYPERVISOR_update_va_mapping, va, pte, flags);
 }
 
-static inline long hv_set_timer_op(uint64_t deadline) {
-	return hypercall1(__HYPERVISOR_set_timer_op, deadline);
-}
+static inline long hv_set_timer_op(uint64_t deadline) { return hypercall1(__HYPERVISOR_set_timer_op, deadline); }
 
 static inline long hv_xen_version(unsigned int cmd, void *arg) {
 	return hypercall2(__HYPERVISOR_xen_version, cmd, arg);
@@ -120,9 +116,7 @@ static inline long hv_set_segment_base(unsigned int which, unsigned long base) {
 	return hypercall2(__HYPERVISOR_set_segment_base, which, base);
 }
 
-static inline long hv_sched_op(unsigned int cmd, void *arg) {
-	return hypercall2(__HYPERVISOR_sched_op, cmd, arg);
-}
+static inline long hv_sched_op(unsigned int cmd, void *arg) { return hypercall2(__HYPERVISOR_sched_op, cmd, arg); }
 
 static inline long hv_callback_op(unsigned int cmd, void *arg) {
 	return hypercall2(__HYPERVISOR_callback_op, cmd, arg);
@@ -132,9 +126,7 @@ static inline long hv_event_channel_op(unsigned int cmd, void *arg) {
 	return hypercall2(__HYPERVISOR_event_channel_op, cmd, arg);
 }
 
-static inline long hv_physdev_op(unsigned int cmd, void *arg) {
-	return hypercall2(__HYPERVISOR_physdev_op, cmd, arg);
-}
+static inline long hv_physdev_op(unsigned int cmd, void *arg) { return hypercall2(__HYPERVISOR_physdev_op, cmd, arg); }
 
 static inline long hv_platform_op(struct xen_platform_op *op) {
 	op->interface_version = XENPF_INTERFACE_VERSION;

@@ -28,9 +28,7 @@
 #define PTE_TABLE (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
 /* Guest frame number to machine frame number, and back. */
-static inline unsigned long kit_mfn(unsigned long pfn) {
-	return ((unsigned long *)kit_start_info->mfn_list)[pfn];
-}
+static inline unsigned long kit_mfn(unsigned long pfn) { return ((unsigned long *)kit_start_info->mfn_list)[pfn]; }
 
 static inline unsigned long kit_pfn(unsigned long mfn) { return machine_to_phys_mapping[mfn]; }
 

@@ -21,8 +21,6 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t
 /* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
  * AVX; only what ring 0 saves. */
 bool xcr0_ok(uint64_t xcr0);
-/* Bytes of the standard format of the XSAVE area with these components. */
-uint32_t xstate_size(uint64_t xcr0);
 
 /* XEN_DOMCTL_{get,set}_cpu_policy. */
 long cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *to) __must_check;

@@ -30,7 +30,7 @@ void lapic_stop_others(void);
 void lapic_timer_start(uint32_t count);
 uint32_t lapic_timer_count(void);
 /* Choose the mode on the running CPU; masked while its rate is measured. */
-void lapic_timer_mode(bool tsc_deadline, bool masked);
+void lapic_timer_mode(bool masked);
 
 /* Map the IO-APICs and mask all pins; irq.h has what is done with them. */
 void ioapic_init(void);

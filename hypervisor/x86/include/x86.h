@@ -69,15 +69,13 @@
 #define PTE_NX   (1ULL << 63)
 #define PTE_ADDR 0x000ffffffffff000ULL
 
-#define CONTROL_REGISTER(cr)                                              \
-	static inline uint64_t read_##cr(void) {                          \
-		uint64_t v;                                               \
-		__asm__ volatile("mov %%" #cr ", %0" : "=r"(v));          \
-		return v;                                                 \
-	}                                                                 \
-	static inline void write_##cr(uint64_t v) {                       \
-		__asm__ volatile("mov %0, %%" #cr : : "r"(v) : "memory"); \
-	}
+#define CONTROL_REGISTER(cr)                                     \
+	static inline uint64_t read_##cr(void) {                 \
+		uint64_t v;                                      \
+		__asm__ volatile("mov %%" #cr ", %0" : "=r"(v)); \
+		return v;                                        \
+	}                                                        \
+	static inline void write_##cr(uint64_t v) { __asm__ volatile("mov %0, %%" #cr : : "r"(v) : "memory"); }
 CONTROL_REGISTER(cr0)
 CONTROL_REGISTER(cr2)
 CONTROL_REGISTER(cr3)
@@ -96,20 +94,16 @@ static inline uint64_t rdtsc(void) {
 	return (uint64_t)hi << 32 | lo;
 }
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
-	__asm__ volatile("cpuid"
-			 : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
-			 : "a"(leaf), "c"(subleaf));
+	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
 }
 static inline void invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory"); }
-#define PORT_ACCESS(in, out, type)                                       \
-	static inline type in(uint16_t port) {                           \
-		type v;                                                  \
-		__asm__ volatile(#in " %1, %0" : "=a"(v) : "Nd"(port));  \
-		return v;                                                \
-	}                                                                \
-	static inline void out(uint16_t port, type v) {                  \
-		__asm__ volatile(#out " %0, %1" : : "a"(v), "Nd"(port)); \
-	}
+#define PORT_ACCESS(in, out, type)                                      \
+	static inline type in(uint16_t port) {                          \
+		type v;                                                 \
+		__asm__ volatile(#in " %1, %0" : "=a"(v) : "Nd"(port)); \
+		return v;                                               \
+	}                                                               \
+	static inline void out(uint16_t port, type v) { __asm__ volatile(#out " %0, %1" : : "a"(v), "Nd"(port)); }
 PORT_ACCESS(inb, outb, uint8_t)
 PORT_ACCESS(inw, outw, uint16_t)
 PORT_ACCESS(inl, outl, uint32_t)
@@ -129,7 +123,7 @@ int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
 /* -- what this CPU model has (x86/percpu.c), const after boot -- */
 struct cpu_features {
-	bool smep, smap, nx, xsave, fsgsbase, tsc_deadline;
+	bool smep, smap, nx, xsave, fsgsbase;
 	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
 	unsigned phys_bits;
 };

@@ -7,9 +7,7 @@
 extern uint8_t *host_memory; /* frame 0 of the fake machine */
 
 static inline void *own_va(mfn_t m) { return host_memory + (m.n << PAGE_SHIFT); }
-static inline mfn_t own_mfn(const void *va) {
-	return mfn((uint64_t)((const uint8_t *)va - host_memory) >> PAGE_SHIFT);
-}
+static inline mfn_t own_mfn(const void *va) { return mfn((uint64_t)((const uint8_t *)va - host_memory) >> PAGE_SHIFT); }
 void *host_frame_map(mfn_t m);
 void host_frame_unmap(const void *p);
 static inline void *frame_map(mfn_t m) { return host_frame_map(m); }

@@ -109,10 +109,8 @@ fault:
 }
 
 /* Sizes known when compiling, of whole words, go in line; the rest through x86/uaccess.c. */
-#define UACCESS_SMALL(n) (__builtin_constant_p(n) && (n) > 0 && (n) <= 72 && (n) % 4 == 0)
-#define copy_from_guest(dst, src, n) \
-	(UACCESS_SMALL(n) ? uaccess_get(dst, src, n) : (copy_from_guest)(dst, src, n))
-#define copy_to_guest(dst, src, n) \
-	(UACCESS_SMALL(n) ? uaccess_put(dst, src, n) : (copy_to_guest)(dst, src, n))
+#define UACCESS_SMALL(n)             (__builtin_constant_p(n) && (n) > 0 && (n) <= 72 && (n) % 4 == 0)
+#define copy_from_guest(dst, src, n) (UACCESS_SMALL(n) ? uaccess_get(dst, src, n) : (copy_from_guest)(dst, src, n))
+#define copy_to_guest(dst, src, n)   (UACCESS_SMALL(n) ? uaccess_put(dst, src, n) : (copy_to_guest)(dst, src, n))
 
 #endif
