@@ -82,7 +82,7 @@ static inline mfn_t frame_mfn(const struct frame *f) { return mfn((uint64_t)(f -
 
 /*
  * Once, when frame_table and frame_count are set: every frame becomes DOMID_IO's, that is no RAM,
- * mappable by domains with permission for it (domain/iomem.c).
+ * mappable by domains with permission for it (domain/permit.c).
  */
 void frames_init(void);
 /*
