@@ -43,6 +43,7 @@ class Setup:
     cpu: str = "max"
     mem: int = 2048                      # MiB
     smp: int = 1
+    one_thread: bool = False             # QEMU runs the CPUs in turn, not at the same time
     ahci: str = ""                       # image files, raw
     nvme: str = ""
     network: bool = False                # virtio-net on 10.0.2.0/24, e1000e on 10.0.3.0/24
@@ -102,7 +103,8 @@ def _devices(s):
 
 def qemu_command(s):
     """The command line, without the serial and monitor wiring."""
-    out = ["qemu-system-x86_64", "-M", s.machine, "-cpu", s.cpu, "-accel", "tcg", "-m", str(s.mem),
+    accel = "tcg,thread=single" if s.one_thread else "tcg"
+    out = ["qemu-system-x86_64", "-M", s.machine, "-cpu", s.cpu, "-accel", accel, "-m", str(s.mem),
            "-smp", str(s.smp), "-rtc", "base=utc", "-nodefaults", "-display", "none"]
     if not s.reboot:
         out.append("-no-reboot")
