@@ -131,7 +131,7 @@ def run_guest_test(name, setup, test, *args, boot_limit=180, limit=240, during=N
         setup.args += " tenon.args=" + ",".join(str(a) for a in args)
     with boot(name, setup) as m:
         m.wait("^init: user space reached", boot_limit)
-        plan = m.wait(r"^1\.\.(\d+)", 60)
+        plan = m.wait(r"^1\.\.(\d+)\n", 60)
         wanted, start = int(plan.group(1)), plan.end()
         if during:
             during(m)

@@ -69,7 +69,7 @@ ok "and nothing was written" cmp /etc/xen/xlexample.pvlinux /tmp/example
 # A follower sees what happens.
 tl events --follow --json > /tmp/events &
 follower=$!
-sleep 1
+wait_for 10 grep -q running /tmp/events
 tl pause c
 wait_for 10 grep -q '"state":"paused"' /tmp/events && pass "events --follow: paused" ||
 	fail "events --follow: paused" "$(tail -n 2 /tmp/events)"

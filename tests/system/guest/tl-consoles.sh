@@ -2,10 +2,16 @@
 # shellcheck shell=sh
 # tl console and tl-consoled: escape, type and number, floods, its death, rotation. 23 results.
 
-# typed GUEST OPTIONS TEXT: what a console shows that is sent TEXT and left with the escape Ctrl-CHAR.
+# typed GUEST OPTIONS TEXT: what a console shows that is sent TEXT and left with the escape Ctrl-CHAR
+# when the guest has sent TEXT back, or after 20 seconds without it.
 typed() {
-	(printf '%s' "$3"; sleep 1; printf '%b' "${4:-\\035}"; sleep 3) |
-		timeout 10 tl console $2 "$1" > /tmp/typed 2>&1
+	: > /tmp/typed
+	(
+		printf '%s' "$3"
+		wait_for 20 grep -q "$3" /tmp/typed
+		printf '%b' "${4:-\\035}"
+		sleep 3
+	) | timeout 30 tl console $2 "$1" > /tmp/typed 2>&1
 	typed_status=$?
 }
 

@@ -40,16 +40,10 @@ is "block-list names the driver domain" "$(tl block-list client | awk 'NR > 1 { 
 wait_for 150 grep -q "test domu done" $log && pass "the guest ran its test" || fail "the guest ran its test" "$(tail -n 3 $log)"
 is "its disk and network work" "$(grep -c '^not ok' $log) $(grep -c '^ok' $log)" "0 3"
 
-# say GUEST WORDS...
-say() {
-	guest=$1
-	shift
-	(echo "$*"; sleep 2; printf '\035') | timeout 20 tl console "$guest" > /tmp/console.out 2>&1
-}
-say drv 'truncate -s 1M /tmp/more.img; killall tl'
+say drv 'ended 3' 'truncate -s 1M /tmp/more.img; killall tl; echo ended $((1 + 2))'
 is "without tl devd an attach says so" "$(tl block-attach -t 3 client \
 	format=raw,vdev=xvdb,backend=drv,target=/tmp/more.img 2>&1 | grep -c 'nobody there runs "tl devd"')" 1
-say drv 'tl devd'
+say drv 'serves 3' 'tl devd; echo serves $((1 + 2))'
 ok "with it again it works" tl block-attach client format=raw,vdev=xvdb,backend=drv,target=/tmp/more.img
 is "what the driver domain refuses is told here" "$(tl block-attach client \
 	format=raw,vdev=xvdc,backend=drv,target=/tmp/nosuch 2>&1 | grep -c 'did not plug it.*No such file')" 1

@@ -28,6 +28,19 @@ small() {
 	done
 }
 
+# say GUEST WANTED WORDS...: type the words on the guest's console through tl console, and leave it when it
+# shows WANTED, which the words do not hold, or after 20 seconds.
+say() {
+	say_guest=$1 say_wanted=$2
+	shift 2
+	: > /tmp/console.out
+	(
+		echo "$*"
+		wait_for 20 grep -q "$say_wanted" /tmp/console.out
+		printf '\035'
+	) | timeout 40 tl console "$say_guest" > /tmp/console.out 2>&1
+}
+
 # Everything that a guest could leave behind. The directories that hold guests' nodes come with the first
 # guest and stay.
 host_state() {

@@ -51,19 +51,20 @@ is "which used what was prepared" "$(ls -i /var/cache/tl)" "$prepared"
 wait_for 100 grep -q "a shell on the console" $log && pass "the guest has a shell" ||
 	fail "the guest has a shell" "$(tail -n 3 $log)"
 
-# say WORDS...: type them on the guest's console through tl console.
-say() {
-	(echo "$*"; sleep 2; printf '\035') | timeout 20 tl console g1 > /tmp/console.out 2>&1
-}
-
-say 'echo sum $((40 + 2))'
+say g1 'sum 42' 'echo sum $((40 + 2))'
 is "tl console talks to the guest" "$(grep -c 'sum 42' /tmp/console.out)" 1
 ok "disk, network and channels are connected" sh -c 'tl explain g1 | grep -c "ok.*connected" | grep -q 4'
 is "channel-list" "$(tl channel-list g1 | awk 'NR > 1 { print $4, $5 }' | tr '\n' ' ')" "one pty two socket "
 for num in 1 2; do
-	(sleep 4; printf 'from-host-%s\n' $num; sleep 2; printf '\035') |
-		timeout 20 tl console -n $num g1 > /tmp/channel.out 2>&1 &
-	say "echo from-guest-$num > /dev/hvc$num; read -r -t 9 word < /dev/hvc$num; echo channel \$word"
+	: > /tmp/channel.out
+	(
+		wait_for 20 grep -q "^from-guest-$num" /tmp/channel.out
+		printf 'from-host-%s\n' $num
+		wait_for 20 grep -q "channel from-host-$num" $log
+		printf '\035'
+	) | timeout 60 tl console -n $num g1 > /tmp/channel.out 2>&1 &
+	say g1 "channel from-host-$num" \
+		"exec 3<> /dev/hvc$num; echo from-guest-$num >&3; read -r -t 30 word <&3; echo channel \$word"
 	wait $!
 	is "channel $num: from the guest" "$(grep -c "^from-guest-$num" /tmp/channel.out)" 1
 	wait_for 10 grep -q "channel from-host-$num" $log && pass "channel $num: to the guest" ||
@@ -75,7 +76,7 @@ sleep 1
 ok "a killed console daemon starts again" tl-consoled
 wait_for 10 grep -q "HELP" $log && pass "output from while it was dead is not lost" ||
 	fail "output from while it was dead is not lost" "$(tail -n 3 $log)"
-say 'echo more $((1 + 2))'
+say g1 'more 3' 'echo more $((1 + 2))'
 is "and the console works on" "$(grep -c 'more 3' /tmp/console.out)" 1
 
 ok "pause" tl pause g1
@@ -113,12 +114,12 @@ wait_for 20 sh -c "tl list | grep -q 'g1 .* 140 '" && pass "the guest gives memo
 ok "vcpu-set" tl vcpu-set g1 1
 wait_for 20 sh -c "tl vcpu-list g1 | grep -q ' --p '" && pass "the guest takes a vCPU off" ||
 	fail "the guest takes a vCPU off" "$(tl vcpu-list g1)"
-say reboot -f
+say g1 '' reboot -f
 wait_for 60 sh -c '[ "$(tl domid g1)" = 3 ]' && pass "on_reboot starts it again" ||
 	fail "on_reboot starts it again" "$(tl list; cat /var/log/xen/tl-monitor.log)"
 wait_for 100 sh -c "grep -c 'a shell on the console' $log | grep -q 2" && pass "and it boots" ||
 	fail "and it boots" "$(tail -n 3 $log)"
-say 'echo c > /proc/sysrq-trigger'
+say g1 '' 'echo c > /proc/sysrq-trigger'
 wait_for 30 sh -c "tl list -v g1 | grep -q crash" && pass "on_crash preserves it" ||
 	fail "on_crash preserves it" "$(tl list -v)"
 ok "explain knows that it crashed" sh -c 'tl explain g1 | grep -q "broken.*crashed"'

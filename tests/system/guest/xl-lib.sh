@@ -66,6 +66,18 @@ gone() {
 	! xl domid "$1" > /dev/null 2>&1
 }
 
+unchanged() {
+	host_state > /tmp/after
+	cmp -s /tmp/before /tmp/after
+}
+
+# nothing_left NAME: the host is as it was when host_state went to /tmp/before. The kernel's back ends
+# take a moment.
+nothing_left() {
+	wait_for 10 unchanged
+	is "$1" "$(diff /tmp/before /tmp/after)" ""
+}
+
 # What guests leave behind in dom0, were they not cleaned up.
 host_state() {
 	xenstore-ls -f / | grep -v '^/local/domain/0/memory\|^/tool/xenstored\|^/local/domain/0/libxl\|^/libxl = ' |

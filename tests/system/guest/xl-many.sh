@@ -31,8 +31,7 @@ atleast "pages that they hold" "$((free_before - $(free-pages)))" $((count * 204
 for i in $(seq $count); do
 	xl destroy "m$i" || echo "# m$i is not destroyed"
 done
-sleep 1
+wait_for 10 sh -c "! xl list | grep -q '^m'"
 is "guests left" "$(xl list | grep -c '^m')" 0
-host_state > /tmp/after
-is "nothing is left behind" "$(diff /tmp/before /tmp/after)" ""
+nothing_left "nothing is left behind"
 is "all memory is back" "$(free-pages)" "$free_before"
