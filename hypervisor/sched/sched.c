@@ -311,9 +311,9 @@ void schedule(void) {
 	struct cpu *cpu = this_cpu();
 
 	while (!schedule_round(cpu)) {
-		uint32_t mine = CPU_WORK_SCHEDULE | CPU_WORK_TIMER;
+		uint32_t mine = CPU_WORK_SCHEDULE | CPU_WORK_TIMER; /* other work is for the vCPU that comes */
 
-		if (!READ_ONCE(cpu->work)) arch_idle();
+		if (!(READ_ONCE(cpu->work) & mine)) arch_idle();
 		if (__atomic_fetch_and(&cpu->work, ~mine, __ATOMIC_ACQUIRE) & CPU_WORK_TIMER) timers_run();
 	}
 }

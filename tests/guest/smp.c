@@ -241,6 +241,26 @@ static void test_stale_writers(void) {
 	kit_handlers[VEC_PF] = NULL;
 }
 
+static volatile unsigned int nmis;
+
+static void count_nmi(struct trap_frame *f) {
+	(void)f;
+	nmis++;
+}
+
+/* The processor of a vCPU that is down idles; work that only the vCPU can do must not keep it from interrupts. */
+static void test_nmi_of_one_down(void) {
+	kit_handlers[VEC_NMI] = count_nmi;
+	started[1] = 0;
+	kit_vcpu_context(1, run_once);
+	is(hv_vcpu_op(VCPUOP_send_nmi, 1, NULL), 0, "an NMI for a vCPU that is down");
+	is(kit_mmuext(MMUEXT_TLB_FLUSH_ALL, 0, NULL), 0, "a flush on its processor ends");
+	is(nmis, 0, "it has not come yet");
+	is(hv_vcpu_op(VCPUOP_up, 1, NULL), 0, "the vCPU comes up");
+	ok(wait_for(&nmis, 1) && wait_for(&started[1], 1), "and takes it");
+	ok(kit_vcpu_wait_down(1, 5 * SECOND), "it ends");
+}
+
 static volatile uint64_t last_time;
 static volatile uint64_t backwards;
 static volatile unsigned int rounds[KIT_SMP_MAX];
@@ -293,6 +313,7 @@ void guest_main(void) {
 	test_moving();
 	test_remote_flush();
 	test_stale_writers();
+	test_nmi_of_one_down();
 	test_clocks();
 	test_info();
 	done();
