@@ -291,7 +291,6 @@ static int destroy_vcpus(struct domain *d) {
 	int err;
 
 	for_each_vcpu (d, v) {
-		arch_vcpu_sync(v);
 		err = arch_vcpu_release(v);
 		if (err) return err;
 		vcpu_info_release(v);

@@ -105,11 +105,13 @@ static void info_move(struct vcpu *v, mfn_t m, unsigned offset) {
 
 int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) {
 	int err;
+	SPIN_GUARD(&v->domain->domain_lock);
 
 	if (offset % sizeof(uint64_t) || offset > PAGE_SIZE - sizeof(struct vcpu_info)) return -ENXIO;
 	if (!mfn_eq(v->info_mfn, INVALID_MFN)) return -EINVAL;
-	/* It is taken off its CPU's hands only if it does not run there. */
+	/* Another must be down, which the lock keeps it. A wait for one that still runs might not end. */
 	if (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN)) return -EINVAL;
+	if (v != current && READ_ONCE(v->running)) return -ERESTART;
 	err = frame_get_as(m, v->domain, FT_WRITABLE);
 	if (err) return err == -ENOMEM ? err : -EINVAL;
 	if (v != current) arch_vcpu_sync(v);

@@ -241,7 +241,6 @@ static long context_set(struct vcpu *v, gvaddr_t from) {
 	err = copy_from_guest(ctx, from, sizeof(*ctx));
 	if (!err) err = arch_vcpu_set_context(v, ctx);
 	if (!err) {
-		v->initialised = true;
 		if (v->id == 0) domain_wallclock_update(v->domain);
 		if (ctx->flags & VGCF_online)
 			vcpu_unblock_flag(v, VPF_DOWN);
@@ -257,7 +256,6 @@ DOMCTL_VCPU(setvcpucontext, vcpucontext) {
 	long ret;
 
 	domain_pause(v->domain);
-	arch_vcpu_sync(v);
 	ret = from.a ? context_set(v, from) : context_clear(v);
 	domain_unpause(v->domain);
 	return ret;
@@ -272,7 +270,6 @@ DOMCTL_VCPU(getvcpucontext, vcpucontext) {
 	ctx = heap_alloc(sizeof(*ctx));
 	if (!ctx) return -ENOMEM;
 	vcpu_pause(v);
-	arch_vcpu_sync(v);
 	arch_vcpu_get_context(v, ctx);
 	if (!(READ_ONCE(v->pause_flags) & VPF_DOWN)) ctx->flags |= VGCF_online;
 	vcpu_unpause(v);

@@ -18,10 +18,13 @@ static int initialise_with(struct vcpu *v, struct vcpu_guest_context *ctx, gvadd
 	SPIN_GUARD(&v->domain->domain_lock);
 
 	if (err) return err;
-	if (v->initialised) return -EEXIST;
-	err = arch_vcpu_set_context(v, ctx);
-	v->initialised = !err;
-	return err;
+	return v->initialised ? -EEXIST : arch_vcpu_set_context(v, ctx);
+}
+
+/* A vCPU's operation ended with err: -ERESTART is tried anew once the caller has been in guest mode. */
+static long op_end(long err, unsigned op, const struct vcpu *v, gvaddr_t at) {
+	if (err != -ERESTART) return err;
+	return hypercall_restart(__HYPERVISOR_vcpu_op, 3, (uint64_t)op, (uint64_t)v->id, at.a);
 }
 
 SUBOP(initialise, void) {
@@ -29,12 +32,13 @@ SUBOP(initialise, void) {
 	int err = ctx ? initialise_with(v, ctx, at) : -ENOMEM;
 
 	heap_free(ctx);
-	if (err != -ERESTART) return err;
-	return hypercall_restart(__HYPERVISOR_vcpu_op, 3, (uint64_t)VCPUOP_initialise, (uint64_t)v->id, at.a);
+	return op_end(err, VCPUOP_initialise, v, at);
 }
 
 SUBOP(up, void) {
-	if (!READ_ONCE(v->initialised)) return -EINVAL;
+	SPIN_GUARD(&v->domain->domain_lock);
+
+	if (!v->initialised) return -EINVAL;
 	vcpu_unblock_flag(v, VPF_DOWN);
 	return 0;
 }
@@ -78,7 +82,9 @@ SUBOP(register_time, struct vcpu_register_time_memory_area) {
 	return 0;
 }
 
-SUBOP(register_info, struct vcpu_register_vcpu_info) { return vcpu_info_register(v, mfn(a->mfn), a->offset); }
+SUBOP(register_info, struct vcpu_register_vcpu_info) {
+	return op_end(vcpu_info_register(v, mfn(a->mfn), a->offset), VCPUOP_register_vcpu_info, v, at);
+}
 
 /* -- timers -- */
 

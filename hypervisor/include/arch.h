@@ -99,8 +99,8 @@ int arch_vcpu_create(struct vcpu *v) __must_check;
 void arch_vcpu_destroy(struct vcpu *v);
 /*
  * Set the whole state of a vCPU that does not run, from a checked-on-the-way context
- * (VCPUOP_initialise, domctl). Takes references on its page tables and GDT frames. 0, -EINVAL,
- * -EBUSY, -ENOMEM, -ERESTART; on an error nothing has changed.
+ * (VCPUOP_initialise, domctl). Takes references on its page tables and GDT frames. 0 (it is initialised),
+ * -EINVAL, -EBUSY, -ENOMEM, -ERESTART; on an error nothing has changed.
  */
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) __must_check;
 void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx);

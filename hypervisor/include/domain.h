@@ -244,8 +244,8 @@ struct vcpu_info *vcpu_info_get(struct vcpu *v) __must_check;
 void vcpu_info_put(struct vcpu *v, struct vcpu_info *info);
 /* Where it is while none is registered: its slot in shared_info, or a place nobody reads. */
 struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
-/* VCPUOP_register_vcpu_info: 0, -EINVAL (offset unaligned or crossing, twice, frame not ordinary
- * memory). */
+/* VCPUOP_register_vcpu_info: 0, -ENXIO (offset unaligned or crossing), -EINVAL (twice, frame not ordinary
+ * memory, another vCPU that is not down), -ERESTART (one that has yet to stop). */
 int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) __must_check;
 void vcpu_info_release(struct vcpu *v);
 

@@ -25,7 +25,9 @@ struct sched_cpu sched_cpus[MAX_CPUS];
 cpumask_t sched_idle;
 
 static cpumask_t vcpu_hard(const struct vcpu *v) {
-	return (v->sched.pinned ? v->sched.pinned : v->sched.hard) & cpus_online;
+	cpumask_t pinned = READ_ONCE(v->sched.pinned);
+
+	return (pinned ? pinned : READ_ONCE(v->sched.hard)) & cpus_online;
 }
 
 static uint64_t virtual_ns(uint64_t ns, uint32_t rate) { return ns * rate >> 16; }
@@ -261,14 +263,19 @@ static struct vcpu *choose(struct sched_cpu *q, unsigned cpu) {
 	return first;
 }
 
+/* The vCPU, switched out, does not run any more. Who pauses it, maybe to free it, waits for `leaving` too. */
+static void let_go(struct sched_cpu *q, struct vcpu *v) {
+	WRITE_ONCE(q->leaving, v);
+	__atomic_store_n(&v->running, false, __ATOMIC_SEQ_CST);
+	vcpu_wake(v);
+	__atomic_store_n(&q->leaving, NULL, __ATOMIC_RELEASE);
+}
+
 /* Leave prev and take up next on this CPU. No lock held. */
 static void switch_to(struct vcpu *prev, struct vcpu *next, uint64_t now) {
 	if (prev) vcpu_periodic_suspend(prev);
 	arch_context_switch(next);
-	if (prev) {
-		__atomic_store_n(&prev->running, false, __ATOMIC_SEQ_CST);
-		vcpu_wake(prev);
-	}
+	if (prev) let_go(this_cpu()->sched, prev);
 	if (!next) return;
 	timer_migrate(&next->singleshot, cpu_id());
 	vcpu_time_update(next);
@@ -407,9 +414,13 @@ void vcpu_pause_nosync(struct vcpu *v) {
 }
 
 void vcpu_pause(struct vcpu *v) {
+	unsigned c;
+
 	vcpu_pause_nosync(v);
 	if (v == current) return;
 	while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE)) arch_spin_wait();
+	for_each_cpu (c, cpus_online)
+		while (__atomic_load_n(&sched_cpus[c].leaving, __ATOMIC_ACQUIRE) == v) arch_spin_wait();
 	arch_vcpu_sync(v);
 }
 
@@ -430,16 +441,12 @@ void vcpu_kick(struct vcpu *v) {
 		arch_cpu_kick(v->processor);
 }
 
-/* -- affinity -- */
+/* -- affinity: changed first, then looked at under the lock; who went by the old one is seen there -- */
 
 int vcpu_set_affinity(struct vcpu *v, cpumask_t hard, cpumask_t soft) {
-	struct sched_cpu *q;
-
 	if (!(hard & cpus_online)) return -EINVAL;
-	q = queue_lock(v);
-	v->sched.hard = hard;
-	v->sched.soft = soft;
-	spin_unlock(&q->lock);
+	WRITE_ONCE(v->sched.hard, hard);
+	WRITE_ONCE(v->sched.soft, soft);
 	vcpu_reconsider(v);
 	return 0;
 }
@@ -450,18 +457,11 @@ void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft) {
 }
 
 int vcpu_pin_override(struct vcpu *v, int cpu) {
-	struct sched_cpu *q;
-	int err = 0;
-
 	if (cpu >= MAX_CPUS || (cpu >= 0 && !(cpus_online & cpumask_of((unsigned)cpu)))) return -EINVAL;
-	q = queue_lock(v);
-	if (cpu >= 0 && v->sched.pinned)
-		err = -EBUSY;
-	else
-		v->sched.pinned = cpu < 0 ? 0 : cpumask_of((unsigned)cpu);
-	spin_unlock(&q->lock);
+	if (cpu >= 0 && v->sched.pinned) return -EBUSY;
+	WRITE_ONCE(v->sched.pinned, cpu < 0 ? 0 : cpumask_of((unsigned)cpu));
 	vcpu_reconsider(v);
-	return err;
+	return 0;
 }
 
 /* -- what a vCPU asks for itself -- */

@@ -25,6 +25,7 @@ struct sched_cpu {
 	uint64_t began;     /* when curr was switched to */
 	uint64_t slice_end; /* when curr is to be compared with the queue again */
 	struct timer slice;
+	struct vcpu *leaving; /* no lock: runs here no more, though the CPU still looks at it */
 	/* written under lock, read anywhere: */
 	uint32_t length;
 	uint64_t curr_vtime, curr_since;

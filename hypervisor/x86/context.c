@@ -161,7 +161,11 @@ static void unload(struct cpu *c) {
 	selectors_save(v);
 	window_set(c, WINDOW_VCPU_INFO, INVALID_MFN);
 	c->loaded = NULL;
-	/* release: the state page is whole before another CPU sees the vCPU free */
+}
+
+/* The CPU has stored v and left its page tables. After this another CPU may take it up, or free it. */
+static void let_go(struct cpu *c, struct vcpu *v, const struct domain *next) {
+	if (v->domain != next) __atomic_and_fetch(&v->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
 	__atomic_store_n(&v->arch.loaded_on, -1, __ATOMIC_RELEASE);
 }
 
@@ -197,14 +201,15 @@ void arch_vcpu_info_moved(struct vcpu *v) {
 
 void arch_context_switch(struct vcpu *next) {
 	struct cpu *c = this_cpu();
-	struct vcpu *prev = c->loaded;
 
-	if (next && next != prev) {
+	if (next && next != c->loaded) {
+		struct vcpu *prev;
+
 		if (__atomic_load_n(&next->arch.loaded_on, __ATOMIC_ACQUIRE) >= 0) arch_vcpu_sync(next);
+		prev = c->loaded; /* what was there may have been wanted, and dropped, meanwhile */
 		unload(c);
-		if (prev && prev->domain != next->domain)
-			__atomic_and_fetch(&prev->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
 		load(c, next);
+		if (prev) let_go(c, prev, next->domain);
 	}
 	c->vcpu = next;
 	if (next) info_map(c, next);
@@ -219,7 +224,7 @@ static void drop_here(struct vcpu *v) {
 	unload(c);
 	windows_drop(c);
 	root_write(idle_cr3());
-	__atomic_and_fetch(&v->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
+	let_go(c, v, NULL);
 }
 
 void context_serve(void) {
@@ -231,8 +236,8 @@ void context_serve(void) {
 void arch_vcpu_sync(struct vcpu *v) {
 	int cpu;
 
-	__atomic_store_n(&v->arch.wanted, true, __ATOMIC_SEQ_CST);
 	while ((cpu = __atomic_load_n(&v->arch.loaded_on, __ATOMIC_ACQUIRE)) >= 0) {
+		__atomic_store_n(&v->arch.wanted, true, __ATOMIC_SEQ_CST);
 		if (cpu == (int)cpu_id()) {
 			if (current == v) break; /* it runs here: nothing is kept lazily */
 			drop_here(v);

@@ -113,7 +113,6 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) 
 		gdt_put(ctx->gdt_frames, (unsigned)ctx->gdt_ents);
 		return rc;
 	}
-	arch_vcpu_sync(v);
 	while (arch_vcpu_release(v) == -ERESTART)
 		;
 	gdt_replace(v, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
@@ -137,7 +136,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	const void *page;
 
 	memset(ctx, 0, sizeof(*ctx));
-	arch_vcpu_sync(v);
 	page = frame_map(a->state_mfn);
 	regs_get(&ctx->user_regs, page);
 	memcpy(&ctx->fpu_ctxt, (const uint8_t *)page + 512, sizeof(ctx->fpu_ctxt));

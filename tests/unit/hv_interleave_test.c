@@ -5,6 +5,7 @@
  * vCPUs. Afterwards every invariant must hold. Lock ranks are checked all the while.
  */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "evt_fixture.h"
 
@@ -212,6 +213,96 @@ static void change_of_format(void **state) {
 	host_cpu_set(0);
 }
 
+/* -- a sibling registers the same vCPU's vcpu_info while the frame of the first changes its type -- */
+
+static mfn_t info_frame[2];
+static unsigned registered; /* atomic */
+static pthread_t sibling;
+
+static void register_info(unsigned i) {
+	if (!vcpu_info_register(guest->vcpu[1], info_frame[i], 0)) __atomic_fetch_add(&registered, 1, __ATOMIC_RELAXED);
+}
+
+static void *register_thread(void *arg) {
+	host_cpu_set(1);
+	register_info(1);
+	return NULL;
+}
+
+static void while_it_flushes(cpumask_t cpus, uint64_t va) {
+	host_flush_hook = NULL;
+	assert_int_equal(pthread_create(&sibling, NULL, register_thread, NULL), 0);
+	usleep(50000);
+}
+
+static void one_of_two_registers(void **state) {
+	host_journal_count = HOST_JOURNAL_MAX;
+	for (unsigned i = 0; i < 2; i++) assert_int_equal(domain_frames_alloc(guest, 0, 64, &info_frame[i]), 0);
+	assert_int_equal(table_pin(guest, info_frame[0], 1), 0);
+	assert_int_equal(table_unpin(guest, info_frame[0]), 0);
+	guest->dirty_cpus = 1;
+	host_flush_hook = while_it_flushes;
+	register_info(0);
+	assert_null(host_flush_hook);
+	pthread_join(sibling, NULL);
+	assert_int_equal(registered, 1);
+	assert_true(mfn_eq(guest->vcpu[1]->info_mfn, info_frame[0]));
+	assert_int_equal(frame_of(info_frame[1])->type & FTF_COUNT, 0);
+}
+
+/* -- a CPU that has switched a vCPU out still looks at it: who pauses it waits -- */
+
+static void *leave_thread(void *arg) {
+	host_cpu_set(1);
+	schedule_round(this_cpu());
+	return NULL;
+}
+
+static void a_cpu_says_what_it_leaves(void **state) {
+	struct vcpu *v = guest->vcpu[1];
+	pthread_t t;
+
+	host_journal_count = HOST_JOURNAL_MAX;
+	run_on(1, v);
+	host_cpu_set(0);
+	vcpu_pause_nosync(v);
+	/* The CPU has to wait for the lock when it looks whether the vCPU is to be queued anew. */
+	spin_lock(&sched_cpus[3].lock);
+	v->processor = 3;
+	assert_int_equal(pthread_create(&t, NULL, leave_thread, NULL), 0);
+	while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE))
+		;
+	assert_ptr_equal(READ_ONCE(sched_cpus[1].leaving), v);
+	v->processor = 1;
+	spin_unlock(&sched_cpus[3].lock);
+	pthread_join(t, NULL);
+	assert_null(sched_cpus[1].leaving);
+	vcpu_unpause(v);
+}
+
+static unsigned paused; /* atomic */
+
+static void *pause_thread(void *arg) {
+	host_cpu_set(2);
+	vcpu_pause(guest->vcpu[1]);
+	__atomic_store_n(&paused, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void a_pause_waits_for_it(void **state) {
+	pthread_t t;
+
+	host_journal_count = HOST_JOURNAL_MAX;
+	sched_cpus[1].leaving = guest->vcpu[1];
+	assert_int_equal(pthread_create(&t, NULL, pause_thread, NULL), 0);
+	usleep(50000);
+	assert_int_equal(__atomic_load_n(&paused, __ATOMIC_ACQUIRE), 0);
+	__atomic_store_n(&sched_cpus[1].leaving, NULL, __ATOMIC_RELEASE);
+	pthread_join(t, NULL);
+	assert_int_equal(paused, 1);
+	vcpu_unpause(guest->vcpu[1]);
+}
+
 static int teardown(void **state) {
 	cpus_online = (1u << CPUS) - 1;
 	return evt_teardown(state);
@@ -222,6 +313,9 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(ports, evt_setup, teardown),
 		cmocka_unit_test_setup_teardown(vcpus, evt_setup, teardown),
 		cmocka_unit_test_setup_teardown(change_of_format, evt_setup, teardown),
+		cmocka_unit_test_setup_teardown(one_of_two_registers, evt_setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cpu_says_what_it_leaves, evt_setup, teardown),
+		cmocka_unit_test_setup_teardown(a_pause_waits_for_it, evt_setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

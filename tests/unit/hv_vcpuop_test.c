@@ -39,6 +39,26 @@ static void bring_up_and_down(void **state) {
 	assert_int_equal(guest->shutdown_code, SHUTDOWN_poweroff);
 }
 
+/* A sibling that was told to go down may not have stopped yet. A wait for it in ring 0 might never end. */
+static void register_info_of_one_that_stops(void **state) {
+	struct vcpu *v = guest->vcpu[1];
+	struct vcpu_register_vcpu_info r = { 0 };
+	mfn_t m;
+
+	assert_int_equal(domain_frames_alloc(guest, 0, 64, &m), 0);
+	r.mfn = m.n;
+	v->pause_flags = 0;
+	v->running = true;
+	assert_int_equal(VCPU(register_vcpu_info, 1, r), -EINVAL);
+	v->pause_flags = VPF_DOWN;
+	assert_int_equal(VCPU(register_vcpu_info, 1, r), hypercall_restart(__HYPERVISOR_vcpu_op, 0));
+	assert_true(mfn_eq(v->info_mfn, INVALID_MFN));
+	assert_int_equal(frame_of(m)->type & FTF_COUNT, 0);
+	assert_int_equal(host_journal_find(HOST_SYNC), 0);
+	v->running = false;
+	assert_int_equal(VCPU(register_vcpu_info, 1, r), 0);
+}
+
 static void initialise_without_memory(void **state) {
 	static struct vcpu_guest_context ctx;
 
@@ -265,6 +285,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		EVT_TEST(bring_up_and_down),
 		EVT_TEST(initialise_without_memory),
+		EVT_TEST(register_info_of_one_that_stops),
 		EVT_TEST(vcpus_that_do_not_exist),
 		EVT_TEST(arguments_at_bad_addresses),
 		EVT_TEST(single_shot),
