@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC. Memory-mapped mode unless the firmware left x2APIC on: then the same registers
- * are MSRs. Physical destinations throughout.
+ * The local APIC. Memory-mapped mode unless the firmware left x2APIC on, or the machine is a virtual one
+ * that has it, where an access to memory that is emulated costs much more: then the same registers are
+ * MSRs. Physical destinations throughout.
  */
 #include "platform.h"
 #include "x86.h"
@@ -69,7 +70,7 @@ void lapic_init_cpu(void) {
 }
 
 void __init lapic_init(uint64_t address) {
-	x2apic = rdmsr(MSR_APIC_BASE) & BASE_X2APIC;
+	x2apic = rdmsr(MSR_APIC_BASE) & BASE_X2APIC || cpu_has.x2apic;
 	registers = io_map(maddr(address), PAGE_SIZE);
 	if (!registers) panic("no memory to map the local APIC");
 	lapic_init_cpu();

@@ -176,6 +176,7 @@ void __init cpu_features_read(void) {
 	max = r[0];
 	cpuid(1, 0, r);
 	cpu_has.xsave = r[2] >> 26 & 1;
+	cpu_has.x2apic = r[2] >> 21 & r[2] >> 31; /* on bare machines it is had with interrupt remapping only */
 	if (max >= 7) {
 		cpuid(7, 0, r);
 		cpu_has.fsgsbase = r[1] & 1;

@@ -123,7 +123,7 @@ int rdmsr_safe(uint32_t msr, uint64_t *v) __must_check;
 
 /* -- what this CPU model has (x86/percpu.c), const after boot -- */
 struct cpu_features {
-	bool smep, smap, nx, xsave, fsgsbase;
+	bool smep, smap, nx, xsave, fsgsbase, x2apic;
 	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
 	unsigned phys_bits;
 };
