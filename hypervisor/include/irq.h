@@ -10,10 +10,8 @@
 #include "domain.h"
 #include "pci.h"
 
-/* The domain's pirqs go away: bindings, mappings. create allocates the privileged
- * domain's table; others get one with their first pirq. 0 or -ENOMEM. */
-int irq_domain_create(struct domain *d) __must_check;
-int irq_domain_destroy(struct domain *d); /* 0: a step of domain_destroy() */
+/* The domain's pirqs go away: bindings, mappings. 0: a step of domain_destroy(). */
+int irq_domain_destroy(struct domain *d);
 
 /* -- for event channels: called under the domain's event lock */
 

@@ -39,8 +39,6 @@ static int table_ensure(struct domain *d) {
 	return 0;
 }
 
-int irq_domain_create(struct domain *d) { return d->privileged ? table_ensure(d) : 0; }
-
 static struct pirq *pirq_of(struct domain *d, unsigned pirq) {
 	if (!d->irq || pirq >= d->irq->count) return NULL;
 	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];

@@ -51,7 +51,6 @@ void panic(const char *fmt, ...) {
 static port_t pirq_port[PIRQS];
 static unsigned pirq_affinity[PIRQS];
 
-int irq_domain_create(struct domain *d) { return 0; }
 int irq_domain_destroy(struct domain *d) { return 0; }
 int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool share) {
 	if (pirq >= PIRQS) return -EINVAL;
