@@ -109,12 +109,14 @@ int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) {
 
 	if (offset % sizeof(uint64_t) || offset > PAGE_SIZE - sizeof(struct vcpu_info)) return -ENXIO;
 	if (!mfn_eq(v->info_mfn, INVALID_MFN)) return -EINVAL;
-	/* Another must be down, which the lock keeps it. A wait for one that still runs might not end. */
+	/*
+	 * Another must be down, which the lock keeps it. A wait for one that still runs might not end. A CPU that
+	 * keeps it loaded maps the new place when it runs it again.
+	 */
 	if (v != current && !(READ_ONCE(v->pause_flags) & VPF_DOWN)) return -EINVAL;
 	if (v != current && READ_ONCE(v->running)) return -ERESTART;
 	err = frame_get_as(m, v->domain, FT_WRITABLE);
 	if (err) return err == -ENOMEM ? err : -EINVAL;
-	if (v != current) arch_vcpu_sync(v);
 	info_move(v, m, offset);
 	if (v == current) arch_vcpu_info_moved(v);
 	vcpu_time_update(v);

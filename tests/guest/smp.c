@@ -302,6 +302,25 @@ static void test_info(void) {
 	   "a one-shot timer of another vCPU is refused");
 }
 
+/* Its processor still has it loaded; what it reports must be at the new place when it runs again. */
+static void test_info_of_one_down(void) {
+	unsigned long pfn = kit_page_alloc();
+	volatile struct vcpu_info *info = kit_page(pfn);
+	struct vcpu_register_vcpu_info r = { .mfn = kit_mfn(pfn) };
+
+	ok(kit_vcpu_wait_down(1, 5 * SECOND), "vCPU 1 has gone down");
+	is(hv_vcpu_op(VCPUOP_register_vcpu_info, 1, &r), 0, "its vcpu_info moves");
+	is(hv_vcpu_op(VCPUOP_register_vcpu_info, 1, &r), KIT_ERRNO(EINVAL), "once only");
+	is(info->evtchn_upcall_pending, 1, "it is to look at all ports");
+	info->evtchn_upcall_mask = 1;
+	info->time.system_time = 0;
+	started[1] = 0;
+	kit_vcpu_context(1, run_once);
+	is(hv_vcpu_op(VCPUOP_up, 1, NULL), 0, "it comes up");
+	ok(wait_for(&started[1], 1), "and runs");
+	ok(info->time.system_time != 0, "its time is at the new place");
+}
+
 void guest_main(void) {
 	kit_shared_init();
 	kit_traps_init();
@@ -316,5 +335,6 @@ void guest_main(void) {
 	test_nmi_of_one_down();
 	test_clocks();
 	test_info();
+	test_info_of_one_down();
 	done();
 }
