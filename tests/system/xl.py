@@ -21,10 +21,8 @@ def tools(tag, *guests):
 
 
 def life(name):
-    # Stock Xen 4.17 on CPUs that QEMU runs at the same time hangs here sooner or later: one CPU waits for the
-    # other's TLB flush for ever (flush_area_mask), the other sits in its idle loop.
     s = Setup(kernel=kernel("6.1"), initrd=tools("life", "6.1", "6.1-cloud", "6.12"), smp=2, mem=2560,
-              options="dom0_mem=1100M", args="tenon.tools=stock", one_thread=lib.on_stock())
+              options="dom0_mem=1100M", args="tenon.tools=stock")
     run_guest_test(name, s, "xl-life", boot_limit=240, limit=600)
 
 
