@@ -3,17 +3,16 @@
  * The life of a domain.
  *
  *	create -> CREATING --first unpause--> RUNNING <--resume/shutdown--> SHUTDOWN
- *	                \________________________|_________________________/
- *	                                         v destroy
- *	                                       DYING --everything returned--> DEAD --last
- *reference--> freed
+ *	              \________________________|___________________________/
+ *	                                        v destroy
+ *	                     DYING --everything returned--> DEAD --last reference--> freed
  *
  * Invariants:
  * - The list holds one reference until DEAD; the domain's frames hold one together while it owns
- *any (mm/). So an id found in a frame stands for a live struct.
+ *   any (mm/). So an id found in a frame stands for a live struct.
  * - A domain leaves the list, and its id becomes free, only when its last reference is gone.
  * - Whoever drops the last reference may hold any lock, so the struct is only queued;
- *domains_reap() frees it where no lock is held.
+ *   domains_reap() frees it where no lock is held.
  * - pause_depth pauses are part of every vCPU's pause_count, also of one created later.
  */
 #include "domain.h"

@@ -64,7 +64,8 @@ static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, st
 	struct permit_range *r;
 
 	while ((r = *at)) {
-		bool below = r->first<first, above = r->end> end;
+		bool below = r->first < first;
+		bool above = r->end > end;
 
 		if (r->end <= first || r->first >= end) {
 			at = &r->next;

@@ -30,8 +30,8 @@
  *     frame_alloc.c for references.
  *
  * Uses of tables change, and types of tables and SEGDESC begin, under the owner's mm_lock only;
- * other uses are counted without locks. BUSY marks the short times when a stamp is stored or CPUs are
- *flushed; others wait.
+ * other uses are counted without locks. BUSY marks the short times when a stamp is stored or CPUs
+ * are flushed; others wait.
  */
 #include "frame.h"
 #include "pt.h"
