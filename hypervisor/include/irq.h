@@ -31,7 +31,7 @@ int pirq_status(struct domain *d, unsigned pirq, bool *needs_eoi, bool *shared) 
 /* Set a GSI's wiring before its first binding. 0, -EINVAL, -EBUSY (ring 0's, or in use otherwise). */
 int irq_gsi_setup(unsigned gsi, bool level, bool active_low) __must_check;
 /* Give d the GSI as *pirq (negative: any). Maps again what is mapped so already. 0, -EINVAL,
- * -EPERM, -EBUSY, -ENOSPC, -ENOMEM. */
+ * -EPERM (the running domain may not use it), -EBUSY, -ENOSPC, -ENOMEM. */
 int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) __must_check;
 
 struct msi_request {

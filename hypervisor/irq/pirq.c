@@ -74,8 +74,9 @@ static struct pirq *mapping_of(struct domain *d, const struct irq *irq) {
 }
 
 int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
-	/* The privileged domain has even the console's GSI, which it finds busy when it binds it. */
-	bool may = d->privileged || permitted(d, PERMIT_GSI, gsi, 1);
+	/* Who may use it may give it. The privileged domain has even the console's, which it finds busy when it
+	 * binds it. */
+	bool may = d->privileged || permitted(current->domain, PERMIT_GSI, gsi, 1);
 	SPIN_GUARD(&pirq_lock);
 	int ret, number = *pirq < 0 ? (int)gsi : *pirq;
 	struct pirq *p;
@@ -203,7 +204,7 @@ int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	struct pirq *p = pirq_of(v->domain, pirq);
 	int ret;
 
-	if (!p || !p->irq) return -EINVAL;
+	if (!p || !p->irq) return v->domain->privileged || pirq >= arch_gsi_count() + PIRQS_MSI ? -EINVAL : -EPERM;
 	if (p->port) return -EEXIST;
 	ret = bind_check(p->irq, will_share);
 	if (!ret) ret = vector_ensure(p->irq, v->processor);

@@ -122,9 +122,11 @@ static void test_shared_level_waits_for_all(void **state) {
 	int pirq = 11;
 
 	map_and_bind(11, true, 4);
+	this_cpu()->vcpu = &other_vcpu;
 	assert_int_equal(pirq_map_gsi(&other, 11, &pirq), -EPERM);
 	assert_int_equal(permit_set(&other, PERMIT_GSI, 11, 1, true), 0);
 	assert_int_equal(pirq_map_gsi(&other, 11, &pirq), 0);
+	this_cpu()->vcpu = &vcpu0;
 	assert_int_equal(pirq_bind(&other_vcpu, 11, 9, false), -EBUSY);
 	assert_int_equal(pirq_bind(&other_vcpu, 11, 9, true), 0);
 	irq_interrupt(host_pins[11].vector);
@@ -142,7 +144,8 @@ static void test_bind_errors(void **state) {
 	assert_int_equal(pirq_bind(&vcpu0, 12, 5, true), -EEXIST);
 	assert_int_equal(pirq_bind(&vcpu0, 300, 5, true), -EINVAL);
 	assert_int_equal(pirq_bind(&vcpu0, 100000, 5, true), -EINVAL);
-	assert_int_equal(pirq_bind(&other_vcpu, 12, 5, true), -EINVAL);
+	assert_int_equal(pirq_bind(&other_vcpu, 12, 5, true), -EPERM);
+	assert_int_equal(pirq_bind(&other_vcpu, 100000, 5, true), -EINVAL);
 	assert_int_equal(irq_gsi_setup(12, true, true), -EBUSY);
 	assert_int_equal(irq_gsi_setup(24, true, true), -EINVAL);
 	/* dom0 binds a GSI without mapping it first */
@@ -307,6 +310,18 @@ static void test_physdev_as_linux_does(void **state) {
 	assert_int_equal(physdev(PHYSDEVOP_unmap_pirq, &unmap, sizeof(unmap)), -EINVAL);
 }
 
+/* A toolstack maps a line for a domain before it permits it, but only one that it may use itself. */
+static void test_control_gives_a_line(void **state) {
+	struct physdev_map_pirq map = { .domid = 5, .type = MAP_PIRQ_TYPE_GSI, .index = 5, .pirq = 5 };
+
+	assert_int_equal(irq_own_gsi(4, false, false), 0);
+	assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map, sizeof(map)), 0);
+	assert_int_equal(pirq_bind(&other_vcpu, 5, 9, false), 0);
+	map.index = map.pirq = 4;
+	assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map, sizeof(map)), -EPERM);
+	assert_int_equal(pirq_bind(&other_vcpu, 4, 10, true), -EPERM);
+}
+
 static void test_physdev_of_a_guest(void **state) {
 	struct physdev_setup_gsi setup_gsi = { 16, 1, 1 };
 	struct physdev_map_pirq map = {
@@ -340,6 +355,7 @@ int main(void) {
 		T(test_largest_msi_block_is_aligned),
 		T(test_vectors_run_out_cleanly),
 		T(test_physdev_as_linux_does),
+		T(test_control_gives_a_line),
 		T(test_physdev_of_a_guest),
 		T(test_console_line_is_ours),
 		T(test_dying_domain_gets_nothing),
