@@ -12,7 +12,7 @@ static int frames_owner(struct pt_targets *t, domid_t id) {
 
 	if (id == DOMID_IO || id == DOMID_XEN) {
 		t->c.frames = id;
-		return id == DOMID_IO || current->domain->privileged ? 0 : -EPERM;
+		return current->domain->privileged ? 0 : -EPERM;
 	}
 	if (id == DOMID_SELF) return 0;
 	/* who names himself as a foreigner is refused, as by stock Xen */

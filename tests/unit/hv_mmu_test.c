@@ -173,6 +173,11 @@ static void device_frames_need_permission(void **state) {
 	assert_int_equal(set_pte(t.l[1], 0, inside | RO), -EPERM);
 	assert_int_equal(set_pte(t.l[1], 0, beyond | RO), -EPERM);
 	assert_int_equal(update(ptr(t.l[1], 0, 0), beyond | RO, DOMID_IO), -EPERM);
+	/* what it may use it maps as its own; device memory's own name is the privileged domain's */
+	assert_int_equal(permit_set(guest, PERMIT_MMIO, FRAMES - 2, 1, true), 0);
+	assert_int_equal(set_pte(t.l[1], 0, inside | RO), 0);
+	assert_int_equal(update(ptr(t.l[1], 1, 0), inside | RO, DOMID_IO), -EPERM);
+	assert_int_equal(set_pte(t.l[1], 0, 0), 0);
 	/* frame 0 was never handed out */
 	assert_int_equal(set_pte(t.l[1], 0, RO), -EPERM);
 }
