@@ -34,4 +34,5 @@ done
 wait_for 10 sh -c "! xl list | grep -q '^m'"
 is "guests left" "$(xl list | grep -c '^m')" 0
 nothing_left "nothing is left behind"
+wait_for 10 sh -c "[ \$(free-pages) -ge $free_before ]" # some comes back only after the last reader has gone
 is "all memory is back" "$(free-pages)" "$free_before"
