@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpuid.h"
 #include "cpuset.h"
+#include "range.h"
 
 enum kind {
 	STR,
@@ -47,6 +49,7 @@ static int take_list(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 static int take_cpus(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d);
 static int take_args(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d);
 static int take_pci(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d);
+static int take_ranges(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d);
 
 #define AT(m) offsetof(struct tl_config, m)
 #define S(key, m) \
@@ -103,7 +106,6 @@ static const struct key keys[] = {
 	E("tsc_mode", tsc_mode, tsc_names),
 	N("rtc_timeoffset", rtc_timeoffset, INT_MIN, INT_MAX),
 	B("localtime", localtime),
-	B("e820_host", e820_host),
 	B("msr_relaxed", msr_relaxed),
 	C("pci", take_pci),
 	C("p9", take_pci),
@@ -116,9 +118,10 @@ static const struct key keys[] = {
 	C("usbctrl", take_pci),
 	C("usbdev", take_pci),
 	C("vnuma", take_pci),
-	C("ioports", take_pci),
-	C("iomem", take_pci),
-	C("irqs", take_pci),
+	C("ioports", take_ranges),
+	C("iomem", take_ranges),
+	C("irqs", take_ranges),
+	C("cpuid", tl_cpuid_parse),
 	X("extratime", "the scheduler has no such setting"),
 	X("period", "the scheduler has no such setting"),
 	X("slice", "the scheduler has no such setting"),
@@ -127,8 +130,8 @@ static const struct key keys[] = {
 	X("pci_msitranslate", "there is no PCI pass-through"),
 	X("pci_seize", "there is no PCI pass-through"),
 	X("pci_power_mgmt", "there is no PCI pass-through"),
+	X("e820_host", "it is for PCI pass-through, which is not there"),
 	X("passthrough", "there is no PCI pass-through"),
-	X("cpuid", "the guest gets the hypervisor's default CPU policy"),
 	X("seclabel", "there are no security labels"),
 	X("init_seclabel", "there are no security labels"),
 	X("device_model_args", "PV guests have no device model"),
@@ -426,6 +429,24 @@ static int take_list(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 	return bad ? -EINVAL : 0;
 }
 
+static int take_ranges(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
+	struct tl_ranges *to = strcmp(e->key, "ioports") == 0 ? &c->ioports
+			       : strcmp(e->key, "iomem") == 0 ? &c->iomem
+							      : &c->irqs;
+	const struct tl_cfg_value *v = &e->value;
+	size_t i;
+
+	if (v->type != TL_CFG_LIST) {
+		tl_diag_error(d, e->line, e->key, "expected a list: %s = [ ... ]", e->key);
+		return -EINVAL;
+	}
+	to->range = device_array(c, v->items, sizeof(*to->range));
+	if (!to->range) return -ENOMEM;
+	for (i = 0; i < v->items; i++)
+		if (tl_range_parse(e->key, &v->item[i], &to->range[to->n++], d)) return -EINVAL;
+	return 0;
+}
+
 static void take_entry(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_diag *d) {
 	const struct key *k = find_key(e->key);
 	const char *near;
@@ -570,6 +591,7 @@ int tl_config_parse(const char *text, size_t len, const char *overrides, struct 
 void tl_config_free(struct tl_config *c) {
 	while (c->owneds) free(c->owned[--c->owneds]);
 	free(c->owned);
+	free(c->cpuid);
 	tl_cfg_free(&c->file);
 	memset(c, 0, sizeof(*c));
 }

@@ -47,6 +47,14 @@ struct tl_channel {
 	char *name, *connection, *path, *backend;
 };
 
+struct tl_cpuid_edit; /* cpuid.h */
+struct tl_range;      /* range.h */
+
+struct tl_ranges {
+	struct tl_range *range;
+	int n;
+};
+
 struct tl_config {
 	struct tl_cfg file;
 	void **owned; /* further memory */
@@ -60,13 +68,16 @@ struct tl_config {
 	uint32_t max_grant_frames, max_maptrack_frames, max_grant_version, max_event_channels;
 	uint32_t cpu_weight, cap, tsc_mode;
 	int32_t rtc_timeoffset;
-	uint32_t localtime, nomigrate, driver_domain, msr_relaxed, e820_host;
+	uint32_t localtime, nomigrate, driver_domain, msr_relaxed;
 	const struct tl_cfg_value *cpus, *cpus_soft, *bootloader_args;
 
 	struct tl_disk *disk;
 	struct tl_vif *vif;
 	struct tl_channel *channel;
 	int disks, vifs, channels;
+	struct tl_cpuid_edit *cpuid;
+	int cpuids;
+	struct tl_ranges ioports, iomem, irqs;
 };
 
 #define TL_DEFAULT 0xffffffffu /* a number that was not given and has no default here */

@@ -67,8 +67,9 @@ static int make(struct create *cr) {
 	struct tl_host *host = &cr->ctx->host;
 	struct xen_domctl op = { 0 };
 	struct xen_domctl_createdomain *cd = &op.u.createdomain;
-	int e;
+	int e = tl_pool_find(cr->ctx, c->pool, &cd->cpupool_id);
 
+	if (e) return e;
 	if (!c->uuid_set && getrandom(c->uuid, 16, 0) == 16) {
 		c->uuid[6] = (c->uuid[6] & 0x0f) | 0x40; /* version 4, variant 1 */
 		c->uuid[8] = (c->uuid[8] & 0x3f) | 0x80;
@@ -120,7 +121,9 @@ static int limit(struct create *cr) {
 	e = set_tsc(cr);
 	if (!e) e = set_time_offset(cr);
 	if (e) return tl_fail(cr->ctx, e, "setting the domain's clock: %s", strerror(-e));
-	return tl_domain_schedule(cr->ctx, cr->domid, c);
+	e = tl_domain_cpuid(cr->ctx, cr->domid, c);
+	if (!e) e = tl_domain_permit(cr->ctx, cr->domid, c);
+	return e ? e : tl_domain_schedule(cr->ctx, cr->domid, c);
 }
 
 static int build(struct create *cr) {

@@ -69,6 +69,14 @@ void tl_saved_erase(uint32_t domid);
  * free(). */
 struct tl_config *tl_saved_config(uint32_t domid);
 
+/* Give a domain that has not run the CPUID leaves of its configuration; the ports, device memory and
+ * interrupts. */
+int tl_domain_cpuid(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c);
+int tl_domain_permit(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c);
+
+/* The number of the CPU pool of that name; NULL: the one that is always there. Returns 0 or -ESRCH. */
+int tl_pool_find(struct tl_ctx *ctx, const char *name, uint32_t *id);
+
 /* Set scheduling parameters and CPU affinity from the configuration. */
 int tl_domain_schedule(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c);
 int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft, int force);

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include <xen/grant_table.h>
+#include <xen/physdev.h>
 #include <xen/version.h>
 #include <xencall.h>
 #include <xenforeignmemory.h>
@@ -240,6 +241,14 @@ int tl_grant_seed(struct tl_hyper *h, uint32_t domid, uint32_t ref, uint32_t to,
 	__atomic_store_n(&entry->flags, GTF_permit_access, __ATOMIC_RELEASE);
 	xenforeignmemory_unmap_resource(h->fmem, res);
 	return 0;
+}
+
+int tl_pirq_map(struct tl_hyper *h, uint32_t domid, unsigned gsi) {
+	struct physdev_map_pirq map = {
+		.domid = domid, .type = MAP_PIRQ_TYPE_GSI, .index = (int)gsi, .pirq = (int)gsi
+	};
+
+	return call_arg(h, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, &map, sizeof(map));
 }
 
 int tl_evtchn_alloc(struct tl_hyper *h, uint32_t domid, uint32_t remote) {

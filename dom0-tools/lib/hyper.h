@@ -62,6 +62,9 @@ void tl_mem_unmap(struct tl_hyper *h, void *p, size_t n);
 /* Write one entry of the domain's grant table: frame mfn, for domain `to`. */
 int tl_grant_seed(struct tl_hyper *h, uint32_t domid, uint32_t ref, uint32_t to, xen_pfn_t mfn);
 
+/* Give a domain the interrupt line as the pirq of that number. */
+int tl_pirq_map(struct tl_hyper *h, uint32_t domid, unsigned gsi);
+
 /* Allocate a port in domid for remote to bind. Returns the port. */
 int tl_evtchn_alloc(struct tl_hyper *h, uint32_t domid, uint32_t remote);
 

@@ -8,6 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+int tl_pool_find(struct tl_ctx *ctx, const char *name, uint32_t *id) {
+	char **ids = NULL, *found;
+	int n, i, e = -ESRCH;
+
+	*id = 0;
+	if (!name) return 0;
+	n = tl_store_list(ctx->s, &ids, "/local/pool");
+	for (i = 0; i < n && e; i++) {
+		found = tl_store_get(ctx->s, "/local/pool/%s/name", ids[i]);
+		if (found && strcmp(found, name) == 0) e = 0;
+		if (!e) *id = strtoul(ids[i], NULL, 10);
+		free(found);
+	}
+	free(ids);
+	return e ? tl_fail(ctx, e, "pool: there is no CPU pool named \"%s\" (see \"tl cpupool-list\")", name) : 0;
+}
+
 static int set_weight(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c) {
 	struct xen_sysctl id = { 0 };
 	struct xen_domctl op = { 0 };

@@ -2,14 +2,14 @@
 # Fuzzers of the dom0 tools (clang, libFuzzer). `make fuzz-tl FUZZ_TIME=60` runs each that long.
 
 TLF := tl_config tl_image
-TLF_SRC := $(addprefix dom0-tools/lib/,unpack.c elfimg.c layout.c cfgfile.c config.c cpuset.c devspec.c diag.c)
+TLF_SRC := $(addprefix dom0-tools/lib/,unpack.c elfimg.c layout.c cfgfile.c config.c cpuid.c cpuset.c devspec.c diag.c range.c)
 FUZZ_TIME ?= 60
 
 FORMAT_SRCS += $(wildcard tests/fuzz/tl_*.c)
 
 $(B)/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(TLF_SRC)
 	@mkdir -p $(@D)
-	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	clang -std=gnu11 -D_GNU_SOURCE -D__XEN_TOOLS__ -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-Idom0-tools -Idom0-tools/lib $^ -o $@ -llzma -lzstd -lz -llz4
 
 .PHONY: fuzz-tl

@@ -16,6 +16,7 @@
 
 #include "config.h"
 #include "cpuset.h"
+#include "range.h"
 
 #define DIR_NAME "tests/unit/tl-config"
 
@@ -45,6 +46,12 @@ static void dump_vif(FILE *f, const struct tl_vif *v) {
 		v->ip ? v->ip : "-");
 }
 
+static void dump_ranges(FILE *f, const char *key, const struct tl_ranges *r) {
+	for (int i = 0; i < r->n; i++)
+		fprintf(f, "%s first=0x%llx n=0x%llx\n", key, (unsigned long long)r->range[i].first,
+			(unsigned long long)r->range[i].n);
+}
+
 static void dump(FILE *f, int result, const struct tl_config *c, const struct tl_diag *d) {
 	int i;
 
@@ -57,6 +64,10 @@ static void dump(FILE *f, int result, const struct tl_config *c, const struct tl
 		c->maxvcpus, (int)c->cpu_weight, (int)c->cap);
 	fprintf(f, "actions %s %s %s %s\n", tl_action_names[c->on_poweroff], tl_action_names[c->on_reboot],
 		tl_action_names[c->on_crash], tl_action_names[c->on_watchdog]);
+	dump_ranges(f, "ioports", &c->ioports);
+	dump_ranges(f, "iomem", &c->iomem);
+	dump_ranges(f, "irqs", &c->irqs);
+	if (c->cpuids) fprintf(f, "cpuid %d changes\n", c->cpuids);
 	for (i = 0; i < c->disks; i++) dump_disk(f, &c->disk[i]);
 	for (i = 0; i < c->vifs; i++) dump_vif(f, &c->vif[i]);
 	for (i = 0; i < c->channels; i++)

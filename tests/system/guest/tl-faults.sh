@@ -9,6 +9,11 @@ kernel = "/guest/tiny.elf"
 memory = 8
 disk = ["/tmp/fault.img,raw,xvda,w"]
 vif = ["bridge=br0"]
+pool = "Pool-0"
+cpuid = "host,sse3=0"
+ioports = ["60"]
+iomem = ["a0,20"]
+irqs = [5]
 END
 tl-faults /etc/xen/f.cfg 2>&1 | tee /tmp/faults.out | grep "^# step"
 merge_tap "create" 4 /tmp/faults.out

@@ -4,10 +4,10 @@
 # One boot for all; each part leaves the host as it found it.
 
 . /tests/tl-lib.sh
-plan 135
+plan 157
 tl_start
 host_state > /tmp/empty
-for part in ${*:-commands actions consoles trouble faults many boot}; do
+for part in ${*:-commands machine actions consoles trouble faults many boot}; do
 	cp /tmp/empty /tmp/before
 	echo "# part $part at $(cut -d' ' -f1 /proc/uptime) s"
 	. "/tests/tl-$part.sh"

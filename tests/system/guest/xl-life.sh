@@ -3,13 +3,14 @@
 # Every command of Debian's xl over the life of stock kernels: a is 6.1, b 6.1-cloud, c 6.12.
 
 . /tests/xl-lib.sh
-plan 72
+plan 73
 mkdir -p /etc/xen
 brctl addbr br0
 ip link set br0 up
 guest a 6.1 preserve
 guest b 6.1-cloud restart
 guest c 6.12 destroy
+printf '%s\n' 'cpuid = "host,sse4_2=0"' 'ioports = ["60"]' 'iomem = ["a0,20"]' 'irqs = [5]' >> /etc/xen/a.cfg
 truncate -s 4M /tmp/second.img
 host_state > /tmp/before
 free_before=$(free-pages)
@@ -42,6 +43,7 @@ wait_for 20 test -s /tmp/console.out # it begins with what nobody has read yet
 ok "the guest answers on its console" says a "sum 42" 'echo sum $((40 + 2))'
 ok "console shows it" wait_for 20 grep -q "sum 42" /tmp/console.out
 kill $! 2> /dev/null
+ok "it has the features that cpuid= leaves it" says a "has 10" 'echo has $(grep -c -w ssse3 /proc/cpuinfo)$(grep -c -w sse4_2 /proc/cpuinfo)'
 ok "sysrq" xl sysrq a h
 wait_for 10 grep -q "sysrq: HELP" "$(log_of a)" && pass "the guest sees it" ||
 	fail "the guest sees it" "$(tail -n 3 "$(log_of a)")"
