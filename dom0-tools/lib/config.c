@@ -373,8 +373,9 @@ static int take_args(struct tl_config *c, const struct tl_cfg_entry *e, struct t
 static int check_cpus(const struct tl_cfg_entry *e, const struct tl_cfg_value *v, struct tl_diag *d) {
 	struct tl_cpuset set;
 
-	if (v->type == TL_CFG_LIST || tl_cpuset_parse(v->text, &set) == 0) return 0;
-	tl_diag_error(d, v->line, e->key, "\"%s\" is not a list of CPUs (for example \"0-3,^2\" or \"all\")", v->text);
+	if (v->type == TL_CFG_LIST || tl_cpuset_parse(v->text, NULL, &set) == 0) return 0;
+	tl_diag_error(d, v->line, e->key,
+		      "\"%s\" is not a list of CPUs (for example \"0-3,^2\", \"all\" or \"node:0\")", v->text);
 	return -EINVAL;
 }
 

@@ -26,9 +26,25 @@ static int cpu_number(const char **text, unsigned *n) {
 	return *n < TL_CPUS_MAX ? 0 : -EINVAL;
 }
 
-/* One item: [^](all | N | N-M). */
-static int item(const char **text, struct tl_cpuset *set) {
+static void put_nodes(struct tl_cpuset *s, const struct tl_nodes *nodes, unsigned from, unsigned to, int on) {
+	unsigned cpu;
+
+	for (cpu = 0; nodes && cpu < TL_CPUS_MAX; cpu++)
+		if (nodes->of[cpu] >= from && nodes->of[cpu] <= to) put(s, cpu, cpu, on);
+}
+
+/* One of "node:" and "nodes:" is skipped. */
+static int is_nodes(const char **text) {
+	size_t n = strncmp(*text, "nodes:", 6) == 0 ? 6 : strncmp(*text, "node:", 5) == 0 ? 5 : 0;
+
+	*text += n;
+	return n > 0;
+}
+
+/* One item: [^](all | [node:|nodes:] (N | N-M)). */
+static int item(const char **text, const struct tl_nodes *nodes, struct tl_cpuset *set) {
 	unsigned from, to;
+	int of_nodes;
 	int on = 1;
 
 	if (**text == '^') {
@@ -40,21 +56,33 @@ static int item(const char **text, struct tl_cpuset *set) {
 		put(set, 0, TL_CPUS_MAX - 1, on);
 		return 0;
 	}
+	of_nodes = is_nodes(text);
 	if (cpu_number(text, &from)) return -EINVAL;
 	to = from;
 	if (**text == '-') {
 		++*text;
 		if (cpu_number(text, &to) || to < from) return -EINVAL;
 	}
-	put(set, from, to, on);
+	if (of_nodes)
+		put_nodes(set, nodes, from, to, on);
+	else
+		put(set, from, to, on);
 	return 0;
 }
 
-int tl_cpuset_parse(const char *text, struct tl_cpuset *set) {
+int tl_cpuset_narrow(struct tl_cpuset *set, const struct tl_cpuset *mask) {
+	uint8_t left = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(set->bits); i++) left |= set->bits[i] &= mask->bits[i];
+	return left ? 0 : -EINVAL;
+}
+
+int tl_cpuset_parse(const char *text, const struct tl_nodes *nodes, struct tl_cpuset *set) {
 	memset(set, 0, sizeof(*set));
 	for (;;) {
 		while (isspace((unsigned char)*text)) text++;
-		if (item(&text, set)) return -EINVAL;
+		if (item(&text, nodes, set)) return -EINVAL;
 		while (isspace((unsigned char)*text)) text++;
 		if (!*text) return 0;
 		if (*text++ != ',') return -EINVAL;

@@ -63,6 +63,8 @@ static void take_host(struct tl_host *host, const struct tl_cfg *cfg) {
 	host_text(cfg, "vif.default.bridge", host->vif_bridge, sizeof(host->vif_bridge));
 	host_text(cfg, "vif.default.gatewaydev", host->vif_gatewaydev, sizeof(host->vif_gatewaydev));
 	host_text(cfg, "vif.default.backend", host->vif_backend, sizeof(host->vif_backend));
+	host_text(cfg, "vm.cpumask", host->cpumask, sizeof(host->cpumask));
+	host_text(cfg, "vm.pv.cpumask", host->pv_cpumask, sizeof(host->pv_cpumask));
 	host_number(cfg, "max_grant_frames", &host->max_grant_frames);
 	host_number(cfg, "max_maptrack_frames", &host->max_maptrack_frames);
 	host_number(cfg, "max_grant_version", &host->max_grant_version);

@@ -18,8 +18,12 @@ struct tl_host {
 	char vif_bridge[16];
 	char vif_gatewaydev[16];
 	char vif_backend[64];
+	char cpumask[256], pv_cpumask[256]; /* vm.cpumask, vm.pv.cpumask: where guests may run; "": anywhere */
 	unsigned max_grant_frames, max_maptrack_frames, max_grant_version;
 };
+
+/* For an admin who asks for CPUs that the host's masks would take away. */
+static inline void tl_host_masks_off(struct tl_host *host) { host->cpumask[0] = host->pv_cpumask[0] = 0; }
 
 /* The parts of a creation whose time is told. */
 enum tl_part {

@@ -79,6 +79,7 @@ int tl_pool_find(struct tl_ctx *ctx, const char *name, uint32_t *id);
 
 /* Set scheduling parameters and CPU affinity from the configuration. */
 int tl_domain_schedule(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c);
+/* Hard and soft affinity, as cpuset.h has them, NULL: as it is; the host's masks narrow the hard one. */
 int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft, int force);
 
 void tl_uuid_format(const uint8_t uuid[16], char out[37]);

@@ -157,6 +157,7 @@ static int start(struct cmd *c, struct given *g) {
 	int e;
 
 	if (tl_ctx_open(&c->ctx, TL_NEED_STORE | TL_NEED_HYPER)) return cmd_failed(c);
+	if (opt_long(c, "ignore-global-affinity-masks")) tl_host_masks_off(&c->ctx.host);
 	if (!opt(c, 'q') && !c->json && isatty(2))
 		fprintf(stderr, "creating \"%s\" from %s ...\n", g->config.name, g->diag.file);
 	e = tl_domain_create(&c->ctx, &g->config, g->text, g->overrides, &domid);

@@ -149,12 +149,12 @@ int cmd_vcpu_pin(struct cmd *c) {
 		last = first;
 	}
 	if (e) return e;
-	if ((hard && tl_cpuset_parse(hard, &set)) || (soft && tl_cpuset_parse(soft, &set)))
-		return cmd_error(c, "CPUs are written as in 0-3,^2 or all");
+	if ((hard && tl_cpuset_parse(hard, NULL, &set)) || (soft && tl_cpuset_parse(soft, NULL, &set)))
+		return cmd_error(c, "CPUs are written as in 0-3,^2, all or node:0");
+	if (opt_long(c, "ignore-global-affinity-masks")) tl_host_masks_off(&c->ctx.host);
 	for (; first <= last && !e; first++)
 		e = tl_vcpu_pin(&c->ctx, domid, first, hard, soft, opt(c, 'f') || c->force);
-	return e ? cmd_error(c, "%s", e == -EINVAL ? "none of these CPUs is online" : strerror(-e))
-		 : cmd_done(c, domid);
+	return e ? cmd_error(c, "%s", c->ctx.err) : cmd_done(c, domid);
 }
 
 int cmd_vcpu_set(struct cmd *c) {

@@ -24,6 +24,7 @@ OPTIONS(create_opts) = {
 	FLAG('e', NULL, "do not watch the guest: its on_* actions are not carried out"),
 	FLAG('d', NULL, "print how long each part took"),
 	VALUE('f', "defconfig", "FILE", "the configuration file"),
+	FLAG(0, "ignore-global-affinity-masks", "let it run outside of the host's vm.cpumask"),
 	FLAG('V', "vncviewer", "accepted for compatibility (PV guests here have no display)"),
 	FLAG('A', "vncviewer-autopass", "accepted for compatibility"),
 	END,
@@ -57,7 +58,11 @@ OPTIONS(list_opts) = {
 	FLAG('Z', "context", "accepted for compatibility"),
 	END,
 };
-OPTIONS(pin_opts) = { FLAG('f', "force", "undo a pinning by the guest itself"), END };
+OPTIONS(pin_opts) = {
+	FLAG('f', "force", "undo a pinning by the guest itself"),
+	FLAG(0, "ignore-global-affinity-masks", "let it run outside of the host's vm.cpumask"),
+	END,
+};
 OPTIONS(vcpu_set_opts) = { FLAG('i', "ignore-host", "allow more vCPUs than the host has CPUs"), END };
 OPTIONS(sched_opts) = {
 	VALUE('d', "domain", "DOMAIN", "the guest"),
@@ -147,7 +152,7 @@ const struct command commands[] = {
 	{ "mem-max", "DOMAIN SIZE", "set the memory limit", cmd_mem_max, BOTH, 2, 2, resources, NULL, size_text },
 	{ "vcpu-list", "[DOMAIN]...", "list vCPUs", cmd_vcpu_list, BOTH, 0, -1, resources, NULL, NULL },
 	{ "vcpu-pin", "DOMAIN VCPU|all HARD|- [SOFT|-]", "bind vCPUs to CPUs", cmd_vcpu_pin, BOTH, 3, 4, resources,
-	  pin_opts, "CPUs are lists such as 0-3,^2 or all; - leaves an affinity as it is." },
+	  pin_opts, "CPUs are lists such as 0-3,^2, all or nodes:0-1; - leaves an affinity as it is." },
 	{ "vcpu-set", "DOMAIN COUNT", "set how many vCPUs are online", cmd_vcpu_set, BOTH, 2, 2, resources,
 	  vcpu_set_opts, NULL },
 	{ "sched-credit2", "[-d DOMAIN [-w WEIGHT] [-c CAP]]", "show or set scheduling parameters", cmd_sched, BOTH, 0,

@@ -4,6 +4,7 @@
  * run with TL_UPDATE=1 to write the latter), and tables for device specifications and CPU sets.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -214,20 +215,38 @@ static void vif_rates(void **state) {
 static void cpu_sets(void **state) {
 	static const struct {
 		const char *in, *out;
-	} good[] = { { "0-3,^1", "0,2-3" }, { "all", "all" },     { "5", "5" },
-		     { "0-7", "all" },      { " 1 , 3 ", "1,3" }, { "all,^0", "1-511" } };
-	static const char *const bad[] = { "", "a", "1-", "3-1", "512", "1,,2", "^" };
-	struct tl_cpuset s;
+	} good[] = { { "0-3,^1", "0,2-3" },
+		     { "all", "all" },
+		     { "5", "5" },
+		     { "0-7", "all" },
+		     { " 1 , 3 ", "1,3" },
+		     { "all,^0", "1-511" },
+		     { "node:1", "4-7" },
+		     { "nodes:0-1,^node:0", "4-7" },
+		     { "1,node:1,^6", "1,4-5,7" },
+		     { "node:5", "" } };
+	static const char *const bad[] = { "",      "a",      "1-",        "3-1",   "512",      "1,,2",    "^",
+					   "node:", "node:a", "nodes:2-1", "node1", "nodes:0-", "node:all" };
+	struct tl_cpuset s, mask;
+	struct tl_nodes nodes;
 	char text[64];
 	size_t i;
 
 	(void)state;
+	for (i = 0; i < TL_CPUS_MAX; i++) nodes.of[i] = i < 8 ? i / 4 : TL_NO_NODE;
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		assert_int_equal(tl_cpuset_parse(good[i].in, &s), 0);
+		assert_int_equal(tl_cpuset_parse(good[i].in, &nodes, &s), 0);
 		tl_cpuset_format(&s, 8, text, sizeof(text));
 		assert_string_equal(text, good[i].out);
 	}
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) assert_int_not_equal(tl_cpuset_parse(bad[i], &s), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) assert_int_not_equal(tl_cpuset_parse(bad[i], &nodes, &s), 0);
+	tl_cpuset_parse("0-3", NULL, &s);
+	tl_cpuset_parse("2-7", NULL, &mask);
+	assert_int_equal(tl_cpuset_narrow(&s, &mask), 0);
+	tl_cpuset_format(&s, 8, text, sizeof(text));
+	assert_string_equal(text, "2-3");
+	tl_cpuset_parse("0-1", NULL, &mask);
+	assert_int_equal(tl_cpuset_narrow(&s, &mask), -EINVAL);
 }
 
 static void suggestions(void **state) {

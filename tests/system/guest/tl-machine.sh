@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# What guests get of the machine: cpuid=, ioports=, iomem=, irqs=, pool=. 22 results.
+# What guests get of the machine: cpuid=, ioports=, iomem=, irqs=, pool=, cpus=. 30 results.
 
 # machine NAME [LINE...]: what a guest with these lines says of it, in /tmp/said.
 machine() {
@@ -56,4 +56,25 @@ refused 'ioports = ["3f8"]'
 refused 'pool = "nosuch"'
 refused 'cpuid = ["0x21:eax=1xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]'
 refused 'cpuid = "host,nosuch=0"'
+
+# affinity WANTED OPTIONS...: the hard affinity of a paused guest that is made with them.
+affinity() {
+	affinity_wanted=$1
+	shift
+	small pinned "" 'cpus = "node:0"' "vcpus = 2"
+	tl create -q -p -e /etc/xen/pinned.cfg "$@" 2> /tmp/err
+	is "affinity $*" "$(tl vcpu-list pinned 2>&1 | awk '$1 == "pinned" { printf "%s ", $7 }')" "$affinity_wanted"
+	tl destroy pinned 2> /dev/null
+}
+affinity "all all " 'cpus = "node:0"'
+affinity "1 1 " 'cpus = "nodes:0-3,^0"'
+affinity "0 1 " 'cpus = ["node:0,^1", "1"]'
+echo 'vm.pv.cpumask = "1"' > /etc/xen/tl.conf
+affinity "1 1 " 'cpus = "all"'
+affinity "all all " --ignore-global-affinity-masks
+affinity "" 'cpus = "0"'
+is "it says why" "$(grep -c 'vm.pv.cpumask="1".*leaves no CPU' /tmp/err)" 1
+echo 'vm.cpumask = "cpu1"' > /etc/xen/tl.conf
+affinity ""
+rm /etc/xen/tl.conf
 nothing_left "after all this"
