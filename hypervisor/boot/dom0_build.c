@@ -184,7 +184,7 @@ static void __init write_hypercall_page(void) {
 	if (va % PAGE_SIZE || va < layout.virt_base || va >= layout.start_info.va)
 		panic("the kernel's HYPERCALL_PAGE note lies outside its image");
 	page = frame_map(mfn_of((va - layout.virt_base) >> PAGE_SHIFT));
-	hypercall_page_fill(page);
+	arch_hypercall_page_fill(page);
 	frame_unmap(page);
 }
 

@@ -205,10 +205,7 @@ void arch_vcpu_info_moved(struct vcpu *v) {
 	this_cpu()->vcpu_info = (struct vcpu_info *)page;
 }
 
-long arch_domctl(struct domain *d, struct xen_domctl *op) {
-	(void)d, (void)op;
-	return -ENOSYS;
-}
+void arch_hypercall_page_fill(uint8_t *page) { memset(page, 0xcc, PAGE_SIZE); }
 
 void arch_idle(void) {}
 

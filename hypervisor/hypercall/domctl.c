@@ -12,13 +12,32 @@
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(RANK_DOMCTL);
 
-int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
+/*
+ * Define the handler of a sub-operation on its member of the argument's union. It has a reference to
+ * d and returns 0, a positive result, a negative errno, or -ERESTART to be called again with *a as
+ * it left it. DOMCTL_VCPU: one whose member names a vCPU, v.
+ */
+#define DOMCTL(name, member)                                                                              \
+	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused);         \
+	static long name(struct domain *d, struct xen_domctl *op) { return name##_op(d, &op->u.member); } \
+	static long name##_op(struct domain *d __unused, struct xen_domctl_##member *a __unused)
+#define DOMCTL_VCPU(name, member)                                               \
+	static long name##_vcpu(struct vcpu *v, struct xen_domctl_##member *a); \
+	DOMCTL(name, member) {                                                  \
+		struct vcpu *v;                                                 \
+		int err = domctl_vcpu(d, a->vcpu, &v);                          \
+		return err ? err : name##_vcpu(v, a);                           \
+	}                                                                       \
+	static long name##_vcpu(struct vcpu *v __unused, struct xen_domctl_##member *a)
+
+/* The vCPU of that number: 0, -EINVAL (above the maximum), -ESRCH (not created). */
+static int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **out) {
 	if (id >= d->max_vcpus) return -EINVAL;
 	*out = d->vcpu[index_nospec(id, d->max_vcpus)];
 	return *out ? 0 : -ESRCH;
 }
 
-int bitmap_from_guest(const struct xenctl_bitmap *map, uint64_t *out) {
+static int bitmap_from_guest(const struct xenctl_bitmap *map, uint64_t *out) {
 	unsigned bits = MIN(map->nr_bits, 64);
 
 	*out = 0;
@@ -220,6 +239,23 @@ DOMCTL(gettscinfo, tsc_info) {
 	return 0;
 }
 
+DOMCTL(hypercall_init, hypercall_init) {
+	mfn_t m = mfn(a->gmfn);
+	int err = frame_get_as(m, d, FT_WRITABLE);
+	uint8_t *page;
+
+	if (err) return err == -EPERM ? -EACCES : err;
+	page = frame_map(m);
+	arch_hypercall_page_fill(page);
+	frame_unmap(page);
+	frame_put_as(m);
+	return 0;
+}
+
+DOMCTL(get_cpu_policy, cpu_policy) { return arch_cpu_policy_get(d, a); }
+
+DOMCTL(set_cpu_policy, cpu_policy) { return arch_cpu_policy_set(d, a); }
+
 /* -- register state -- */
 
 /* A NULL context puts the vCPU back to where it was created: down, without one. */
@@ -396,6 +432,9 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_getnodeaffinity] = { getnodeaffinity, COPY_BACK },
 	[XEN_DOMCTL_settscinfo] = { settscinfo, LIVE },
 	[XEN_DOMCTL_gettscinfo] = { gettscinfo, COPY_BACK },
+	[XEN_DOMCTL_hypercall_init] = { hypercall_init, LIVE },
+	[XEN_DOMCTL_get_cpu_policy] = { get_cpu_policy, LIVE | COPY_BACK },
+	[XEN_DOMCTL_set_cpu_policy] = { set_cpu_policy, LIVE | COPY_BACK },
 
 	[XEN_DOMCTL_setvcpucontext] = { setvcpucontext, NOT_SELF | LIVE },
 	[XEN_DOMCTL_getvcpucontext] = { getvcpucontext, NOT_SELF | LIVE },
@@ -416,15 +455,15 @@ static const struct domctl_entry {
 static long on_domain(struct xen_domctl *op, bool *copy_back) {
 	/* a number beyond the table gives entry 0, which is none */
 	const struct domctl_entry *e = &domctl_table[index_nospec(op->cmd, ARRAY_SIZE(domctl_table))];
-	unsigned flags = e->fn ? e->flags : COPY_BACK | LIVE; /* what only the arch may know */
 	DOMAIN_REF(d);
 	long ret = domain_find(op->domain, &d) ?: domain_may_control(d);
 
 	if (ret) return ret;
-	if (flags & NOT_SELF && d == current->domain) return -EINVAL;
-	if (flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
-	ret = e->fn ? e->fn(d, op) : arch_domctl(d, op);
-	*copy_back = flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
+	if (!e->fn) return -ENOSYS;
+	if (e->flags & NOT_SELF && d == current->domain) return -EINVAL;
+	if (e->flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
+	ret = e->fn(d, op);
+	*copy_back = e->flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
 	return ret;
 }
 

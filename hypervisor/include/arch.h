@@ -120,14 +120,15 @@ void arch_vcpu_info_moved(struct vcpu *v);
  * off. */
 void arch_idle(void);
 
-struct xen_domctl;
+struct xen_domctl_cpu_policy;
 struct xen_sysctl;
-/*
- * Sub-operations that only the arch knows, on a domain that is not dying: 0, -ENOSYS, other errnos,
- * -ERESTART with *op as it is to be next time. *op goes back to the caller.
- */
-long arch_domctl(struct domain *d, struct xen_domctl *op) __must_check;
+/* Sub-operations that only the arch knows: 0, -ENOSYS, other errnos. */
 long arch_sysctl(struct xen_sysctl *op) __must_check;
+/* XEN_DOMCTL_{get,set}_cpu_policy: 0, errnos. */
+long arch_cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *to) __must_check;
+long arch_cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) __must_check;
+/* Make a page one of stubs, each of which makes the hypercall of its number. */
+void arch_hypercall_page_fill(uint8_t *page);
 
 /* -- interrupts between CPUs, preemption -- */
 

@@ -97,7 +97,7 @@ static long source_put(struct xen_domctl_cpu_policy *to, cpuid_source *source) {
 	return ret;
 }
 
-long cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *to) {
+long arch_cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *to) {
 	return d->cpu_policy ? policy_put(to, d->cpu_policy) : source_put(to, cpuid_pv);
 }
 
@@ -146,7 +146,7 @@ static long msrs_check(struct xen_domctl_cpu_policy *from) {
 }
 
 /* Until the domain runs for the first time. */
-long cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) {
+long arch_cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) {
 	struct pv_cpu_policy *p;
 	long err;
 

@@ -119,11 +119,9 @@ static void leaf_machine(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, 
 		r[A] = BIT(2); /* the timer does not stop */
 		break;
 	case 7:
-		if (subleaf)
-			pass(r, 0, 0, 0, 0);
-		else
-			pass(r, 0, cpu_has.xcr0 & XCR0_AVX512 ? LEAF7_B_SHOW : LEAF7_B_SHOW & ~AVX512_B, LEAF7_C_SHOW,
-			     LEAF7_D_SHOW);
+		pass(r, 0, cpu_has.xcr0 & XCR0_AVX512 ? LEAF7_B_SHOW : LEAF7_B_SHOW & ~AVX512_B, LEAF7_C_SHOW,
+		     LEAF7_D_SHOW);
+		if (subleaf) pass(r, 0, 0, 0, 0);
 		break;
 	case 0xd: leaf_xsave(v, subleaf, r); break;
 	case 0x80000000: r[A] = MIN(r[A], 0x80000008u); break;

@@ -77,8 +77,7 @@ int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type) {
 	*n = *type = 0;
 	if (!(mask & MTRR_VALID)) return 0;
 	*first = maddr_to_mfn(maddr(base & width & PAGE_MASK));
-	*n = (~mask & width & PAGE_MASK) + PAGE_SIZE;
-	*n >>= PAGE_SHIFT;
+	*n = ((~mask & width & PAGE_MASK) + PAGE_SIZE) >> PAGE_SHIFT;
 	*type = base & 0xff;
 	return 0;
 }

@@ -188,6 +188,30 @@ static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4], bool forced) {
 		TRAP_TRY("cpuid", : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 }
 
+/* What the guest gets unchanged is what the processor says, asked once or again, whatever ECX was before. */
+static void test_cpuid_unchanged(void) {
+	static const struct {
+		uint32_t leaf, sub;
+	} same[] = { { 0x80000002, 0 }, { 0x80000003, 0 }, { 0x80000004, 0 }, { 0x80000006, 0 },
+		     { 0x80000002, 7 }, { 4, 0 },          { 4, 1 },          { 4, 2 } };
+	uint32_t seen[4], own[4];
+	bool wrong = false;
+
+	for (uint32_t leaf = 0; leaf < 16; leaf++) cpuid(leaf, 0, seen, true);
+	for (unsigned i = 0; i < 2 * sizeof(same) / sizeof(same[0]); i++) {
+		unsigned k = i % (sizeof(same) / sizeof(same[0]));
+
+		cpuid(same[k].leaf, same[k].sub, seen, true);
+		cpuid(same[k].leaf, same[k].sub, own, false);
+		for (unsigned n = 0; n < 4; n++) {
+			if (seen[n] != own[n])
+				kit_printf("# leaf %x/%u: %x, not %x\n", same[k].leaf, same[k].sub, seen[n], own[n]);
+			wrong |= seen[n] != own[n];
+		}
+	}
+	ok(!wrong, "leaves that pass unchanged");
+}
+
 static void test_cpuid(void) {
 	uint32_t r[4];
 
@@ -519,6 +543,7 @@ void guest_main(void) {
 	test_interrupt_flag();
 	test_hlt();
 	test_cpuid();
+	test_cpuid_unchanged();
 	test_msrs();
 	test_msr_list();
 	test_ports();

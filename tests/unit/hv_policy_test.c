@@ -227,11 +227,11 @@ static struct xen_domctl_cpu_policy lists(unsigned leaves, unsigned msrs) {
 static void policy_is_read(void **state) {
 	struct xen_domctl_cpu_policy p = { .nr_leaves = 1, .nr_msrs = 0 };
 
-	assert_int_equal(cpu_policy_get(guest, &p), 0); /* how much room? */
+	assert_int_equal(arch_cpu_policy_get(guest, &p), 0); /* how much room? */
 	assert_int_equal(p.nr_leaves, 192);
 	assert_int_equal(p.nr_msrs, 2);
 	p = lists(192, 2);
-	assert_int_equal(cpu_policy_get(guest, &p), 0);
+	assert_int_equal(arch_cpu_policy_get(guest, &p), 0);
 	assert_int_equal(p.nr_leaves, 83 + 2 + 9);
 	assert_int_equal(p.nr_msrs, 2);
 	assert_int_equal(LEAVES[0].a, 0xd);
@@ -242,14 +242,14 @@ static void policy_is_read(void **state) {
 	assert_int_equal(MSRS[1].idx, MSR_ARCH_CAPABILITIES);
 	LEAVES[10].leaf = 77;
 	p = lists(10, 2);
-	assert_int_equal(cpu_policy_get(guest, &p), -ENOBUFS);
+	assert_int_equal(arch_cpu_policy_get(guest, &p), -ENOBUFS);
 	assert_int_equal(p.nr_leaves, 94);
 	assert_int_equal(LEAVES[10].leaf, 77);
 	p = lists(192, 1);
-	assert_int_equal(cpu_policy_get(guest, &p), -ENOBUFS);
+	assert_int_equal(arch_cpu_policy_get(guest, &p), -ENOBUFS);
 	p = lists(192, 2);
 	p.leaves.p = (void *)1;
-	assert_int_equal(cpu_policy_get(guest, &p), -EFAULT);
+	assert_int_equal(arch_cpu_policy_get(guest, &p), -EFAULT);
 }
 
 static void policy_takes_and_gives_not(void **state) {
@@ -260,7 +260,7 @@ static void policy_takes_and_gives_not(void **state) {
 	LEAVES[1] = (struct xen_cpuid_leaf){ 7, 0, 9, BIT(5) | BIT(7), 0, 0 };
 	LEAVES[2] = (struct xen_cpuid_leaf){ 0x80000002, XEN_CPUID_NO_SUBLEAF, 1, 2, 3, 4 };
 	LEAVES[3] = (struct xen_cpuid_leaf){ 6, XEN_CPUID_NO_SUBLEAF, 0, 0, 0, 0 };
-	assert_int_equal(cpu_policy_set(guest, &p), 0);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), 0);
 	see(1, 0, r);
 	assert_int_equal(r[A], 0x12345);
 	assert_int_equal(r[B], 2 << 16 | 0x0800);
@@ -271,41 +271,41 @@ static void policy_takes_and_gives_not(void **state) {
 	expect(6, 0, BIT(2), 0, 0, 0);
 	/* it is read back as it was set, and can be set anew */
 	p = lists(192, 2);
-	assert_int_equal(cpu_policy_get(guest, &p), 0);
+	assert_int_equal(arch_cpu_policy_get(guest, &p), 0);
 	assert_int_equal(p.nr_leaves, 4);
 	assert_int_equal(LEAVES[0].a, 0x12345);
 	p = lists(0, 2);
-	assert_int_equal(cpu_policy_set(guest, &p), 0);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), 0);
 	expect(0x80000002, 0, 0, 0, 0, 0);
 }
 
 static void policy_is_checked(void **state) {
 	struct xen_domctl_cpu_policy p = lists(193, 0);
 
-	assert_int_equal(cpu_policy_set(guest, &p), -E2BIG);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -E2BIG);
 	p = lists(1, 3);
-	assert_int_equal(cpu_policy_set(guest, &p), -E2BIG);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -E2BIG);
 	p = lists(2, 0);
 	LEAVES[1] = (struct xen_cpuid_leaf){ 0x50000000, 3, 0, 0, 0, 0 };
-	assert_int_equal(cpu_policy_set(guest, &p), -ERANGE);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -ERANGE);
 	assert_int_equal(p.err_leaf, 0x50000000);
 	assert_int_equal(p.err_subleaf, 3);
 	assert_int_equal(p.err_msr, ~0u);
 	p = lists(1, 1);
 	MSRS[0] = (struct xen_msr_entry){ .idx = MSR_EFER };
-	assert_int_equal(cpu_policy_set(guest, &p), -EINVAL);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -EINVAL);
 	assert_int_equal(p.err_msr, MSR_EFER);
 	MSRS[0] = (struct xen_msr_entry){ .idx = MSR_PLATFORM_INFO, .flags = 1 };
-	assert_int_equal(cpu_policy_set(guest, &p), -EINVAL);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -EINVAL);
 	p = lists(1, 0);
 	p.leaves.p = (void *)1;
-	assert_int_equal(cpu_policy_set(guest, &p), -EFAULT);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -EFAULT);
 	assert_null(guest->cpu_policy);
 	p = lists(1, 0);
 	host_fail_allocation(1);
-	assert_int_equal(cpu_policy_set(guest, &p), -ENOMEM);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -ENOMEM);
 	p = lists(1, 0);
-	assert_int_equal(cpu_policy_set(dom0, &p), -EEXIST); /* it has run */
+	assert_int_equal(arch_cpu_policy_set(dom0, &p), -EEXIST); /* it has run */
 }
 
 static long sysctl(struct xen_sysctl *op) {

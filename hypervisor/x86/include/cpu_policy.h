@@ -13,7 +13,7 @@
 
 /* Where the values of a policy come from: a leaf's EAX, EBX, ECX, EDX. */
 typedef void cpuid_source(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
-/* The processor itself (x86/domctl.c). */
+/* The processor itself (x86/cpuid.c). */
 void cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 /* What a vCPU sees. */
 void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
@@ -22,9 +22,6 @@ void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t
  * AVX; only what ring 0 saves. */
 bool xcr0_ok(uint64_t xcr0);
 
-/* XEN_DOMCTL_{get,set}_cpu_policy. */
-long cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *to) __must_check;
-long cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) __must_check;
 /* What a toolstack set for the domain's leaf, if it did. */
 bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 

@@ -258,9 +258,6 @@ void context_serve(void);
 /* The time-stamp counter's rate (x86/clock.c). */
 uint32_t tsc_khz(void);
 
-/* Write the stubs of a 64-bit guest's hypercall page (x86/domctl.c). */
-void hypercall_page_fill(uint8_t *page);
-
 /* -- panic (x86/panic.c) -- */
 void fatal_trap(struct regs *r) __noreturn;
 
