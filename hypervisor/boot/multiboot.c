@@ -120,7 +120,6 @@ static void __init parse_tag_v2(const struct mb2_tag *t) {
 		memcpy(rsdp_copy, t + 1, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
 		boot_info.rsdp = (uint64_t)rsdp_copy - IMAGE_BASE;
 		break;
-	default: break;
 	}
 }
 

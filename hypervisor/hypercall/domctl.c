@@ -408,9 +408,8 @@ DOMCTL(memory_mapping, memory_mapping) {
 
 /* -- dispatch -- */
 
-#define COPY_BACK (1u << 0) /* the guest gets *op back */
-#define NOT_SELF  (1u << 1) /* not on the running domain */
-#define LIVE      (1u << 2) /* not on a dying domain */
+#define NOT_SELF (1u << 0) /* not on the running domain */
+#define LIVE     (1u << 1) /* not on a dying domain */
 
 static const struct domctl_entry {
 	long (*fn)(struct domain *d, struct xen_domctl *op);
@@ -427,24 +426,24 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_subscribe] = { subscribe, LIVE },
 	[XEN_DOMCTL_setdebugging] = { setdebugging, NOT_SELF },
 	[XEN_DOMCTL_set_address_size] = { set_address_size, NOT_SELF | LIVE },
-	[XEN_DOMCTL_get_address_size] = { get_address_size, COPY_BACK },
+	[XEN_DOMCTL_get_address_size] = { get_address_size, 0 },
 	[XEN_DOMCTL_setnodeaffinity] = { setnodeaffinity, 0 },
-	[XEN_DOMCTL_getnodeaffinity] = { getnodeaffinity, COPY_BACK },
+	[XEN_DOMCTL_getnodeaffinity] = { getnodeaffinity, 0 },
 	[XEN_DOMCTL_settscinfo] = { settscinfo, LIVE },
-	[XEN_DOMCTL_gettscinfo] = { gettscinfo, COPY_BACK },
+	[XEN_DOMCTL_gettscinfo] = { gettscinfo, 0 },
 	[XEN_DOMCTL_hypercall_init] = { hypercall_init, LIVE },
-	[XEN_DOMCTL_get_cpu_policy] = { get_cpu_policy, LIVE | COPY_BACK },
-	[XEN_DOMCTL_set_cpu_policy] = { set_cpu_policy, LIVE | COPY_BACK },
+	[XEN_DOMCTL_get_cpu_policy] = { get_cpu_policy, LIVE },
+	[XEN_DOMCTL_set_cpu_policy] = { set_cpu_policy, LIVE },
 
 	[XEN_DOMCTL_setvcpucontext] = { setvcpucontext, NOT_SELF | LIVE },
 	[XEN_DOMCTL_getvcpucontext] = { getvcpucontext, NOT_SELF | LIVE },
-	[XEN_DOMCTL_getvcpuinfo] = { getvcpuinfo, COPY_BACK },
+	[XEN_DOMCTL_getvcpuinfo] = { getvcpuinfo, 0 },
 	[XEN_DOMCTL_setvcpuaffinity] = { setvcpuaffinity, LIVE },
 	[XEN_DOMCTL_getvcpuaffinity] = { getvcpuaffinity, 0 },
-	[XEN_DOMCTL_scheduler_op] = { scheduler_op, COPY_BACK },
+	[XEN_DOMCTL_scheduler_op] = { scheduler_op, 0 },
 	[XEN_DOMCTL_sendtrigger] = { sendtrigger, LIVE },
 
-	[XEN_DOMCTL_shadow_op] = { shadow_op, NOT_SELF | COPY_BACK },
+	[XEN_DOMCTL_shadow_op] = { shadow_op, NOT_SELF },
 	[XEN_DOMCTL_irq_permission] = { irq_permission, LIVE },
 	[XEN_DOMCTL_set_virq_handler] = { set_virq_handler, LIVE },
 	[XEN_DOMCTL_iomem_permission] = { iomem_permission, LIVE },
@@ -452,7 +451,7 @@ static const struct domctl_entry {
 	[XEN_DOMCTL_memory_mapping] = { memory_mapping, LIVE },
 };
 
-static long on_domain(struct xen_domctl *op, bool *copy_back) {
+static long on_domain(struct xen_domctl *op) {
 	/* a number beyond the table gives entry 0, which is none */
 	const struct domctl_entry *e = &domctl_table[index_nospec(op->cmd, ARRAY_SIZE(domctl_table))];
 	DOMAIN_REF(d);
@@ -462,22 +461,19 @@ static long on_domain(struct xen_domctl *op, bool *copy_back) {
 	if (!e->fn) return -ENOSYS;
 	if (e->flags & NOT_SELF && d == current->domain) return -EINVAL;
 	if (e->flags & LIVE && d->state >= DOM_DYING) return -EINVAL;
-	ret = e->fn(d, op);
-	*copy_back = e->flags & COPY_BACK && (ret >= 0 || ret == -ERESTART || ret == -ENOBUFS);
-	return ret;
+	return e->fn(d, op);
 }
 
-static long domctl_run(struct xen_domctl *op, bool *copy_back) {
+static long domctl_run(struct xen_domctl *op) {
 	switch (op->cmd) {
-	case XEN_DOMCTL_createdomain: *copy_back = true; return createdomain(op);
-	case XEN_DOMCTL_getdomaininfo: *copy_back = true; return domctl_getdomaininfo(op);
-	default: return on_domain(op, copy_back);
+	case XEN_DOMCTL_createdomain: return createdomain(op);
+	case XEN_DOMCTL_getdomaininfo: return domctl_getdomaininfo(op);
+	default: return on_domain(op);
 	}
 }
 
 HYPERCALL(do_domctl) {
 	struct xen_domctl op;
-	bool copy_back = false;
 	long ret;
 
 	if (!current->domain->privileged) return -EPERM;
@@ -485,8 +481,8 @@ HYPERCALL(do_domctl) {
 	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
 	domains_reap();
 	if (!spin_trylock(&domctl_lock)) return hypercall_restart(__HYPERVISOR_domctl, 1, a1);
-	ret = domctl_run(&op, &copy_back);
+	ret = domctl_run(&op);
 	spin_unlock(&domctl_lock);
-	if (copy_back && copy_to_guest(gvaddr(a1), &op, sizeof(op))) return -EFAULT;
+	if (copy_to_guest(gvaddr(a1), &op, sizeof(op))) return -EFAULT;
 	return ret == -ERESTART ? hypercall_restart(__HYPERVISOR_domctl, 1, a1) : ret;
 }

@@ -121,14 +121,26 @@ static long system_policy_get(struct xen_sysctl_cpu_policy *p) {
 
 static bool leaf_known(uint32_t leaf) { return leaf <= 0x1f || leaf - 0x40000000 < 0x10000 || leaf - EXT_BASE < 0x40; }
 
+static struct xen_cpuid_leaf *leaf_find(struct pv_cpu_policy *p, uint32_t leaf, uint32_t subleaf) {
+	for (struct xen_cpuid_leaf *l = p->leaf; l < p->leaf + p->nr; l++)
+		if (l->leaf == leaf && (l->subleaf == subleaf || l->subleaf == XEN_CPUID_NO_SUBLEAF)) return l;
+	return NULL;
+}
+
+/* Those that are given replace what the policy has. */
 static long leaves_fetch(struct pv_cpu_policy *p, struct xen_domctl_cpu_policy *from) {
-	p->nr = from->nr_leaves;
-	if (copy_from_guest(p->leaf, guest_ptr(from->leaves.p), p->nr * sizeof(p->leaf[0]))) return -EFAULT;
-	for (unsigned i = 0; i < p->nr; i++) {
-		if (leaf_known(p->leaf[i].leaf)) continue;
-		from->err_leaf = p->leaf[i].leaf;
-		from->err_subleaf = p->leaf[i].subleaf;
-		return -ERANGE;
+	struct xen_cpuid_leaf given, *l;
+
+	for (uint32_t i = 0; i < from->nr_leaves; i++) {
+		if (copy_from_guest(&given, guest_at(guest_ptr(from->leaves.p), i, sizeof(given)), sizeof(given)))
+			return -EFAULT;
+		l = leaf_find(p, given.leaf, given.subleaf);
+		if (!l && (!leaf_known(given.leaf) || p->nr == LEAVES_MAX)) {
+			from->err_leaf = given.leaf;
+			from->err_subleaf = given.subleaf;
+			return -ERANGE;
+		}
+		*(l ? l : &p->leaf[p->nr++]) = given;
 	}
 	return 0;
 }
@@ -155,6 +167,8 @@ long arch_cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) {
 	if (from->nr_leaves > LEAVES_MAX || from->nr_msrs > MSRS_MAX) return -E2BIG;
 	p = heap_alloc(sizeof(*p));
 	if (!p) return -ENOMEM;
+	policy_fill(p, cpuid_pv);
+	if (d->cpu_policy) *p = *d->cpu_policy;
 	err = leaves_fetch(p, from);
 	if (!err) err = msrs_check(from);
 	if (err) {
@@ -167,16 +181,10 @@ long arch_cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) {
 }
 
 bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
-	const struct pv_cpu_policy *p = d->cpu_policy;
+	const struct xen_cpuid_leaf *l = d->cpu_policy ? leaf_find(d->cpu_policy, leaf, subleaf) : NULL;
 
-	for (unsigned i = 0; p && i < p->nr; i++) {
-		const struct xen_cpuid_leaf *l = &p->leaf[i];
-
-		if (l->leaf != leaf || (l->subleaf != subleaf && l->subleaf != XEN_CPUID_NO_SUBLEAF)) continue;
-		memcpy(out, &l->a, 4 * sizeof(out[0]));
-		return true;
-	}
-	return false;
+	if (l) memcpy(out, &l->a, 4 * sizeof(out[0]));
+	return l;
 }
 
 /* -- words of features -- */

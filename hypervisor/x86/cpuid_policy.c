@@ -149,7 +149,6 @@ static void toolstack_apply(const struct vcpu *v, uint32_t leaf, uint32_t sublea
 	case 7:
 	case 0x80000001: pass(r, ~0u, set[B], set[C], set[D]); break;
 	case 0x80000002 ... 0x80000004: memcpy(r, set, sizeof(set)); break;
-	default: break;
 	}
 }
 

@@ -253,9 +253,12 @@ static void policy_is_read(void **state) {
 }
 
 static void policy_takes_and_gives_not(void **state) {
-	struct xen_domctl_cpu_policy p = lists(4, 0);
-	uint32_t r[4];
+	struct xen_domctl_cpu_policy p = lists(192, 2);
+	uint32_t r[4], whole;
 
+	assert_int_equal(arch_cpu_policy_get(guest, &p), 0);
+	whole = p.nr_leaves;
+	p = lists(4, 0);
 	LEAVES[0] = (struct xen_cpuid_leaf){ 1, XEN_CPUID_NO_SUBLEAF, 0x12345, ~0u, BIT(0) | BIT(5), ~0u };
 	LEAVES[1] = (struct xen_cpuid_leaf){ 7, 0, 9, BIT(5) | BIT(7), 0, 0 };
 	LEAVES[2] = (struct xen_cpuid_leaf){ 0x80000002, XEN_CPUID_NO_SUBLEAF, 1, 2, 3, 4 };
@@ -269,14 +272,29 @@ static void policy_takes_and_gives_not(void **state) {
 	expect(7, 0, 0, BIT(5), 0, 0);
 	expect(0x80000002, 0, 1, 2, 3, 4);
 	expect(6, 0, BIT(2), 0, 0, 0);
-	/* it is read back as it was set, and can be set anew */
+	/* it is read back as it was set, with what was not; leaf by leaf it is set anew */
 	p = lists(192, 2);
 	assert_int_equal(arch_cpu_policy_get(guest, &p), 0);
-	assert_int_equal(p.nr_leaves, 4);
-	assert_int_equal(LEAVES[0].a, 0x12345);
-	p = lists(0, 2);
+	assert_int_equal(p.nr_leaves, whole);
+	assert_int_equal(LEAVES[1].leaf, 1);
+	assert_int_equal(LEAVES[1].a, 0x12345);
+	p = lists(1, 0);
+	LEAVES[0] = (struct xen_cpuid_leaf){ 0x80000002, XEN_CPUID_NO_SUBLEAF, 5, 6, 7, 8 };
 	assert_int_equal(arch_cpu_policy_set(guest, &p), 0);
-	expect(0x80000002, 0, 0, 0, 0, 0);
+	expect(0x80000002, 0, 5, 6, 7, 8);
+	expect(7, 0, 0, BIT(5), 0, 0);
+}
+
+/* Leaves beyond those that there are take the room that is left, and no more. */
+static void policy_is_bounded(void **state) {
+	struct xen_domctl_cpu_policy p = lists(192, 0);
+
+	for (unsigned i = 0; i < 192; i++) LEAVES[i] = (struct xen_cpuid_leaf){ 0x40000200 + i, 0, i, 0, 0, 0 };
+	assert_int_equal(arch_cpu_policy_set(guest, &p), -ERANGE);
+	assert_in_range(p.err_leaf, 0x40000201, 0x40000200 + 191);
+	assert_null(guest->cpu_policy);
+	p = lists(2, 0);
+	assert_int_equal(arch_cpu_policy_set(guest, &p), 0);
 }
 
 static void policy_is_checked(void **state) {
@@ -392,8 +410,9 @@ int main(void) {
 		T(xcr0_values),       T(msr_bases),
 		T(msr_values),        T(msrs_of_the_machine),
 		T(policy_is_read),    T(policy_takes_and_gives_not),
-		T(policy_is_checked), T(system_policies),
-		T(feature_words),     T(machine_facts),
+		T(policy_is_bounded), T(policy_is_checked),
+		T(system_policies),   T(feature_words),
+		T(machine_facts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
