@@ -253,15 +253,14 @@ void domain_shutdown(struct domain *d, unsigned code) {
 		virq_raise_global(VIRQ_DOM_EXC);
 }
 
-int domain_resume(struct domain *d) {
+void domain_resume(struct domain *d) {
 	SPIN_GUARD(&d->domain_lock);
 
-	if (d->state != DOM_SHUTDOWN) return -EINVAL;
+	if (d->state != DOM_SHUTDOWN) return;
 	d->state = DOM_RUNNING;
 	d->shutdown_code = 0;
 	d->shut_down = false;
 	pause_end(d);
-	return 0;
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...) {

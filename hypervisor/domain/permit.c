@@ -26,7 +26,7 @@ void permit_reserve(enum permit kind, uint64_t first, uint64_t n) {
 	reserved[kind] = r;
 }
 
-static bool in_range(enum permit kind, uint64_t first, uint64_t n) {
+bool permit_exists(enum permit kind, uint64_t first, uint64_t n) {
 	uint64_t limit = kind == PERMIT_PORT ? 65536 : kind == PERMIT_GSI ? arch_gsi_count() : UINT64_MAX;
 
 	return n && first < limit && n <= limit - first;
@@ -53,7 +53,8 @@ static __noinline bool is_granted(struct domain *d, enum permit kind, uint64_t f
 }
 
 bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n) {
-	if (!in_range(kind, first, n) || is_reserved(kind, first, first + n)) return false;
+	if (!permit_exists(kind, first, n) || is_reserved(kind, first, first + n)) return false;
+	if (kind == PERMIT_MMIO && first + n > frame_limit) return false;
 	if (d->privileged) return true;
 	return READ_ONCE(d->permits[kind]) && is_granted((struct domain *)d, kind, first, first + n);
 }
@@ -88,7 +89,7 @@ static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, st
 int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
 	struct permit_range *spare, *added = NULL;
 
-	if (!in_range(kind, first, n) || (allow && is_reserved(kind, first, first + n))) return -EINVAL;
+	if (!permit_exists(kind, first, n) || (allow && is_reserved(kind, first, first + n))) return -EINVAL;
 	spare = heap_alloc(sizeof(*spare));
 	if (spare && allow) added = heap_alloc(sizeof(*added));
 	if (!spare || (allow && !added)) {

@@ -73,8 +73,10 @@ static int id_choose(domid_t *out) {
 static int create_check(const struct xen_domctl_createdomain *c) {
 	uint32_t allowed = XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off;
 
-	if (c->flags & ~allowed || c->iommu_opts || c->vmtrace_size || c->cpupool_id) return -EINVAL;
-	if (c->arch.emulation_flags || c->arch.misc_flags & ~XEN_X86_MSR_RELAXED) return -EINVAL;
+	if (c->flags & ~allowed || c->arch.misc_flags & ~XEN_X86_MSR_RELAXED || c->iommu_opts || c->vmtrace_size)
+		return -EINVAL;
+	if (c->arch.emulation_flags) return -EOPNOTSUPP;
+	if (c->cpupool_id) return -ESRCH;
 	if (c->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) return -EINVAL;
 	return 0;
 }
@@ -135,13 +137,12 @@ static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
 		.max_pages = d->max_pages,
 		.shared_info_frame = mfn_x(d->shared_info_mfn),
 		.arch_config = d->config.arch,
-		.gpaddr_bits = 52,
+		.gpaddr_bits = (uint8_t)(bit_last(frame_limit) + PAGE_SHIFT),
 	};
 	info_vcpus(d, info);
 	if (d->state >= DOM_DYING) info->flags |= XEN_DOMINF_dying;
-	if (d->shut_down)
-		info->flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask)
-							     << XEN_DOMINF_shutdownshift;
+	if (d->shut_down) info->flags |= XEN_DOMINF_shutdown;
+	info->flags |= (d->shut_down ? d->shutdown_code & XEN_DOMINF_shutdownmask : ~0u) << XEN_DOMINF_shutdownshift;
 	if (d->pause_count) info->flags |= XEN_DOMINF_paused;
 	if (d->config.flags & XEN_DOMCTL_CDF_xs_domain) info->flags |= XEN_DOMINF_xs_domain;
 	memcpy(info->handle, d->config.handle, sizeof(info->handle));
@@ -175,7 +176,7 @@ static long unpausedomain(struct domain *d, struct xen_domctl *op __unused) {
 	return 0;
 }
 
-static long resumedomain(struct domain *d, struct xen_domctl *op __unused) { return domain_resume(d); }
+static long resumedomain(struct domain *d, struct xen_domctl *op __unused) { return domain_resume(d), 0; }
 
 /* -- properties -- */
 
@@ -207,9 +208,7 @@ DOMCTL(subscribe, subscribe) {
 DOMCTL(setdebugging, setdebugging) { return a->enable ? -EOPNOTSUPP : 0; }
 
 /* A domain is 64-bit. */
-DOMCTL(set_address_size, address_size) {
-	return a->size == 64 ? 0 : a->size == 32 && !d->tot_pages ? -EOPNOTSUPP : -EINVAL;
-}
+DOMCTL(set_address_size, address_size) { return a->size == 64 ? 0 : a->size == 32 ? -EOPNOTSUPP : -EINVAL; }
 
 DOMCTL(get_address_size, address_size) {
 	a->size = 64;
@@ -228,7 +227,7 @@ DOMCTL(getnodeaffinity, nodeaffinity) { return bitmap_to_guest(&a->nodemap, 1); 
 /* The TSC is never emulated: its rate is that of the machine, which every mode promises unless the
  * guest came from a machine with another one. */
 DOMCTL(settscinfo, tsc_info) {
-	if (a->tsc_mode > 3) return -EINVAL;
+	if (a->tsc_mode > 2) return -EINVAL;
 	d->tsc = *a;
 	return 0;
 }
@@ -244,7 +243,7 @@ DOMCTL(hypercall_init, hypercall_init) {
 	int err = frame_get_as(m, d, FT_WRITABLE);
 	uint8_t *page;
 
-	if (err) return err == -EPERM ? -EACCES : err;
+	if (err) return err == -EPERM ? -EINVAL : -EPERM;
 	page = frame_map(m);
 	arch_hypercall_page_fill(page);
 	frame_unmap(page);
@@ -334,9 +333,10 @@ DOMCTL_VCPU(sendtrigger, sendtrigger) {
 /* -- scheduling -- */
 
 static int affinity_to_guest(const struct xen_domctl_vcpuaffinity *a, cpumask_t hard, cpumask_t soft) {
-	int err = a->flags & XEN_VCPUAFFINITY_HARD ? bitmap_to_guest(&a->cpumap_hard, hard) : 0;
+	int err = a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;
 
-	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft);
+	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_to_guest(&a->cpumap_hard, hard & cpus_online);
+	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_to_guest(&a->cpumap_soft, soft & cpus_online);
 	return err;
 }
 
@@ -349,7 +349,7 @@ DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity) {
 	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_from_guest(&a->cpumap_soft, &soft);
 	if (!err) err = vcpu_set_affinity(v, hard, soft);
 	/* Tell what is in effect. */
-	return err ?: affinity_to_guest(a, hard & cpus_online, soft & hard & cpus_online);
+	return err ?: affinity_to_guest(a, hard, soft & hard);
 }
 
 DOMCTL_VCPU(getvcpuaffinity, vcpuaffinity) {
@@ -369,22 +369,21 @@ DOMCTL(scheduler_op, scheduler_op) {
 		p->weight = d->sched.weight;
 		p->cap = d->sched.cap;
 		return 0;
-	case XEN_DOMCTL_SCHEDOP_putinfo: /* what is 0, or ~0, stays */
-		return sched_domain_set(d, p->weight ? p->weight : d->sched.weight,
-					p->cap != (uint16_t)~0U ? p->cap : d->sched.cap);
+	case XEN_DOMCTL_SCHEDOP_putinfo: return sched_domain_set(d, p->weight ?: d->sched.weight, p->cap);
 	default: return -EINVAL;
 	}
 }
 
 /* -- permissions for devices -- */
 
-/* Dirty-page logging is not offered. */
-DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? 0 : -EOPNOTSUPP; }
+/* Dirty-page logging is not offered, so it is never on. */
+DOMCTL(shadow_op, shadow_op) { return a->op == XEN_DOMCTL_SHADOW_OP_OFF ? -EINVAL : -EOPNOTSUPP; }
 
 DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq); }
 
 /* Nobody gives what he may not use himself. */
 static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
+	if (!permit_exists(kind, first, n)) return -EINVAL;
 	if (allow && !permitted(current->domain, kind, first, n)) return -EPERM;
 	return permit_set(d, kind, first, n, allow);
 }
@@ -394,7 +393,6 @@ DOMCTL(iomem_permission, iomem_permission) {
 }
 
 DOMCTL(ioport_permission, ioport_permission) {
-	if (!a->nr_ports) return 0;
 	return permission(d, PERMIT_PORT, a->first_port, a->nr_ports, a->allow_access);
 }
 
@@ -455,7 +453,7 @@ static long on_domain(struct xen_domctl *op) {
 	/* a number beyond the table gives entry 0, which is none */
 	const struct domctl_entry *e = &domctl_table[index_nospec(op->cmd, ARRAY_SIZE(domctl_table))];
 	DOMAIN_REF(d);
-	long ret = domain_find(op->domain, &d) ?: domain_may_control(d);
+	long ret = op->domain == DOMID_SELF ? -ESRCH : domain_find(op->domain, &d) ?: domain_may_control(d);
 
 	if (ret) return ret;
 	if (!e->fn) return -ENOSYS;

@@ -40,10 +40,12 @@ SUBOP(status, struct evtchn_status) {
 	return domain_find_controlled(a->dom, &d) ?: evtchn_status(d, a);
 }
 
+/* Of another domain only while its toolstack keeps it paused. */
 SUBOP(reset, struct evtchn_reset) {
 	DOMAIN_REF(d);
-	int err = domain_find_controlled(a->dom, &d) ?: evtchn_reset(d);
+	int err = domain_find_controlled(a->dom, &d);
 
+	if (!err) err = d == v->domain || d->pause_count ? evtchn_reset(d) : -EINVAL;
 	if (err != -ERESTART) return err;
 	return hypercall_restart(__HYPERVISOR_event_channel_op, 2, (uint64_t)EVTCHNOP_reset, at.a);
 }

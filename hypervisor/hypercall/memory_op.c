@@ -158,8 +158,9 @@ SUBOP(acquire_resource, struct xen_mem_acquire_resource) {
 	DOMAIN_REF(d);
 	int err;
 
-	if (a->pad) return -EINVAL;
-	if (a->type != XENMEM_resource_grant_table || a->id > XENMEM_resource_grant_table_id_status) return -EOPNOTSUPP;
+	if (a->pad || !a->frame_list.p != !a->nr_frames || a->id > XENMEM_resource_grant_table_id_status)
+		return -EINVAL;
+	if (a->type != XENMEM_resource_grant_table) return -EOPNOTSUPP;
 	err = domain_find(a->domid, &d) ?: domain_may_control(d);
 	if (err) return err;
 	if (a->frame_list.p) return grant_frames_list(d, a, status);

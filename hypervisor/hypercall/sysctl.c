@@ -67,8 +67,7 @@ SUBOP(debug_keys, struct xen_sysctl_debug_keys) {
 }
 
 SUBOP(availheap, struct xen_sysctl_availheap) {
-	if (a->node > 0) return -EINVAL;
-	a->avail_bytes = frames_free << PAGE_SHIFT;
+	a->avail_bytes = a->node > 0 ? 0 : frames_free << PAGE_SHIFT;
 	return 0;
 }
 
@@ -119,15 +118,15 @@ static uint32_t domains_count(void) {
 SUBOP(cpupool_op, struct xen_sysctl_cpupool_op) {
 	switch (a->op) {
 	case XEN_SYSCTL_CPUPOOL_OP_INFO:
-		/* The pool with this number or the next higher one. */
-		if (a->cpupool_id != 0 && a->cpupool_id != XEN_SYSCTL_CPUPOOL_PAR_ANY) return -ENOENT;
-		a->cpupool_id = 0;
+		if (a->cpupool_id) return -ENOENT;
 		a->sched_id = XEN_SCHEDULER_CREDIT2;
 		a->n_dom = domains_count();
 		return bitmap_to_guest(&a->cpumap, cpus_online);
 	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: return bitmap_to_guest(&a->cpumap, 0);
-	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN: return a->cpupool_id ? -ENOENT : 0;
-	default: return -EOPNOTSUPP;
+	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+		if (!a->domid) return -EPERM;
+		return !domain_by_id((domid_t)a->domid) ? -ESRCH : a->cpupool_id ? -ENOENT : 0;
+	default: return a->op && a->op <= XEN_SYSCTL_CPUPOOL_OP_FREEINFO ? -EOPNOTSUPP : -ENOSYS;
 	}
 }
 

@@ -204,8 +204,8 @@ int domain_may_control(const struct domain *d) __must_check;
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 /* Guest or toolstack asked for shutdown with a SHUTDOWN_* code; dom0's ends the machine. */
 void domain_shutdown(struct domain *d, unsigned code);
-/* Undo a shutdown (after a suspend that was called off). -EINVAL unless it is shut down. */
-int domain_resume(struct domain *d) __must_check;
+/* Undo a shutdown (after a suspend that was called off), if there is one. */
+void domain_resume(struct domain *d);
 /* Stop all vCPUs of d; returns when none of them runs. Nests. d is not the running domain; no lock
  * held. */
 void domain_pause(struct domain *d);
@@ -227,6 +227,8 @@ void vcpu_destroy(struct vcpu *v);
 void permit_reserve(enum permit kind, uint64_t first, uint64_t n);
 /* d may use all of it; dom0 whatever ring 0 does not keep. */
 bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n);
+/* There are such numbers: n > 0, nothing wraps around, and the machine has as many ports or GSIs. */
+bool permit_exists(enum permit kind, uint64_t first, uint64_t n);
 /* Give or take. 0, -EINVAL (empty, out of range or kept), -ENOMEM. */
 int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) __must_check;
 void permits_free(struct domain *d);

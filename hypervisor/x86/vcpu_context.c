@@ -148,7 +148,6 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 	ctx->user_regs.es = a->es;
 	ctx->user_regs.fs = a->fs;
 	ctx->user_regs.gs = a->gs;
-	if (!a->user_mode) ctx->user_regs.cs &= (uint16_t)~3;
 	memcpy(ctx->trap_ctxt, a->traps, sizeof(ctx->trap_ctxt));
 	ctx->ldt_base = a->ldt_base.a;
 	ctx->ldt_ents = a->ldt_entries;

@@ -38,6 +38,7 @@ int domain_find_controlled(domid_t id, struct domain **out) {
 	return -EPERM;
 }
 int domain_may_control(const struct domain *d) { return current->domain->privileged ? 0 : -EPERM; }
+uint64_t frame_limit = 1ULL << 40;
 void *heap_alloc(size_t size) {
 	if (host_should_fail()) return NULL;
 	allocations++;
