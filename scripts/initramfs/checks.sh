@@ -42,13 +42,15 @@ check_disk() {
 	}
 	echo 3 > /proc/sys/vm/drop_caches
 	blockdev --flushbufs "$disk"
-	disk_wrote=$(md5sum < /tmp/disk.data)
-	disk_read=$(dd if="$disk" bs=1M count="$2" 2>/dev/null | md5sum)
-	rm /tmp/disk.data
-	if [ "$disk_wrote" = "$disk_read" ]; then
+	dd if="$disk" of=/tmp/disk.back bs=1M count="$2" 2>/dev/null
+	if cmp -s /tmp/disk.data /tmp/disk.back; then
+		disk_wrote=$(md5sum < /tmp/disk.data)
 		echo "$1: $2 MiB written and read back, md5 ${disk_wrote%% *}"
+		rm /tmp/disk.data /tmp/disk.back
 	else
-		echo "$1: read back other data than was written"
+		echo "$1: read back other data than was written, in 4 KiB blocks" \
+			"$(cmp -l /tmp/disk.data /tmp/disk.back | awk '{ print int(($1 - 1) / 4096) }' | uniq -c | head -n 4 | tr -s '\n ' ' ')," \
+			"then $(dd if="$disk" bs=1M count="$2" 2>/dev/null | cmp - /tmp/disk.data > /dev/null 2>&1 && echo the same)"
 		return 1
 	fi
 }
