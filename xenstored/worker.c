@@ -418,8 +418,11 @@ static int worker_open(struct worker *w, const struct options *o, const struct h
 	if (!err) err = open_xen(w);
 	if (!err) err = sandbox_enter(o, worker_may_succeed(o));
 	if (!err) err = worker_recover(w, h);
-	if (!err) open_dom0(w);
-	return err;
+	if (err) return err;
+	open_dom0(w);
+	/* Who ended while nobody was bound to the event. */
+	if (w->have_xen) check_domains(w);
+	return 0;
 }
 
 bool worker_may_succeed(const struct options *o) { return !o->user && !systemd_present(); }

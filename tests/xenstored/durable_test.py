@@ -77,6 +77,29 @@ def test_stop_and_start():
     d.stop()
 
 
+def test_shutdown_unheard():
+    """A domain that shuts down while no daemon listens: Xen's event is lost, its watchers must hear of it all the
+    same, once."""
+    d = xs.Daemon(PROGRAM, xen=True)
+    c = d.client()
+    g = d.domain(5)
+    c.watch("@releaseDomain", "r")
+    c.take_events()
+    for what in ("first kill", "second kill"):
+        g.live("s")                       # nobody tells the daemon
+        d.kill_worker()
+        got, end = [], time.time() + 5
+        while not got and time.time() < end:
+            got = c.take_events()
+        tap.is_(got, [("@releaseDomain", "r")], f"a shutdown that nobody heard of is told after the {what}")
+        d.life_changed()
+        tap.is_(c.take_events(), [], "once")
+        g.live("r")
+        tap.is_(c.call(xs.RESUME, "5\0"), b"OK\0", "the domain goes on")
+    g.close()
+    d.stop()
+
+
 def test_live_update():
     d = xs.Daemon(PROGRAM, "-V", xen=True)
     c, g = d.client(), d.domain(4)
