@@ -82,52 +82,49 @@ def on_stock():
 QEMU_BROKE = re.compile(r"qemu-system-\S+: .*: Assertion .* failed")
 
 
-def twice_if_qemu_broke(name, case):
+def attempt(name, case):
+    """The results of a case, and the exception that ended it, if one did."""
+    global tap
+    shown, tap = tap, Held()
     try:
         case(name)
-    except Failed as why:
-        if not QEMU_BROKE.search(str(why)):
-            raise
-        print(f"# {name}: QEMU broke, once more: {why}", flush=True)
-        case(name)
+        return tap, None
+    except Exception as error:
+        return tap, error
+    finally:
+        tap = shown
+
+
+def settle(name, case):
+    """Show a case's results; the exception that ended it. It is tried once more, and what it shows then counts, if
+    QEMU broke, and on the other hypervisor if anything fails: below that one QEMU was seen to lose interrupts, and
+    a disk's data, with nothing of ours between."""
+    held, error = attempt(name, case)
+    why = [str(error)] if error else []
+    why += [f"{what}: {note}" for passed, what, note in held.results if not passed]
+    if QEMU_BROKE.search(str(error)) or on_stock() and why and not isinstance(error, Skip):
+        print("# once more: " + "; ".join(why).replace("\n", " "), flush=True)
+        if os.path.exists(log_path(name)):
+            os.replace(log_path(name), log_path(name) + ".first")
+        held, error = attempt(name, case)
+    for result in held.results:
+        tap.result(*result)
+    return error
 
 
 def run(cases):
     """Run (name, function) pairs; a word on the command line picks those that contain it."""
     picked = [c for c in cases if len(sys.argv) < 2 or sys.argv[1] in c[0]]
     for name, case in picked:
-        try:
-            twice_if_qemu_broke(name, case)
-        except Skip as why:
-            tap.skip(name, why)
-        except Failed as why:
-            tap.result(False, name, f"{why}\nserial log: {os.path.relpath(log_path(name), TOP)}")
-        except Exception:
-            tap.result(False, name, traceback.format_exc())
+        error = settle(name, case)
+        if isinstance(error, Skip):
+            tap.skip(name, error)
+        elif isinstance(error, Failed):
+            tap.result(False, name, f"{error}\nserial log: {os.path.relpath(log_path(name), TOP)}")
+        elif error:
+            tap.result(False, name, "".join(traceback.format_exception(error)))
     print(f"1..{tap.count}")
     sys.exit(1 if tap.failed or not tap.count else 0)
-
-
-def once_more(case):
-    """The case, tried again if it fails; what it shows then counts. For the other hypervisor alone: below it QEMU
-    was seen to lose interrupts, and a disk's data, with nothing of ours between."""
-    def tried(name):
-        global tap
-        shown, tap, why = tap, Held(), []
-        try:
-            case(name)
-        except Exception as error:
-            why = [str(error)]
-        held, tap = tap, shown
-        why += [f"{what}: {note}" for passed, what, note in held.results if not passed]
-        if why:
-            if os.path.exists(log_path(name)):
-                os.replace(log_path(name), log_path(name) + ".first")
-            print("# once more: " + "; ".join(why).replace("\n", " "), flush=True)
-            return case(name)
-        for result in held.results:
-            tap.result(*result)
-    return tried
 
 
 def log_path(name):

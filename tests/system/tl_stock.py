@@ -12,8 +12,8 @@ from tl import guest                                  # noqa: E402
 from tl_minimal import small                          # noqa: E402
 
 CASES = [
-    ("small guests", lib.once_more(small)),
-    ("6.1 packed as xz", lib.once_more(guest("6.1", "6.1", "vmlinuz", "full", smp=2))),
+    ("small guests", small),
+    ("6.1 packed as xz", guest("6.1", "6.1", "vmlinuz", "full", smp=2)),
 ]
 
 if __name__ == "__main__":
