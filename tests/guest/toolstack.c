@@ -425,6 +425,10 @@ static void test_permissions(void) {
 	ctl("hypercall page: a page table", XEN_DOMCTL_hypercall_init);
 	op.u.hypercall_init.gmfn = ~0UL;
 	ctl("hypercall page: no frame", XEN_DOMCTL_hypercall_init);
+	op.u.memory_mapping = (struct xen_domctl_memory_mapping){ .first_mfn = 0xa8, .nr_mfns = 0, .add_mapping = 1 };
+	ctl("mapping: of no frames", XEN_DOMCTL_memory_mapping);
+	op.u.memory_mapping.nr_mfns = 1;
+	ctl("mapping: of a frame that it may not use", XEN_DOMCTL_memory_mapping);
 	op.u.shadow_op = (struct xen_domctl_shadow_op){ .op = XEN_DOMCTL_SHADOW_OP_OFF };
 	ctl("shadow: off", XEN_DOMCTL_shadow_op);
 }
@@ -477,15 +481,41 @@ static void test_machine(void) {
 	value("domains: number", sys.u.getdomaininfolist.num_domains);
 }
 
-static void test_tools(void) {
-	char key = 'h';
+/* CPU policies and words of features of the machine: how many there are is the hypervisor's own affair. */
+static void test_policies(void) {
+	char name[64];
 
+	for (unsigned int i = 0; i < 7; i++) {
+		sys.u.cpu_policy = (struct xen_sysctl_cpu_policy){ .index = i };
+		kit_snprintf(name, sizeof(name), "policy %u: how long", i);
+		if (i == XEN_SYSCTL_cpu_policy_hvm_max || i == XEN_SYSCTL_cpu_policy_hvm_default) continue;
+		sysctl(name, XEN_SYSCTL_get_cpu_policy);
+	}
+	sys.u.cpu_policy = (struct xen_sysctl_cpu_policy){ .index = XEN_SYSCTL_cpu_policy_host, .nr_leaves = 1 };
+	set_xen_guest_handle(sys.u.cpu_policy.leaves, (xen_cpuid_leaf_t *)words);
+	sysctl("policy: no room", XEN_SYSCTL_get_cpu_policy);
+	sys.u.cpu_featureset = (struct xen_sysctl_cpu_featureset){ .index = XEN_SYSCTL_cpu_featureset_pv };
+	sysctl("features: how many words", XEN_SYSCTL_get_cpu_featureset);
+	ok(sys.u.cpu_featureset.nr_features >= 10, "features: there are words");
+	sys.u.cpu_featureset = (struct xen_sysctl_cpu_featureset){ .index = 99 };
+	sysctl("features: of no such set", XEN_SYSCTL_get_cpu_featureset);
+	sys.u.cpu_featureset =
+		(struct xen_sysctl_cpu_featureset){ .index = XEN_SYSCTL_cpu_featureset_raw, .nr_features = 1 };
+	set_xen_guest_handle(sys.u.cpu_featureset.features, (uint32_t *)words);
+	sysctl("features: no room", XEN_SYSCTL_get_cpu_featureset);
+	sysctl("levelling", XEN_SYSCTL_get_cpu_levelling_caps);
+}
+
+static void test_tools(void) {
+	sys.u.readconsole = (struct xen_sysctl_readconsole){ 0 };
+	sysctl("console: nothing is read", XEN_SYSCTL_readconsole);
+	sys.u.pcitopoinfo = (struct xen_sysctl_pcitopoinfo){ 0 };
+	sysctl("PCI: no devices", XEN_SYSCTL_pcitopoinfo);
 	sys.u.debug_keys.nr_keys = 0;
 	sysctl("debug keys: none", XEN_SYSCTL_debug_keys);
 	set_xen_guest_handle(sys.u.debug_keys.keys, (char *)0x800000000000UL);
 	sys.u.debug_keys.nr_keys = 1;
 	sysctl("debug keys: at a bad address", XEN_SYSCTL_debug_keys);
-	(void)key;
 	pool("pool 0", XEN_SYSCTL_CPUPOOL_OP_INFO, 0, 0);
 	pool("pool: the first from any", XEN_SYSCTL_CPUPOOL_OP_INFO, XEN_SYSCTL_CPUPOOL_PAR_ANY, 0);
 	pool("pool 1", XEN_SYSCTL_CPUPOOL_OP_INFO, 1, 0);
@@ -703,8 +733,7 @@ static void test_tables_of(void) {
 	value("tables: as nobody's", child_map_foreign(VIEW, pte, NOBODY));
 	value("tables: its root, writable", child_map_foreign(VIEW, c.root_mfn << PAGE_SHIFT | PTE_DATA, c.id));
 	value("tables: its root, read-only", child_map_foreign(VIEW, c.root_mfn << PAGE_SHIFT | PTE_RO, c.id));
-	value("tables: our root as its frame",
-	      child_map_foreign(VIEW, kit_start_info->pt_base ? kit_mfn(0) << PAGE_SHIFT | PTE_RO : 0, c.id));
+	value("tables: our frame as its", child_map_foreign(VIEW, kit_mfn(0) << PAGE_SHIFT | PTE_RO, c.id));
 	value("tables: nothing", child_map_foreign(VIEW, 0, DOMID_SELF));
 	value("tables: its root pinned again", pin(MMUEXT_PIN_L4_TABLE, c.root_mfn, c.id));
 	value("tables: its root pinned as ours", pin(MMUEXT_PIN_L4_TABLE, c.root_mfn, DOMID_SELF));
@@ -732,6 +761,7 @@ void guest_main(void) {
 	test_scheduler();
 	test_permissions();
 	test_machine();
+	test_policies();
 	test_tools();
 	test_memory();
 	test_lines();
