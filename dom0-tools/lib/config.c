@@ -463,7 +463,9 @@ static void take_entry(struct tl_config *c, const struct tl_cfg_entry *e, struct
 	case NUM: set_number(c, k, e, d); break;
 	case BOOL: set_bool(c, k, e, d); break;
 	case ENUM: set_enum(c, k, e, d); break;
-	case CUSTOM: k->take(c, e, d); break;
+	case CUSTOM:
+		if (k->take(c, e, d) == -ENOMEM) tl_diag_error(d, e->line, e->key, "out of memory");
+		break;
 	case OTHER: tl_diag_warn(d, e->line, e->key, "does not apply to PV guests, ignored"); break;
 	case NOEFFECT: tl_diag_warn(d, e->line, e->key, "ignored: %s", k->note); break;
 	}

@@ -100,24 +100,24 @@ static const struct field {
 	{ "stepping", 1, EAX, 0, 4, PLAIN },
 };
 
-/* The public name in small letters, '_' and '-' being one. */
-static int same_name(const char *name, const char *public) {
-	for (; *name && *public; name++, public ++) {
+/* The header's name in small letters, '_' and '-' being one. */
+static int same_name(const char *name, const char *header) {
+	for (; *name && *header; name++, header++) {
 		int c = *name == '-' ? '_' : toupper((unsigned char)*name);
 
-		if (c != *public || isupper((unsigned char)*name)) return 0;
+		if (c != *header || isupper((unsigned char)*name)) return 0;
 	}
-	return !*name && !*public;
+	return !*name && !*header;
 }
 
 static const struct feature *find_feature(const char *name) {
-	const char *public = NULL;
+	const char *header = NULL;
 	size_t i;
 
 	for (i = 0; i < sizeof(old_names) / sizeof(old_names[0]); i++)
-		if (strcmp(name, old_names[i].old) == 0) public = old_names[i].name;
+		if (strcmp(name, old_names[i].old) == 0) header = old_names[i].name;
 	for (i = 0; i < FEATURES; i++)
-		if (public ? strcmp(public, features[i].name) == 0 : same_name(name, features[i].name))
+		if (header ? strcmp(header, features[i].name) == 0 : same_name(name, features[i].name))
 			return &features[i];
 	return NULL;
 }
@@ -255,7 +255,7 @@ static int take_register(struct parser *p, uint32_t leaf, uint32_t subleaf, char
 	return err;
 }
 
-/* A number that ends at one of the characters; *at is moved to it. */
+/* A number; *at is moved behind it. */
 static int leaf_number(char **at, uint32_t *n) {
 	uint64_t v;
 	char *end;

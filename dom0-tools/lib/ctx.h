@@ -18,7 +18,7 @@ struct tl_host {
 	char vif_bridge[16];
 	char vif_gatewaydev[16];
 	char vif_backend[64];
-	char cpumask[256], pv_cpumask[256]; /* vm.cpumask, vm.pv.cpumask: where guests may run; "": anywhere */
+	char cpumask[2048], pv_cpumask[2048]; /* vm.cpumask, vm.pv.cpumask: where guests may run; "": anywhere */
 	unsigned max_grant_frames, max_maptrack_frames, max_grant_version;
 };
 

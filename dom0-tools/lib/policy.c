@@ -62,8 +62,9 @@ static int room_get(struct tl_ctx *ctx, struct room *r) {
 	r->nr_msrs = op.u.cpu_policy.nr_msrs;
 	r->host = tl_hbuf(ctx->h, 2 * r->leaves * sizeof(*r->host));
 	r->msrs = tl_hbuf(ctx->h, r->nr_msrs * sizeof(*r->msrs));
+	if (!r->host || !r->msrs) return tl_fail(ctx, -ENOMEM, "cpuid: out of memory");
 	r->guest = r->host + r->leaves;
-	return r->host && r->msrs ? 0 : tl_fail(ctx, -ENOMEM, "cpuid: out of memory");
+	return 0;
 }
 
 int tl_domain_cpuid(struct tl_ctx *ctx, uint32_t domid, const struct tl_config *c) {

@@ -64,10 +64,9 @@ static int host_nodes(struct tl_ctx *ctx, struct tl_nodes *nodes) {
 
 static int read_set(struct tl_ctx *ctx, const char *text, struct tl_cpuset *set) {
 	struct tl_nodes nodes;
-	int e = 0;
+	int by_nodes = strstr(text, "node") != NULL, e = by_nodes ? host_nodes(ctx, &nodes) : 0;
 
-	if (strstr(text, "node")) e = host_nodes(ctx, &nodes);
-	return e ? e : tl_cpuset_parse(text, strstr(text, "node") ? &nodes : NULL, set);
+	return e ? e : tl_cpuset_parse(text, by_nodes ? &nodes : NULL, set);
 }
 
 static int narrow(struct tl_ctx *ctx, const char *key, const char *mask, struct tl_cpuset *set) {

@@ -154,7 +154,7 @@ int cmd_vcpu_pin(struct cmd *c) {
 	if (opt_long(c, "ignore-global-affinity-masks")) tl_host_masks_off(&c->ctx.host);
 	for (; first <= last && !e; first++)
 		e = tl_vcpu_pin(&c->ctx, domid, first, hard, soft, opt(c, 'f') || c->force);
-	return e ? cmd_error(c, "%s", c->ctx.err) : cmd_done(c, domid);
+	return e ? cmd_failed(c) : cmd_done(c, domid);
 }
 
 int cmd_vcpu_set(struct cmd *c) {

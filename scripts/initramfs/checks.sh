@@ -50,7 +50,9 @@ check_disk() {
 	else
 		echo "$1: read back other data than was written, in 4 KiB blocks" \
 			"$(cmp -l /tmp/disk.data /tmp/disk.back | awk '{ print int(($1 - 1) / 4096) }' | uniq -c | head -n 4 | tr -s '\n ' ' ')," \
-			"then $(dd if="$disk" bs=1M count="$2" 2>/dev/null | cmp - /tmp/disk.data > /dev/null 2>&1 && echo the same)"
+			"then $(dd if="$disk" bs=1M count="$2" 2>/dev/null | cmp - /tmp/disk.data > /dev/null 2>&1 &&
+				echo the right ones || echo wrong ones again)"
+		rm /tmp/disk.data /tmp/disk.back
 		return 1
 	fi
 }

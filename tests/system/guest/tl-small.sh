@@ -4,7 +4,7 @@
 # One boot for all; each part leaves the host as it found it.
 
 . /tests/tl-lib.sh
-plan 165
+plan 166
 tl_start
 host_state > /tmp/empty
 for part in ${*:-commands machine actions consoles trouble faults many boot}; do
