@@ -30,11 +30,12 @@ static void serve(struct cmd *c, struct tl_device *d) {
 	    tl_store_num(c->ctx.s, 0, "%s/online", back) == 1) {
 		c->ctx.err[0] = 0;
 		e = strcmp(d->kind, "vif") == 0 ? tl_vif_plug(&c->ctx, d) : tl_vbd_plug(&c->ctx, d);
-		tl_store_put(c->ctx.s, back, "hotplug-tl", e ? "failed" : "plugged");
 		if (e) {
 			tl_store_put(c->ctx.s, back, "hotplug-error", c->ctx.err);
 			fprintf(stderr, "tl devd: %s\n", c->ctx.err);
 		}
+		/* after the reason: who sees the mark without one takes the device for plugged */
+		tl_store_put(c->ctx.s, back, "hotplug-tl", e ? "failed" : "plugged");
 	} else if (marked && state == TL_XS_CLOSED && tl_store_num(c->ctx.s, 1, "%s/online", back) == 0) {
 		tl_device_unplug(&c->ctx, d);
 		tl_store_rm(c->ctx.s, "%s/hotplug-tl", back);

@@ -7,7 +7,7 @@ TLT_LIB := $(patsubst dom0-tools/%.c,$(B)/tl-san/%.o,$(wildcard dom0-tools/lib/*
 TLT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/tl_*_test.c))
 TLT_LIBS := -lcmocka -llzma -lzstd -lz -llz4 -lxencall -lxenforeignmemory -lxenstore -lyajl
 
-CHECK_TESTS += $(TLT_TESTS) tests/unit/tl_files_test
+CHECK_TESTS += $(TLT_TESTS) tests/unit/tl_files_test $(B)/tests/tl_devd_test
 FORMAT_SRCS += $(wildcard tests/unit/tl_*.[ch])
 
 $(B)/tl-san/%.o: dom0-tools/%.c
@@ -23,5 +23,11 @@ $(B)/tests/tl_%_test: tests/unit/tl_%_test.c $(B)/libtl-san.a
 	$(CC) $(TLT_CFLAGS) $(filter %.c %.o,$^) $(B)/libtl-san.a -o $@ $(TLT_LIBS)
 
 $(B)/tests/tl_table_test: $(B)/tl-san/tl/table.o $(B)/tl-san/tl/help.o
+
+# A script, run against the program and a store of its own.
+$(B)/tests/tl_devd_test: tests/unit/tl_devd_test.py $(B)/tl $(B)/tests/xenstored/xenstored-fake
+	@mkdir -p $(@D)
+	printf '#!/bin/sh\nexec python3 %s\n' '$^' > $@
+	chmod +x $@
 
 -include $(wildcard $(B)/tl-san/*/*.d)
