@@ -111,7 +111,7 @@ static enum outcome port_string(struct regs *r, const struct insn *i) {
 
 /* -- control and debug registers -- */
 
-static uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.ts ? CR0_TS : 0); }
+uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.ts ? CR0_TS : 0); }
 
 /* What a guest may have in CR4, and what it always has. */
 #define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)

@@ -141,11 +141,9 @@ extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
 static inline uint64_t idle_cr3(void) { return (uint64_t)hv_root - IMAGE_BASE; }
 
 /* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
-#define FPU_OFFSET 512
 struct vcpu_state {
 	struct regs regs;
-	uint8_t pad[FPU_OFFSET - sizeof(struct regs)];
-	uint8_t fpu[PAGE_SIZE - FPU_OFFSET] __aligned(64);
+	uint8_t fpu[PAGE_SIZE - ROUND_UP(sizeof(struct regs), 64)] __aligned(64);
 };
 _Static_assert(sizeof(struct vcpu_state) == PAGE_SIZE, "a vCPU's saved state is one page");
 
@@ -242,6 +240,8 @@ bool emulate_forced(struct regs *r);
 /* Store to a page table of the running guest at cr2. */
 bool emulate_pt_store(struct regs *r, uint64_t cr2);
 
+/* CR0 as a guest sees it: PE, MP, ET, NE, WP, AM, PG and its own TS. */
+uint64_t cr0_view(const struct vcpu *v);
 /* Enter the guest mode that is not the present one: page tables and GS base (x86/context.c). */
 void toggle_guest_mode(struct vcpu *v);
 /* Load a vCPU's debug registers into this CPU. */
