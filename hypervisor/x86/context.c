@@ -262,20 +262,14 @@ void arch_idle(void) {
 int arch_vcpu_create(struct vcpu *v) {
 	struct vcpu_state *s;
 
-	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
 	v->arch.loaded_on = -1;
 	for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frames); i++) v->arch.ldt_frames[i] = INVALID_MFN;
 	v->arch.xcr0 = cpu_has.xcr0;
 	v->arch.dr[6] = 0xffff0ff0;
 	v->arch.dr[7] = 0x400;
 	v->arch.traps = heap_alloc(256 * sizeof(struct trap_info));
-	if (!v->arch.traps) return -ENOMEM;
 	v->arch.state_mfn = frame_alloc_raw(0, 64);
-	if (mfn_eq(v->arch.state_mfn, INVALID_MFN)) {
-		heap_free(v->arch.traps);
-		v->arch.traps = NULL;
-		return -ENOMEM;
-	}
+	if (!v->arch.traps || mfn_eq(v->arch.state_mfn, INVALID_MFN)) return -ENOMEM; /* destroyed by the caller */
 	s = frame_map(v->arch.state_mfn);
 	memset(s, 0, PAGE_SIZE);
 	memcpy(s->fpu, fpu_initial, sizeof(fpu_initial));
@@ -284,18 +278,12 @@ int arch_vcpu_create(struct vcpu *v) {
 }
 
 void arch_vcpu_destroy(struct vcpu *v) {
-	if (!v->arch.traps) return;
-	frame_free_raw(v->arch.state_mfn, 0);
+	if (!mfn_eq(v->arch.state_mfn, INVALID_MFN)) frame_free_raw(v->arch.state_mfn, 0);
 	heap_free(v->arch.traps);
-	v->arch.traps = NULL;
 }
 
 int arch_vcpu_release(struct vcpu *v) {
-	int rc;
-
 	arch_vcpu_sync(v);
 	segments_release(v);
-	rc = vcpu_root_set(v, INVALID_MFN, true);
-	if (!rc) rc = vcpu_root_set(v, INVALID_MFN, false);
-	return rc ? rc : table_giveup_finish(v);
+	return vcpu_root_set(v, INVALID_MFN, true) ?: vcpu_root_set(v, INVALID_MFN, false) ?: table_giveup_finish(v);
 }
