@@ -148,11 +148,9 @@ void arch_root_load(struct vcpu *v) { root_write(mfn_to_maddr(arch_vcpu_root(v))
 
 /* -- switching -- */
 
-static void unload(struct cpu *c) {
-	struct vcpu *v = c->loaded;
+static void unload(struct cpu *c, struct vcpu *v) {
 	struct vcpu_state *s;
 
-	if (!v) return;
 	if (read_cr4() != cr4_of(NULL)) write_cr4(cr4_of(NULL));
 	s = frame_map(v->arch.state_mfn);
 	s->regs = *guest_regs();
@@ -160,22 +158,13 @@ static void unload(struct cpu *c) {
 	frame_unmap(s);
 	selectors_save(v);
 	window_set(c, WINDOW_VCPU_INFO, INVALID_MFN);
-	c->loaded = NULL;
-}
-
-/* The CPU has stored v and left its page tables. After this another CPU may take it up, or free it. */
-static void let_go(struct cpu *c, struct vcpu *v, const struct domain *next) {
-	if (v->domain != next) __atomic_and_fetch(&v->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
-	__atomic_store_n(&v->arch.loaded_on, -1, __ATOMIC_RELEASE);
 }
 
 static void load(struct cpu *c, struct vcpu *v) {
-	struct domain *d = v->domain;
 	struct vcpu_state *s;
 
-	__atomic_or_fetch(&d->dirty_cpus, cpumask_of(c->id), __ATOMIC_SEQ_CST);
-	windows_drop(c);
-	root_write(mfn_to_maddr(arch_vcpu_root(v)).a);
+	__atomic_or_fetch(&v->domain->dirty_cpus, cpumask_of(c->id), __ATOMIC_SEQ_CST);
+	arch_root_load(v);
 	s = frame_map(v->arch.state_mfn);
 	*guest_regs() = s->regs;
 	fpu_load(v, s->fpu);
@@ -184,53 +173,56 @@ static void load(struct cpu *c, struct vcpu *v) {
 	selectors_load(v);
 	debug_load(v);
 	if (cr4_of(v) != cr4_of(NULL)) write_cr4(cr4_of(v));
-	c->loaded = v;
 	v->arch.loaded_on = (int)c->id;
 }
 
-static void info_map(struct cpu *c, struct vcpu *v) {
+/*
+ * Store the vCPU that the CPU has loaded, if any, and load v (NULL: ring 0's own page tables). On the CPU
+ * itself, in an interrupt from idle or while choosing a vCPU.
+ */
+static void exchange(struct cpu *c, struct vcpu *v) {
+	struct vcpu *old = c->loaded;
+
+	if (old) unload(c, old);
+	c->loaded = v;
+	windows_drop(c);
+	if (v)
+		load(c, v);
+	else
+		root_write(idle_cr3());
+	if (!old) return;
+	/* its page tables are left too: after this another CPU may take it up, or free it */
+	if (!v || v->domain != old->domain)
+		__atomic_and_fetch(&old->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&old->arch.loaded_on, -1, __ATOMIC_RELEASE);
+}
+
+void arch_vcpu_info_moved(struct vcpu *v) {
+	struct cpu *c = this_cpu();
+
 	if (mfn_eq(v->info_mfn, INVALID_MFN))
 		c->vcpu_info = vcpu_info_legacy(v);
 	else
 		c->vcpu_info = (void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) + v->info_offset);
 }
 
-void arch_vcpu_info_moved(struct vcpu *v) {
-	if (v == current) info_map(this_cpu(), v);
-}
-
 void arch_context_switch(struct vcpu *next) {
 	struct cpu *c = this_cpu();
 
 	if (next && next != c->loaded) {
-		struct vcpu *prev;
-
+		/* what this CPU has loaded may be wanted, and dropped, meanwhile */
 		if (__atomic_load_n(&next->arch.loaded_on, __ATOMIC_ACQUIRE) >= 0) arch_vcpu_sync(next);
-		prev = c->loaded; /* what was there may have been wanted, and dropped, meanwhile */
-		unload(c);
-		load(c, next);
-		if (prev) let_go(c, prev, next->domain);
+		exchange(c, next);
 	}
 	c->vcpu = next;
-	if (next) info_map(c, next);
-}
-
-/* On the CPU that keeps v: store it and leave its page tables. In an interrupt from idle, or while
- * choosing a vCPU. */
-static void drop_here(struct vcpu *v) {
-	struct cpu *c = this_cpu();
-
-	if (c->loaded != v || c->vcpu == v) return;
-	unload(c);
-	windows_drop(c);
-	root_write(idle_cr3());
-	let_go(c, v, NULL);
+	if (next) arch_vcpu_info_moved(next);
 }
 
 void context_serve(void) {
-	struct vcpu *v = this_cpu()->loaded;
+	struct cpu *c = this_cpu();
+	struct vcpu *v = c->loaded;
 
-	if (v && __atomic_load_n(&v->arch.wanted, __ATOMIC_ACQUIRE)) drop_here(v);
+	if (v && v != c->vcpu && __atomic_load_n(&v->arch.wanted, __ATOMIC_ACQUIRE)) exchange(c, NULL);
 }
 
 void arch_vcpu_sync(struct vcpu *v) {
@@ -240,7 +232,7 @@ void arch_vcpu_sync(struct vcpu *v) {
 		__atomic_store_n(&v->arch.wanted, true, __ATOMIC_SEQ_CST);
 		if (cpu == (int)cpu_id()) {
 			if (current == v) break; /* it runs here: nothing is kept lazily */
-			drop_here(v);
+			exchange(this_cpu(), NULL);
 		} else {
 			arch_cpu_kick((unsigned)cpu);
 			for (unsigned i = 0; i < 1000 && v->arch.loaded_on == cpu; i++) {
