@@ -45,6 +45,7 @@ void gdt_fill(struct cpu *c) {
 }
 
 static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
+	c->ldt_shown = (uint16_t)table_pages(v->arch.ldt_entries);
 	if (v->arch.ldt_entries) system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
 	__asm__ volatile("lldt %w0" : : "r"(v->arch.ldt_entries ? SEL_LDT : 0) : "memory");
 }
@@ -53,24 +54,17 @@ static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
  * as such. */
 static uint64_t empty_gdt[PAGE_SIZE / sizeof(uint64_t)] __aligned(PAGE_SIZE);
 
-/* A page of the guest's LDT, or INVALID_MFN. */
-static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {
-	window_set(c, WINDOW_LDT + i, m);
-	c->ldt_shown = (uint16_t)((c->ldt_shown & ~(1u << i)) | !mfn_eq(m, INVALID_MFN) << i);
-}
-
 /* Most guests have one page of GDT and no LDT: what was not shown and is not to be stays untouched. */
 void segments_load(struct vcpu *v) {
 	struct cpu *c = this_cpu();
-	unsigned pages = gdt_pages(v->arch.gdt_entries);
+	unsigned pages = table_pages(v->arch.gdt_entries), ldt_pages = table_pages(v->arch.ldt_entries);
 	mfn_t empty = mfn(((uint64_t)empty_gdt - IMAGE_BASE) >> PAGE_SHIFT);
 
 	for (unsigned i = 0; i < MAX(pages, c->gdt_shown); i++)
 		window_set(c, WINDOW_GDT + i, i < pages ? mfn(v->arch.gdt_frames[i]) : empty);
 	c->gdt_shown = (uint16_t)pages;
-	for (unsigned i = 0; i < 16; i++)
-		if (c->ldt_shown >> i & 1 || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN))
-			ldt_show(c, i, v->arch.ldt_frames[i]);
+	for (unsigned i = 0; i < MAX(ldt_pages, c->ldt_shown); i++)
+		window_set(c, WINDOW_LDT + i, v->arch.ldt_frames[i]);
 	ldt_register_load(c, v);
 }
 
@@ -88,7 +82,7 @@ bool arch_descriptor_fix(uint64_t *desc) {
 static void ldt_drop(struct vcpu *v) {
 	for (unsigned i = 0; i < 16; i++) {
 		if (mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) continue;
-		if (v == current) ldt_show(this_cpu(), i, INVALID_MFN);
+		if (v == current) window_set(this_cpu(), WINDOW_LDT + i, INVALID_MFN);
 		frame_put_as(v->arch.ldt_frames[i]);
 		v->arch.ldt_frames[i] = INVALID_MFN;
 	}
@@ -100,7 +94,7 @@ int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) {
 	ldt_drop(v);
 	v->arch.ldt_base = base;
 	v->arch.ldt_entries = entries;
-	if (v == current) ldt_register_load(this_cpu(), v);
+	ldt_register_load(this_cpu(), v);
 	return 0;
 }
 
@@ -115,18 +109,18 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 	m = maddr_to_mfn(maddr(e & PTE_ADDR));
 	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
 	v->arch.ldt_frames[i] = m;
-	ldt_show(this_cpu(), i, m);
+	window_set(this_cpu(), WINDOW_LDT + i, m);
 	return true;
 }
 
 /* -- GDT -- */
 
 void gdt_put(const uint64_t *frames, unsigned entries) {
-	for (unsigned i = 0; i < gdt_pages(entries); i++) frame_put_as(mfn(frames[i]));
+	for (unsigned i = 0; i < table_pages(entries); i++) frame_put_as(mfn(frames[i]));
 }
 
 int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
-	for (unsigned i = 0; i < gdt_pages(entries); i++) {
+	for (unsigned i = 0; i < table_pages(entries); i++) {
 		if (mfn_valid(mfn(frames[i])) && frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
 		gdt_put(frames, i * 512);
 		return -EINVAL;
@@ -136,7 +130,7 @@ int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
 
 void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries) {
 	gdt_put(v->arch.gdt_frames, v->arch.gdt_entries);
-	memcpy(v->arch.gdt_frames, frames, gdt_pages(entries) * sizeof(frames[0]));
+	memcpy(v->arch.gdt_frames, frames, table_pages(entries) * sizeof(frames[0]));
 	v->arch.gdt_entries = entries;
 }
 
@@ -153,7 +147,7 @@ HYPERCALL(do_set_gdt) {
 	int rc;
 
 	if (entries > GDT_GUEST_FRAMES * 512) return -EINVAL;
-	if (copy_from_guest(frames, gvaddr(a1), gdt_pages(entries) * sizeof(uint64_t))) return -EFAULT;
+	if (copy_from_guest(frames, gvaddr(a1), table_pages(entries) * sizeof(uint64_t))) return -EFAULT;
 	rc = gdt_take(v->domain, frames, entries);
 	if (rc) return rc;
 	gdt_replace(v, frames, entries);

@@ -155,7 +155,7 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 		     (a->syscall.mask_events ? VGCF_syscall_disables_events : 0);
 	ctx->ldt_ents = a->ldt_entries;
 	ctx->gdt_ents = a->gdt_entries;
-	memcpy(ctx->gdt_frames, a->gdt_frames, gdt_pages(a->gdt_entries) * sizeof(a->gdt_frames[0]));
+	memcpy(ctx->gdt_frames, a->gdt_frames, table_pages(a->gdt_entries) * sizeof(a->gdt_frames[0]));
 	ctx->ctrlreg[0] = cr0_view(v);
 	ctx->ctrlreg[1] = root_address(v->root_user);
 	ctx->ctrlreg[3] = root_address(v->root_kernel);

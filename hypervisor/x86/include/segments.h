@@ -16,7 +16,7 @@ void segments_release(struct vcpu *v);
  * have it. True: try again.
  */
 bool ldt_fault_in(struct vcpu *v, uint64_t offset);
-static inline unsigned gdt_pages(unsigned entries) { return (entries + 511) / 512; }
+static inline unsigned table_pages(unsigned entries) { return (entries + 511) / 512; }
 /* Take and drop references of a whole GDT: frames[] of `entries` descriptors. 0, -EINVAL. */
 int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) __must_check;
 void gdt_put(const uint64_t *frames, unsigned entries);
