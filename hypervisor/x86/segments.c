@@ -105,9 +105,8 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 
 	if (offset >= v->arch.ldt_entries * 8UL || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) return false;
 	e = guest_walk(v, gvaddr(v->arch.ldt_base.a + ((uint64_t)i << PAGE_SHIFT)));
-	if (!(e & PTE_P)) return false;
 	m = maddr_to_mfn(maddr(e & PTE_ADDR));
-	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
+	if (!(e & PTE_P) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
 	v->arch.ldt_frames[i] = m;
 	window_set(this_cpu(), WINDOW_LDT + i, m);
 	return true;
@@ -121,7 +120,7 @@ void gdt_put(const uint64_t *frames, unsigned entries) {
 
 int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
 	for (unsigned i = 0; i < table_pages(entries); i++) {
-		if (mfn_valid(mfn(frames[i])) && frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
+		if (frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
 		gdt_put(frames, i * 512);
 		return -EINVAL;
 	}
@@ -160,7 +159,7 @@ HYPERCALL(do_update_descriptor) {
 	struct domain *d = current->domain;
 	uint64_t desc = a2, *page;
 
-	if (a1 % 8 || !mfn_valid(m) || !arch_descriptor_fix(&desc)) return -EINVAL;
+	if (a1 % 8 || !arch_descriptor_fix(&desc)) return -EINVAL;
 	/* a page that is no descriptor table may be written as ordinary memory; a page table may
 	 * not */
 	if (frame_get_as(m, d, FT_SEGDESC) && frame_get_as(m, d, FT_WRITABLE)) return -EINVAL;

@@ -15,7 +15,6 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, mfn_
 
 	root[0] = maddr_to_mfn(maddr(ctx->ctrlreg[3]));
 	root[1] = ctx->ctrlreg[1] ? maddr_to_mfn(maddr(ctx->ctrlreg[1])) : INVALID_MFN;
-	if (!mfn_valid(root[0]) || (ctx->ctrlreg[1] && !mfn_valid(root[1]))) return -EINVAL;
 	rc = table_get(v->domain, root[0], 4);
 	if (rc || !ctx->ctrlreg[1]) return rc;
 	rc = table_get(v->domain, root[1], 4);
