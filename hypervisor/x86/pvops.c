@@ -35,7 +35,7 @@ HYPERCALL(do_set_callbacks) {
 	struct arch_vcpu *v = &current->arch;
 
 	if (!guest_address_ok(a1) || !guest_address_ok(a2) || !guest_address_ok(a3)) return -EINVAL;
-	v->event = (struct callback){ .rip = a1 };
+	v->event = a1;
 	v->failsafe = (struct callback){ .rip = a2 };
 	v->syscall = (struct callback){ .rip = a3 };
 	return 0;
@@ -47,7 +47,7 @@ static long callback_register(const struct callback_register *reg) {
 
 	if (!guest_address_ok(reg->address)) return -EINVAL;
 	switch (reg->type) {
-	case CALLBACKTYPE_event: v->event = cb; return 0;
+	case CALLBACKTYPE_event: v->event = cb.rip; return 0;
 	case CALLBACKTYPE_failsafe: v->failsafe = cb; return 0;
 	case CALLBACKTYPE_syscall: v->syscall = cb; return 0;
 	case CALLBACKTYPE_syscall32: v->syscall32 = cb; return 0;

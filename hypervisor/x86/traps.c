@@ -12,11 +12,6 @@
 #include "segments.h"
 #include "x86.h"
 
-/* called from entry.S */
-void trap_from_guest(struct regs *r);
-void trap_from_ring0(struct regs *r);
-void exit_work_do(struct regs *r);
-
 /* Vectors from 0x20 up, to their owners. No lock is held. */
 static void interrupt(unsigned vector) {
 	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) {
@@ -164,6 +159,16 @@ static void hypercall_reissue(struct regs *r) {
 	for (unsigned i = 0; i < s->nargs; i++) *arg[i] = s->arg[i];
 	r->rax = s->op;
 	r->rip -= 2; /* syscall and int $0x82 are two bytes long */
+}
+
+/* Deliver a pending NMI, unless one is being handled. */
+static void guest_nmi(struct regs *r) {
+	struct vcpu *v = current;
+
+	if (v->arch.nmi_masked || !v->arch.traps[TRAP_NMI].address) return;
+	__atomic_and_fetch(&v->pending_traps, ~VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
+	v->arch.nmi_masked = true;
+	guest_trap(r, TRAP_NMI, 0);
 }
 
 /* cpu->work is not empty: do it all before the guest goes on. */

@@ -74,7 +74,7 @@ static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 static const struct {
 	uint16_t ours, theirs, size;
 } alike[] = {
-	ALIKE(event.rip, event_callback_eip),
+	ALIKE(event, event_callback_eip),
 	ALIKE(failsafe.rip, failsafe_callback_eip),
 	ALIKE(syscall.rip, syscall_callback_eip),
 	ALIKE(ldt_base, ldt_base),

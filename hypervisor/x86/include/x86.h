@@ -219,10 +219,11 @@ void pci_data_write(uint32_t address, unsigned port, unsigned bytes, uint32_t va
 void guest_trap(struct regs *r, unsigned vector, uint32_t error_code);
 /* The same for #PF: records the address. */
 void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
-/* A selector of the guest's did not load, or its iret failed: its failsafe callback learns of it. */
-void guest_iret_failed(struct regs *r);
-/* Deliver a pending NMI, unless one is being handled. */
-void guest_nmi(struct regs *r);
+/* What entry.S calls. guest_iret_failed(): also when a selector of the guest's did not load; its failsafe
+ * callback learns of it. */
+typedef void entry_fn(struct regs *r);
+entry_fn trap_from_guest, trap_from_ring0, exit_work_do, deliver_event, guest_iret_failed, user_syscall_bounce,
+	user_syscall32_bounce, user_sysenter_bounce;
 /* True while the guest is in its kernel mode. */
 static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
 

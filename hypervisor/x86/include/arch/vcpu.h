@@ -11,7 +11,6 @@
 
 struct callback {
 	uint64_t rip;
-	uint16_t cs; /* 32-bit guests */
 	bool mask_events;
 };
 
@@ -20,7 +19,8 @@ struct arch_vcpu {
 	bool user_mode;  /* 64-bit: runs on root_user */
 	bool nmi_masked; /* an NMI is being handled: until its iret */
 	bool ts;         /* guest's CR0.TS */
-	struct callback event, failsafe, syscall, syscall32, sysenter;
+	uint64_t event;  /* its callback always masks events */
+	struct callback failsafe, syscall, syscall32, sysenter;
 	uint64_t kernel_sp, kernel_ss;
 	uint64_t cr2; /* guest's fault address (vcpu_info.arch.cr2 mirrors it) */
 	uint64_t cr4; /* guest's view */
