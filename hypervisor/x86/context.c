@@ -125,21 +125,40 @@ static void selectors_load(struct vcpu *v) {
 	bases_load(v);
 }
 
-/*
- * GS with a user selector: its base comes from the descriptor and belongs to the mode that is not
- * the present one. The load itself overwrites the active base, so it is put between two swapgs.
- */
-long gs_user_selector_load(uint16_t sel) {
-	__asm__ volatile("swapgs");
-	(void)load_gs(sel);
-	__asm__ volatile("mfence; swapgs" : : : "memory");
+HYPERCALL(do_set_segment_base) {
+	/* a hypercall comes from kernel mode */
+	static const uint32_t msr[] = {
+		[SEGBASE_FS] = MSR_FS_BASE, [SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE, [SEGBASE_GS_KERNEL] = MSR_GS_BASE
+	};
+	unsigned which = (unsigned)a1;
+
+	if (which == SEGBASE_GS_USER_SEL) {
+		/*
+		 * Its base comes from the descriptor, or from null if it does not load, and belongs to the mode that
+		 * is not the present one: the load, which overwrites the active base, stands between two swapgs.
+		 */
+		__asm__ volatile("swapgs");
+		(void)load_gs((uint16_t)a2);
+		__asm__ volatile("mfence; swapgs" : : : "memory");
+		return 0;
+	}
+	if (which >= ARRAY_SIZE(msr) || !is_canonical(a2)) return -EINVAL;
+	wrmsr(msr[index_nospec(which, ARRAY_SIZE(msr))], a2);
 	return 0;
 }
 
+/*
+ * Between two roots of one vCPU the clock does not move: the flush counts only against stamps that are older
+ * than somebody else's flush. No locked instruction on a system call's way.
+ */
 void toggle_guest_mode(struct vcpu *v) {
+	struct cpu *c = this_cpu();
+
 	v->arch.user_mode = !v->arch.user_mode;
 	__asm__ volatile("swapgs");
-	root_switch(mfn_to_maddr(arch_vcpu_root(v)).a);
+	c->tlb_time = READ_ONCE(tlb_clock); /* read before the flush, which CR3's load orders */
+	c->cr3 = mfn_to_maddr(arch_vcpu_root(v)).a;
+	write_cr3(c->cr3);
 }
 
 mfn_t arch_vcpu_root(const struct vcpu *v) { return v->arch.user_mode ? v->root_user : v->root_kernel; }
@@ -189,7 +208,7 @@ static void exchange(struct cpu *c, struct vcpu *v) {
 	if (v)
 		load(c, v);
 	else
-		root_write(idle_cr3());
+		root_write((uint64_t)hv_root - IMAGE_BASE);
 	if (!old) return;
 	/* its page tables are left too: after this another CPU may take it up, or free it */
 	if (!v || v->domain != old->domain)

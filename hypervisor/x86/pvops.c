@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The small hypercalls that stand for privileged instructions: trap table, stack, callbacks, bases,
- * debug registers. */
+/* The small hypercalls that stand for privileged instructions: trap table, stack, callbacks, debug
+ * registers. */
 #include "hypercall.h"
 #include "x86.h"
 
@@ -92,19 +92,6 @@ HYPERCALL(do_fpu_taskswitch) {
 		write_cr0(read_cr0() | CR0_TS);
 	else
 		__asm__ volatile("clts");
-	return 0;
-}
-
-HYPERCALL(do_set_segment_base) {
-	/* a hypercall comes from kernel mode */
-	static const uint32_t msr[] = {
-		[SEGBASE_FS] = MSR_FS_BASE, [SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE, [SEGBASE_GS_KERNEL] = MSR_GS_BASE
-	};
-	unsigned which = (unsigned)a1;
-
-	if (which == SEGBASE_GS_USER_SEL) return gs_user_selector_load((uint16_t)a2);
-	if (which >= ARRAY_SIZE(msr) || !is_canonical(a2)) return -EINVAL;
-	wrmsr(msr[index_nospec(which, ARRAY_SIZE(msr))], a2);
 	return 0;
 }
 

@@ -138,7 +138,6 @@ void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
 const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
-static inline uint64_t idle_cr3(void) { return (uint64_t)hv_root - IMAGE_BASE; }
 
 /* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
 struct vcpu_state {
@@ -165,17 +164,6 @@ void windows_drop(struct cpu *c);
 void *window_set(struct cpu *c, unsigned index, mfn_t m);
 /* Load a root on this CPU and note the flush. */
 void root_write(uint64_t cr3);
-/*
- * The same without moving the clock, for the two roots of one vCPU: the flush counts only against
- * stamps that are older than somebody else's flush. No locked instruction on a system call's way.
- */
-static inline void root_switch(uint64_t cr3) {
-	struct cpu *c = this_cpu();
-
-	c->tlb_time = READ_ONCE(tlb_clock); /* read before the flush, which CR3's load orders */
-	c->cr3 = cr3;
-	write_cr3(cr3);
-}
 /* Leave to the guest that schedule() chose, whatever is on the stack (x86/entry.S). */
 void reset_stack_and_exit(void) __noreturn;
 /* Serve another CPU's flush request, if there is one for this CPU. */
@@ -250,9 +238,6 @@ void debug_load(const struct vcpu *v);
 /* A debug register, 0-7, where 4 and 5 are 6 and 7; to set it audits the value. 0, -EINVAL, -EPERM. */
 uint64_t debugreg_get(const struct vcpu *v, unsigned reg);
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
-/* Load a GS selector whose base is the user mode's (SEGBASE_GS_USER_SEL); a bad one loads null.
- * Always 0. */
-long gs_user_selector_load(uint16_t sel);
 /* In a kick interrupt: give up the idle vCPU that another CPU wants. */
 void context_serve(void);
 
