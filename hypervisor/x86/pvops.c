@@ -41,39 +41,34 @@ HYPERCALL(do_set_callbacks) {
 	return 0;
 }
 
-static long callback_register(const struct callback_register *reg) {
-	struct arch_vcpu *v = &current->arch;
-	struct callback cb = { .rip = reg->address, .mask_events = reg->flags & CALLBACKF_mask_events };
+SUBOP(callback_register, struct callback_register) {
+	struct callback cb = { .rip = a->address, .mask_events = a->flags & CALLBACKF_mask_events };
 
-	if (!guest_address_ok(reg->address)) return -EINVAL;
-	switch (reg->type) {
-	case CALLBACKTYPE_event: v->event = cb.rip; return 0;
-	case CALLBACKTYPE_failsafe: v->failsafe = cb; return 0;
-	case CALLBACKTYPE_syscall: v->syscall = cb; return 0;
-	case CALLBACKTYPE_syscall32: v->syscall32 = cb; return 0;
-	case CALLBACKTYPE_sysenter: v->sysenter = cb; return 0;
-	case CALLBACKTYPE_nmi: v->traps[TRAP_NMI].address = reg->address; return 0;
+	if (!guest_address_ok(a->address)) return -EINVAL;
+	switch (a->type) {
+	case CALLBACKTYPE_event: v->arch.event = cb.rip; return 0;
+	case CALLBACKTYPE_failsafe: v->arch.failsafe = cb; return 0;
+	case CALLBACKTYPE_syscall: v->arch.syscall = cb; return 0;
+	case CALLBACKTYPE_syscall32: v->arch.syscall32 = cb; return 0;
+	case CALLBACKTYPE_sysenter: v->arch.sysenter = cb; return 0;
+	case CALLBACKTYPE_nmi: v->arch.traps[TRAP_NMI].address = cb.rip; return 0;
 	default: return -ENOSYS;
 	}
 }
 
-static long callback_unregister(const struct callback_unregister *unreg) {
-	if (unreg->type != CALLBACKTYPE_nmi) return unreg->type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
-	current->arch.traps[TRAP_NMI].address = 0;
+SUBOP(callback_unregister, struct callback_unregister) {
+	if (a->type != CALLBACKTYPE_nmi) return a->type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
+	v->arch.traps[TRAP_NMI].address = 0;
 	return 0;
 }
 
 HYPERCALL(do_callback_op) {
-	struct callback_register reg;
-	struct callback_unregister unreg;
+	static const struct subop ops[] = {
+		[CALLBACKOP_register] = { callback_register, sizeof(struct callback_register), 0 },
+		[CALLBACKOP_unregister] = { callback_unregister, sizeof(struct callback_unregister), 0 },
+	};
 
-	switch ((unsigned)a1) {
-	case CALLBACKOP_register:
-		return copy_from_guest(&reg, gvaddr(a2), sizeof(reg)) ? -EFAULT : callback_register(&reg);
-	case CALLBACKOP_unregister:
-		return copy_from_guest(&unreg, gvaddr(a2), sizeof(unreg)) ? -EFAULT : callback_unregister(&unreg);
-	default: return -ENOSYS;
-	}
+	return subop_call(ops, ARRAY_SIZE(ops), (unsigned)a1, current, gvaddr(a2));
 }
 
 HYPERCALL(do_nmi_op) {
@@ -131,12 +126,8 @@ HYPERCALL(do_get_debugreg) { return (unsigned)a1 < 8 ? (long)debugreg_get(curren
 HYPERCALL(do_vm_assist) {
 	struct domain *d = current->domain;
 	unsigned type = (unsigned)a2;
-	uint64_t known = 1ULL << VMASST_TYPE_4gb_segments | 1ULL << VMASST_TYPE_4gb_segments_notify |
-			 1ULL << VMASST_TYPE_writable_pagetables | 1ULL << VMASST_TYPE_pae_extended_cr3 |
-			 1ULL << VMASST_TYPE_architectural_iopl | 1ULL << VMASST_TYPE_runstate_update_flag |
-			 1ULL << VMASST_TYPE_m2p_strict;
 
-	if (type >= 64 || !(known >> type & 1)) return -EINVAL;
+	if (type > VMASST_TYPE_runstate_update_flag && type != VMASST_TYPE_m2p_strict) return -EINVAL;
 	if ((unsigned)a1 == VMASST_CMD_enable)
 		__atomic_or_fetch(&d->vm_assist, 1ULL << type, __ATOMIC_SEQ_CST);
 	else if ((unsigned)a1 == VMASST_CMD_disable)
