@@ -59,31 +59,25 @@ static void policy_fill(struct pv_cpu_policy *p, cpuid_source *source) {
 	for (uint32_t leaf = EXT_BASE; leaf <= last; leaf++) leaf_add(p, source, leaf);
 }
 
-/* A list of n for a toolstack that has room for *nr: what fits, and how many there are. */
-static long list_put(gvaddr_t to, uint32_t *nr, const void *list, uint32_t n, size_t entry) {
+/* A list of n for a toolstack: how many there are and, if it gave an address, those it has room for (*nr). */
+static long list_put(const void *to, uint32_t *nr, const void *list, uint32_t n, size_t entry) {
 	uint32_t room = *nr;
 
 	*nr = n;
-	if (copy_to_guest(to, list, MIN(room, n) * entry)) return -EFAULT;
+	if (!to) return 0;
+	if (copy_to_guest(guest_ptr(to), list, MIN(room, n) * entry)) return -EFAULT;
 	return room < n ? -ENOBUFS : 0;
 }
 
-/* Without an address for a list it is asked how long it may get. */
 static long policy_put(struct xen_domctl_cpu_policy *to, const struct pv_cpu_policy *p) {
 	/* no CPUID faulting, no mitigations */
 	static const struct xen_msr_entry msrs[MSRS_MAX] = { { .idx = MSR_PLATFORM_INFO },
 							     { .idx = MSR_ARCH_CAPABILITIES } };
-	gvaddr_t leaves = guest_ptr(to->leaves.p);
-	long ret = 0;
+	long err = list_put(to->leaves.p, &to->nr_leaves, p->leaf, p->nr, sizeof(p->leaf[0]))
+			   ?: list_put(to->msrs.p, &to->nr_msrs, msrs, MSRS_MAX, sizeof(msrs[0]));
 
-	if (leaves.a)
-		ret = list_put(leaves, &to->nr_leaves, p->leaf, p->nr, sizeof(p->leaf[0]));
-	else
-		to->nr_leaves = LEAVES_MAX;
-	if (ret) return ret;
-	if (to->msrs.p) return list_put(guest_ptr(to->msrs.p), &to->nr_msrs, msrs, MSRS_MAX, sizeof(msrs[0]));
-	to->nr_msrs = MSRS_MAX;
-	return 0;
+	if (!to->leaves.p) to->nr_leaves = LEAVES_MAX; /* how long the list may get */
+	return err;
 }
 
 static long source_put(struct xen_domctl_cpu_policy *to, cpuid_source *source) {
@@ -169,15 +163,10 @@ long arch_cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) {
 	if (!p) return -ENOMEM;
 	policy_fill(p, cpuid_pv);
 	if (d->cpu_policy) *p = *d->cpu_policy;
-	err = leaves_fetch(p, from);
-	if (!err) err = msrs_check(from);
-	if (err) {
-		heap_free(p);
-		return err;
-	}
-	heap_free(d->cpu_policy);
-	d->cpu_policy = p;
-	return 0;
+	err = leaves_fetch(p, from) ?: msrs_check(from);
+	heap_free(err ? p : d->cpu_policy);
+	if (!err) d->cpu_policy = p;
+	return err;
 }
 
 bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {

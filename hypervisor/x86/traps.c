@@ -14,10 +14,7 @@
 
 /* Vectors from 0x20 up, to their owners. No lock is held. */
 static void interrupt(unsigned vector) {
-	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) {
-		irq_interrupt((uint8_t)vector);
-		return;
-	}
+	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) return irq_interrupt((uint8_t)vector);
 	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
 	if (vector == VEC_TIMER) {
 		this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
@@ -51,10 +48,7 @@ static void page_fault(struct regs *r, uint32_t error_code) {
 static void gate_call(struct regs *r, unsigned vector, unsigned length) {
 	const struct trap_info *t = &current->arch.traps[vector];
 
-	if (t->address && TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3)) {
-		guest_trap(r, vector, 0);
-		return;
-	}
+	if (t->address && TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3)) return guest_trap(r, vector, 0);
 	r->rip -= length;
 	guest_trap(r, TRAP_GP, vector * 8 + 2);
 }
@@ -141,11 +135,7 @@ void trap_from_ring0(struct regs *r) {
 	case TRAP_NMI: return;
 	case TRAP_DF:
 	case TRAP_MC: fatal_trap(r);
-	default:
-		if (r->vector >= 0x20) {
-			interrupt(r->vector);
-			return;
-		}
+	case 0x20 ... 0xff: return interrupt(r->vector);
 	}
 	if (!fixup(r)) fatal_trap(r);
 }
