@@ -135,6 +135,7 @@ void guest_iret_failed(struct regs *r) { callback_bounce(r, current->arch.failsa
 HYPERCALL(do_iret) {
 	struct vcpu *v = current;
 	struct regs *r = guest_regs();
+	struct vcpu_info *info = this_cpu()->vcpu_info;
 	struct iret_context ctx;
 
 	if (copy_from_guest(&ctx, gvaddr(r->rsp), sizeof(ctx))) {
@@ -163,7 +164,7 @@ HYPERCALL(do_iret) {
 	}
 	v->arch.nmi_masked = false;
 	/* the virtual interrupt flag; a single store, the exit path looks for events next */
-	this_cpu()->vcpu_info->evtchn_upcall_mask = !(ctx.rflags & EFLAGS_IF);
+	info->evtchn_upcall_mask = !(ctx.rflags & EFLAGS_IF);
 	if (v->pending_traps) cpu_raise(cpu_id(), CPU_WORK_TRAP);
 	return (long)ctx.rax;
 }

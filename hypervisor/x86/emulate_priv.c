@@ -205,7 +205,6 @@ static enum outcome mov_dr(struct vcpu *v, struct regs *r, const struct insn *i)
 
 /* Everything but ports; guest kernel only. */
 static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const struct insn *i) {
-	uint8_t *events_masked = &this_cpu()->vcpu_info->evtchn_upcall_mask;
 	bool ok = true;
 
 	switch (i->opcode) {
@@ -223,15 +222,11 @@ static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const str
 	case 0x0f32: ok = msr_read(v, r); break;
 	case 0x0f31: edx_eax_set(r, rdtsc()); break;
 	case 0x0fa2: cpuid_emulate(v, r); break;
-	case 0xf4:
-		r->rip += i->length;
-		*events_masked = false;
-		vcpu_block();
-		return AGAIN; /* rip has moved already */
+	case 0xf4: vcpu_block(); break; /* unmasks events, too */
 	case 0xfa:
 	case 0xfb:
 		ok = v->arch.iopl >= 1;
-		if (ok) *events_masked = i->opcode == 0xfa;
+		if (ok) this_cpu()->vcpu_info->evtchn_upcall_mask = i->opcode == 0xfa;
 		break;
 	default: ok = false;
 	}

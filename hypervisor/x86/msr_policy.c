@@ -24,7 +24,8 @@ int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) {
 	case MSR_PAT: *value = PAT_XEN; return 0;
 	case MSR_TSC: *value = rdtsc(); return 0;
 	case MSR_UCODE: /* the revision, 0 where there is none */
-		if (rdmsr_safe(msr, value)) *value = 0;
+		*value = 0;
+		(void)!rdmsr_safe(msr, value);
 		return 0;
 	case MSR_APIC_BASE:
 	case MSR_MISC_ENABLE:
