@@ -73,11 +73,10 @@ static long policy_put(struct xen_domctl_cpu_policy *to, const struct pv_cpu_pol
 	/* no CPUID faulting, no mitigations */
 	static const struct xen_msr_entry msrs[MSRS_MAX] = { { .idx = MSR_PLATFORM_INFO },
 							     { .idx = MSR_ARCH_CAPABILITIES } };
-	long err = list_put(to->leaves.p, &to->nr_leaves, p->leaf, p->nr, sizeof(p->leaf[0]))
-			   ?: list_put(to->msrs.p, &to->nr_msrs, msrs, MSRS_MAX, sizeof(msrs[0]));
+	long err = list_put(to->leaves.p, &to->nr_leaves, p->leaf, p->nr, sizeof(p->leaf[0]));
 
 	if (!to->leaves.p) to->nr_leaves = LEAVES_MAX; /* how long the list may get */
-	return err;
+	return err ?: list_put(to->msrs.p, &to->nr_msrs, msrs, MSRS_MAX, sizeof(msrs[0]));
 }
 
 static long source_put(struct xen_domctl_cpu_policy *to, cpuid_source *source) {
