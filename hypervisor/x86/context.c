@@ -9,7 +9,6 @@
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"
-#include "segments.h"
 #include "x86.h"
 
 /* -- FPU -- */

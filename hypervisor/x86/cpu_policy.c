@@ -94,17 +94,18 @@ long arch_cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *t
 	return d->cpu_policy ? policy_put(to, d->cpu_policy) : source_put(to, cpuid_pv);
 }
 
+/* System policies and featuresets are numbered alike: raw, host, PV, HVM, PV, HVM. */
+static cpuid_source *const sources[] = { cpuid_host, cpuid_host, cpuid_pv, NULL, cpuid_pv, NULL };
+
 static long system_policy_get(struct xen_sysctl_cpu_policy *p) {
-	bool host = p->index == XEN_SYSCTL_cpu_policy_raw || p->index == XEN_SYSCTL_cpu_policy_host;
-	bool pv = p->index == XEN_SYSCTL_cpu_policy_pv_max || p->index == XEN_SYSCTL_cpu_policy_pv_default;
 	struct xen_domctl_cpu_policy to = {
 		.nr_leaves = p->nr_leaves, .nr_msrs = p->nr_msrs, .leaves = p->leaves, .msrs = p->msrs
 	};
 	long ret;
 
-	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default) return -EINVAL;
-	if (!host && !pv) return -EOPNOTSUPP;
-	ret = source_put(&to, host ? cpuid_host : cpuid_pv);
+	if (p->_rsvd || p->index >= ARRAY_SIZE(sources)) return -EINVAL;
+	if (!sources[p->index]) return -EOPNOTSUPP;
+	ret = source_put(&to, sources[p->index]);
 	p->nr_leaves = to.nr_leaves;
 	p->nr_msrs = to.nr_msrs;
 	return ret;
@@ -198,12 +199,11 @@ static uint32_t feature_word_read(cpuid_source *source, unsigned i) {
 }
 
 static long featureset_get(struct xen_sysctl_cpu_featureset *f) {
-	bool pv = f->index == XEN_SYSCTL_cpu_featureset_pv || f->index == XEN_SYSCTL_cpu_featureset_pv_max;
 	uint32_t word[ARRAY_SIZE(feature_word)], room;
 
-	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max) return -EINVAL;
-	if (!pv && f->index > XEN_SYSCTL_cpu_featureset_host) return -EOPNOTSUPP;
-	for (unsigned i = 0; i < ARRAY_SIZE(word); i++) word[i] = feature_word_read(pv ? cpuid_pv : cpuid_host, i);
+	if (f->index >= ARRAY_SIZE(sources)) return -EINVAL;
+	if (!sources[f->index]) return -EOPNOTSUPP;
+	for (unsigned i = 0; i < ARRAY_SIZE(word); i++) word[i] = feature_word_read(sources[f->index], i);
 	room = f->features.p ? f->nr_features : ARRAY_SIZE(word);
 	f->nr_features = MIN(room, ARRAY_SIZE(word));
 	if (f->features.p && copy_to_guest(guest_ptr(f->features.p), word, f->nr_features * sizeof(word[0])))

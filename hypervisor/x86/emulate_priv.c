@@ -60,7 +60,7 @@ static bool iobitmap_allows(const struct vcpu *v, unsigned port, unsigned bytes)
 
 /* The guest's own permission; ring 0's is applied to the access itself. */
 static bool guest_permits(const struct vcpu *v, unsigned port, unsigned bytes) {
-	return v->arch.iopl >= (guest_in_kernel(v) ? 1 : 3) || iobitmap_allows(v, port, bytes);
+	return v->arch.iopl >= (v->arch.user_mode ? 3 : 1) || iobitmap_allows(v, port, bytes);
 }
 
 static enum outcome port_once(struct regs *r, const struct insn *i, unsigned port) {
@@ -244,7 +244,7 @@ bool emulate_privileged(struct regs *r) {
 	case 0xe4 ... 0xe7: o = port_once(r, &i, (uint8_t)i.imm); break;
 	case 0xec ... 0xef: o = port_once(r, &i, (uint16_t)r->rdx); break;
 	default:
-		if (guest_in_kernel(v)) o = kernel_instruction(v, r, &i);
+		if (!v->arch.user_mode) o = kernel_instruction(v, r, &i);
 	}
 	if (o == DONE) r->rip += i.length;
 	return o != REFUSED;

@@ -5,7 +5,6 @@
  */
 #include "boot.h"
 #include "frame.h"
-#include "segments.h"
 #include "x86.h"
 
 cpumask_t cpus_online;
@@ -67,7 +66,7 @@ static bool block_map(unsigned id) {
 /* Ring 0's GDT page and this CPU's window page. */
 static bool tables_create(struct cpu *c) {
 	windows_init(c);
-	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + GDT_GUEST_FRAMES), PTE_RW | PTE_NX);
+	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + FIRST_RESERVED_GDT_PAGE), PTE_RW | PTE_NX);
 	if (!c->gdt) return false;
 	gdt_fill(c);
 	return true;

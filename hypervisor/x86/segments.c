@@ -8,7 +8,7 @@
  * Invariant: every frame in view has a type use FT_SEGDESC held by the vCPU, so its descriptors
  * have passed arch_descriptor_fix() and cannot change but through update_descriptor.
  */
-#include "segments.h"
+#include "x86.h"
 #include "frame.h"
 #include "hypercall.h"
 
@@ -19,7 +19,7 @@
 #define DESC_CONFORM (1ULL << 42)
 
 /* Ring 0's page, as entries from selector 0xe000 on. */
-#define ENTRY(sel) (((sel)-GDT_RESERVED_FIRST) / 8)
+#define ENTRY(sel) (((sel)-FIRST_RESERVED_GDT_BYTE) / 8)
 
 static void system_entry(struct cpu *c, unsigned sel, uint64_t base, uint32_t limit, unsigned type) {
 	uint64_t *e = &c->gdt[ENTRY(sel)];
@@ -40,7 +40,7 @@ void gdt_fill(struct cpu *c) {
 	};
 
 	memcpy(c->gdt, flat, sizeof(flat));
-	c->gdt_shown = GDT_GUEST_FRAMES; /* nothing yet: the first to come fills all pages */
+	c->gdt_shown = FIRST_RESERVED_GDT_PAGE; /* nothing yet: the first to come fills all pages */
 	system_entry(c, SEL_TSS, (uint64_t)&c->tss, sizeof(c->tss) - 1, 9);
 }
 
@@ -141,11 +141,11 @@ void segments_release(struct vcpu *v) {
 
 HYPERCALL(do_set_gdt) {
 	unsigned entries = (unsigned)a2;
-	uint64_t frames[GDT_GUEST_FRAMES];
+	uint64_t frames[FIRST_RESERVED_GDT_PAGE];
 	struct vcpu *v = current;
 	int rc;
 
-	if (entries > GDT_GUEST_FRAMES * 512) return -EINVAL;
+	if (entries > FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
 	if (copy_from_guest(frames, gvaddr(a1), table_pages(entries) * sizeof(uint64_t))) return -EFAULT;
 	rc = gdt_take(v->domain, frames, entries);
 	if (rc) return rc;

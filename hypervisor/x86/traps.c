@@ -9,7 +9,6 @@
 #include "hypercall.h"
 #include "irq.h"
 #include "sched.h"
-#include "segments.h"
 #include "x86.h"
 
 /* Vectors from 0x20 up, to their owners. No lock is held. */
@@ -38,7 +37,7 @@ static void page_fault(struct regs *r, uint32_t error_code) {
 		cr2 = v->arch.ldt_base.a + in_ldt;
 	}
 	if ((error_code & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_FETCH)) == (PF_PRESENT | PF_WRITE) &&
-	    guest_in_kernel(v) && emulate_pt_store(r, cr2))
+	    !v->arch.user_mode && emulate_pt_store(r, cr2))
 		return;
 	guest_page_fault(r, cr2, error_code);
 }
@@ -48,7 +47,7 @@ static void page_fault(struct regs *r, uint32_t error_code) {
 static void gate_call(struct regs *r, unsigned vector, unsigned length) {
 	const struct trap_info *t = &current->arch.traps[vector];
 
-	if (t->address && TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3)) return guest_trap(r, vector, 0);
+	if (t->address && TI_GET_DPL(t) >= (current->arch.user_mode ? 3 : 1)) return guest_trap(r, vector, 0);
 	r->rip -= length;
 	guest_trap(r, TRAP_GP, vector * 8 + 2);
 }

@@ -6,7 +6,6 @@
  */
 #include "frame.h"
 #include "hypercall.h"
-#include "segments.h"
 #include "x86.h"
 
 /* References on the roots of the kernel and of its users. */
@@ -37,7 +36,7 @@ static bool addresses_ok(const struct vcpu_guest_context *ctx) {
 	for (unsigned i = 0; i < 256; i++)
 		if (!guest_address_ok(ctx->trap_ctxt[i].address)) return false;
 	return is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) && is_canonical(ctx->gs_base_user) &&
-	       ctx->gdt_ents <= GDT_GUEST_FRAMES * 512 && ctx->ldt_ents <= 8192 &&
+	       ctx->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && ctx->ldt_ents <= 8192 &&
 	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 

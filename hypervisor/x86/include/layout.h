@@ -61,11 +61,10 @@
 #define TRAMPOLINE 0x8000
 
 /* selectors: the ABI's FLAT_RING* (xen-x86_64.h) and ring 0's own, all in page 14 of the GDT */
-#define GDT_RESERVED_FIRST UL(0xe000)
-#define SEL_HV_CS          0xe008
-#define SEL_HV_DS          0xe010
-#define SEL_TSS            0xe040
-#define SEL_LDT            0xe050
+#define SEL_HV_CS 0xe008
+#define SEL_HV_DS 0xe010
+#define SEL_TSS   0xe040
+#define SEL_LDT   0xe050
 
 /* vectors */
 #define VEC_SYSCALL     0x100 /* entry_vector of a syscall, for the frame only */

@@ -176,6 +176,26 @@ static inline void xcr0_write(uint64_t v) {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
 
+/* -- descriptor tables: ring 0's GDT page, the guests' GDT and LDT pages in this CPU's view (x86/segments.c) -- */
+
+void gdt_fill(struct cpu *c);
+/* Show the vCPU's GDT and LDT pages on this CPU, and take them away. The vCPU is about to run or
+ * has just stopped. */
+void segments_load(struct vcpu *v);
+void segments_release(struct vcpu *v);
+
+/*
+ * A page fault in the view of the guest's LDT (offset into it): map the page if the guest's tables
+ * have it. True: try again.
+ */
+bool ldt_fault_in(struct vcpu *v, uint64_t offset);
+static inline unsigned table_pages(unsigned entries) { return (entries + 511) / 512; }
+/* Take and drop references of a whole GDT: frames[] of `entries` descriptors. 0, -EINVAL. */
+int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) __must_check;
+void gdt_put(const uint64_t *frames, unsigned entries);
+/* The vCPU's GDT is this one, whose references were taken; those of the last one go. */
+void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries);
+
 /* -- ports (x86/pci.c) -- */
 
 /* 1, 2 or 4 bytes at a port; the same at a data port of PCI (cfc-cff) for what an address port says. */
@@ -212,8 +232,6 @@ void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
 typedef void entry_fn(struct regs *r);
 entry_fn trap_from_guest, trap_from_ring0, exit_work_do, deliver_event, guest_iret_failed, user_syscall_bounce,
 	user_syscall32_bounce, user_sysenter_bounce;
-/* True while the guest is in its kernel mode. */
-static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
 
 /* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
 struct insn;

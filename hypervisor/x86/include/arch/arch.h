@@ -14,6 +14,8 @@ void *frame_map_slow(mfn_t m);
 static inline uint8_t *window_place(const struct cpu *c, unsigned i) {
 	return c->window_base + ((uint64_t)i << PAGE_SHIFT);
 }
+/* Where a CPU's guest sees its LDT. */
+static inline uint64_t ldt_view(const struct cpu *c) { return (uint64_t)window_place(c, WINDOW_LDT); }
 /* A frame's first place, by a hash: domains that were built alike have the same low bits in theirs. */
 static inline unsigned window_first(mfn_t m) {
 	return (uint32_t)m.n * 2654435769u / (uint32_t)((1ULL << 32) / WINDOW_FRAME_NR);

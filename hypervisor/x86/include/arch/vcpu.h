@@ -7,8 +7,6 @@
 
 #include <xen/xen.h>
 
-#define GDT_GUEST_FRAMES 14
-
 struct callback {
 	uint64_t rip;
 	bool mask_events;
@@ -34,7 +32,7 @@ struct arch_vcpu {
 	uint32_t iobitmap_limit;
 	gvaddr_t iobitmap;
 	unsigned gdt_entries;
-	uint64_t gdt_frames[GDT_GUEST_FRAMES]; /* as many as gdt_entries need */
+	uint64_t gdt_frames[FIRST_RESERVED_GDT_PAGE]; /* as many as gdt_entries need */
 	gvaddr_t ldt_base;
 	unsigned ldt_entries;
 	mfn_t ldt_frames[16]; /* mapped lazily, INVALID_MFN if not */
