@@ -215,14 +215,14 @@ static void exchange(struct cpu *c, struct vcpu *v) {
 	__atomic_store_n(&old->arch.loaded_on, -1, __ATOMIC_RELEASE);
 }
 
-void arch_vcpu_info_moved(struct vcpu *v) {
-	struct cpu *c = this_cpu();
-
+static void info_map(struct cpu *c, struct vcpu *v) {
 	if (mfn_eq(v->info_mfn, INVALID_MFN))
 		c->vcpu_info = vcpu_info_legacy(v);
 	else
 		c->vcpu_info = (void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) + v->info_offset);
 }
+
+void arch_vcpu_info_moved(struct vcpu *v) { info_map(this_cpu(), v); }
 
 void arch_context_switch(struct vcpu *next) {
 	struct cpu *c = this_cpu();
@@ -233,7 +233,7 @@ void arch_context_switch(struct vcpu *next) {
 		exchange(c, next);
 	}
 	c->vcpu = next;
-	if (next) arch_vcpu_info_moved(next);
+	if (next) info_map(c, next);
 }
 
 void context_serve(void) {

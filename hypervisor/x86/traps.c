@@ -122,11 +122,12 @@ static bool fixup(struct regs *r) {
 }
 
 void trap_from_ring0(struct regs *r) {
-	const struct cpu *c = this_cpu();
+	struct vcpu *v;
 
 	switch (r->vector) {
 	case TRAP_PF: /* ring 0's own selector loads and iret touch the guest's LDT as well */
-		if (c->loaded && ldt_fault_in(c->loaded, read_cr2() - ldt_view(c))) return;
+		v = this_cpu()->loaded;
+		if (v && ldt_fault_in(v, read_cr2() - ldt_view(this_cpu()))) return;
 		break;
 	case TRAP_DB: /* a guest's breakpoint on memory that ring 0 reads for it */
 		__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
