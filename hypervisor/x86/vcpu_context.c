@@ -98,7 +98,7 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	a->user_mode = !(ctx->flags & VGCF_in_kernel);
 	a->failsafe.mask_events = ctx->flags & VGCF_failsafe_disables_events;
 	a->syscall.mask_events = ctx->flags & VGCF_syscall_disables_events;
-	/* virtual: see emulate_priv.c; so Linux gives its further vCPUs access to ports */
+	/* virtual: see emulate.c; so Linux gives its further vCPUs access to ports */
 	a->iopl = ctx->user_regs.rflags >> 12 & 3;
 	a->ldt_entries = (unsigned)ctx->ldt_ents;
 	a->ts = ctx->ctrlreg[0] & CR0_TS;

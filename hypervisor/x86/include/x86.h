@@ -233,9 +233,6 @@ typedef void entry_fn(struct regs *r);
 entry_fn trap_from_guest, trap_from_ring0, exit_work_do, deliver_event, guest_iret_failed, user_syscall_bounce,
 	user_syscall32_bounce, user_sysenter_bounce;
 
-/* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
-struct insn;
-int insn_fetch(const struct regs *r, struct insn *out) __must_check;
 /* Policy: what MSRs the running guest may see and set. -EPERM: #GP. */
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
 int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
