@@ -110,18 +110,8 @@ struct extable_entry {
 	uint64_t from, to;
 };
 
-static bool fixup(struct regs *r) {
-	extern const struct extable_entry _extable_start[], _extable_end[];
-
-	for (const struct extable_entry *e = _extable_start; e < _extable_end; e++) {
-		if (e->from != r->rip) continue;
-		r->rip = e->to;
-		return true;
-	}
-	return false;
-}
-
 void trap_from_ring0(struct regs *r) {
+	extern const struct extable_entry _extable_start[], _extable_end[];
 	struct vcpu *v;
 
 	switch (r->vector) {
@@ -137,7 +127,12 @@ void trap_from_ring0(struct regs *r) {
 	case TRAP_MC: fatal_trap(r);
 	case 0x20 ... 0xff: return interrupt(r->vector);
 	}
-	if (!fixup(r)) fatal_trap(r);
+	for (const struct extable_entry *e = _extable_start; e < _extable_end; e++) {
+		if (e->from != r->rip) continue;
+		r->rip = e->to;
+		return;
+	}
+	fatal_trap(r);
 }
 
 /* Put a restarted hypercall's arguments into the guest's registers, the instruction pointer on the

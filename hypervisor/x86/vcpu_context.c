@@ -28,37 +28,30 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, mfn_
 }
 
 static bool addresses_ok(const struct vcpu_guest_context *ctx) {
-	const uint64_t code[] = { ctx->event_callback_eip, ctx->failsafe_callback_eip, ctx->syscall_callback_eip,
-				  ctx->user_regs.rip };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(code); i++)
-		if (!guest_address_ok(code[i])) return false;
 	for (unsigned i = 0; i < 256; i++)
 		if (!guest_address_ok(ctx->trap_ctxt[i].address)) return false;
-	return is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) && is_canonical(ctx->gs_base_user) &&
+	return guest_address_ok(ctx->event_callback_eip) && guest_address_ok(ctx->failsafe_callback_eip) &&
+	       guest_address_ok(ctx->syscall_callback_eip) && guest_address_ok(ctx->user_regs.rip) &&
+	       is_canonical(ctx->fs_base) && is_canonical(ctx->gs_base_kernel) && is_canonical(ctx->gs_base_user) &&
 	       ctx->gdt_ents <= FIRST_RESERVED_GDT_ENTRY && ctx->ldt_ents <= 8192 &&
 	       !(ctx->ldt_base % PAGE_SIZE && ctx->ldt_ents);
 }
 
 /* Alike in both, but for the two words of the ABI that are ring 0's own. */
-_Static_assert(offsetof(struct regs, r15) == 0 && offsetof(struct cpu_user_regs, r15) == 0 &&
-		       offsetof(struct regs, rax) == offsetof(struct cpu_user_regs, rax) &&
+_Static_assert(offsetof(struct regs, rax) == offsetof(struct cpu_user_regs, rax) &&
 		       offsetof(struct regs, rip) == offsetof(struct cpu_user_regs, rip) &&
 		       offsetof(struct regs, ss) == offsetof(struct cpu_user_regs, ss),
 	       "registers, arch-x86/xen-x86_64.h");
 
-static void regs_set(struct regs *r, const struct cpu_user_regs *u) {
-	memcpy(r, u, sizeof(*r));
-	r->error_code = r->vector = 0;
-	r->cs = u->cs | 3;
-	r->ss = u->ss | 3;
-	r->rflags = (u->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) | EFLAGS_IF | 2;
-}
-
 static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 	struct vcpu_state *s = frame_map(v->arch.state_mfn);
+	struct regs *r = &s->regs;
 
-	regs_set(&s->regs, &ctx->user_regs);
+	memcpy(r, &ctx->user_regs, sizeof(*r));
+	r->error_code = r->vector = 0;
+	r->cs = ctx->user_regs.cs | 3;
+	r->ss = ctx->user_regs.ss | 3;
+	r->rflags = (r->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) | EFLAGS_IF | 2;
 	if (ctx->flags & VGCF_i387_valid) {
 		/* the image, and in the header behind it that it has x87 and SSE state only */
 		memcpy(s->fpu, &ctx->fpu_ctxt, sizeof(ctx->fpu_ctxt));

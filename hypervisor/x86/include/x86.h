@@ -88,11 +88,7 @@ static inline uint64_t rdmsr(uint32_t msr) {
 static inline void wrmsr(uint32_t msr, uint64_t v) {
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
-static inline uint64_t rdtsc(void) {
-	uint32_t lo, hi;
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
+static inline uint64_t rdtsc(void) { return __builtin_ia32_rdtsc(); }
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
 }
@@ -206,16 +202,7 @@ void pci_data_write(uint32_t address, unsigned port, unsigned bytes, uint32_t va
 
 /* -- traps -- */
 
-#define TRAP_DB  1
-#define TRAP_NMI 2
-#define TRAP_BP  3
-#define TRAP_OF  4
-#define TRAP_UD  6
-#define TRAP_NM  7
-#define TRAP_DF  8
-#define TRAP_GP  13
-#define TRAP_PF  14
-#define TRAP_MC  18
+enum { TRAP_DB = 1, TRAP_NMI, TRAP_BP, TRAP_OF, TRAP_UD = 6, TRAP_NM, TRAP_DF, TRAP_GP = 13, TRAP_PF, TRAP_MC = 18 };
 
 #define PF_PRESENT (1u << 0)
 #define PF_WRITE   (1u << 1)
