@@ -6,7 +6,8 @@
  * for a domain before it runs. What a toolstack set is kept as a list and asked by the CPUID
  * emulation, which grants no feature beyond the PV policy.
  */
-#include "cpu_policy.h"
+#include "frame.h"
+#include "hypercall.h"
 #include "x86.h"
 
 #include <xen/sysctl.h>

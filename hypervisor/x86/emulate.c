@@ -11,7 +11,6 @@
  * (forced), hlt, invlpg and the like. Emulated for the guest kernel; of a user only port access, under
  * I/O privilege or bitmap. What is not emulated goes back to the guest as its #GP.
  */
-#include "cpu_policy.h"
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"

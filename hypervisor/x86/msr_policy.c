@@ -4,7 +4,6 @@
  * expect; writes that every PV kernel makes without meaning them (fast system calls are set up by
  * callbacks) are taken and dropped.
  */
-#include "cpu_policy.h"
 #include "x86.h"
 
 #define MSR_TSC         0x10

@@ -220,9 +220,6 @@ typedef void entry_fn(struct regs *r);
 entry_fn trap_from_guest, trap_from_ring0, exit_work_do, deliver_event, guest_iret_failed, user_syscall_bounce,
 	user_syscall32_bounce, user_sysenter_bounce;
 
-/* Policy: what MSRs the running guest may see and set. -EPERM: #GP. */
-int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
-int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 /* Privileged instruction at r->rip of the running guest kernel: true if emulated (or another trap
  * raised). */
 bool emulate_privileged(struct regs *r);
@@ -245,6 +242,25 @@ void context_serve(void);
 
 /* The time-stamp counter's rate (x86/clock.c). */
 uint32_t tsc_khz(void);
+
+/* -- policies: what a guest sees of the processor; also built on the host -- */
+
+#define MSR_PLATFORM_INFO     0xce
+#define MSR_ARCH_CAPABILITIES 0x10a
+
+/* Where the values of a policy come from: a leaf's EAX, EBX, ECX, EDX. */
+typedef void cpuid_source(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+cpuid_source cpuid_host; /* the processor itself (x86/cpuid.c) */
+/* What a vCPU sees (x86/cpuid_policy.c). */
+void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
+ * AVX; only what ring 0 saves. */
+bool xcr0_ok(uint64_t xcr0);
+/* What a toolstack set for the domain's leaf, if it did (x86/cpu_policy.c). */
+bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* What MSRs the running guest may see and set (x86/msr_policy.c). -EPERM: #GP. */
+int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
+int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 
 /* -- panic (x86/panic.c) -- */
 void fatal_trap(struct regs *r) __noreturn;
