@@ -50,7 +50,7 @@ static void fpu_load(struct vcpu *v, const void *area) {
 
 /* -- debug registers -- */
 
-void debug_load(const struct vcpu *v) {
+static void debug_load(const struct vcpu *v) {
 	const uint64_t *dr = v->arch.dr;
 
 	/* with no breakpoint enabled the addresses are dead: a guest reads its own copies */
@@ -60,6 +60,37 @@ void debug_load(const struct vcpu *v) {
 				 : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
 	__asm__ volatile("mov %0, %%dr7" : : "r"(dr[7] & 0xff ? dr[7] : 0x400UL));
 }
+
+/* Breakpoints on ring 0's addresses, I/O breakpoints (type 2) and general detect are not for guests
+ * (XSA-12, XSA-444). */
+static bool dr7_ok(const struct arch_vcpu *v, uint64_t dr7) {
+	for (unsigned i = 0; i < 4; i++)
+		if (dr7 >> (i * 2) & 3 && ((dr7 >> (16 + i * 4) & 3) == 2 || !guest_address_ok(v->dr[i]))) return false;
+	return !(dr7 >> 32);
+}
+
+int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
+	if (reg < 4) {
+		if (!guest_address_ok(value)) return -EPERM;
+		v->arch.dr[reg] = value;
+	} else if (reg % 2 == 0) {
+		v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0;
+	} else {
+		value = (value & ~0xfc00ULL) | 0x400;
+		if (!dr7_ok(&v->arch, value)) return -EINVAL;
+		v->arch.dr[7] = value;
+	}
+	if (v == current) debug_load(v);
+	return 0;
+}
+
+uint64_t debugreg_get(const struct vcpu *v, unsigned reg) {
+	return v->arch.dr[index_nospec(reg == 4 || reg == 5 ? reg + 2 : reg, 8)];
+}
+
+HYPERCALL(do_set_debugreg) { return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL; }
+
+HYPERCALL(do_get_debugreg) { return (unsigned)a1 < 8 ? (long)debugreg_get(current, (unsigned)a1) : -EINVAL; }
 
 /* -- segments and bases -- */
 

@@ -95,16 +95,14 @@ static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	int8_t shift;
 
 	memcpy(r, fixed[index_nospec(leaf, ARRAY_SIZE(fixed))], sizeof(fixed[0]));
-	if (leaf == 3 && subleaf == 0) {
-		r[C] = tsc_khz();
-	} else if (leaf == 3 && subleaf == 1) {
+	if (leaf == 5) r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
+	if (leaf != 3) return;
+	if (subleaf == 0) r[C] = tsc_khz();
+	if (subleaf == 1) {
 		arch_tsc_params(&r[C], &shift, &tsc, &ns);
 		r[D] = (uint32_t)shift;
-	} else if (leaf == 3 && subleaf == 2) {
-		r[A] = tsc_khz();
-	} else if (leaf == 5) {
-		r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
 	}
+	if (subleaf == 2) r[A] = tsc_khz();
 }
 
 static void leaf_machine(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {

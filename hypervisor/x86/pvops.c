@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The small hypercalls that stand for privileged instructions: trap table, stack, callbacks, debug
- * registers. */
+/* The page that makes hypercalls, and small ones that stand for privileged instructions: trap table, stack,
+ * callbacks. */
 #include "hypercall.h"
 #include "x86.h"
 
@@ -90,39 +90,6 @@ HYPERCALL(do_fpu_taskswitch) {
 	return 0;
 }
 
-/* -- debug registers -- */
-
-/* Breakpoints on ring 0's addresses, I/O breakpoints (type 2) and general detect are not for guests
- * (XSA-12, XSA-444). */
-static bool dr7_ok(const struct arch_vcpu *v, uint64_t dr7) {
-	for (unsigned i = 0; i < 4; i++)
-		if (dr7 >> (i * 2) & 3 && ((dr7 >> (16 + i * 4) & 3) == 2 || !guest_address_ok(v->dr[i]))) return false;
-	return !(dr7 >> 32);
-}
-
-int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
-	if (reg < 4) {
-		if (!guest_address_ok(value)) return -EPERM;
-		v->arch.dr[reg] = value;
-	} else if (reg % 2 == 0) {
-		v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0;
-	} else {
-		value = (value & ~0xfc00ULL) | 0x400;
-		if (!dr7_ok(&v->arch, value)) return -EINVAL;
-		v->arch.dr[7] = value;
-	}
-	if (v == current) debug_load(v);
-	return 0;
-}
-
-uint64_t debugreg_get(const struct vcpu *v, unsigned reg) {
-	return v->arch.dr[index_nospec(reg == 4 || reg == 5 ? reg + 2 : reg, 8)];
-}
-
-HYPERCALL(do_set_debugreg) { return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL; }
-
-HYPERCALL(do_get_debugreg) { return (unsigned)a1 < 8 ? (long)debugreg_get(current, (unsigned)a1) : -EINVAL; }
-
 HYPERCALL(do_vm_assist) {
 	struct domain *d = current->domain;
 	unsigned type = (unsigned)a2;
@@ -135,4 +102,18 @@ HYPERCALL(do_vm_assist) {
 	else
 		return -ENOSYS;
 	return 0;
+}
+
+/* Stubs of 32 bytes that make the hypercall of their number (<xen/arch-x86/xen-x86_64.h>); iret keeps rax on
+ * the stack. */
+void arch_hypercall_page_fill(uint8_t *page) {
+	static const uint8_t stub[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+	static const uint8_t iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05 };
+
+	memset(page, 0xcc, PAGE_SIZE);
+	for (unsigned i = 0; i < PAGE_SIZE / 32; i++) {
+		memcpy(page + i * 32, stub, sizeof(stub));
+		page[i * 32 + 4] = (uint8_t)i;
+	}
+	memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
 }
