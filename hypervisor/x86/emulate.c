@@ -46,16 +46,6 @@ static int insn_fetch(const struct regs *r, struct insn *out) {
 
 /* -- stores to page tables -- */
 
-/* mov of a register to a whole entry, the commonest store. */
-static bool is_entry_mov(const struct insn *i) { return i->opcode == 0x89 && i->rex & 8 && i->mod != 3; }
-
-static bool entry_mov(struct vcpu *v, mfn_t table, struct regs *r, const struct insn *i, uint64_t cr2) {
-	int rc = pt_store(v, table, gvaddr(cr2), NULL, *gpr(r, i->reg));
-
-	if (!rc) r->rip += i->length;
-	return !rc || rc == -EAGAIN;
-}
-
 bool emulate_pt_store(struct regs *r, uint64_t cr2) {
 	struct vcpu *v = current;
 	struct store s;
@@ -64,7 +54,12 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2) {
 	int rc;
 
 	if (!pt_store_target(v, gvaddr(cr2), &table, &entry) || insn_fetch(r, &s.insn)) return false;
-	if (likely(is_entry_mov(&s.insn) && cr2 % sizeof(entry) == 0)) return entry_mov(v, table, r, &s.insn, cr2);
+	/* mov of a register to a whole entry, the commonest store */
+	if (likely(s.insn.opcode == 0x89 && s.insn.rex & 8 && s.insn.mod != 3 && cr2 % sizeof(entry) == 0)) {
+		rc = pt_store(v, table, gvaddr(cr2), NULL, *gpr(r, s.insn.reg));
+		if (!rc) r->rip += s.insn.length;
+		return !rc || rc == -EAGAIN;
+	}
 	s = (struct store){ .insn = s.insn };
 	if (store_is_string(&s.insn) ? r->rdi != cr2 : s.insn.mod == 3) return false;
 	s.bytes = store_bytes(&s.insn);

@@ -81,7 +81,6 @@ syscall_entry:
 	mov	%rax, REGS_RAX(%rsp)
 
 /* Leave to the guest whose registers are on the stack: work, events, then the shortest way out. */
-	.globl exit_to_guest
 exit_to_guest:
 	cmpl	$0, CPU_WORK(%rsp)
 	jne	exit_work
@@ -108,7 +107,6 @@ exit_to_guest:
 
 exit_iret:
 	RESTORE_REGS
-	.globl guest_iret
 guest_iret:
 	iretq
 	.pushsection .extable, "a"

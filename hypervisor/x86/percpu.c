@@ -13,7 +13,7 @@ struct cpu_features cpu_has;
 extern char syscall_entry[], syscall32_entry[], sysenter_entry[], trap_stubs[];
 static uint64_t idt[256][2] __aligned(16) __ro_after_init;
 
-static uint64_t block_va(unsigned id) { return PERCPU_BASE + ((uint64_t)id << PERCPU_SHIFT); }
+static uint64_t block_va(unsigned id) { return PERCPU_BASE + id * PERCPU_SIZE; }
 
 struct cpu *cpu_of(unsigned id) {
 	return (struct cpu *)(block_va(id) + PERCPU_STRUCT);

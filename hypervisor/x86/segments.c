@@ -118,13 +118,13 @@ void gdt_put(const uint64_t *frames, unsigned entries) {
 	for (unsigned i = 0; i < table_pages(entries); i++) frame_put_as(mfn(frames[i]));
 }
 
-int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
+bool gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
 	for (unsigned i = 0; i < table_pages(entries); i++) {
 		if (frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
 		gdt_put(frames, i * 512);
-		return -EINVAL;
+		return false;
 	}
-	return 0;
+	return true;
 }
 
 void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries) {
@@ -143,12 +143,10 @@ HYPERCALL(do_set_gdt) {
 	unsigned entries = (unsigned)a2;
 	uint64_t frames[FIRST_RESERVED_GDT_PAGE];
 	struct vcpu *v = current;
-	int rc;
 
 	if (entries > FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
 	if (copy_from_guest(frames, gvaddr(a1), table_pages(entries) * sizeof(uint64_t))) return -EFAULT;
-	rc = gdt_take(v->domain, frames, entries);
-	if (rc) return rc;
+	if (!gdt_take(v->domain, frames, entries)) return -EINVAL;
 	gdt_replace(v, frames, entries);
 	segments_load(v);
 	return 0;

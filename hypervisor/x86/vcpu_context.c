@@ -107,9 +107,7 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) 
 	mfn_t root[2];
 	int rc;
 
-	if (!addresses_ok(ctx)) return -EINVAL;
-	rc = gdt_take(v->domain, ctx->gdt_frames, (unsigned)ctx->gdt_ents);
-	if (rc) return rc;
+	if (!addresses_ok(ctx) || !gdt_take(v->domain, ctx->gdt_frames, (unsigned)ctx->gdt_ents)) return -EINVAL;
 	rc = roots_take(v, ctx, root);
 	if (rc) {
 		gdt_put(ctx->gdt_frames, (unsigned)ctx->gdt_ents);

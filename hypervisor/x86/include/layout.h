@@ -31,9 +31,8 @@
 #define FRAMES_BASE UL(0xffff810000000000)
 
 /* One block per CPU. */
-#define PERCPU_BASE  (IMAGE_BASE + UL(0x40000000))
-#define PERCPU_SHIFT 16
-#define PERCPU_SIZE  UL(0x10000)
+#define PERCPU_BASE (IMAGE_BASE + UL(0x40000000))
+#define PERCPU_SIZE UL(0x10000)
 /* pages of a block; those not named are guards */
 #define PERCPU_STUB       UL(0x0000)                    /* syscall entry code, read-only and executable */
 #define PERCPU_IST_TOP(i) (UL(0x3000) + (i)*UL(0x2000)) /* NMI, #DF, #MC, #DB */

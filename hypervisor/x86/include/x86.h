@@ -186,8 +186,8 @@ void segments_release(struct vcpu *v);
  */
 bool ldt_fault_in(struct vcpu *v, uint64_t offset);
 static inline unsigned table_pages(unsigned entries) { return (entries + 511) / 512; }
-/* Take and drop references of a whole GDT: frames[] of `entries` descriptors. 0, -EINVAL. */
-int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) __must_check;
+/* Take and drop references of a whole GDT: frames[] of `entries` descriptors. False: not all can be had. */
+bool gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) __must_check;
 void gdt_put(const uint64_t *frames, unsigned entries);
 /* The vCPU's GDT is this one, whose references were taken; those of the last one go. */
 void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries);
