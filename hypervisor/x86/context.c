@@ -18,12 +18,11 @@
 
 static void fpu_save(struct vcpu *v, void *area) {
 	__asm__ volatile("clts");
-	if (!cpu_has.xsave) {
-		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-		return;
-	}
 	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(cpu_has.xcr0);
-	__asm__ volatile("xsave64 (%0)" : : "r"(area), XCR0_OPERANDS : "memory");
+	if (cpu_has.xsave)
+		__asm__ volatile("xsave64 (%0)" : : "r"(area), XCR0_OPERANDS : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
 /* FCW 0x37f, MXCSR 0x1f80; the rest of the area is zero. */
