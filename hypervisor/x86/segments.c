@@ -12,11 +12,10 @@
 #include "frame.h"
 #include "hypercall.h"
 
-#define DESC_P       (1ULL << 47)
-#define DESC_DPL     (3ULL << 45)
-#define DESC_S       (1ULL << 44)
-#define DESC_CODE    (1ULL << 43)
-#define DESC_CONFORM (1ULL << 42)
+#define DESC_P          (1ULL << 47)
+#define DESC_DPL        (3ULL << 45)
+#define DESC_S          (1ULL << 44)
+#define DESC_CONFORMING (3ULL << 42) /* code, and conforming */
 
 /* Ring 0's page, as entries from selector 0xe000 on. */
 #define ENTRY(sel) (((sel)-FIRST_RESERVED_GDT_BYTE) / 8)
@@ -69,10 +68,9 @@ void segments_load(struct vcpu *v) {
 }
 
 bool arch_descriptor_fix(uint64_t *desc) {
-	if (!(*desc & DESC_P)) return true;  /* loading it faults */
-	if (!(*desc & DESC_S)) return false; /* gates and system segments lead into ring 0 */
-	if ((*desc & (DESC_CODE | DESC_CONFORM)) == (DESC_CODE | DESC_CONFORM))
-		return false; /* conforming code would run in the caller's ring */
+	if (!(*desc & DESC_P)) return true;                             /* loading it faults */
+	if (!(*desc & DESC_S)) return false;                            /* gates and system segments lead into ring 0 */
+	if ((*desc & DESC_CONFORMING) == DESC_CONFORMING) return false; /* would run in the caller's ring */
 	*desc |= DESC_DPL;
 	return true;
 }
