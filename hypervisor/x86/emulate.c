@@ -148,12 +148,10 @@ static enum outcome string_element(struct regs *r, const struct insn *i, unsigne
 	uint64_t va = *at + (out && i->segment ? rdmsr(i->segment == 0x64 ? MSR_FS_BASE : MSR_GS_BASE) : 0);
 	unsigned port = (uint16_t)r->rdx;
 	uint32_t value = 0;
-	int rc;
 
 	if (!guest_permits(current, port, bytes)) return REFUSED;
 	if (!out) value = port_in(current->domain, port, bytes);
-	rc = out ? copy_from_guest(&value, gvaddr(va), bytes) : copy_to_guest(gvaddr(va), &value, bytes);
-	if (rc) {
+	if (out ? copy_from_guest(&value, gvaddr(va), bytes) : copy_to_guest(gvaddr(va), &value, bytes)) {
 		guest_page_fault(r, va, (out ? 0 : PF_WRITE) | PF_USER);
 		return AGAIN;
 	}
@@ -280,8 +278,7 @@ static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const str
 	case 0x0f23: return mov_dr(v, r, i);
 	case 0x0f01: return group7(v, r, i);
 	case 0x0f06: do_fpu_taskswitch(0, 0, 0, 0, 0, 0); break;
-	case 0x0f08:
-	case 0x0f09:
+	case 0x0f08 ... 0x0f09:
 		if (v->domain->privileged) arch_cache_flush(CPUMASK_ALL);
 		break;
 	case 0x0f30: ok = guest_wrmsr(v, (uint32_t)r->rcx, edx_eax(r)) == 0; break;
@@ -289,8 +286,7 @@ static enum outcome kernel_instruction(struct vcpu *v, struct regs *r, const str
 	case 0x0f31: edx_eax_set(r, rdtsc()); break;
 	case 0x0fa2: cpuid_emulate(v, r); break;
 	case 0xf4: vcpu_block(); break; /* unmasks events, too */
-	case 0xfa:
-	case 0xfb:
+	case 0xfa ... 0xfb:
 		ok = v->arch.iopl >= 1;
 		if (ok) this_cpu()->vcpu_info->evtchn_upcall_mask = i->opcode == 0xfa;
 		break;

@@ -8,8 +8,7 @@
 #include <xen/nmi.h>
 
 HYPERCALL(do_set_trap_table) {
-	struct trap_info *traps = current->arch.traps;
-	struct trap_info t;
+	struct trap_info *traps = current->arch.traps, t;
 
 	if (!a1) {
 		memset(traps, 0, 256 * sizeof(*traps));
