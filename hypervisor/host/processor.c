@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The fake machine's processor: CPUID leaves and MSRs that a test chooses. */
 #include "host.h"
-#include "cpu_policy.h"
 #include "x86.h"
 
 struct cpu_features cpu_has;

@@ -5,7 +5,7 @@
 #include "hypercall.h"
 
 int arch_vcpu_create(struct vcpu *v) {
-	v->root_kernel = v->root_user = INVALID_MFN;
+	(void)v;
 	return host_should_fail() ? -ENOMEM : 0;
 }
 
@@ -23,8 +23,5 @@ void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctx) {
 }
 
 int arch_vcpu_release(struct vcpu *v) {
-	int rc = vcpu_root_set(v, INVALID_MFN, true);
-
-	if (!rc) rc = vcpu_root_set(v, INVALID_MFN, false);
-	return rc ? rc : table_giveup_finish(v);
+	return vcpu_root_set(v, INVALID_MFN, true) ?: vcpu_root_set(v, INVALID_MFN, false) ?: table_giveup_finish(v);
 }

@@ -94,7 +94,8 @@ int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) __must_check;
 /* -- vCPUs -- */
 
 struct vcpu_guest_context;
-/* Allocate and free what the arch keeps for a vCPU (register page, trap table). 0 or -ENOMEM. */
+/* Allocate and free what the arch keeps for a vCPU (register page, trap table). 0 or -ENOMEM: a part of it
+ * may be there, to be freed. */
 int arch_vcpu_create(struct vcpu *v) __must_check;
 void arch_vcpu_destroy(struct vcpu *v);
 /*

@@ -4,8 +4,7 @@
 
 #define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"(value))
 
-void asm_offsets(void);
-void asm_offsets(void) {
+static void __attribute__((used)) asm_offsets(void) {
 	DEFINE(SIZEOF_REGS, sizeof(struct regs));
 	DEFINE(REGS_RAX, offsetof(struct regs, rax));
 	DEFINE(REGS_ERROR, offsetof(struct regs, error_code));

@@ -49,8 +49,7 @@ fault:
 	return 0;
 }
 
-static inline __attribute__((always_inline)) void bounce(struct regs *r, uint64_t rip, bool mask_events,
-							 long error_code) {
+static __always_inline void bounce(struct regs *r, uint64_t rip, bool mask_events, long error_code) {
 	struct vcpu *v = current;
 	struct vcpu_info *info = this_cpu()->vcpu_info;
 	uint8_t mask = info->evtchn_upcall_mask;
@@ -104,48 +103,32 @@ static __noinline void no_callback(const char *what) {
 	domain_crash(current->domain, "vCPU %u: no %s callback registered", current->id, what);
 }
 
-static inline __attribute__((always_inline)) void callback_bounce(struct regs *r, const struct callback *cb,
-								  bool mask_events, const char *what) {
-	if (unlikely(!cb->rip))
+static __always_inline void callback_bounce(struct regs *r, struct callback cb, const char *what) {
+	if (unlikely(!cb.rip))
 		no_callback(what);
 	else
-		bounce(r, cb->rip, mask_events, NO_ERROR);
+		bounce(r, cb.rip, cb.mask_events, NO_ERROR);
 }
 
-void deliver_event(struct regs *r);
-void deliver_event(struct regs *r) { callback_bounce(r, &current->arch.event, true, "event"); }
-
-void user_syscall_bounce(struct regs *r);
-void user_syscall_bounce(struct regs *r) {
-	callback_bounce(r, &current->arch.syscall, current->arch.syscall.mask_events, "syscall");
+void deliver_event(struct regs *r) {
+	callback_bounce(r, (struct callback){ .rip = current->arch.event, .mask_events = true }, "event");
 }
+
+void user_syscall_bounce(struct regs *r) { callback_bounce(r, current->arch.syscall, "syscall"); }
 
 /* An entry that the guest need not have: then it is the exception that the processor would raise. */
 static void optional_bounce(struct regs *r, const struct callback *cb, unsigned trap) {
 	if (!current->arch.user_mode || !cb->rip)
 		guest_trap(r, trap, 0);
 	else
-		callback_bounce(r, cb, cb->mask_events, "32-bit");
+		bounce(r, cb->rip, cb->mask_events, NO_ERROR);
 }
 
-void user_syscall32_bounce(struct regs *r);
 void user_syscall32_bounce(struct regs *r) { optional_bounce(r, &current->arch.syscall32, TRAP_UD); }
 
-void user_sysenter_bounce(struct regs *r);
 void user_sysenter_bounce(struct regs *r) { optional_bounce(r, &current->arch.sysenter, TRAP_GP); }
 
-void guest_iret_failed(struct regs *r) {
-	callback_bounce(r, &current->arch.failsafe, current->arch.failsafe.mask_events, "failsafe");
-}
-
-void guest_nmi(struct regs *r) {
-	struct vcpu *v = current;
-
-	if (v->arch.nmi_masked || !v->arch.traps[TRAP_NMI].address) return;
-	__atomic_and_fetch(&v->pending_traps, ~VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
-	v->arch.nmi_masked = true;
-	guest_trap(r, TRAP_NMI, 0);
-}
+void guest_iret_failed(struct regs *r) { callback_bounce(r, current->arch.failsafe, "failsafe"); }
 
 /* -- iret: the way back out of a handler -- */
 

@@ -9,7 +9,6 @@
 #include "frame.h"
 #include "hypercall.h"
 #include "sched.h"
-#include "segments.h"
 #include "x86.h"
 
 /* -- FPU -- */
@@ -19,12 +18,11 @@
 
 static void fpu_save(struct vcpu *v, void *area) {
 	__asm__ volatile("clts");
-	if (!cpu_has.xsave) {
-		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-		return;
-	}
 	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(cpu_has.xcr0);
-	__asm__ volatile("xsave64 (%0)" : : "r"(area), XCR0_OPERANDS : "memory");
+	if (cpu_has.xsave)
+		__asm__ volatile("xsave64 (%0)" : : "r"(area), XCR0_OPERANDS : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
 /* FCW 0x37f, MXCSR 0x1f80; the rest of the area is zero. */
@@ -51,7 +49,7 @@ static void fpu_load(struct vcpu *v, const void *area) {
 
 /* -- debug registers -- */
 
-void debug_load(const struct vcpu *v) {
+static void debug_load(const struct vcpu *v) {
 	const uint64_t *dr = v->arch.dr;
 
 	/* with no breakpoint enabled the addresses are dead: a guest reads its own copies */
@@ -61,6 +59,37 @@ void debug_load(const struct vcpu *v) {
 				 : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
 	__asm__ volatile("mov %0, %%dr7" : : "r"(dr[7] & 0xff ? dr[7] : 0x400UL));
 }
+
+/* Breakpoints on ring 0's addresses, I/O breakpoints (type 2) and general detect are not for guests
+ * (XSA-12, XSA-444). */
+static bool dr7_ok(const struct arch_vcpu *v, uint64_t dr7) {
+	for (unsigned i = 0; i < 4; i++)
+		if (dr7 >> (i * 2) & 3 && ((dr7 >> (16 + i * 4) & 3) == 2 || !guest_address_ok(v->dr[i]))) return false;
+	return !(dr7 >> 32);
+}
+
+int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
+	if (reg < 4) {
+		if (!guest_address_ok(value)) return -EPERM;
+		v->arch.dr[reg] = value;
+	} else if (reg % 2 == 0) {
+		v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0;
+	} else {
+		value = (value & ~0xfc00ULL) | 0x400;
+		if (!dr7_ok(&v->arch, value)) return -EINVAL;
+		v->arch.dr[7] = value;
+	}
+	if (v == current) debug_load(v);
+	return 0;
+}
+
+uint64_t debugreg_get(const struct vcpu *v, unsigned reg) {
+	return v->arch.dr[index_nospec(reg == 4 || reg == 5 ? reg + 2 : reg, 8)];
+}
+
+HYPERCALL(do_set_debugreg) { return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL; }
+
+HYPERCALL(do_get_debugreg) { return (unsigned)a1 < 8 ? (long)debugreg_get(current, (unsigned)a1) : -EINVAL; }
 
 /* -- segments and bases -- */
 
@@ -125,21 +154,40 @@ static void selectors_load(struct vcpu *v) {
 	bases_load(v);
 }
 
-/*
- * GS with a user selector: its base comes from the descriptor and belongs to the mode that is not
- * the present one. The load itself overwrites the active base, so it is put between two swapgs.
- */
-long gs_user_selector_load(uint16_t sel) {
-	__asm__ volatile("swapgs");
-	(void)load_gs(sel);
-	__asm__ volatile("mfence; swapgs" : : : "memory");
+HYPERCALL(do_set_segment_base) {
+	/* a hypercall comes from kernel mode */
+	static const uint32_t msr[] = {
+		[SEGBASE_FS] = MSR_FS_BASE, [SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE, [SEGBASE_GS_KERNEL] = MSR_GS_BASE
+	};
+	unsigned which = (unsigned)a1;
+
+	if (which == SEGBASE_GS_USER_SEL) {
+		/*
+		 * Its base comes from the descriptor, or from null if it does not load, and belongs to the mode that
+		 * is not the present one: the load, which overwrites the active base, stands between two swapgs.
+		 */
+		__asm__ volatile("swapgs");
+		(void)load_gs((uint16_t)a2);
+		__asm__ volatile("mfence; swapgs" : : : "memory");
+		return 0;
+	}
+	if (which >= ARRAY_SIZE(msr) || !is_canonical(a2)) return -EINVAL;
+	wrmsr(msr[index_nospec(which, ARRAY_SIZE(msr))], a2);
 	return 0;
 }
 
+/*
+ * Between two roots of one vCPU the clock does not move: the flush counts only against stamps that are older
+ * than somebody else's flush. No locked instruction on a system call's way.
+ */
 void toggle_guest_mode(struct vcpu *v) {
+	struct cpu *c = this_cpu();
+
 	v->arch.user_mode = !v->arch.user_mode;
 	__asm__ volatile("swapgs");
-	root_switch(mfn_to_maddr(arch_vcpu_root(v)).a);
+	c->tlb_time = READ_ONCE(tlb_clock); /* read before the flush, which CR3's load orders */
+	c->cr3 = mfn_to_maddr(arch_vcpu_root(v)).a;
+	write_cr3(c->cr3);
 }
 
 mfn_t arch_vcpu_root(const struct vcpu *v) { return v->arch.user_mode ? v->root_user : v->root_kernel; }
@@ -148,11 +196,9 @@ void arch_root_load(struct vcpu *v) { root_write(mfn_to_maddr(arch_vcpu_root(v))
 
 /* -- switching -- */
 
-static void unload(struct cpu *c) {
-	struct vcpu *v = c->loaded;
+static void unload(struct cpu *c, struct vcpu *v) {
 	struct vcpu_state *s;
 
-	if (!v) return;
 	if (read_cr4() != cr4_of(NULL)) write_cr4(cr4_of(NULL));
 	s = frame_map(v->arch.state_mfn);
 	s->regs = *guest_regs();
@@ -160,22 +206,13 @@ static void unload(struct cpu *c) {
 	frame_unmap(s);
 	selectors_save(v);
 	window_set(c, WINDOW_VCPU_INFO, INVALID_MFN);
-	c->loaded = NULL;
-}
-
-/* The CPU has stored v and left its page tables. After this another CPU may take it up, or free it. */
-static void let_go(struct cpu *c, struct vcpu *v, const struct domain *next) {
-	if (v->domain != next) __atomic_and_fetch(&v->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
-	__atomic_store_n(&v->arch.loaded_on, -1, __ATOMIC_RELEASE);
 }
 
 static void load(struct cpu *c, struct vcpu *v) {
-	struct domain *d = v->domain;
 	struct vcpu_state *s;
 
-	__atomic_or_fetch(&d->dirty_cpus, cpumask_of(c->id), __ATOMIC_SEQ_CST);
-	windows_drop(c);
-	root_write(mfn_to_maddr(arch_vcpu_root(v)).a);
+	__atomic_or_fetch(&v->domain->dirty_cpus, cpumask_of(c->id), __ATOMIC_SEQ_CST);
+	arch_root_load(v);
 	s = frame_map(v->arch.state_mfn);
 	*guest_regs() = s->regs;
 	fpu_load(v, s->fpu);
@@ -184,8 +221,28 @@ static void load(struct cpu *c, struct vcpu *v) {
 	selectors_load(v);
 	debug_load(v);
 	if (cr4_of(v) != cr4_of(NULL)) write_cr4(cr4_of(v));
-	c->loaded = v;
 	v->arch.loaded_on = (int)c->id;
+}
+
+/*
+ * Store the vCPU that the CPU has loaded, if any, and load v (NULL: ring 0's own page tables). On the CPU
+ * itself, in an interrupt from idle or while choosing a vCPU.
+ */
+static void exchange(struct cpu *c, struct vcpu *v) {
+	struct vcpu *old = c->loaded;
+
+	if (old) unload(c, old);
+	c->loaded = v;
+	windows_drop(c);
+	if (v)
+		load(c, v);
+	else
+		root_write((uint64_t)hv_root - IMAGE_BASE);
+	if (!old) return;
+	/* its page tables are left too: after this another CPU may take it up, or free it */
+	if (!v || v->domain != old->domain)
+		__atomic_and_fetch(&old->domain->dirty_cpus, ~cpumask_of(c->id), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&old->arch.loaded_on, -1, __ATOMIC_RELEASE);
 }
 
 static void info_map(struct cpu *c, struct vcpu *v) {
@@ -195,42 +252,25 @@ static void info_map(struct cpu *c, struct vcpu *v) {
 		c->vcpu_info = (void *)((char *)window_set(c, WINDOW_VCPU_INFO, v->info_mfn) + v->info_offset);
 }
 
-void arch_vcpu_info_moved(struct vcpu *v) {
-	if (v == current) info_map(this_cpu(), v);
-}
+void arch_vcpu_info_moved(struct vcpu *v) { info_map(this_cpu(), v); }
 
 void arch_context_switch(struct vcpu *next) {
 	struct cpu *c = this_cpu();
 
 	if (next && next != c->loaded) {
-		struct vcpu *prev;
-
+		/* what this CPU has loaded may be wanted, and dropped, meanwhile */
 		if (__atomic_load_n(&next->arch.loaded_on, __ATOMIC_ACQUIRE) >= 0) arch_vcpu_sync(next);
-		prev = c->loaded; /* what was there may have been wanted, and dropped, meanwhile */
-		unload(c);
-		load(c, next);
-		if (prev) let_go(c, prev, next->domain);
+		exchange(c, next);
 	}
 	c->vcpu = next;
 	if (next) info_map(c, next);
 }
 
-/* On the CPU that keeps v: store it and leave its page tables. In an interrupt from idle, or while
- * choosing a vCPU. */
-static void drop_here(struct vcpu *v) {
-	struct cpu *c = this_cpu();
-
-	if (c->loaded != v || c->vcpu == v) return;
-	unload(c);
-	windows_drop(c);
-	root_write(idle_cr3());
-	let_go(c, v, NULL);
-}
-
 void context_serve(void) {
-	struct vcpu *v = this_cpu()->loaded;
+	struct cpu *c = this_cpu();
+	struct vcpu *v = c->loaded;
 
-	if (v && __atomic_load_n(&v->arch.wanted, __ATOMIC_ACQUIRE)) drop_here(v);
+	if (v && v != c->vcpu && __atomic_load_n(&v->arch.wanted, __ATOMIC_ACQUIRE)) exchange(c, NULL);
 }
 
 void arch_vcpu_sync(struct vcpu *v) {
@@ -240,7 +280,7 @@ void arch_vcpu_sync(struct vcpu *v) {
 		__atomic_store_n(&v->arch.wanted, true, __ATOMIC_SEQ_CST);
 		if (cpu == (int)cpu_id()) {
 			if (current == v) break; /* it runs here: nothing is kept lazily */
-			drop_here(v);
+			exchange(this_cpu(), NULL);
 		} else {
 			arch_cpu_kick((unsigned)cpu);
 			for (unsigned i = 0; i < 1000 && v->arch.loaded_on == cpu; i++) {
@@ -262,20 +302,14 @@ void arch_idle(void) {
 int arch_vcpu_create(struct vcpu *v) {
 	struct vcpu_state *s;
 
-	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
 	v->arch.loaded_on = -1;
 	for (unsigned i = 0; i < ARRAY_SIZE(v->arch.ldt_frames); i++) v->arch.ldt_frames[i] = INVALID_MFN;
 	v->arch.xcr0 = cpu_has.xcr0;
 	v->arch.dr[6] = 0xffff0ff0;
 	v->arch.dr[7] = 0x400;
 	v->arch.traps = heap_alloc(256 * sizeof(struct trap_info));
-	if (!v->arch.traps) return -ENOMEM;
 	v->arch.state_mfn = frame_alloc_raw(0, 64);
-	if (mfn_eq(v->arch.state_mfn, INVALID_MFN)) {
-		heap_free(v->arch.traps);
-		v->arch.traps = NULL;
-		return -ENOMEM;
-	}
+	if (!v->arch.traps || mfn_eq(v->arch.state_mfn, INVALID_MFN)) return -ENOMEM; /* destroyed by the caller */
 	s = frame_map(v->arch.state_mfn);
 	memset(s, 0, PAGE_SIZE);
 	memcpy(s->fpu, fpu_initial, sizeof(fpu_initial));
@@ -284,18 +318,12 @@ int arch_vcpu_create(struct vcpu *v) {
 }
 
 void arch_vcpu_destroy(struct vcpu *v) {
-	if (!v->arch.traps) return;
-	frame_free_raw(v->arch.state_mfn, 0);
+	if (!mfn_eq(v->arch.state_mfn, INVALID_MFN)) frame_free_raw(v->arch.state_mfn, 0);
 	heap_free(v->arch.traps);
-	v->arch.traps = NULL;
 }
 
 int arch_vcpu_release(struct vcpu *v) {
-	int rc;
-
 	arch_vcpu_sync(v);
 	segments_release(v);
-	rc = vcpu_root_set(v, INVALID_MFN, true);
-	if (!rc) rc = vcpu_root_set(v, INVALID_MFN, false);
-	return rc ? rc : table_giveup_finish(v);
+	return vcpu_root_set(v, INVALID_MFN, true) ?: vcpu_root_set(v, INVALID_MFN, false) ?: table_giveup_finish(v);
 }

@@ -6,7 +6,8 @@
  * for a domain before it runs. What a toolstack set is kept as a list and asked by the CPUID
  * emulation, which grants no feature beyond the PV policy.
  */
-#include "cpu_policy.h"
+#include "frame.h"
+#include "hypercall.h"
 #include "x86.h"
 
 #include <xen/sysctl.h>
@@ -59,31 +60,24 @@ static void policy_fill(struct pv_cpu_policy *p, cpuid_source *source) {
 	for (uint32_t leaf = EXT_BASE; leaf <= last; leaf++) leaf_add(p, source, leaf);
 }
 
-/* A list of n for a toolstack that has room for *nr: what fits, and how many there are. */
-static long list_put(gvaddr_t to, uint32_t *nr, const void *list, uint32_t n, size_t entry) {
+/* A list of n for a toolstack: how many there are and, if it gave an address, those it has room for (*nr). */
+static long list_put(const void *to, uint32_t *nr, const void *list, uint32_t n, size_t entry) {
 	uint32_t room = *nr;
 
 	*nr = n;
-	if (copy_to_guest(to, list, MIN(room, n) * entry)) return -EFAULT;
+	if (!to) return 0;
+	if (copy_to_guest(guest_ptr(to), list, MIN(room, n) * entry)) return -EFAULT;
 	return room < n ? -ENOBUFS : 0;
 }
 
-/* Without an address for a list it is asked how long it may get. */
 static long policy_put(struct xen_domctl_cpu_policy *to, const struct pv_cpu_policy *p) {
 	/* no CPUID faulting, no mitigations */
 	static const struct xen_msr_entry msrs[MSRS_MAX] = { { .idx = MSR_PLATFORM_INFO },
 							     { .idx = MSR_ARCH_CAPABILITIES } };
-	gvaddr_t leaves = guest_ptr(to->leaves.p);
-	long ret = 0;
+	long err = list_put(to->leaves.p, &to->nr_leaves, p->leaf, p->nr, sizeof(p->leaf[0]));
 
-	if (leaves.a)
-		ret = list_put(leaves, &to->nr_leaves, p->leaf, p->nr, sizeof(p->leaf[0]));
-	else
-		to->nr_leaves = LEAVES_MAX;
-	if (ret) return ret;
-	if (to->msrs.p) return list_put(guest_ptr(to->msrs.p), &to->nr_msrs, msrs, MSRS_MAX, sizeof(msrs[0]));
-	to->nr_msrs = MSRS_MAX;
-	return 0;
+	if (!to->leaves.p) to->nr_leaves = LEAVES_MAX; /* how long the list may get */
+	return err ?: list_put(to->msrs.p, &to->nr_msrs, msrs, MSRS_MAX, sizeof(msrs[0]));
 }
 
 static long source_put(struct xen_domctl_cpu_policy *to, cpuid_source *source) {
@@ -101,17 +95,18 @@ long arch_cpu_policy_get(const struct domain *d, struct xen_domctl_cpu_policy *t
 	return d->cpu_policy ? policy_put(to, d->cpu_policy) : source_put(to, cpuid_pv);
 }
 
+/* System policies and featuresets are numbered alike: raw, host, PV, HVM, PV, HVM. */
+static cpuid_source *const sources[] = { cpuid_host, cpuid_host, cpuid_pv, NULL, cpuid_pv, NULL };
+
 static long system_policy_get(struct xen_sysctl_cpu_policy *p) {
-	bool host = p->index == XEN_SYSCTL_cpu_policy_raw || p->index == XEN_SYSCTL_cpu_policy_host;
-	bool pv = p->index == XEN_SYSCTL_cpu_policy_pv_max || p->index == XEN_SYSCTL_cpu_policy_pv_default;
 	struct xen_domctl_cpu_policy to = {
 		.nr_leaves = p->nr_leaves, .nr_msrs = p->nr_msrs, .leaves = p->leaves, .msrs = p->msrs
 	};
 	long ret;
 
-	if (p->_rsvd || p->index > XEN_SYSCTL_cpu_policy_hvm_default) return -EINVAL;
-	if (!host && !pv) return -EOPNOTSUPP;
-	ret = source_put(&to, host ? cpuid_host : cpuid_pv);
+	if (p->_rsvd || p->index >= ARRAY_SIZE(sources)) return -EINVAL;
+	if (!sources[p->index]) return -EOPNOTSUPP;
+	ret = source_put(&to, sources[p->index]);
 	p->nr_leaves = to.nr_leaves;
 	p->nr_msrs = to.nr_msrs;
 	return ret;
@@ -169,15 +164,10 @@ long arch_cpu_policy_set(struct domain *d, struct xen_domctl_cpu_policy *from) {
 	if (!p) return -ENOMEM;
 	policy_fill(p, cpuid_pv);
 	if (d->cpu_policy) *p = *d->cpu_policy;
-	err = leaves_fetch(p, from);
-	if (!err) err = msrs_check(from);
-	if (err) {
-		heap_free(p);
-		return err;
-	}
-	heap_free(d->cpu_policy);
-	d->cpu_policy = p;
-	return 0;
+	err = leaves_fetch(p, from) ?: msrs_check(from);
+	heap_free(err ? p : d->cpu_policy);
+	if (!err) d->cpu_policy = p;
+	return err;
 }
 
 bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
@@ -210,12 +200,11 @@ static uint32_t feature_word_read(cpuid_source *source, unsigned i) {
 }
 
 static long featureset_get(struct xen_sysctl_cpu_featureset *f) {
-	bool pv = f->index == XEN_SYSCTL_cpu_featureset_pv || f->index == XEN_SYSCTL_cpu_featureset_pv_max;
 	uint32_t word[ARRAY_SIZE(feature_word)], room;
 
-	if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max) return -EINVAL;
-	if (!pv && f->index > XEN_SYSCTL_cpu_featureset_host) return -EOPNOTSUPP;
-	for (unsigned i = 0; i < ARRAY_SIZE(word); i++) word[i] = feature_word_read(pv ? cpuid_pv : cpuid_host, i);
+	if (f->index >= ARRAY_SIZE(sources)) return -EINVAL;
+	if (!sources[f->index]) return -EOPNOTSUPP;
+	for (unsigned i = 0; i < ARRAY_SIZE(word); i++) word[i] = feature_word_read(sources[f->index], i);
 	room = f->features.p ? f->nr_features : ARRAY_SIZE(word);
 	f->nr_features = MIN(room, ARRAY_SIZE(word));
 	if (f->features.p && copy_to_guest(guest_ptr(f->features.p), word, f->nr_features * sizeof(word[0])))

@@ -4,7 +4,6 @@
  * leaves of either range, but for their subleaves, are asked once. They are the same on all processors,
  * except in what no guest is shown.
  */
-#include "cpu_policy.h"
 #include "x86.h"
 
 #define HAS_SUBLEAVES (1u << 4 | 1u << 7 | 1u << 0xb | 1u << 0xd | 1u << 0xf)

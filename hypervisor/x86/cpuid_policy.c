@@ -5,7 +5,6 @@
  * save), and the hypervisor's own leaves
  * (<xen/arch-x86/cpuid.h>). Leaves that are not named here read as zero.
  */
-#include "cpu_policy.h"
 #include "x86.h"
 
 #include <xen/arch-x86/cpuid.h>
@@ -26,6 +25,7 @@ enum { A, B, C, D };
 #define LEAF7_C_SHOW (BIT(1) | BIT(6) | BITS(8, 12) | BIT(14) | BIT(25) | BITS(27, 28))
 /* EDX: 4VNNIW 4FMAPS FSRM VP2INTERSECT SERIALIZE AVX512-FP16 */
 #define LEAF7_D_SHOW (BITS(2, 4) | BIT(8) | BIT(14) | BIT(23))
+#define XCR0_AVX512  0xe0u /* three parts that come together */
 #define AVX512_B     (BITS(16, 17) | BIT(21) | BIT(28) | BITS(30, 31))
 /* 80000001 ECX: LAHF CMP-LEGACY ABM SSE4A MISALIGNSSE PREFETCH XOP FMA4 TBM */
 #define EXT1_C_SHOW (BITS(0, 1) | BITS(5, 8) | BIT(11) | BIT(16) | BIT(21))
@@ -34,7 +34,7 @@ enum { A, B, C, D };
 
 bool xcr0_ok(uint64_t value) {
 	return value & 1 && !(value & ~cpu_has.xcr0) && (!(value & 4) || value & 2) &&
-	       (!(value & 0xe0) || (value & 0xe4) == 0xe4);
+	       (!(value & XCR0_AVX512) || (value & (XCR0_AVX512 | 4)) == (XCR0_AVX512 | 4));
 }
 
 /* Bytes of the standard format of the XSAVE area with these components. */
@@ -95,16 +95,14 @@ static void leaf_hypervisor(uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {
 	int8_t shift;
 
 	memcpy(r, fixed[index_nospec(leaf, ARRAY_SIZE(fixed))], sizeof(fixed[0]));
-	if (leaf == 3 && subleaf == 0) {
-		r[C] = tsc_khz();
-	} else if (leaf == 3 && subleaf == 1) {
+	if (leaf == 5) r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
+	if (leaf != 3) return;
+	if (subleaf == 0) r[C] = tsc_khz();
+	if (subleaf == 1) {
 		arch_tsc_params(&r[C], &shift, &tsc, &ns);
 		r[D] = (uint32_t)shift;
-	} else if (leaf == 3 && subleaf == 2) {
-		r[A] = tsc_khz();
-	} else if (leaf == 5) {
-		r[B] = cpu_has.phys_bits & XEN_CPUID_MACHINE_ADDRESS_WIDTH_MASK;
 	}
+	if (subleaf == 2) r[A] = tsc_khz();
 }
 
 static void leaf_machine(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]) {

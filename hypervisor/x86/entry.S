@@ -49,20 +49,24 @@
 	.popsection
 	.endm
 
+	/* Frame of a syscall instruction; %rsp points at regs.rsp, which is stored already. */
+	.macro SYSCALL_FRAME cs, error_code
+	push	%r11			/* rflags */
+	push	$\cs
+	push	%rcx			/* rip */
+	push	$\error_code
+	SAVE_REGS
+	movq	$0xe02b, REGS_SS(%rsp)	/* FLAT_RING3_SS64 */
+	.endm
+
 	.section .text.entry, "ax"
 
-/*
- * Hypercall or system call, from the per-CPU stub (see x86/percpu.c): %rsp points at regs.rsp, which is stored already.
- */
+/* Hypercall or system call, from the per-CPU stub (see x86/percpu.c). */
 	.globl syscall_entry
 	.balign 16
 syscall_entry:
-	push	%r11			/* rflags */
-	push	$0xe033			/* cs: FLAT_RING3_CS64 */
-	push	%rcx			/* rip */
-	push	$VEC_SYSCALL		/* error_code: marks a frame that sysret may leave */
-	SAVE_REGS
-	movq	$0xe02b, REGS_SS(%rsp)	/* FLAT_RING3_SS64 */
+	/* FLAT_RING3_CS64; the error code marks a frame that sysret may leave */
+	SYSCALL_FRAME 0xe033, VEC_SYSCALL
 	mov	CPU_VCPU(%rsp), %rbx
 	cmpb	$0, VCPU_USER_MODE(%rbx)
 	jne	user_syscall
@@ -77,7 +81,6 @@ syscall_entry:
 	mov	%rax, REGS_RAX(%rsp)
 
 /* Leave to the guest whose registers are on the stack: work, events, then the shortest way out. */
-	.globl exit_to_guest
 exit_to_guest:
 	cmpl	$0, CPU_WORK(%rsp)
 	jne	exit_work
@@ -104,7 +107,6 @@ exit_to_guest:
 
 exit_iret:
 	RESTORE_REGS
-	.globl guest_iret
 guest_iret:
 	iretq
 	.pushsection .extable, "a"
@@ -129,12 +131,7 @@ user_syscall:
 	.globl syscall32_entry
 	.balign 16
 syscall32_entry:
-	push	%r11
-	push	$0xe023			/* FLAT_RING3_CS32 */
-	push	%rcx
-	push	$0
-	SAVE_REGS
-	movq	$0xe02b, REGS_SS(%rsp)
+	SYSCALL_FRAME 0xe023, 0		/* FLAT_RING3_CS32 */
 	CALL_AND_EXIT user_syscall32_bounce
 
 	.globl sysenter_entry

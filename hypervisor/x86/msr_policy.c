@@ -4,7 +4,6 @@
  * expect; writes that every PV kernel makes without meaning them (fast system calls are set up by
  * callbacks) are taken and dropped.
  */
-#include "cpu_policy.h"
 #include "x86.h"
 
 #define MSR_TSC         0x10
@@ -16,17 +15,10 @@
 #define MSR_MMCFG_BASE  0xc0010058
 #define MSR_DE_CFG      0xc0011029
 
-/* What dom0 may read of the real machine; -EPERM where the machine has no such MSR. */
-static int machine_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value) {
-	if (!v->domain->privileged) return -EPERM;
-	return rdmsr_safe(msr, value) ? -EPERM : 0;
-}
-
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) {
 	switch (msr) {
-	case MSR_FS_BASE:
-	case MSR_GS_BASE: /* kernel mode: the active base is the kernel's */
-	case MSR_KERNEL_GS_BASE: return rdmsr_safe(msr, value);
+	/* kernel mode: the active GS base is the kernel's */
+	case MSR_FS_BASE ... MSR_KERNEL_GS_BASE: return rdmsr_safe(msr, value);
 	case MSR_EFER: *value = EFER_SCE | EFER_LME | EFER_LMA | (cpu_has.nx ? EFER_NXE : 0); return 0;
 	case MSR_PAT: *value = PAT_XEN; return 0;
 	case MSR_TSC: *value = rdtsc(); return 0;
@@ -40,7 +32,8 @@ int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) {
 	case MSR_HWCR:
 	case MSR_NB_CFG:
 	case MSR_MMCFG_BASE:
-	case MSR_DE_CFG: return machine_rdmsr(v, msr, value);
+	case MSR_DE_CFG: /* the machine's, for dom0 */
+		return v->domain->privileged && !rdmsr_safe(msr, value) ? 0 : -EPERM;
 	default: gprintk(v->domain, LOG_DEBUG, "rdmsr %x refused\n", msr); return -EPERM;
 	}
 }
@@ -49,19 +42,12 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) {
 	uint64_t now;
 
 	switch (msr) {
-	case MSR_FS_BASE:
-	case MSR_GS_BASE:
-	case MSR_KERNEL_GS_BASE:
+	case MSR_FS_BASE ... MSR_KERNEL_GS_BASE:
 		if (!is_canonical(value)) return -EPERM;
 		wrmsr(msr, value);
 		return 0;
-	case MSR_STAR:
-	case MSR_LSTAR:
-	case MSR_CSTAR:
-	case MSR_SFMASK:
-	case MSR_SYSENTER_CS:
-	case MSR_SYSENTER_ESP:
-	case MSR_SYSENTER_EIP:
+	case MSR_STAR ... MSR_SFMASK:
+	case MSR_SYSENTER_CS ... MSR_SYSENTER_EIP:
 	case MSR_UCODE:
 	case MSR_TSC_AUX: return 0;
 	case MSR_EFER:

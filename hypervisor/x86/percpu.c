@@ -5,7 +5,6 @@
  */
 #include "boot.h"
 #include "frame.h"
-#include "segments.h"
 #include "x86.h"
 
 cpumask_t cpus_online;
@@ -14,7 +13,7 @@ struct cpu_features cpu_has;
 extern char syscall_entry[], syscall32_entry[], sysenter_entry[], trap_stubs[];
 static uint64_t idt[256][2] __aligned(16) __ro_after_init;
 
-static uint64_t block_va(unsigned id) { return PERCPU_BASE + ((uint64_t)id << PERCPU_SHIFT); }
+static uint64_t block_va(unsigned id) { return PERCPU_BASE + id * PERCPU_SIZE; }
 
 struct cpu *cpu_of(unsigned id) {
 	return (struct cpu *)(block_va(id) + PERCPU_STRUCT);
@@ -67,7 +66,7 @@ static bool block_map(unsigned id) {
 /* Ring 0's GDT page and this CPU's window page. */
 static bool tables_create(struct cpu *c) {
 	windows_init(c);
-	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + GDT_GUEST_FRAMES), PTE_RW | PTE_NX);
+	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + FIRST_RESERVED_GDT_PAGE), PTE_RW | PTE_NX);
 	if (!c->gdt) return false;
 	gdt_fill(c);
 	return true;

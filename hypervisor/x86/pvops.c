@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The small hypercalls that stand for privileged instructions: trap table, stack, callbacks, bases,
- * debug registers. */
+/* The page that makes hypercalls, and small ones that stand for privileged instructions: trap table, stack,
+ * callbacks. */
 #include "hypercall.h"
 #include "x86.h"
 
@@ -8,8 +8,7 @@
 #include <xen/nmi.h>
 
 HYPERCALL(do_set_trap_table) {
-	struct trap_info *traps = current->arch.traps;
-	struct trap_info t;
+	struct trap_info *traps = current->arch.traps, t;
 
 	if (!a1) {
 		memset(traps, 0, 256 * sizeof(*traps));
@@ -35,45 +34,40 @@ HYPERCALL(do_set_callbacks) {
 	struct arch_vcpu *v = &current->arch;
 
 	if (!guest_address_ok(a1) || !guest_address_ok(a2) || !guest_address_ok(a3)) return -EINVAL;
-	v->event = (struct callback){ .rip = a1 };
+	v->event = a1;
 	v->failsafe = (struct callback){ .rip = a2 };
 	v->syscall = (struct callback){ .rip = a3 };
 	return 0;
 }
 
-static long callback_register(const struct callback_register *reg) {
-	struct arch_vcpu *v = &current->arch;
-	struct callback cb = { .rip = reg->address, .mask_events = reg->flags & CALLBACKF_mask_events };
+SUBOP(callback_register, struct callback_register) {
+	struct callback cb = { .rip = a->address, .mask_events = a->flags & CALLBACKF_mask_events };
 
-	if (!guest_address_ok(reg->address)) return -EINVAL;
-	switch (reg->type) {
-	case CALLBACKTYPE_event: v->event = cb; return 0;
-	case CALLBACKTYPE_failsafe: v->failsafe = cb; return 0;
-	case CALLBACKTYPE_syscall: v->syscall = cb; return 0;
-	case CALLBACKTYPE_syscall32: v->syscall32 = cb; return 0;
-	case CALLBACKTYPE_sysenter: v->sysenter = cb; return 0;
-	case CALLBACKTYPE_nmi: v->traps[TRAP_NMI].address = reg->address; return 0;
+	if (!guest_address_ok(a->address)) return -EINVAL;
+	switch (a->type) {
+	case CALLBACKTYPE_event: v->arch.event = cb.rip; return 0;
+	case CALLBACKTYPE_failsafe: v->arch.failsafe = cb; return 0;
+	case CALLBACKTYPE_syscall: v->arch.syscall = cb; return 0;
+	case CALLBACKTYPE_syscall32: v->arch.syscall32 = cb; return 0;
+	case CALLBACKTYPE_sysenter: v->arch.sysenter = cb; return 0;
+	case CALLBACKTYPE_nmi: v->arch.traps[TRAP_NMI].address = cb.rip; return 0;
 	default: return -ENOSYS;
 	}
 }
 
-static long callback_unregister(const struct callback_unregister *unreg) {
-	if (unreg->type != CALLBACKTYPE_nmi) return unreg->type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
-	current->arch.traps[TRAP_NMI].address = 0;
+SUBOP(callback_unregister, struct callback_unregister) {
+	if (a->type != CALLBACKTYPE_nmi) return a->type <= CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
+	v->arch.traps[TRAP_NMI].address = 0;
 	return 0;
 }
 
 HYPERCALL(do_callback_op) {
-	struct callback_register reg;
-	struct callback_unregister unreg;
+	static const struct subop ops[] = {
+		[CALLBACKOP_register] = { callback_register, sizeof(struct callback_register), 0 },
+		[CALLBACKOP_unregister] = { callback_unregister, sizeof(struct callback_unregister), 0 },
+	};
 
-	switch ((unsigned)a1) {
-	case CALLBACKOP_register:
-		return copy_from_guest(&reg, gvaddr(a2), sizeof(reg)) ? -EFAULT : callback_register(&reg);
-	case CALLBACKOP_unregister:
-		return copy_from_guest(&unreg, gvaddr(a2), sizeof(unreg)) ? -EFAULT : callback_unregister(&unreg);
-	default: return -ENOSYS;
-	}
+	return subop_call(ops, ARRAY_SIZE(ops), (unsigned)a1, current, gvaddr(a2));
 }
 
 HYPERCALL(do_nmi_op) {
@@ -95,61 +89,11 @@ HYPERCALL(do_fpu_taskswitch) {
 	return 0;
 }
 
-HYPERCALL(do_set_segment_base) {
-	/* a hypercall comes from kernel mode */
-	static const uint32_t msr[] = {
-		[SEGBASE_FS] = MSR_FS_BASE, [SEGBASE_GS_USER] = MSR_KERNEL_GS_BASE, [SEGBASE_GS_KERNEL] = MSR_GS_BASE
-	};
-	unsigned which = (unsigned)a1;
-
-	if (which == SEGBASE_GS_USER_SEL) return gs_user_selector_load((uint16_t)a2);
-	if (which >= ARRAY_SIZE(msr) || !is_canonical(a2)) return -EINVAL;
-	wrmsr(msr[index_nospec(which, ARRAY_SIZE(msr))], a2);
-	return 0;
-}
-
-/* -- debug registers -- */
-
-/* Breakpoints on ring 0's addresses, I/O breakpoints (type 2) and general detect are not for guests
- * (XSA-12, XSA-444). */
-static bool dr7_ok(const struct arch_vcpu *v, uint64_t dr7) {
-	for (unsigned i = 0; i < 4; i++)
-		if (dr7 >> (i * 2) & 3 && ((dr7 >> (16 + i * 4) & 3) == 2 || !guest_address_ok(v->dr[i]))) return false;
-	return !(dr7 >> 32);
-}
-
-int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) {
-	if (reg < 4) {
-		if (!guest_address_ok(value)) return -EPERM;
-		v->arch.dr[reg] = value;
-	} else if (reg % 2 == 0) {
-		v->arch.dr[6] = (value & 0xe00f) | 0xffff0ff0;
-	} else {
-		value = (value & ~0xfc00ULL) | 0x400;
-		if (!dr7_ok(&v->arch, value)) return -EINVAL;
-		v->arch.dr[7] = value;
-	}
-	if (v == current) debug_load(v);
-	return 0;
-}
-
-uint64_t debugreg_get(const struct vcpu *v, unsigned reg) {
-	return v->arch.dr[index_nospec(reg == 4 || reg == 5 ? reg + 2 : reg, 8)];
-}
-
-HYPERCALL(do_set_debugreg) { return (unsigned)a1 < 8 ? debugreg_set(current, (unsigned)a1, a2) : -EINVAL; }
-
-HYPERCALL(do_get_debugreg) { return (unsigned)a1 < 8 ? (long)debugreg_get(current, (unsigned)a1) : -EINVAL; }
-
 HYPERCALL(do_vm_assist) {
 	struct domain *d = current->domain;
 	unsigned type = (unsigned)a2;
-	uint64_t known = 1ULL << VMASST_TYPE_4gb_segments | 1ULL << VMASST_TYPE_4gb_segments_notify |
-			 1ULL << VMASST_TYPE_writable_pagetables | 1ULL << VMASST_TYPE_pae_extended_cr3 |
-			 1ULL << VMASST_TYPE_architectural_iopl | 1ULL << VMASST_TYPE_runstate_update_flag |
-			 1ULL << VMASST_TYPE_m2p_strict;
 
-	if (type >= 64 || !(known >> type & 1)) return -EINVAL;
+	if (type > VMASST_TYPE_runstate_update_flag && type != VMASST_TYPE_m2p_strict) return -EINVAL;
 	if ((unsigned)a1 == VMASST_CMD_enable)
 		__atomic_or_fetch(&d->vm_assist, 1ULL << type, __ATOMIC_SEQ_CST);
 	else if ((unsigned)a1 == VMASST_CMD_disable)
@@ -157,4 +101,18 @@ HYPERCALL(do_vm_assist) {
 	else
 		return -ENOSYS;
 	return 0;
+}
+
+/* Stubs of 32 bytes that make the hypercall of their number (<xen/arch-x86/xen-x86_64.h>); iret keeps rax on
+ * the stack. */
+void arch_hypercall_page_fill(uint8_t *page) {
+	static const uint8_t stub[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+	static const uint8_t iret[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05 };
+
+	memset(page, 0xcc, PAGE_SIZE);
+	for (unsigned i = 0; i < PAGE_SIZE / 32; i++) {
+		memcpy(page + i * 32, stub, sizeof(stub));
+		page[i * 32 + 4] = (uint8_t)i;
+	}
+	memcpy(page + __HYPERVISOR_iret * 32, iret, sizeof(iret));
 }

@@ -8,18 +8,17 @@
  * Invariant: every frame in view has a type use FT_SEGDESC held by the vCPU, so its descriptors
  * have passed arch_descriptor_fix() and cannot change but through update_descriptor.
  */
-#include "segments.h"
+#include "x86.h"
 #include "frame.h"
 #include "hypercall.h"
 
-#define DESC_P       (1ULL << 47)
-#define DESC_DPL     (3ULL << 45)
-#define DESC_S       (1ULL << 44)
-#define DESC_CODE    (1ULL << 43)
-#define DESC_CONFORM (1ULL << 42)
+#define DESC_P          (1ULL << 47)
+#define DESC_DPL        (3ULL << 45)
+#define DESC_S          (1ULL << 44)
+#define DESC_CONFORMING (3ULL << 42) /* code, and conforming */
 
 /* Ring 0's page, as entries from selector 0xe000 on. */
-#define ENTRY(sel) (((sel)-GDT_RESERVED_FIRST) / 8)
+#define ENTRY(sel) (((sel)-FIRST_RESERVED_GDT_BYTE) / 8)
 
 static void system_entry(struct cpu *c, unsigned sel, uint64_t base, uint32_t limit, unsigned type) {
 	uint64_t *e = &c->gdt[ENTRY(sel)];
@@ -40,11 +39,12 @@ void gdt_fill(struct cpu *c) {
 	};
 
 	memcpy(c->gdt, flat, sizeof(flat));
-	c->gdt_shown = GDT_GUEST_FRAMES; /* nothing yet: the first to come fills all pages */
+	c->gdt_shown = FIRST_RESERVED_GDT_PAGE; /* nothing yet: the first to come fills all pages */
 	system_entry(c, SEL_TSS, (uint64_t)&c->tss, sizeof(c->tss) - 1, 9);
 }
 
 static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
+	c->ldt_shown = (uint16_t)table_pages(v->arch.ldt_entries);
 	if (v->arch.ldt_entries) system_entry(c, SEL_LDT, ldt_view(c), v->arch.ldt_entries * 8 - 1, 2);
 	__asm__ volatile("lldt %w0" : : "r"(v->arch.ldt_entries ? SEL_LDT : 0) : "memory");
 }
@@ -53,32 +53,24 @@ static void ldt_register_load(struct cpu *c, const struct vcpu *v) {
  * as such. */
 static uint64_t empty_gdt[PAGE_SIZE / sizeof(uint64_t)] __aligned(PAGE_SIZE);
 
-/* A page of the guest's LDT, or INVALID_MFN. */
-static void ldt_show(struct cpu *c, unsigned i, mfn_t m) {
-	window_set(c, WINDOW_LDT + i, m);
-	c->ldt_shown = (uint16_t)((c->ldt_shown & ~(1u << i)) | !mfn_eq(m, INVALID_MFN) << i);
-}
-
 /* Most guests have one page of GDT and no LDT: what was not shown and is not to be stays untouched. */
 void segments_load(struct vcpu *v) {
 	struct cpu *c = this_cpu();
-	unsigned pages = gdt_pages(v->arch.gdt_entries);
+	unsigned pages = table_pages(v->arch.gdt_entries), ldt_pages = table_pages(v->arch.ldt_entries);
 	mfn_t empty = mfn(((uint64_t)empty_gdt - IMAGE_BASE) >> PAGE_SHIFT);
 
 	for (unsigned i = 0; i < MAX(pages, c->gdt_shown); i++)
 		window_set(c, WINDOW_GDT + i, i < pages ? mfn(v->arch.gdt_frames[i]) : empty);
 	c->gdt_shown = (uint16_t)pages;
-	for (unsigned i = 0; i < 16; i++)
-		if (c->ldt_shown >> i & 1 || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN))
-			ldt_show(c, i, v->arch.ldt_frames[i]);
+	for (unsigned i = 0; i < MAX(ldt_pages, c->ldt_shown); i++)
+		window_set(c, WINDOW_LDT + i, v->arch.ldt_frames[i]);
 	ldt_register_load(c, v);
 }
 
 bool arch_descriptor_fix(uint64_t *desc) {
-	if (!(*desc & DESC_P)) return true;  /* loading it faults */
-	if (!(*desc & DESC_S)) return false; /* gates and system segments lead into ring 0 */
-	if ((*desc & (DESC_CODE | DESC_CONFORM)) == (DESC_CODE | DESC_CONFORM))
-		return false; /* conforming code would run in the caller's ring */
+	if (!(*desc & DESC_P)) return true;                             /* loading it faults */
+	if (!(*desc & DESC_S)) return false;                            /* gates and system segments lead into ring 0 */
+	if ((*desc & DESC_CONFORMING) == DESC_CONFORMING) return false; /* would run in the caller's ring */
 	*desc |= DESC_DPL;
 	return true;
 }
@@ -88,7 +80,7 @@ bool arch_descriptor_fix(uint64_t *desc) {
 static void ldt_drop(struct vcpu *v) {
 	for (unsigned i = 0; i < 16; i++) {
 		if (mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) continue;
-		if (v == current) ldt_show(this_cpu(), i, INVALID_MFN);
+		if (v == current) window_set(this_cpu(), WINDOW_LDT + i, INVALID_MFN);
 		frame_put_as(v->arch.ldt_frames[i]);
 		v->arch.ldt_frames[i] = INVALID_MFN;
 	}
@@ -100,7 +92,7 @@ int vcpu_ldt_set(struct vcpu *v, gvaddr_t base, unsigned entries) {
 	ldt_drop(v);
 	v->arch.ldt_base = base;
 	v->arch.ldt_entries = entries;
-	if (v == current) ldt_register_load(this_cpu(), v);
+	ldt_register_load(this_cpu(), v);
 	return 0;
 }
 
@@ -111,32 +103,31 @@ bool ldt_fault_in(struct vcpu *v, uint64_t offset) {
 
 	if (offset >= v->arch.ldt_entries * 8UL || !mfn_eq(v->arch.ldt_frames[i], INVALID_MFN)) return false;
 	e = guest_walk(v, gvaddr(v->arch.ldt_base.a + ((uint64_t)i << PAGE_SHIFT)));
-	if (!(e & PTE_P)) return false;
 	m = maddr_to_mfn(maddr(e & PTE_ADDR));
-	if (!mfn_valid(m) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
+	if (!(e & PTE_P) || frame_get_as(m, v->domain, FT_SEGDESC)) return false;
 	v->arch.ldt_frames[i] = m;
-	ldt_show(this_cpu(), i, m);
+	window_set(this_cpu(), WINDOW_LDT + i, m);
 	return true;
 }
 
 /* -- GDT -- */
 
 void gdt_put(const uint64_t *frames, unsigned entries) {
-	for (unsigned i = 0; i < gdt_pages(entries); i++) frame_put_as(mfn(frames[i]));
+	for (unsigned i = 0; i < table_pages(entries); i++) frame_put_as(mfn(frames[i]));
 }
 
-int gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
-	for (unsigned i = 0; i < gdt_pages(entries); i++) {
-		if (mfn_valid(mfn(frames[i])) && frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
+bool gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) {
+	for (unsigned i = 0; i < table_pages(entries); i++) {
+		if (frame_get_as(mfn(frames[i]), d, FT_SEGDESC) == 0) continue;
 		gdt_put(frames, i * 512);
-		return -EINVAL;
+		return false;
 	}
-	return 0;
+	return true;
 }
 
 void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries) {
 	gdt_put(v->arch.gdt_frames, v->arch.gdt_entries);
-	memcpy(v->arch.gdt_frames, frames, gdt_pages(entries) * sizeof(frames[0]));
+	memcpy(v->arch.gdt_frames, frames, table_pages(entries) * sizeof(frames[0]));
 	v->arch.gdt_entries = entries;
 }
 
@@ -148,14 +139,12 @@ void segments_release(struct vcpu *v) {
 
 HYPERCALL(do_set_gdt) {
 	unsigned entries = (unsigned)a2;
-	uint64_t frames[GDT_GUEST_FRAMES];
+	uint64_t frames[FIRST_RESERVED_GDT_PAGE];
 	struct vcpu *v = current;
-	int rc;
 
-	if (entries > GDT_GUEST_FRAMES * 512) return -EINVAL;
-	if (copy_from_guest(frames, gvaddr(a1), gdt_pages(entries) * sizeof(uint64_t))) return -EFAULT;
-	rc = gdt_take(v->domain, frames, entries);
-	if (rc) return rc;
+	if (entries > FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
+	if (copy_from_guest(frames, gvaddr(a1), table_pages(entries) * sizeof(uint64_t))) return -EFAULT;
+	if (!gdt_take(v->domain, frames, entries)) return -EINVAL;
 	gdt_replace(v, frames, entries);
 	segments_load(v);
 	return 0;
@@ -166,7 +155,7 @@ HYPERCALL(do_update_descriptor) {
 	struct domain *d = current->domain;
 	uint64_t desc = a2, *page;
 
-	if (a1 % 8 || !mfn_valid(m) || !arch_descriptor_fix(&desc)) return -EINVAL;
+	if (a1 % 8 || !arch_descriptor_fix(&desc)) return -EINVAL;
 	/* a page that is no descriptor table may be written as ordinary memory; a page table may
 	 * not */
 	if (frame_get_as(m, d, FT_SEGDESC) && frame_get_as(m, d, FT_WRITABLE)) return -EINVAL;

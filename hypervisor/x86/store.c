@@ -56,14 +56,14 @@ static void increment_apply(struct store *s, bool down) {
 	s->flags_mask &= ~FLAG_CF;
 }
 
-/* The accumulator against memory: equal stores the register, else loads the accumulator and stores
+/* The accumulator against memory: equal stores the register (new_value), else loads the accumulator and stores
  * what was there. */
 static void cmpxchg_apply(struct store *s, struct regs *r) {
-	uint64_t found = s->old, acc = gpr_read(r, &s->insn, 0, s->bytes);
+	uint64_t acc = gpr_read(r, &s->insn, 0, s->bytes);
 
 	s->flags_mask = ARITH_FLAGS;
-	(void)alu(ALU_SUB, acc, found, s->bytes, &s->flags);
-	s->new_value = acc == found ? gpr_read(r, &s->insn, s->insn.reg, s->bytes) : found;
+	(void)alu(ALU_SUB, acc, s->old, s->bytes, &s->flags);
+	if (acc != s->old) s->new_value = s->old;
 }
 
 static bool cmpxchg8b_apply(struct store *s, struct regs *r) {
@@ -105,22 +105,16 @@ bool store_compute(struct store *s, struct regs *r) {
 	const struct insn *i = &s->insn;
 	uint64_t reg = gpr_read(r, i, i->reg, s->bytes);
 
+	if (store_is_string(i)) return string_compute(s, r);
+	s->new_value = reg;
 	switch (i->opcode) {
-	case 0xa4 ... 0xa5:
-	case 0xaa ... 0xab: return string_compute(s, r);
 	case 0x88 ... 0x89:
-	case 0x0fc3:
-		s->plain = true;
-		s->new_value = reg;
-		return true;
+	case 0x0fc3: s->plain = true; return true;
 	case 0xc6 ... 0xc7:
 		s->plain = true;
 		s->new_value = (uint64_t)i->imm & width_mask(s->bytes);
 		return (i->reg & 7) == 0;
-	case 0x86 ... 0x87:
-		s->writes_reg = true;
-		s->new_value = reg;
-		return true;
+	case 0x86 ... 0x87: s->writes_reg = true; return true;
 	case 0x0fc0 ... 0x0fc1:
 		s->writes_reg = true;
 		alu_apply(s, ALU_ADD, reg);

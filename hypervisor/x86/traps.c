@@ -9,20 +9,11 @@
 #include "hypercall.h"
 #include "irq.h"
 #include "sched.h"
-#include "segments.h"
 #include "x86.h"
-
-/* called from entry.S */
-void trap_from_guest(struct regs *r);
-void trap_from_ring0(struct regs *r);
-void exit_work_do(struct regs *r);
 
 /* Vectors from 0x20 up, to their owners. No lock is held. */
 static void interrupt(unsigned vector) {
-	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) {
-		irq_interrupt((uint8_t)vector);
-		return;
-	}
+	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) return irq_interrupt((uint8_t)vector);
 	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
 	if (vector == VEC_TIMER) {
 		this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
@@ -46,7 +37,7 @@ static void page_fault(struct regs *r, uint32_t error_code) {
 		cr2 = v->arch.ldt_base.a + in_ldt;
 	}
 	if ((error_code & (PF_PRESENT | PF_WRITE | PF_RSVD | PF_FETCH)) == (PF_PRESENT | PF_WRITE) &&
-	    guest_in_kernel(v) && emulate_pt_store(r, cr2))
+	    !v->arch.user_mode && emulate_pt_store(r, cr2))
 		return;
 	guest_page_fault(r, cr2, error_code);
 }
@@ -56,10 +47,7 @@ static void page_fault(struct regs *r, uint32_t error_code) {
 static void gate_call(struct regs *r, unsigned vector, unsigned length) {
 	const struct trap_info *t = &current->arch.traps[vector];
 
-	if (t->address && TI_GET_DPL(t) >= (guest_in_kernel(current) ? 1 : 3)) {
-		guest_trap(r, vector, 0);
-		return;
-	}
+	if (t->address && TI_GET_DPL(t) >= (current->arch.user_mode ? 3 : 1)) return guest_trap(r, vector, 0);
 	r->rip -= length;
 	guest_trap(r, TRAP_GP, vector * 8 + 2);
 }
@@ -122,21 +110,14 @@ struct extable_entry {
 	uint64_t from, to;
 };
 
-static bool fixup(struct regs *r) {
-	extern const struct extable_entry _extable_start[], _extable_end[];
-
-	for (const struct extable_entry *e = _extable_start; e < _extable_end; e++) {
-		if (e->from != r->rip) continue;
-		r->rip = e->to;
-		return true;
-	}
-	return false;
-}
-
 void trap_from_ring0(struct regs *r) {
+	extern const struct extable_entry _extable_start[], _extable_end[];
+	struct vcpu *v;
+
 	switch (r->vector) {
 	case TRAP_PF: /* ring 0's own selector loads and iret touch the guest's LDT as well */
-		if (current && ldt_fault_in(current, read_cr2() - ldt_view(this_cpu()))) return;
+		v = this_cpu()->loaded;
+		if (v && ldt_fault_in(v, read_cr2() - ldt_view(this_cpu()))) return;
 		break;
 	case TRAP_DB: /* a guest's breakpoint on memory that ring 0 reads for it */
 		__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
@@ -144,13 +125,14 @@ void trap_from_ring0(struct regs *r) {
 	case TRAP_NMI: return;
 	case TRAP_DF:
 	case TRAP_MC: fatal_trap(r);
-	default:
-		if (r->vector >= 0x20) {
-			interrupt(r->vector);
-			return;
-		}
+	case 0x20 ... 0xff: return interrupt(r->vector);
 	}
-	if (!fixup(r)) fatal_trap(r);
+	for (const struct extable_entry *e = _extable_start; e < _extable_end; e++) {
+		if (e->from != r->rip) continue;
+		r->rip = e->to;
+		return;
+	}
+	fatal_trap(r);
 }
 
 /* Put a restarted hypercall's arguments into the guest's registers, the instruction pointer on the
@@ -162,6 +144,16 @@ static void hypercall_reissue(struct regs *r) {
 	for (unsigned i = 0; i < s->nargs; i++) *arg[i] = s->arg[i];
 	r->rax = s->op;
 	r->rip -= 2; /* syscall and int $0x82 are two bytes long */
+}
+
+/* Deliver a pending NMI, unless one is being handled. */
+static void guest_nmi(struct regs *r) {
+	struct vcpu *v = current;
+
+	if (v->arch.nmi_masked || !v->arch.traps[TRAP_NMI].address) return;
+	__atomic_and_fetch(&v->pending_traps, ~VCPU_TRAP_NMI, __ATOMIC_SEQ_CST);
+	v->arch.nmi_masked = true;
+	guest_trap(r, TRAP_NMI, 0);
 }
 
 /* cpu->work is not empty: do it all before the guest goes on. */

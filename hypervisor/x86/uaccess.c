@@ -56,12 +56,9 @@ int copy_to_guest_kernel(gvaddr_t dst, const void *src, size_t n) {
 	struct vcpu *v = current;
 	int rc;
 
-	if (!v->arch.user_mode) return copy_to_guest(dst, src, n);
-	v->arch.user_mode = false;
-	arch_root_load(v);
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_kernel).a);
 	rc = copy_to_guest(dst, src, n);
-	v->arch.user_mode = true;
-	arch_root_load(v);
+	if (v->arch.user_mode) root_write(mfn_to_maddr(v->root_user).a);
 	return rc;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* guest-boot: vcpus=2 */
 /* Descriptor tables: set_gdt, update_descriptor, the LDT; which descriptors are refused, what bad
  * selectors do. */
 #include <kit/pt.h>
 #include <kit/shared.h>
+#include <kit/smp.h>
 #include "tap.h"
 #include "usermode.h"
 
@@ -193,6 +195,60 @@ static void test_ldt(void) {
 	is(kit_page_protect(pfn, PTE_DATA), 0, "without the LDT it is an ordinary frame");
 }
 
+static unsigned long ldt_pfn[2];
+static volatile unsigned int turn, fs_seen;
+static volatile bool own_seen;
+
+static void ldt_make(unsigned int vcpu) {
+	uint64_t *ldt;
+
+	ldt_pfn[vcpu] = kit_page_alloc();
+	ldt = kit_page(ldt_pfn[vcpu]);
+	ldt[0] = DESC_DATA3;
+	ldt[1 + vcpu] = DESC_DATA3;
+	kit_page_protect(ldt_pfn[vcpu], PTE_RO);
+}
+
+static void ldt_set_own(unsigned int vcpu) { set_ldt((unsigned long)kit_page(ldt_pfn[vcpu]), 512); }
+
+/* The table is set anew while a selector of it is loaded: the hypervisor has to fetch it to load that again. */
+static void other_vcpu(void) {
+	unsigned int selector, rights;
+	bool there;
+
+	ldt_set_own(1);
+	asm volatile("movw %w0, %%fs" ::"r"(7) : "memory");
+	ldt_set_own(1);
+	turn = 1;
+	while (turn == 1) hv_sched_op(SCHEDOP_yield, NULL);
+	asm volatile("mov %%fs, %0" : "=r"(selector));
+	asm volatile("lar %2, %0" : "=r"(rights), "=@ccz"(there) : "r"(2 * 8 + 7));
+	fs_seen = selector;
+	own_seen = there;
+	asm volatile("movw %w0, %%fs" ::"r"(0) : "memory");
+	set_ldt(0, 0);
+	turn = 3;
+}
+
+static void yield_until(unsigned int want) {
+	for (unsigned int i = 0; i < 100000 && turn != want; i++) hv_sched_op(SCHEDOP_yield, NULL);
+}
+
+/* Two vCPUs on one processor, each with a table that is fetched when it is first used. */
+static void test_ldt_of_another(void) {
+	ldt_make(0);
+	ldt_make(1);
+	ldt_set_own(0);
+	is(kit_vcpu_start(1, other_vcpu), 0, "another vCPU uses an LDT of its own");
+	yield_until(1);
+	is(turn, 1, "it has loaded a selector");
+	turn = 2;
+	yield_until(3);
+	is(fs_seen, 7, "the selector is still there when the vCPU comes back");
+	ok(own_seen, "from its own table, not from that of the vCPU before it");
+	set_ldt(0, 0);
+}
+
 static void on_failsafe(struct trap_frame *f) {
 	kit_trap_record.vector = f->vector;
 	kit_trap_record.frame = *f;
@@ -245,6 +301,7 @@ void guest_main(void) {
 	test_update_descriptor();
 	test_loads();
 	test_ldt();
+	test_ldt_of_another();
 	test_failsafe();
 	done();
 }

@@ -3,7 +3,6 @@
  */
 #include "machine_fixture.h"
 
-#include "cpu_policy.h"
 #include "x86.h"
 
 #define BUF_VA  (ARG_VA + 0x4000)

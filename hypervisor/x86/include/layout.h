@@ -31,9 +31,8 @@
 #define FRAMES_BASE UL(0xffff810000000000)
 
 /* One block per CPU. */
-#define PERCPU_BASE  (IMAGE_BASE + UL(0x40000000))
-#define PERCPU_SHIFT 16
-#define PERCPU_SIZE  UL(0x10000)
+#define PERCPU_BASE (IMAGE_BASE + UL(0x40000000))
+#define PERCPU_SIZE UL(0x10000)
 /* pages of a block; those not named are guards */
 #define PERCPU_STUB       UL(0x0000)                    /* syscall entry code, read-only and executable */
 #define PERCPU_IST_TOP(i) (UL(0x3000) + (i)*UL(0x2000)) /* NMI, #DF, #MC, #DB */
@@ -61,11 +60,10 @@
 #define TRAMPOLINE 0x8000
 
 /* selectors: the ABI's FLAT_RING* (xen-x86_64.h) and ring 0's own, all in page 14 of the GDT */
-#define GDT_RESERVED_FIRST UL(0xe000)
-#define SEL_HV_CS          0xe008
-#define SEL_HV_DS          0xe010
-#define SEL_TSS            0xe040
-#define SEL_LDT            0xe050
+#define SEL_HV_CS 0xe008
+#define SEL_HV_DS 0xe010
+#define SEL_TSS   0xe040
+#define SEL_LDT   0xe050
 
 /* vectors */
 #define VEC_SYSCALL     0x100 /* entry_vector of a syscall, for the frame only */

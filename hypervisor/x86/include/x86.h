@@ -88,11 +88,7 @@ static inline uint64_t rdmsr(uint32_t msr) {
 static inline void wrmsr(uint32_t msr, uint64_t v) {
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
-static inline uint64_t rdtsc(void) {
-	uint32_t lo, hi;
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (uint64_t)hi << 32 | lo;
-}
+static inline uint64_t rdtsc(void) { return __builtin_ia32_rdtsc(); }
 static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
 	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
 }
@@ -138,14 +134,11 @@ void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
 const void *firmware_map(maddr_t at, size_t size) __must_check;
 extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
-static inline uint64_t idle_cr3(void) { return (uint64_t)hv_root - IMAGE_BASE; }
 
 /* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
-#define FPU_OFFSET 512
 struct vcpu_state {
 	struct regs regs;
-	uint8_t pad[FPU_OFFSET - sizeof(struct regs)];
-	uint8_t fpu[PAGE_SIZE - FPU_OFFSET] __aligned(64);
+	uint8_t fpu[PAGE_SIZE - ROUND_UP(sizeof(struct regs), 64)] __aligned(64);
 };
 _Static_assert(sizeof(struct vcpu_state) == PAGE_SIZE, "a vCPU's saved state is one page");
 
@@ -167,17 +160,6 @@ void windows_drop(struct cpu *c);
 void *window_set(struct cpu *c, unsigned index, mfn_t m);
 /* Load a root on this CPU and note the flush. */
 void root_write(uint64_t cr3);
-/*
- * The same without moving the clock, for the two roots of one vCPU: the flush counts only against
- * stamps that are older than somebody else's flush. No locked instruction on a system call's way.
- */
-static inline void root_switch(uint64_t cr3) {
-	struct cpu *c = this_cpu();
-
-	c->tlb_time = READ_ONCE(tlb_clock); /* read before the flush, which CR3's load orders */
-	c->cr3 = cr3;
-	write_cr3(cr3);
-}
 /* Leave to the guest that schedule() chose, whatever is on the stack (x86/entry.S). */
 void reset_stack_and_exit(void) __noreturn;
 /* Serve another CPU's flush request, if there is one for this CPU. */
@@ -190,6 +172,26 @@ static inline void xcr0_write(uint64_t v) {
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
 
+/* -- descriptor tables: ring 0's GDT page, the guests' GDT and LDT pages in this CPU's view (x86/segments.c) -- */
+
+void gdt_fill(struct cpu *c);
+/* Show the vCPU's GDT and LDT pages on this CPU, and take them away. The vCPU is about to run or
+ * has just stopped. */
+void segments_load(struct vcpu *v);
+void segments_release(struct vcpu *v);
+
+/*
+ * A page fault in the view of the guest's LDT (offset into it): map the page if the guest's tables
+ * have it. True: try again.
+ */
+bool ldt_fault_in(struct vcpu *v, uint64_t offset);
+static inline unsigned table_pages(unsigned entries) { return (entries + 511) / 512; }
+/* Take and drop references of a whole GDT: frames[] of `entries` descriptors. False: not all can be had. */
+bool gdt_take(struct domain *d, const uint64_t *frames, unsigned entries) __must_check;
+void gdt_put(const uint64_t *frames, unsigned entries);
+/* The vCPU's GDT is this one, whose references were taken; those of the last one go. */
+void gdt_replace(struct vcpu *v, const uint64_t *frames, unsigned entries);
+
 /* -- ports (x86/pci.c) -- */
 
 /* 1, 2 or 4 bytes at a port; the same at a data port of PCI (cfc-cff) for what an address port says. */
@@ -200,16 +202,7 @@ void pci_data_write(uint32_t address, unsigned port, unsigned bytes, uint32_t va
 
 /* -- traps -- */
 
-#define TRAP_DB  1
-#define TRAP_NMI 2
-#define TRAP_BP  3
-#define TRAP_OF  4
-#define TRAP_UD  6
-#define TRAP_NM  7
-#define TRAP_DF  8
-#define TRAP_GP  13
-#define TRAP_PF  14
-#define TRAP_MC  18
+enum { TRAP_DB = 1, TRAP_NMI, TRAP_BP, TRAP_OF, TRAP_UD = 6, TRAP_NM, TRAP_DF, TRAP_GP = 13, TRAP_PF, TRAP_MC = 18 };
 
 #define PF_PRESENT (1u << 0)
 #define PF_WRITE   (1u << 1)
@@ -221,19 +214,12 @@ void pci_data_write(uint32_t address, unsigned port, unsigned bytes, uint32_t va
 void guest_trap(struct regs *r, unsigned vector, uint32_t error_code);
 /* The same for #PF: records the address. */
 void guest_page_fault(struct regs *r, uint64_t addr, uint32_t error_code);
-/* A selector of the guest's did not load, or its iret failed: its failsafe callback learns of it. */
-void guest_iret_failed(struct regs *r);
-/* Deliver a pending NMI, unless one is being handled. */
-void guest_nmi(struct regs *r);
-/* True while the guest is in its kernel mode. */
-static inline bool guest_in_kernel(const struct vcpu *v) { return !v->arch.user_mode; }
+/* What entry.S calls. guest_iret_failed(): also when a selector of the guest's did not load; its failsafe
+ * callback learns of it. */
+typedef void entry_fn(struct regs *r);
+entry_fn trap_from_guest, trap_from_ring0, exit_work_do, deliver_event, guest_iret_failed, user_syscall_bounce,
+	user_syscall32_bounce, user_sysenter_bounce;
 
-/* Fetch (once) and decode the instruction at r->rip. 0, -EFAULT, -EINVAL. */
-struct insn;
-int insn_fetch(const struct regs *r, struct insn *out) __must_check;
-/* Policy: what MSRs the running guest may see and set. -EPERM: #GP. */
-int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
-int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 /* Privileged instruction at r->rip of the running guest kernel: true if emulated (or another trap
  * raised). */
 bool emulate_privileged(struct regs *r);
@@ -242,21 +228,37 @@ bool emulate_forced(struct regs *r);
 /* Store to a page table of the running guest at cr2. */
 bool emulate_pt_store(struct regs *r, uint64_t cr2);
 
+/* CR0 as a guest sees it: PE, MP, ET, NE, WP, AM, PG and its own TS. */
+uint64_t cr0_view(const struct vcpu *v);
 /* Enter the guest mode that is not the present one: page tables and GS base (x86/context.c). */
 void toggle_guest_mode(struct vcpu *v);
-/* Load a vCPU's debug registers into this CPU. */
-void debug_load(const struct vcpu *v);
 /* A debug register, 0-7, where 4 and 5 are 6 and 7; to set it audits the value. 0, -EINVAL, -EPERM. */
 uint64_t debugreg_get(const struct vcpu *v, unsigned reg);
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
-/* Load a GS selector whose base is the user mode's (SEGBASE_GS_USER_SEL); a bad one loads null.
- * Always 0. */
-long gs_user_selector_load(uint16_t sel);
 /* In a kick interrupt: give up the idle vCPU that another CPU wants. */
 void context_serve(void);
 
 /* The time-stamp counter's rate (x86/clock.c). */
 uint32_t tsc_khz(void);
+
+/* -- policies: what a guest sees of the processor; also built on the host -- */
+
+#define MSR_PLATFORM_INFO     0xce
+#define MSR_ARCH_CAPABILITIES 0x10a
+
+/* Where the values of a policy come from: a leaf's EAX, EBX, ECX, EDX. */
+typedef void cpuid_source(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+cpuid_source cpuid_host; /* the processor itself (x86/cpuid.c) */
+/* What a vCPU sees (x86/cpuid_policy.c). */
+void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* May a guest have this XCR0? x87 always; AVX needs SSE; the three AVX-512 parts come together and need
+ * AVX; only what ring 0 saves. */
+bool xcr0_ok(uint64_t xcr0);
+/* What a toolstack set for the domain's leaf, if it did (x86/cpu_policy.c). */
+bool cpu_policy_find(const struct domain *d, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* What MSRs the running guest may see and set (x86/msr_policy.c). -EPERM: #GP. */
+int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) __must_check;
+int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 
 /* -- panic (x86/panic.c) -- */
 void fatal_trap(struct regs *r) __noreturn;

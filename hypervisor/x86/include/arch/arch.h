@@ -14,6 +14,8 @@ void *frame_map_slow(mfn_t m);
 static inline uint8_t *window_place(const struct cpu *c, unsigned i) {
 	return c->window_base + ((uint64_t)i << PAGE_SHIFT);
 }
+/* Where a CPU's guest sees its LDT. */
+static inline uint64_t ldt_view(const struct cpu *c) { return (uint64_t)window_place(c, WINDOW_LDT); }
 /* A frame's first place, by a hash: domains that were built alike have the same low bits in theirs. */
 static inline unsigned window_first(mfn_t m) {
 	return (uint32_t)m.n * 2654435769u / (uint32_t)((1ULL << 32) / WINDOW_FRAME_NR);
@@ -62,44 +64,26 @@ static inline void uaccess_close(void) { __asm__ volatile(SMAP_SITE("clac") : : 
  */
 static inline bool uaccess_ok(uint64_t va) { return va - HV_START >= HV_END - HV_START; }
 
-static inline __attribute__((always_inline)) int uaccess_get(void *dst, gvaddr_t src, const size_t n) {
-	const uint64_t *from = (const uint64_t *)src.a;
+/* A few words from the guest (get) or to it; the other side is ring 0's. */
+static __always_inline int uaccess_words(void *dst, const void *src, const size_t n, const bool get) {
+	const uint64_t *from = src;
 	uint64_t *to = dst, word;
 	uint32_t half;
 
-	if (unlikely(!uaccess_ok(src.a))) return -EFAULT;
+	if (unlikely(!uaccess_ok((uint64_t)(get ? src : dst)))) return -EFAULT;
 	uaccess_open();
 #pragma GCC unroll 9
 	for (size_t i = 0; i < n / 8; i++) {
-		uaccess_load(word, from + i, fault);
-		__builtin_memcpy(to + i, &word, 8);
+		if (get) uaccess_load(word, from + i, fault);
+		if (get) __builtin_memcpy(to + i, &word, 8);
+		if (!get) __builtin_memcpy(&word, from + i, 8);
+		if (!get) uaccess_store(to + i, word, fault);
 	}
 	if (n % 8) {
-		uaccess_load(half, (const uint32_t *)(from + n / 8), fault);
-		__builtin_memcpy(to + n / 8, &half, 4);
-	}
-	uaccess_close();
-	return 0;
-fault:
-	uaccess_close();
-	return -EFAULT;
-}
-
-static inline __attribute__((always_inline)) int uaccess_put(gvaddr_t dst, const void *src, const size_t n) {
-	uint64_t *to = (uint64_t *)dst.a, word;
-	const uint64_t *from = src;
-	uint32_t half;
-
-	if (unlikely(!uaccess_ok(dst.a))) return -EFAULT;
-	uaccess_open();
-#pragma GCC unroll 9
-	for (size_t i = 0; i < n / 8; i++) {
-		__builtin_memcpy(&word, from + i, 8);
-		uaccess_store(to + i, word, fault);
-	}
-	if (n % 8) {
-		__builtin_memcpy(&half, from + n / 8, 4);
-		uaccess_store((uint32_t *)(to + n / 8), half, fault);
+		if (get) uaccess_load(half, (const uint32_t *)(from + n / 8), fault);
+		if (get) __builtin_memcpy(to + n / 8, &half, 4);
+		if (!get) __builtin_memcpy(&half, from + n / 8, 4);
+		if (!get) uaccess_store((uint32_t *)(to + n / 8), half, fault);
 	}
 	uaccess_close();
 	return 0;
@@ -109,8 +93,10 @@ fault:
 }
 
 /* Sizes known when compiling, of whole words, go in line; the rest through x86/uaccess.c. */
-#define UACCESS_SMALL(n)             (__builtin_constant_p(n) && (n) > 0 && (n) <= 72 && (n) % 4 == 0)
-#define copy_from_guest(dst, src, n) (UACCESS_SMALL(n) ? uaccess_get(dst, src, n) : (copy_from_guest)(dst, src, n))
-#define copy_to_guest(dst, src, n)   (UACCESS_SMALL(n) ? uaccess_put(dst, src, n) : (copy_to_guest)(dst, src, n))
+#define UACCESS_SMALL(n) (__builtin_constant_p(n) && (n) > 0 && (n) <= 72 && (n) % 4 == 0)
+#define copy_from_guest(dst, src, n) \
+	(UACCESS_SMALL(n) ? uaccess_words(dst, (const void *)(src).a, n, true) : (copy_from_guest)(dst, src, n))
+#define copy_to_guest(dst, src, n) \
+	(UACCESS_SMALL(n) ? uaccess_words((void *)(dst).a, src, n, false) : (copy_to_guest)(dst, src, n))
 
 #endif

@@ -29,7 +29,7 @@ struct window {
 	uint64_t timer_deadline;                                               \
 	uint64_t *gdt;      /* ring 0's GDT page */                            \
 	uint16_t gdt_shown; /* pages of a guest's GDT that are in view */      \
-	uint16_t ldt_shown; /* bit n: page n of a guest's LDT is in view */
+	uint16_t ldt_shown; /* the same of its LDT: no page behind them is */
 
 struct cpu;
 static inline struct cpu *arch_this_cpu(void) {

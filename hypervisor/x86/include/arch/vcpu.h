@@ -7,11 +7,8 @@
 
 #include <xen/xen.h>
 
-#define GDT_GUEST_FRAMES 14
-
 struct callback {
 	uint64_t rip;
-	uint16_t cs; /* 32-bit guests */
 	bool mask_events;
 };
 
@@ -20,7 +17,8 @@ struct arch_vcpu {
 	bool user_mode;  /* 64-bit: runs on root_user */
 	bool nmi_masked; /* an NMI is being handled: until its iret */
 	bool ts;         /* guest's CR0.TS */
-	struct callback event, failsafe, syscall, syscall32, sysenter;
+	uint64_t event;  /* its callback always masks events */
+	struct callback failsafe, syscall, syscall32, sysenter;
 	uint64_t kernel_sp, kernel_ss;
 	uint64_t cr2; /* guest's fault address (vcpu_info.arch.cr2 mirrors it) */
 	uint64_t cr4; /* guest's view */
@@ -34,7 +32,7 @@ struct arch_vcpu {
 	uint32_t iobitmap_limit;
 	gvaddr_t iobitmap;
 	unsigned gdt_entries;
-	uint64_t gdt_frames[GDT_GUEST_FRAMES]; /* as many as gdt_entries need */
+	uint64_t gdt_frames[FIRST_RESERVED_GDT_PAGE]; /* as many as gdt_entries need */
 	gvaddr_t ldt_base;
 	unsigned ldt_entries;
 	mfn_t ldt_frames[16]; /* mapped lazily, INVALID_MFN if not */
