@@ -9,24 +9,12 @@
 #include "domain.h"
 #include "frame.h"
 #include "hypercall.h"
+#include "pte.h"
 
-#define MAX_ORDER       18
-#define PT_ENTRIES      512u
-#define PTE_P           (1ULL << 0)
-#define PTE_RW          (1ULL << 1)
-#define PTE_US          (1ULL << 2)
-#define PTE_PWT         (1ULL << 3)
-#define PTE_PCD         (1ULL << 4)
-#define PTE_A           (1ULL << 5)
-#define PTE_D           (1ULL << 6)
-#define PTE_PSE         (1ULL << 7) /* L2 and above: superpage */
-#define PTE_PAT         (1ULL << 7) /* L1 */
-#define PTE_G           (1ULL << 8)
-#define PTE_AVAIL_SHIFT 9 /* bits 9 to 11: the guest's own */
-#define PTE_ADDR        0x000ffffffffff000ULL
-#define PTE_CACHE       (PTE_PAT | PTE_PCD | PTE_PWT)
-#define HV_L4_FIRST     256u /* L4 entries that are ring 0's (the PV ABI's hole) */
-#define HV_L4_END       272u
+#define MAX_ORDER   18
+#define PT_ENTRIES  512u
+#define HV_L4_FIRST 256u /* L4 entries that are ring 0's (the PV ABI's hole) */
+#define HV_L4_END   272u
 
 static inline mfn_t pte_mfn(uint64_t e) { return mfn(e << 12 >> 24); }
 static inline bool l4_index_is_hv(unsigned index) { return index >= HV_L4_FIRST && index < HV_L4_END; }
@@ -134,6 +122,13 @@ static inline struct frame *frame_take(mfn_t m, domid_t id) {
 	return NULL;
 }
 
+/* `id` owns frame m. Certain for as long as something holds a reference to it. */
+static inline bool frame_is_of(mfn_t m, domid_t id) {
+	uint64_t bound = frame_count;
+
+	return mfn_x(m) < bound && READ_ONCE(frame_table[index_nospec(mfn_x(m), bound)].owner) == id;
+}
+
 /* A use as writable page: 0, -EBUSY (of another type). */
 static inline int type_get_writable(struct frame *f) {
 	uint64_t t = __atomic_load_n(&f->type, __ATOMIC_RELAXED);
@@ -194,7 +189,7 @@ static inline uint64_t pte_stored(uint64_t e) { return (e & ~PTE_G) | PTE_US; }
 int l1e_get_special(const struct pt_context *c, uint64_t e) __must_check;
 
 /* Check an L1 entry, take its references, and give it the form it is stored in. */
-static inline int l1e_get(const struct pt_context *c, uint64_t *e) {
+static __always_inline int l1e_get(const struct pt_context *c, uint64_t *e) {
 	uint64_t v = *e;
 	struct frame *f;
 	int rc = 0;

@@ -7,7 +7,7 @@
  * owner's mm_lock the processor alone writes to an entry besides us, and only its A and D bits; so
  * what an entry maps is stable while a change is decided.
  *
- * A change within the same frame and permission moves no reference.
+ * A change within the same frame moves no reference; of the right to write, a use as writable page.
  *
  * When an upper entry gives up a tree, the rest of the work is remembered in the vCPU
  * (table_giveup) and finished before its next page-table operation starts.
@@ -45,11 +45,31 @@ static __always_inline bool slot_store(uint64_t *slot, uint64_t old, uint64_t e,
 	return true;
 }
 
+/*
+ * The entry maps the frame that it did: its reference stays. With the right to write goes or comes a use as
+ * writable page.
+ */
+static __always_inline int l1_set_same(uint64_t *slot, uint64_t old, const struct pt_change *change) {
+	uint64_t gains = ~old & change->e & PTE_RW, loses = old & ~change->e & PTE_RW;
+	struct frame *f = frame_of(pte_mfn(old));
+	int rc = gains ? type_get_writable(f) : 0;
+
+	if (unlikely(rc)) return rc;
+	if (unlikely(!slot_store(slot, old, pte_stored(change->e), change))) {
+		loses = gains;
+		rc = -EAGAIN;
+	}
+	if (loses) type_put(f);
+	return rc;
+}
+
 static __always_inline int l1_set(const struct pt_context *c, uint64_t *slot, const struct pt_change *change) {
-	uint64_t old = READ_ONCE(*slot), e = change->e;
+	uint64_t old = READ_ONCE(*slot), e = change->e, differ = (old ^ e) & L1_REFS;
 	int rc;
 
-	if (e & PTE_P && !((old ^ e) & L1_REFS)) return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
+	/* frames that are not ours are judged anew when the right to write changes */
+	if (e & PTE_P && (!differ || (differ == PTE_RW && frame_is_of(pte_mfn(e), c->plain))))
+		return l1_set_same(slot, old, change);
 	rc = l1e_get(c, &e);
 	if (unlikely(rc)) return rc;
 	if (unlikely(!slot_store(slot, old, e, change))) {
@@ -136,8 +156,14 @@ static int plain_store(struct cursor *at, uint64_t *slot, uint64_t value) {
 	return 0;
 }
 
+static inline struct pt_change change_of(uint64_t ptr, uint64_t val) {
+	bool keeps = ptr % sizeof(uint64_t) == MMU_PT_UPDATE_PRESERVE_AD;
+
+	return (struct pt_change){ .e = val, .keep = keeps ? PTE_A | PTE_D : 0 };
+}
+
 static int request_apply(const struct pt_context *c, struct cursor *at, uint64_t ptr, uint64_t val) {
-	struct pt_change change = { .e = val, .keep = (ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD ? PTE_A | PTE_D : 0 };
+	struct pt_change change = change_of(ptr, val);
 	unsigned index = entry_index(ptr);
 
 	if (type_load(at->f) & FTF_VALIDATED) return entry_set(c, at->f, &at->table[index], index, &change);
@@ -155,7 +181,7 @@ static inline bool is_table_request(uint64_t ptr) {
 	return cmd <= MMU_PT_UPDATE_NO_TRANSLATE && cmd != MMU_MACHPHYS_UPDATE;
 }
 
-/* Ordinary requests to the L1 table where the cursor stands: how many were done without a hitch. */
+/* Requests to the L1 table where the cursor stands: how many were done without a hitch. */
 static unsigned l1_run(const struct pt_context *c, const struct cursor *at, const struct mmu_update *req, unsigned n) {
 	uint64_t base = mfn_to_maddr(at->m).a;
 	unsigned i = 0;
@@ -163,9 +189,11 @@ static unsigned l1_run(const struct pt_context *c, const struct cursor *at, cons
 	if (!type_is_l1(type_load(at->f))) return 0;
 	for (; i < n; i++) {
 		uint64_t offset = req[i].ptr - base;
+		struct pt_change change = change_of(offset, req[i].val);
 
-		if (offset >= PAGE_SIZE || offset % sizeof(uint64_t) != MMU_NORMAL_PT_UPDATE ||
-		    l1_set_plain(c, &at->table[offset / sizeof(uint64_t)], req[i].val))
+		/* in the table, and with a command that means a change of the entry */
+		if (offset & ~((PAGE_SIZE - sizeof(uint64_t)) | MMU_PT_UPDATE_PRESERVE_AD) ||
+		    l1_set(c, &at->table[offset / sizeof(uint64_t)], &change))
 			break;
 	}
 	return i;

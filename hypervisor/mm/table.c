@@ -34,9 +34,9 @@ static void partial_set(struct frame *f, unsigned index, int error) {
 	f->partial = (uint16_t)(index | (unsigned)-error << PARTIAL_ERRNO);
 }
 
-/* An entry was dealt with: one unit of work, sixteen absent ones together. True if there is more. */
-static inline bool work_left(unsigned *left, uint64_t e, unsigned i) {
-	if (*left && (e & PTE_P || i % 16 == 0)) --*left;
+/* An entry, or a whole run of absent ones, was dealt with: one unit of work. True if there is more to spend. */
+static inline bool work_left(unsigned *left) {
+	if (*left) --*left;
 	return *left;
 }
 
@@ -83,26 +83,27 @@ static __always_inline int fill(struct domain *d, struct frame *f, unsigned leve
 	unsigned i = *index, work = *left;
 	int rc = 0;
 
-	while (i < PT_ENTRIES && !rc) {
+	for (; i < PT_ENTRIES && !rc; i++) {
 		uint64_t e, was;
 
 		if (i % RUN == 0 && run_empty(&table[i])) {
-			i += RUN;
-			if (!work_left(&work, 0, i) && i < PT_ENTRIES) rc = -ERESTART;
+			i += RUN - 1;
+			if (!work_left(&work)) rc = -ERESTART;
 			continue;
 		}
 		e = was = READ_ONCE(table[i]);
+		if (!e) continue;
 		if (level == 1)
-			rc = e ? l1e_get(&c, &e) : 0;
+			rc = l1e_get(&c, &e);
 		else if (is_guest_entry(level, i))
 			rc = lne_get(d, f, level, &e, &work);
 		if (unlikely(rc)) break;
 		if (e != was) table[i] = e;
-		if (!work_left(&work, e, i++) && i < PT_ENTRIES) rc = -ERESTART;
+		if (!work_left(&work)) rc = -ERESTART;
 	}
 	*index = i;
 	*left = work;
-	return rc;
+	return i < PT_ENTRIES ? rc : 0;
 }
 
 /* Give those of entries ..*index back, downwards. */
@@ -116,15 +117,16 @@ static __always_inline int drain(struct domain *d, struct frame *f, unsigned lev
 
 		if (i % RUN == 0 && run_empty(&table[i - RUN])) {
 			i -= RUN;
-			if (!work_left(&work, 0, i) && i > 0) rc = -ERESTART;
+			if (!work_left(&work) && i > 0) rc = -ERESTART;
 			continue;
 		}
 		e = table[--i];
+		if (!(e & PTE_P)) continue;
 		if (level == 1)
 			l1e_put(e);
 		else if (is_guest_entry(level, i))
 			rc = lne_put(d, f, level, e, &work);
-		if (!work_left(&work, e, i) && !rc && i > 0) rc = -ERESTART;
+		if (!work_left(&work) && !rc && i > 0) rc = -ERESTART;
 	}
 	*index = i;
 	*left = work;

@@ -44,6 +44,43 @@ static void entries_carry_references(void **state) {
 	assert_int_equal(set_pte(t.l[1], 0, 0), 0);
 }
 
+/* The frame stays, the right to write goes or comes: its use is counted, the reference does not move. */
+static void the_right_to_write_alone(void **state) {
+	struct tree own = running_tree(dom0), t = running_tree(guest);
+	mfn_t a = page_of(guest);
+	struct mmu_update u[8];
+
+	for (unsigned i = 0; i < 8; i++) {
+		assert_int_equal(set_pte(t.l[1], i, pte(a, RW | PTE_A | PTE_D)), 0);
+		u[i] = (struct mmu_update){ ptr(t.l[1], i, MMU_PT_UPDATE_PRESERVE_AD), pte(a, RO) };
+	}
+	arg_put(0, u, sizeof(u));
+	assert_int_equal(do_mmu_update(ARG_VA, 8, 0, DOMID_SELF, 0, 0), 0);
+	assert_int_equal(type_count(a), 0);
+	assert_int_equal(ref_count(a), 9);
+	assert_int_equal(at(t.l[1])[7], pte(a, RO | PTE_A | PTE_D | PTE_US));
+	for (unsigned i = 0; i < 8; i++) u[i].val = pte(a, RW);
+	arg_put(0, u, sizeof(u));
+	assert_int_equal(do_mmu_update(ARG_VA, 8, 0, DOMID_SELF, 0, 0), 0);
+	assert_int_equal(type_count(a), 8);
+	assert_int_equal(ref_count(a), 9);
+	assert_int_equal(at(t.l[1])[7], pte(a, RW | PTE_A | PTE_D | PTE_US));
+	/* never on a table */
+	assert_int_equal(set_pte(t.l[1], 9, pte(t.l[1], RO)), 0);
+	assert_int_equal(set_pte(t.l[1], 9, pte(t.l[1], RW)), -EBUSY);
+	assert_int_equal(at(t.l[1])[9], pte(t.l[1], RO | PTE_US));
+	/* nor by a domain that may only map another's page so */
+	run_as(dom0);
+	assert_int_equal(update(ptr(own.l[1], 0, 0), pte(a, RO), guest->id), 0);
+	assert_int_equal(update(ptr(own.l[1], 0, 0), pte(a, RW), DOMID_SELF), -EBUSY);
+	assert_int_equal(update(ptr(own.l[1], 0, 0), pte(a, RW), guest->id), 0);
+	assert_true(frame_of(a)->refs & FRAME_FOREIGN);
+	assert_int_equal(type_count(a), 9);
+	assert_int_equal(update(ptr(own.l[1], 0, 0), pte(a, RO), DOMID_SELF), -EBUSY);
+	assert_int_equal(set_pte(own.l[1], 0, 0), 0);
+	assert_int_equal(type_count(a), 8);
+}
+
 static void refused_update_changes_nothing(void **state) {
 	struct tree t = running_tree(guest);
 	mfn_t a = page_of(guest);
@@ -389,6 +426,9 @@ static void stores_to_tables_are_emulated(void **state) {
 	assert_int_equal(store(v, 0x3000 + 8 * 9, &old, pte(a, RO)), 0);
 	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US));
 	assert_int_equal(type_count(a), 0);
+	assert_int_equal(store(v, 0x3000 + 8 * 9, &old, e), -EAGAIN);
+	assert_int_equal(at(t.l[1])[9], pte(a, RO | PTE_US));
+	assert_int_equal(type_count(a), 0);
 	old = pte(a, RO | PTE_US);
 	assert_int_equal(store(v, 0x3000 + 8 * 9, &old, 0), 0);
 	assert_int_equal(at(t.l[1])[9], 0);
@@ -425,6 +465,7 @@ static void walk_finds_the_entry(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(entries_carry_references),
+		T(the_right_to_write_alone),
 		T(refused_update_changes_nothing),
 		T(plain_page_is_stored_to),
 		T(accessed_and_dirty_are_preserved),

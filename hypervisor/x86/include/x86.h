@@ -6,6 +6,7 @@
 #include "arch.h"
 #include "domain.h"
 #include "layout.h"
+#include "pte.h"
 
 /* -- control registers and instructions -- */
 
@@ -56,18 +57,6 @@
 
 /* WB, WT, UC-, UC, WC, WP, UC, UC: entries 0-7, fixed by the PV ABI. */
 #define PAT_XEN 0x050100070406ULL
-
-#define PTE_P    (1ULL << 0)
-#define PTE_RW   (1ULL << 1)
-#define PTE_US   (1ULL << 2)
-#define PTE_PWT  (1ULL << 3)
-#define PTE_PCD  (1ULL << 4)
-#define PTE_A    (1ULL << 5)
-#define PTE_D    (1ULL << 6)
-#define PTE_PSE  (1ULL << 7)
-#define PTE_G    (1ULL << 8)
-#define PTE_NX   (1ULL << 63)
-#define PTE_ADDR 0x000ffffffffff000ULL
 
 #define CONTROL_REGISTER(cr)                                     \
 	static inline uint64_t read_##cr(void) {                 \
