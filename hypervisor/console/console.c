@@ -78,13 +78,12 @@ void console_log(const char *text) {
 	lock();
 	fresh_line();
 	while (*text) {
-		const char *end = strchr(text, '\n');
-		size_t n = end ? (size_t)(end - text) : strlen(text);
+		const char *end = strchrnul(text, '\n');
 
 		emit_text(prefix, sizeof(prefix) - 1);
-		emit_text(text, n);
+		emit_text(text, (size_t)(end - text));
 		emit('\n');
-		text += n + (end != NULL);
+		text = *end ? end + 1 : end;
 	}
 	unlock();
 }
@@ -112,7 +111,7 @@ static struct line *line_of(domid_t id) {
 static void line_show(struct line *l) {
 	char head[16];
 
-	if (log_guest_admits(LOG_DEBUG)) {
+	if (log_admits(&log_guests, LOG_DEBUG)) {
 		fresh_line();
 		emit_text(head, (size_t)format(head, sizeof(head), "(d%u) ", l->domid));
 		emit_text(l->text, l->len);

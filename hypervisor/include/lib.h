@@ -8,16 +8,15 @@
 #include "compiler.h"
 #include "errors.h"
 
-/* memory and strings: the C standard's meaning */
+/* memory and strings: the C standard's meaning, and glibc's of the last */
 void *memcpy(void *dst, const void *src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t n);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
+char *strchrnul(const char *s, int c);
 
 /* Copy at most size-1 characters and end with NUL (size > 0). */
 void str_copy(char *dst, const char *src, size_t size);
@@ -100,12 +99,7 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 		if (unlikely(!(cond))) panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 
-#ifdef TENON_DEBUG
-#define DEBUG_BUILD 1
-#else
-#define DEBUG_BUILD 0
-#endif
-/* ASSERT: as CHECK, in debug and host builds only. */
+/* ASSERT: as CHECK, in debug and host builds only (DEBUG_BUILD, which the Makefile sets to 0 or 1). */
 #define ASSERT(cond)                          \
 	do {                                  \
 		if (DEBUG_BUILD) CHECK(cond); \

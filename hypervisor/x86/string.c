@@ -53,8 +53,7 @@ int strncmp(const char *a, const char *b, size_t n) {
 
 int strcmp(const char *a, const char *b) { return strncmp(a, b, ~0UL); }
 
-char *strchr(const char *s, int c) {
-	for (; *s != (char)c; s++)
-		if (!*s) return NULL;
+char *strchrnul(const char *s, int c) {
+	while (*s && *s != (char)c) s++;
 	return (char *)s;
 }
