@@ -26,10 +26,8 @@ void multiboot_parse(uint32_t magic, uint32_t info);
 /* Pages before the allocator exists, from the top of memory below 4 GiB; identity-mapped.
  * INVALID_MFN never: panics. */
 void boot_pages_init(void);
-mfn_t boot_page_alloc(void);
 mfn_t boot_pages_alloc(unsigned long n); /* n consecutive pages: the first */
-bool boot_pages_live(void);
-/* Hand all memory that nothing uses to the frame allocator; boot_page_alloc() ends. */
+/* Hand all memory that nothing uses to the frame allocator, which takes the place of boot_pages_alloc(). */
 void boot_pages_handover(void);
 /* Give the modules' memory to the allocator. */
 void boot_modules_free(void);
@@ -38,8 +36,6 @@ void own_map_init(uint64_t nr_frames);
 void image_protect(void);
 void image_seal(void);
 
-/* Boot's last step: seals the image, starts dom0. */
-void boot_finish(void) __noreturn;
 extern char hypervisor_cmdline[1024];
 
 /* -- the dom0 kernel as an ELF image in memory, and what its Xen notes (elfnote.h) say (boot/elf.c) -- */
@@ -70,6 +66,5 @@ void dom0_build(void);
 
 extern char _image_start[], _text_end[], _rodata_end[], _init_start[], _init_text_end[], _init_end[];
 extern char image_end[];
-extern uint64_t boot_l4[];
 
 #endif

@@ -137,7 +137,7 @@ int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_che
 void *io_map(maddr_t at, size_t size) __must_check;
 /* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
 const void *firmware_map(maddr_t at, size_t size) __must_check;
-extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
+extern uint64_t hv_root[]; /* ring 0's own root table: the idle address space */
 static inline uint64_t idle_cr3(void) { return (uint64_t)hv_root - IMAGE_BASE; }
 
 /* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
