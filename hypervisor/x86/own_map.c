@@ -10,6 +10,7 @@
 #include "x86.h"
 #include "boot.h"
 #include "frame.h"
+#include "irq.h"
 
 #define SLOT_SELF 271UL
 #define SELF_L1   (0xffff000000000000UL | SLOT_SELF << 39)
@@ -114,7 +115,9 @@ static void *foreign_map(maddr_t at, size_t size, uint64_t flags) {
 	return (void *)(va + offset);
 }
 
-void *io_map(maddr_t at, size_t size) { return foreign_map(at, size, PTE_RW | PTE_PCD | PTE_PWT); }
+volatile uint32_t *arch_registers_map(uint64_t address, size_t size) {
+	return foreign_map(maddr(address), size, PTE_RW | PTE_PCD | PTE_PWT);
+}
 
 const void *firmware_map(maddr_t at, size_t size) { return foreign_map(at, size, 0); }
 

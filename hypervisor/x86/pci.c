@@ -61,7 +61,7 @@ static volatile void *mmcfg_of(sbdf_t dev, unsigned reg) {
 		volatile uint8_t **at = &bus_window[i][bus];
 
 		if (m->segment != dev.n >> 16 || bus < m->bus_first || bus > m->bus_last) continue;
-		if (!*at) *at = io_map(maddr(m->address + bus * BUS_SIZE), BUS_SIZE);
+		if (!*at) *at = (volatile uint8_t *)arch_registers_map(m->address + bus * BUS_SIZE, BUS_SIZE);
 		return *at ? *at + ((dev.n & 0xff) << 12) + reg : NULL;
 	}
 	return NULL;
@@ -91,5 +91,3 @@ void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value) {
 	else if (p)
 		*(volatile uint32_t *)p = value;
 }
-
-volatile uint32_t *arch_registers_map(uint64_t address, size_t size) { return io_map(maddr(address), size); }

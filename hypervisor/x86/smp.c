@@ -22,7 +22,6 @@ void ap_start(void) {
 
 	lapic_init_cpu();
 	cpu_block_load(c);
-	clock_init_cpu();
 	sched_init_cpu();
 	timers_init_cpu();
 	__atomic_store_n(&ap_idles, true, __ATOMIC_RELEASE);

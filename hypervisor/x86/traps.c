@@ -23,7 +23,7 @@ static void interrupt(unsigned vector) {
 		irq_interrupt((uint8_t)vector);
 		return;
 	}
-	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
+	if (vector != VEC_SPURIOUS) arch_irq_ack(); /* the APIC expects none for that one */
 	if (vector == VEC_TIMER) {
 		this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
 		timers_run();
