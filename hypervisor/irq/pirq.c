@@ -32,8 +32,7 @@ static int table_ensure(struct domain *d) {
 	t->count = count;
 	for (unsigned i = 0; i < count; i++) {
 		t->pirq[i].domain = d;
-		t->pirq[i].number = (uint16_t)i;
-		if (d->privileged && i < arch_gsi_count()) t->pirq[i].irq = &irqs[i];
+		if (d->privileged && is_gsi(&irqs[i])) t->pirq[i].irq = &irqs[i];
 	}
 	d->irq = t;
 	return 0;
@@ -86,31 +85,26 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 	if (ret) return ret;
 	if (!may) return -EPERM;
 	p = mapping_of(d, &irqs[gsi]);
-	if (p && *pirq >= 0 && p->number != number) return -EEXIST;
+	if (p && *pirq >= 0 && p != pirq_of(d, (unsigned)number)) return -EEXIST;
 	if (!p) {
 		p = pirq_of(d, (unsigned)number);
 		if (!p) return -EINVAL;
 		if (p->irq) return -EBUSY;
 		p->irq = &irqs[gsi];
 	}
-	*pirq = p->number;
+	*pirq = (int)(p - d->irq->pirq);
 	return 0;
 }
 
 static struct irq *irq_find_free(void) {
 	for_each_msi_irq (irq)
-		if (irq->kind == IRQ_FREE) return irq;
+		if (!irq->vector) return irq;
 	return NULL;
 }
 
 static void unmap_message(struct pirq *p) {
-	struct irq *irq = p->irq;
-
-	irq_mask(irq, true);
-	vector_release(irq);
-	spin_lock(&irq->lock);
-	irq->kind = IRQ_FREE;
-	spin_unlock(&irq->lock);
+	irq_mask(p->irq, true);
+	vector_release(p->irq);
 	p->irq = NULL;
 }
 
@@ -123,7 +117,6 @@ static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_
 			while (i--) unmap_message(&p[i]);
 			return -ENOSPC;
 		}
-		irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
 		irq->msi = *m;
 		irq->msi.index = (uint16_t)(m->index + i);
 		vector_assign(irq, 0, (uint8_t)(vector + i));
@@ -136,8 +129,8 @@ static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_
 /* A device's message may have one owner only; asking again for what one has is an error too. */
 static bool message_in_use(const struct msi_request *req) {
 	for_each_msi_irq (irq) {
-		if (irq->kind == IRQ_FREE || irq->msi.dev.n != req->dev.n) continue;
-		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index) return true;
+		if (!irq->vector || irq->msi.dev.n != req->dev.n) continue;
+		if (!irq->msi.entry || !req->msix || irq->msi.index == req->index) return true;
 	}
 	return false;
 }
@@ -162,7 +155,7 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	m.count = (uint16_t)block;
 	ret = map_block(&d->irq->pirq[first], &m, req->count, vector);
 	if (ret) return ret;
-	msi_enable(&m, req->msix, true);
+	msi_enable(&m, true);
 	*pirq = first;
 	return 0;
 }
@@ -173,17 +166,6 @@ static int bind_check(const struct irq *irq, bool will_share) {
 	if (irq->own) return -EBUSY;
 	for (const struct pirq *p = irq->bound; p; p = p->next)
 		if (!will_share || !p->shares) return -EBUSY;
-	return 0;
-}
-
-static int vector_ensure(struct irq *irq, unsigned cpu) {
-	uint8_t vector = irq->vector ? 0 : vectors_find(cpu, 1);
-
-	if (irq->vector) return 0;
-	if (!vector) vector = vectors_find(cpu = 0, 1);
-	if (!vector) return -ENOSPC;
-	vector_assign(irq, cpu, vector);
-	irq_program(irq);
 	return 0;
 }
 
@@ -225,6 +207,7 @@ static void unbind(struct pirq *p) {
 	struct irq *irq = p->irq;
 	struct pirq **at = &irq->bound;
 
+	if (!p->port) return;
 	spin_lock(&irq->lock);
 	while (*at != p) at = &(*at)->next;
 	*at = p->next;
@@ -232,7 +215,7 @@ static void unbind(struct pirq *p) {
 	eoi_one(p);
 	if (!irq->bound) irq_mask(irq, true);
 	spin_unlock(&irq->lock);
-	if (!irq->bound && irq->kind == IRQ_GSI) vector_release(irq);
+	if (!irq->bound && is_gsi(irq)) vector_release(irq);
 }
 
 void pirq_unbind(struct domain *d, unsigned pirq) {
@@ -243,45 +226,39 @@ void pirq_unbind(struct domain *d, unsigned pirq) {
 }
 
 /* All messages of the block that p begins (a block has consecutive pirqs). */
-static void unmap(struct domain *d, struct pirq *p) {
-	struct irq *irq = p->irq;
-	unsigned number = p->number;
-	struct msi m = irq->msi;
-	bool msix = irq->kind == IRQ_MSIX;
+static void unmap(struct irq_domain *t, struct pirq *p) {
+	struct msi m = p->irq->msi;
 
-	if (p->port) unbind(p);
-	if (irq->kind == IRQ_GSI) {
-		if (!d->privileged) p->irq = NULL;
+	unbind(p);
+	if (is_gsi(p->irq)) {
+		if (!p->domain->privileged) p->irq = NULL;
 		return;
 	}
 	unmap_message(p);
-	if (msix) return;
-	for (p++; ++number < d->irq->count && p->irq && p->irq->kind == IRQ_MSI && p->irq->msi.dev.n == m.dev.n; p++) {
-		if (p->port) unbind(p);
+	if (m.entry) return;
+	for (p++; p < t->pirq + t->count && p->irq && p->irq->msi.count && p->irq->msi.dev.n == m.dev.n; p++) {
+		unbind(p);
 		unmap_message(p);
 	}
-	msi_enable(&m, false, false);
+	msi_enable(&m, false);
 }
 
 int pirq_unmap(struct domain *d, unsigned pirq) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(d, pirq);
 
-	if (!p || !p->irq || (p->irq->kind == IRQ_MSI && p->irq->msi.index)) return -EINVAL;
-	unmap(d, p);
+	if (!p || !p->irq || (!p->irq->msi.entry && p->irq->msi.index)) return -EINVAL;
+	unmap(d->irq, p);
 	return 0;
 }
 
 int irq_domain_destroy(struct domain *d) {
-	struct irq_domain *t;
+	SPIN_GUARD(&pirq_lock);
 
-	spin_lock(&pirq_lock);
-	t = d->irq;
-	for (unsigned i = 0; t && i < t->count; i++)
-		if (t->pirq[i].irq) unmap(d, &t->pirq[i]);
+	for (unsigned i = 0; d->irq && i < d->irq->count; i++)
+		if (d->irq->pirq[i].irq) unmap(d->irq, &d->irq->pirq[i]);
+	heap_free(d->irq);
 	d->irq = NULL;
-	spin_unlock(&pirq_lock);
-	heap_free(t);
 	return 0;
 }
 
@@ -291,8 +268,7 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(d, pirq);
 
-	if (!p || !p->port) return;
-	irq_move(p->irq, v->processor);
+	if (p && p->port) irq_move(p->irq, v->processor);
 }
 
 int pirq_eoi(struct domain *d, unsigned pirq) {

@@ -91,7 +91,4 @@ int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value) {
 unsigned arch_gsi_count(void) { return gsi_count; }
 
 /* Intel SDM 10.11: physical destination, fixed delivery, edge. */
-void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data) {
-	*address = 0xfee00000u | (cpu_of(cpu)->apic_id & 0xff) << 12;
-	*data = vector;
-}
+uint32_t arch_msi_address(unsigned cpu) { return 0xfee00000u | (cpu_of(cpu)->apic_id & 0xff) << 12; }
