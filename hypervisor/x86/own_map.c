@@ -7,6 +7,7 @@
  * Guest roots get a copy of slots 256-271 when they are promoted, so all sixteen are filled before
  * the first guest exists and never change.
  */
+#include "acpi.h"
 #include "x86.h"
 #include "boot.h"
 #include "frame.h"

@@ -50,16 +50,16 @@ struct acpi_info {
 	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
 };
 
-/* Address space through which acpi_parse() sees machine memory: NULL if the range cannot be seen. */
-typedef const void *acpi_map_fn(uint64_t at, size_t size);
+/* Memory that firmware left, mapped read-only for good (x86/own_map.c); NULL if out of space or memory. */
+const void *firmware_map(maddr_t at, size_t size) __must_check;
 
 /*
  * Read the tables below the root pointer at rsdp. False if the root or MADT cannot be used; tables
  * with a bad checksum or length are passed over.
  */
-bool acpi_parse(uint64_t rsdp, acpi_map_fn *map, struct acpi_info *out);
-/* Offset of a valid root pointer in a firmware area of n bytes (16-byte steps), or -1. */
-long acpi_rsdp_find(const uint8_t *area, size_t n);
+bool acpi_parse(uint64_t rsdp, struct acpi_info *out);
+/* Where in a firmware area a valid root pointer is (16-byte steps); 0: nowhere. */
+uint64_t acpi_rsdp_find(uint64_t at, size_t size);
 /* The GSI and its wiring of an ISA interrupt. */
 struct acpi_override acpi_isa_irq(const struct acpi_info *info, uint8_t irq);
 
