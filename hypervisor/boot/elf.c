@@ -7,7 +7,6 @@
 #include "boot.h"
 #include "lib.h"
 
-#include <elf.h>
 #include <xen/elfnote.h>
 
 static bool __init inside(const struct kernel_image *k, uint64_t offset, uint64_t size) {
@@ -36,13 +35,10 @@ static void __init notes_scan(struct kernel_image *k, uint64_t offset, uint64_t 
 		desc = name + ROUND_UP((uint64_t)n.n_namesz, 4u);
 		next = desc + ROUND_UP((uint64_t)n.n_descsz, 4u);
 		if (next > end) return;
-		if (n.n_namesz == 4 && !memcmp(k->data + name, "Xen", 4)) {
-			k->guest_is_xen = true;
-			if (n.n_type < KERNEL_NOTES) {
-				k->given |= 1u << n.n_type;
-				k->note[n.n_type] = 0;
-				memcpy(&k->note[n.n_type], k->data + desc, MIN(n.n_descsz, 8u));
-			}
+		if (n.n_namesz == 4 && !memcmp(k->data + name, "Xen", 4) && n.n_type < KERNEL_NOTES) {
+			k->given |= 1u << n.n_type;
+			k->note[n.n_type] = 0;
+			memcpy(&k->note[n.n_type], k->data + desc, MIN(n.n_descsz, 8u));
 		}
 		offset = next;
 	}
@@ -62,7 +58,7 @@ static const char *__init programs_parse(struct kernel_image *k, const Elf64_Ehd
 			       "truncated or damaged";
 		if (p.p_memsz > (1UL << 30) || k->segments == KERNEL_SEGMENTS_MAX)
 			return "the kernel's ELF has a segment of more than 1 GiB, or more than 16 segments";
-		k->segment[k->segments++] = (struct kernel_segment){ p.p_paddr, p.p_offset, p.p_filesz, p.p_memsz };
+		k->segment[k->segments++] = p;
 	}
 	return k->segments ? NULL : "the kernel's ELF has nothing to load";
 }
@@ -79,21 +75,21 @@ static void __init sections_scan(struct kernel_image *k, const Elf64_Ehdr *h) {
 	}
 }
 
-const char *__init kernel_parse(const void *data, uint64_t size, struct kernel_image *out) {
+const char *__init kernel_parse(const struct module *m, struct kernel_image *out) {
 	Elf64_Ehdr h;
 	const char *why;
 
-	*out = (struct kernel_image){ .data = data, .size = size };
-	if (size < sizeof(h) || memcmp(data, ELFMAG, SELFMAG)) return not_elf(out);
-	memcpy(&h, data, sizeof(h));
+	*out = (struct kernel_image){ .data = (const uint8_t *)m->start, .size = m->end - m->start };
+	if (out->size < sizeof(h) || memcmp(out->data, ELFMAG, SELFMAG)) return not_elf(out);
+	memcpy(&h, out->data, sizeof(h));
 	if (h.e_ident[EI_CLASS] == ELFCLASS32 && h.e_machine == EM_386)
 		return "the kernel is a 32-bit image; this build runs 64-bit PV kernels";
 	if (h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB || h.e_machine != EM_X86_64)
 		return "the kernel's ELF is not for x86-64";
 	why = programs_parse(out, &h);
 	if (why) return why;
-	if (!out->guest_is_xen) sections_scan(out, &h);
-	if (!out->guest_is_xen)
+	if (!out->given) sections_scan(out, &h);
+	if (!out->given)
 		return "the kernel has no Xen notes: it was built without PV support "
 		       "(CONFIG_XEN_PV); use another kernel";
 	if (!(out->given & 1u << XEN_ELFNOTE_ENTRY))

@@ -6,6 +6,8 @@
 #include "addr.h"
 #include "e820.h"
 
+#include <elf.h>
+
 struct module {
 	uint64_t start, end; /* machine addresses */
 	const char *cmdline;
@@ -40,25 +42,20 @@ extern char hypervisor_cmdline[1024];
 
 /* -- the dom0 kernel as an ELF image in memory, and what its Xen notes (elfnote.h) say (boot/elf.c) -- */
 
-struct kernel_segment {
-	uint64_t paddr, file_offset, file_size, mem_size;
-};
 #define KERNEL_SEGMENTS_MAX 16
-
-#define KERNEL_NOTES 32
+#define KERNEL_NOTES        32
 
 struct kernel_image {
 	const uint8_t *data;
 	uint64_t size;
 	unsigned segments;
-	struct kernel_segment segment[KERNEL_SEGMENTS_MAX];
-	bool guest_is_xen;
+	Elf64_Phdr segment[KERNEL_SEGMENTS_MAX];
 	uint64_t note[KERNEL_NOTES]; /* by type (XEN_ELFNOTE_*): the number it gives */
-	uint32_t given;              /* bits of the notes that the kernel has */
+	uint32_t given;              /* bits of the notes that the kernel has; 0: it is none for Xen */
 };
 
-/* Parse; NULL if the kernel can be used, else a sentence that says what is wrong and what to do. */
-const char *kernel_parse(const void *data, uint64_t size, struct kernel_image *out);
+/* Parse a module; NULL if the kernel can be used, else a sentence that says what is wrong and what to do. */
+const char *kernel_parse(const struct module *m, struct kernel_image *out);
 
 /* Build dom0 from the modules (boot/dom0_build.c); panics with a clear line if the kernel cannot be
  * used. */
