@@ -288,13 +288,10 @@ static void __init create_domain(void) {
 }
 
 void __init dom0_build(void) {
-	const char *why;
-
 	if (!boot_info.modules)
 		panic("no dom0 kernel: the boot loader must give an ELF kernel as the first module "
 		      "(QEMU: -initrd \"vmlinux ...\"; GRUB: module2)");
-	why = kernel_parse(&boot_info.module[0], &kernel);
-	if (why) panic("%s", why);
+	kernel_parse(&boot_info.module[0], &kernel);
 	nr_pages = dom0_bytes() >> PAGE_SHIFT;
 	create_domain();
 	memory_allocate();

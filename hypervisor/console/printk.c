@@ -64,30 +64,18 @@ static void tell_lost(void) {
 	       __atomic_exchange_n(&limit.lost, 0, __ATOMIC_RELAXED));
 }
 
-/* A message, about a domain if there is one. */
-static void print(const struct domain *d, const char *fmt, va_list ap) {
-	char text[320];
-	int n = d ? format(text, sizeof(text), "d%u: ", d->id) : 0;
-
-	vformat(text + n, sizeof(text) - (size_t)n, fmt, ap);
-	console_log(text);
-}
-
-void printk(enum log_level level, const char *fmt, ...) {
-	va_list ap;
-
-	if (!log_admits(&log_own, level)) return;
-	va_start(ap, fmt);
-	print(NULL, fmt, ap);
-	va_end(ap);
-}
-
 void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...) {
+	char text[320];
+	int n = 0;
 	va_list ap;
 
-	if (!log_admits(&log_guests, level)) return;
-	tell_lost();
+	if (!log_admits(d ? &log_guests : &log_own, level)) return;
+	if (d) {
+		tell_lost();
+		n = format(text, sizeof(text), "d%u: ", d->id);
+	}
 	va_start(ap, fmt);
-	print(d, fmt, ap);
+	vformat(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	va_end(ap);
+	console_log(text);
 }

@@ -54,8 +54,8 @@ struct kernel_image {
 	uint32_t given;              /* bits of the notes that the kernel has; 0: it is none for Xen */
 };
 
-/* Parse a module; NULL if the kernel can be used, else a sentence that says what is wrong and what to do. */
-const char *kernel_parse(const struct module *m, struct kernel_image *out);
+/* Parse a module; panics with a sentence that says what is wrong and what to do if the kernel cannot be used. */
+void kernel_parse(const struct module *m, struct kernel_image *out);
 
 /* Build dom0 from the modules (boot/dom0_build.c); panics with a clear line if the kernel cannot be
  * used. */

@@ -84,10 +84,10 @@ static inline void list_remove(struct list *node) {
 /* Console log levels; guests' own output and messages about guests have their own threshold
  * (guest_loglvl). */
 enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-void printk(enum log_level level, const char *fmt, ...) __printf(2, 3);
 struct domain;
-/* A line about a domain, prefixed "dN: "; rate-limited. */
+/* A line about a domain, prefixed "dN: "; rate-limited. About none (NULL): ring 0's own. */
 void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...) __printf(3, 4);
+#define printk(level, ...) gprintk(NULL, level, __VA_ARGS__)
 
 /* Stop the machine: prints the line, registers, backtrace and current guest. Only for our own
  * broken state. */

@@ -22,7 +22,6 @@
 static uint64_t tsc_boot __ro_after_init, tsc_hz __ro_after_init;
 static uint32_t ns_mul __ro_after_init; /* pvclock: ns = (delta << shift) * mul >> 32 */
 static int8_t ns_shift __ro_after_init;
-static uint64_t tsc_per_ns __ro_after_init;   /* 32.32 */
 static uint64_t lapic_per_ns __ro_after_init; /* 32.32 */
 static bool stable __ro_after_init;
 
@@ -96,7 +95,6 @@ static void __init scale_set(void) {
 	for (; hz <= NS_PER_SEC; hz <<= 1) ns_shift++;
 	/* from the unshifted rate, for all its bits */
 	ns_mul = (uint32_t)mul_div(NS_PER_SEC, 1ULL << (32 - ns_shift), tsc_hz);
-	tsc_per_ns = mul_div(tsc_hz, 1ULL << 32, NS_PER_SEC);
 }
 
 static uint64_t scale(uint64_t value, uint64_t fixed_32_32) {
@@ -125,7 +123,7 @@ bool arch_tsc_stable(void) { return stable; }
 uint32_t tsc_khz(void) { return (uint32_t)(tsc_hz / 1000); }
 
 void clock_delay_us(uint64_t us) {
-	uint64_t end = rdtsc() + scale(us * 1000, tsc_per_ns);
+	uint64_t end = rdtsc() + us * tsc_hz / 1000000;
 
 	while (rdtsc() < end) cpu_pause();
 }

@@ -64,22 +64,17 @@ static bool block_map(unsigned id) {
 	return true;
 }
 
-/* Ring 0's GDT page and this CPU's window page. */
-static bool tables_create(struct cpu *c) {
-	windows_init(c);
-	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + GDT_GUEST_FRAMES), PTE_RW | PTE_NX);
-	if (!c->gdt) return false;
-	gdt_fill(c);
-	return true;
-}
-
 /* CPU 0 boots on a block in the image; it only lacks what needs memory. */
 struct cpu *cpu_block_create(unsigned id) {
 	struct cpu *c = cpu_of(id);
 
 	if (id && !block_map(id)) return NULL;
 	c->id = id;
-	if (!stubs_create(id) || !tables_create(c)) return NULL;
+	if (!stubs_create(id)) return NULL;
+	windows_init(c);
+	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + GDT_GUEST_FRAMES), PTE_RW | PTE_NX);
+	if (!c->gdt) return NULL;
+	gdt_fill(c);
 	c->tss.rsp[0] = block_va(id) + PERCPU_STACK_TOP;
 	for (unsigned i = 0; i < 4; i++) c->tss.ist[i] = block_va(id) + PERCPU_IST_TOP(i);
 	c->tss.iomap = sizeof(c->tss);
