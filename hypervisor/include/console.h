@@ -50,7 +50,7 @@ bool log_admits(const struct log_threshold *t, enum log_level level);
 
 /* Set up COM1 as "BAUD" or "BAUD,8n1" says. False: malformed or no UART there. */
 bool uart_init(const char *settings);
-/* Send a byte, waiting while the line is busy (bounded). No effect before uart_init(). */
+/* Send a byte, waiting while the line is busy (bounded); once uart_init() was true. */
 void uart_putc(char c);
 /* The line's interrupt: hand what has come in to console_input(). */
 void uart_interrupt(void);

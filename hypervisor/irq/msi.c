@@ -60,9 +60,10 @@ static int msix_setup(struct msi *m, const struct msi_request *req) {
 }
 
 int msi_setup(struct msi *m, const struct msi_request *req) {
+	uint16_t block = (uint16_t)(1u << bit_last(2 * req->count - 1)); /* the next power of two */
 	uint32_t control;
 
-	*m = (struct msi){ .dev = req->dev, .index = (uint16_t)req->index, .count = (uint16_t)req->count };
+	*m = (struct msi){ .dev = req->dev, .index = (uint16_t)req->index, .count = block };
 	m->cap = (uint8_t)pci_capability(req->dev, req->msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m->cap) return -ENODEV;
 	if (req->msix) return msix_setup(m, req);

@@ -15,42 +15,36 @@
 
 #define PIRQS_MSI 512 /* above the GSIs */
 
-struct irq_domain {
-	unsigned count;
-	struct pirq pirq[];
-};
+static unsigned pirq_count(void) { return arch_gsi_count() + PIRQS_MSI; }
 
 static int table_ensure(struct domain *d) {
-	unsigned count = arch_gsi_count() + PIRQS_MSI;
-	struct irq_domain *t;
+	struct pirq *t;
 
-	if (d->irq) return 0;
+	if (d->pirqs) return 0;
 	/* destruction sets the state, then takes the table away under pirq_lock */
 	if (READ_ONCE(d->state) >= DOM_DYING) return -EINVAL;
-	t = heap_alloc(sizeof(*t) + count * sizeof(t->pirq[0]));
+	t = heap_alloc(pirq_count() * sizeof(*t));
 	if (!t) return -ENOMEM;
-	t->count = count;
-	for (unsigned i = 0; i < count; i++) {
-		t->pirq[i].domain = d;
-		if (d->privileged && is_gsi(&irqs[i])) t->pirq[i].irq = &irqs[i];
+	for (unsigned i = 0; i < pirq_count(); i++) {
+		t[i].domain = d;
+		if (d->privileged && is_gsi(&irqs[i])) t[i].irq = &irqs[i];
 	}
-	d->irq = t;
+	d->pirqs = t;
 	return 0;
 }
 
 static struct pirq *pirq_of(struct domain *d, unsigned pirq) {
-	if (!d->irq || pirq >= d->irq->count) return NULL;
-	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
+	return d->pirqs && pirq < pirq_count() ? &d->pirqs[index_nospec(pirq, pirq_count())] : NULL;
 }
 
 /* -- mapping -- */
 
 /* First of `count` unused numbers: `at`, or if that is negative any above the GSIs. -EBUSY, -ENOSPC. */
-static int free_run(const struct irq_domain *t, int at, unsigned count) {
+static int free_run(const struct pirq *t, int at, unsigned count) {
 	unsigned first = at < 0 ? arch_gsi_count() : (unsigned)at, n;
 
-	for (; first + count <= t->count; first++) {
-		for (n = 0; n < count && !t->pirq[first + n].irq;) n++;
+	for (; first + count <= pirq_count(); first++) {
+		for (n = 0; n < count && !t[first + n].irq;) n++;
 		if (n == count) return (int)first;
 		if (at >= 0) break;
 	}
@@ -61,14 +55,14 @@ int pirq_find_free(struct domain *d, int *pirq) {
 	SPIN_GUARD(&pirq_lock);
 	int ret = table_ensure(d);
 
-	if (!ret) *pirq = ret = free_run(d->irq, -1, 1);
+	if (!ret) *pirq = ret = free_run(d->pirqs, -1, 1);
 	return MIN(ret, 0);
 }
 
 /* The domain's pirq for an irq it has mapped, or NULL. */
 static struct pirq *mapping_of(struct domain *d, const struct irq *irq) {
-	for (unsigned i = 0; i < d->irq->count; i++)
-		if (d->irq->pirq[i].irq == irq) return &d->irq->pirq[i];
+	for (unsigned i = 0; i < pirq_count(); i++)
+		if (d->pirqs[i].irq == irq) return &d->pirqs[i];
 	return NULL;
 }
 
@@ -92,7 +86,7 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 		if (p->irq) return -EBUSY;
 		p->irq = &irqs[gsi];
 	}
-	*pirq = (int)(p - d->irq->pirq);
+	*pirq = (int)(p - d->pirqs);
 	return 0;
 }
 
@@ -137,23 +131,19 @@ static bool message_in_use(const struct msi_request *req) {
 
 int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	SPIN_GUARD(&pirq_lock);
-	unsigned block = 1;
 	struct msi m;
 	uint8_t vector;
 	int ret, first;
 
 	if (!req->count || req->count > 32) return -EINVAL;
-	while (block < req->count) block *= 2;
 	if (message_in_use(req)) return -EEXIST;
-	ret = table_ensure(d);
-	if (!ret) ret = msi_setup(&m, req);
+	ret = table_ensure(d) ?: msi_setup(&m, req);
 	if (ret) return ret;
-	first = free_run(d->irq, *pirq, req->count);
+	first = free_run(d->pirqs, *pirq, req->count);
 	if (first < 0) return first;
-	vector = vectors_find(0, block);
+	vector = vectors_find(0, m.count);
 	if (!vector) return -ENOSPC;
-	m.count = (uint16_t)block;
-	ret = map_block(&d->irq->pirq[first], &m, req->count, vector);
+	ret = map_block(&d->pirqs[first], &m, req->count, vector);
 	if (ret) return ret;
 	msi_enable(&m, true);
 	*pirq = first;
@@ -186,10 +176,9 @@ int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	struct pirq *p = pirq_of(v->domain, pirq);
 	int ret;
 
-	if (!p || !p->irq) return v->domain->privileged || pirq >= arch_gsi_count() + PIRQS_MSI ? -EINVAL : -EPERM;
+	if (!p || !p->irq) return v->domain->privileged || pirq >= pirq_count() ? -EINVAL : -EPERM;
 	if (p->port) return -EEXIST;
-	ret = bind_check(p->irq, will_share);
-	if (!ret) ret = vector_ensure(p->irq, v->processor);
+	ret = bind_check(p->irq, will_share) ?: vector_ensure(p->irq, v->processor);
 	if (!ret) bind_apply(p, port, will_share);
 	return ret;
 }
@@ -226,7 +215,8 @@ void pirq_unbind(struct domain *d, unsigned pirq) {
 }
 
 /* All messages of the block that p begins (a block has consecutive pirqs). */
-static void unmap(struct irq_domain *t, struct pirq *p) {
+static void unmap(struct pirq *p) {
+	const struct pirq *end = p->domain->pirqs + pirq_count();
 	struct msi m = p->irq->msi;
 
 	unbind(p);
@@ -236,7 +226,7 @@ static void unmap(struct irq_domain *t, struct pirq *p) {
 	}
 	unmap_message(p);
 	if (m.entry) return;
-	for (p++; p < t->pirq + t->count && p->irq && p->irq->msi.count && p->irq->msi.dev.n == m.dev.n; p++) {
+	for (p++; p < end && p->irq && p->irq->msi.count && p->irq->msi.dev.n == m.dev.n; p++) {
 		unbind(p);
 		unmap_message(p);
 	}
@@ -248,17 +238,17 @@ int pirq_unmap(struct domain *d, unsigned pirq) {
 	struct pirq *p = pirq_of(d, pirq);
 
 	if (!p || !p->irq || (!p->irq->msi.entry && p->irq->msi.index)) return -EINVAL;
-	unmap(d->irq, p);
+	unmap(p);
 	return 0;
 }
 
 int irq_domain_destroy(struct domain *d) {
 	SPIN_GUARD(&pirq_lock);
 
-	for (unsigned i = 0; d->irq && i < d->irq->count; i++)
-		if (d->irq->pirq[i].irq) unmap(d->irq, &d->irq->pirq[i]);
-	heap_free(d->irq);
-	d->irq = NULL;
+	for (unsigned i = 0; d->pirqs && i < pirq_count(); i++)
+		if (d->pirqs[i].irq) unmap(&d->pirqs[i]);
+	heap_free(d->pirqs);
+	d->pirqs = NULL;
 	return 0;
 }
 

@@ -78,13 +78,9 @@ static void cpu_add(struct acpi_info *out, uint32_t apic_id, uint32_t acpi_id, u
 static void override_add(struct acpi_info *out, const uint8_t *e) {
 	uint16_t flags = get16(e + 8);
 
-	if (out->overrides == ACPI_OVERRIDES_MAX) return;
-	out->override[out->overrides++] = (struct acpi_override){
-		.irq = e[3],
-		.gsi = get32(e + 4),
-		.level = (flags >> 2 & 3) == 3,
-		.active_low = (flags & 3) == 3,
-	};
+	if (e[3] >= ACPI_ISA_IRQS) return;
+	out->overrides++;
+	out->isa_irq[e[3]] = (struct acpi_isa_irq){ get32(e + 4), (flags >> 2 & 3) == 3, (flags & 3) == 3 };
 }
 
 static void madt_entry(struct acpi_info *out, const uint8_t *e, uint8_t length) {
@@ -166,6 +162,7 @@ bool acpi_parse(uint64_t rsdp, struct acpi_info *out) {
 	size_t width = 8;
 
 	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < ACPI_ISA_IRQS; i++) out->isa_irq[i].gsi = i;
 	if (!r || !rsdp_valid(r)) return false;
 	if (r[RSDP_REVISION] >= 2) list = table_map(get64(r + RSDP_XSDT));
 	if (!list) {
@@ -178,10 +175,4 @@ bool acpi_parse(uint64_t rsdp, struct acpi_info *out) {
 		table_parse(width == 8 ? get64(p) : get32(p), out);
 	}
 	return out->cpus && out->lapic_address;
-}
-
-struct acpi_override acpi_isa_irq(const struct acpi_info *info, uint8_t irq) {
-	for (unsigned i = 0; i < info->overrides; i++)
-		if (info->override[i].irq == irq) return info->override[i];
-	return (struct acpi_override){ .irq = irq, .gsi = irq };
 }

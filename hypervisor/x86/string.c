@@ -38,12 +38,7 @@ int memcmp(const void *a, const void *b, size_t n) {
 	return 0;
 }
 
-size_t strlen(const char *s) {
-	size_t n = 0;
-
-	while (s[n]) n++;
-	return n;
-}
+size_t strlen(const char *s) { return (size_t)(strchrnul(s, 0) - s); }
 
 int strncmp(const char *a, const char *b, size_t n) {
 	for (; n && *a && *a == *b; a++, b++, n--)

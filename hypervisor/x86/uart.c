@@ -61,18 +61,17 @@ bool uart_init(const char *settings) {
 }
 
 void __init uart_attach(void) {
-	struct acpi_override o = acpi_isa_irq(&acpi, COM1_IRQ);
+	const struct acpi_isa_irq *irq = &acpi.isa_irq[COM1_IRQ];
 
 	if (!present) return;
 	permit_reserve(PERMIT_PORT, COM1_BASE, COM1_PORTS);
-	if (irq_own_gsi(o.gsi, o.level, o.active_low))
+	if (irq_own_gsi(irq->gsi, irq->level, irq->active_low))
 		printk(LOG_WARN, "console: no interrupt for COM1, input does not work\n");
 	else
 		outb(COM1_BASE + IER, IER_RX);
 }
 
 void uart_putc(char c) {
-	if (!present) return;
 	/* a line that does not move in 100 ms or so is given up for this byte */
 	for (unsigned i = 0; !room && i < 100000; i++)
 		if (inb(COM1_BASE + LSR) & LSR_THRE)

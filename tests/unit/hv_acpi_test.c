@@ -131,16 +131,13 @@ static void test_rsdt_when_old_or_xsdt_bad(void **state) {
 }
 
 static void test_isa_irqs(void **state) {
-	struct acpi_override o;
-
 	assert_true(acpi_parse(RSDP, &info));
-	o = acpi_isa_irq(&info, 0);
-	assert_int_equal(o.gsi, 2);
-	assert_false(o.level || o.active_low);
-	o = acpi_isa_irq(&info, 9);
-	assert_int_equal(o.gsi, 9);
-	assert_true(o.level && o.active_low);
-	assert_int_equal(acpi_isa_irq(&info, 4).gsi, 4);
+	assert_int_equal(info.overrides, 2);
+	assert_int_equal(info.isa_irq[0].gsi, 2);
+	assert_false(info.isa_irq[0].level || info.isa_irq[0].active_low);
+	assert_int_equal(info.isa_irq[9].gsi, 9);
+	assert_true(info.isa_irq[9].level && info.isa_irq[9].active_low);
+	assert_int_equal(info.isa_irq[4].gsi, 4);
 }
 
 static void test_bad_table_is_passed_over(void **state) {
