@@ -71,8 +71,6 @@ static void __init memory_allocate(void) {
 
 /* -- layout -- */
 
-static uint64_t __init pages_of(uint64_t bytes) { return DIV_ROUND_UP(bytes, PAGE_SIZE); }
-
 static uint64_t __init note(unsigned type) { return kernel.note[type]; }
 
 /* Where in the mapped part, which begins with the image, a segment goes. */
@@ -88,7 +86,7 @@ static uint64_t __init image_pages(void) {
 			panic("the kernel's ELF loads below its own VIRT_BASE; its Xen notes are wrong");
 		end = MAX(end, segment_offset(s) + s->p_memsz);
 	}
-	return pages_of(end);
+	return DIV_ROUND_UP(end, PAGE_SIZE);
 }
 
 /* Give an area the next pfns; its address is where the mapped part has them. */
@@ -121,8 +119,8 @@ static void __init append_tables(void) {
 }
 
 static void __init lay_out(void) {
-	uint64_t p2m_va = note(XEN_ELFNOTE_INIT_P2M), p2m_pages = pages_of(nr_pages * 8);
-	uint64_t initrd_pages = pages_of(initrd->end - initrd->start);
+	uint64_t p2m_va = note(XEN_ELFNOTE_INIT_P2M), p2m_pages = DIV_ROUND_UP(nr_pages, 512);
+	uint64_t initrd_pages = DIV_ROUND_UP(initrd->end - initrd->start, PAGE_SIZE);
 
 	layout.mapped.va = note(XEN_ELFNOTE_VIRT_BASE);
 	layout.pfns = image_pages();
@@ -241,11 +239,6 @@ static void __init map_area(const struct area *a, uint64_t next, const struct ar
 	CHECK(next <= tables->pfn + tables->pages);
 }
 
-static void __init build_tables(void) {
-	map_area(&layout.mapped, layout.tables.pfn + 1, &layout.tables);
-	if (note(XEN_ELFNOTE_INIT_P2M)) map_area(&layout.p2m, layout.p2m_tables.pfn, &layout.p2m_tables);
-}
-
 /* -- the domain -- */
 
 static void __init start_vcpu0(void) {
@@ -299,7 +292,8 @@ void __init dom0_build(void) {
 	load_kernel();
 	copy_in(layout.initrd.pfn, 0, (const uint8_t *)initrd->start, initrd->end - initrd->start);
 	write_p2m();
-	build_tables();
+	map_area(&layout.mapped, layout.tables.pfn + 1, &layout.tables);
+	if (note(XEN_ELFNOTE_INIT_P2M)) map_area(&layout.p2m, layout.p2m_tables.pfn, &layout.p2m_tables);
 	write_hypercall_page();
 	write_start_info();
 	start_vcpu0();

@@ -75,17 +75,16 @@ static void __init sections_scan(struct kernel_image *k, const Elf64_Ehdr *h) {
 }
 
 void __init kernel_parse(const struct module *m, struct kernel_image *out) {
-	Elf64_Ehdr h;
+	const Elf64_Ehdr *h = (const void *)m->start;
 
 	*out = (struct kernel_image){ .data = (const uint8_t *)m->start, .size = m->end - m->start };
-	if (out->size < sizeof(h) || memcmp(out->data, ELFMAG, SELFMAG)) not_elf(out);
-	memcpy(&h, out->data, sizeof(h));
-	if (h.e_ident[EI_CLASS] == ELFCLASS32 && h.e_machine == EM_386)
+	if (out->size < sizeof(*h) || memcmp(out->data, ELFMAG, SELFMAG)) not_elf(out);
+	if (h->e_ident[EI_CLASS] == ELFCLASS32 && h->e_machine == EM_386)
 		panic("the kernel is a 32-bit image; this build runs 64-bit PV kernels");
-	if (h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB || h.e_machine != EM_X86_64)
+	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_machine != EM_X86_64)
 		panic("the kernel's ELF is not for x86-64");
-	programs_parse(out, &h);
-	if (!out->given) sections_scan(out, &h);
+	programs_parse(out, h);
+	if (!out->given) sections_scan(out, h);
 	if (!out->given)
 		panic("the kernel has no Xen notes: it was built without PV support "
 		      "(CONFIG_XEN_PV); use another kernel");

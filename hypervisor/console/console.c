@@ -59,13 +59,11 @@ static void keep(char c) {
 	if (ring_end - ring_start > RING_SIZE) ring_start = ring_end - RING_SIZE;
 }
 
-static void emit(char c) {
-	keep(c);
-	if (serial_up) send(c);
-}
-
-static void emit_text(const char *s, size_t n) {
-	while (n--) emit(*s++);
+static void emit(const char *s, size_t n) {
+	for (; n; n--, s++) {
+		keep(*s);
+		if (serial_up) send(*s);
+	}
 }
 
 /* Start a fresh line on whatever is in the middle of one. */
@@ -80,9 +78,9 @@ void console_log(const char *text) {
 	while (*text) {
 		const char *end = strchrnul(text, '\n');
 
-		emit_text(prefix, sizeof(prefix) - 1);
-		emit_text(text, (size_t)(end - text));
-		emit('\n');
+		emit(prefix, sizeof(prefix) - 1);
+		emit(text, (size_t)(end - text));
+		emit("\n", 1);
 		text = *end ? end + 1 : end;
 	}
 	unlock();
@@ -113,9 +111,9 @@ static void line_show(struct line *l) {
 
 	if (log_admits(&log_guests, LOG_DEBUG)) {
 		fresh_line();
-		emit_text(head, (size_t)format(head, sizeof(head), "(d%u) ", l->domid));
-		emit_text(l->text, l->len);
-		emit('\n');
+		emit(head, (size_t)format(head, sizeof(head), "(d%u) ", l->domid));
+		emit(l->text, l->len);
+		emit("\n", 1);
 	}
 	l->len = 0;
 }

@@ -94,16 +94,9 @@ void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...)
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 /* CHECK: an invariant of ours, always tested; no guest may ever be able to reach one. */
-#define CHECK(cond)                                                                                     \
-	do {                                                                                            \
-		if (unlikely(!(cond))) panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond); \
-	} while (0)
-
+#define CHECK(cond) (likely(cond) ? (void)0 : panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond))
 /* ASSERT: as CHECK, in debug and host builds only (DEBUG_BUILD, which the Makefile sets to 0 or 1). */
-#define ASSERT(cond)                          \
-	do {                                  \
-		if (DEBUG_BUILD) CHECK(cond); \
-	} while (0)
+#define ASSERT(cond) (DEBUG_BUILD ? CHECK(cond) : (void)0)
 
 /*
  * An index that came from a guest and has been compared with its bound, made safe also for a CPU

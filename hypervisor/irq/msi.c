@@ -47,8 +47,7 @@ static volatile uint32_t *table_page(uint64_t address) {
 	return NULL;
 }
 
-static int msix_setup(struct msi *m, const struct msi_request *req) {
-	uint32_t control = pci_read(m->dev, m->cap + CONTROL, 2);
+static int msix_setup(struct msi *m, const struct msi_request *req, uint32_t control) {
 	uint64_t at = req->table_base + (pci_read(m->dev, m->cap + MSIX_TABLE, 4) & ~7u) + req->index * 16ULL;
 	volatile uint32_t *page;
 
@@ -66,8 +65,8 @@ int msi_setup(struct msi *m, const struct msi_request *req) {
 	*m = (struct msi){ .dev = req->dev, .index = (uint16_t)req->index, .count = block };
 	m->cap = (uint8_t)pci_capability(req->dev, req->msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m->cap) return -ENODEV;
-	if (req->msix) return msix_setup(m, req);
 	control = pci_read(m->dev, m->cap + CONTROL, 2);
+	if (req->msix) return msix_setup(m, req, control);
 	if (req->count > MSI_COUNT(control)) return -EINVAL;
 	m->wide = control & MSI_64BIT;
 	m->maskable = control & MSI_MASKABLE;

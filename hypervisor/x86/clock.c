@@ -40,40 +40,34 @@ static uint64_t __init hpet_start(void) {
 /* Of the PM timer 24 bits are there for sure: they stand at the top, so that differences wrap. */
 static uint32_t __init reference_read(void) { return hpet ? hpet[HPET_COUNTER] : inl(acpi.pm_timer) << PM_TIMER_SHIFT; }
 
-struct sample {
-	uint32_t ref;
-	uint64_t tsc;
-};
-
-/* Reference and TSC at one instant: of five tries the one that took least time. */
-static struct sample __init sample_take(void) {
-	struct sample best = { 0, 0 };
-	uint64_t least = ~0ULL;
+/* The TSC at the instant of a reading of the reference: of five tries the one that took least time. */
+static uint64_t __init tsc_at(uint32_t *ref) {
+	uint64_t least = ~0ULL, tsc = 0;
 
 	for (unsigned i = 0; i < 5; i++) {
 		uint64_t before = rdtsc();
-		uint32_t ref = reference_read();
+		uint32_t now = reference_read();
 		uint64_t took = rdtsc() - before;
 
-		if (took < least) {
-			least = took;
-			best = (struct sample){ ref, before + took / 2 };
-		}
+		if (took >= least) continue;
+		least = took;
+		tsc = before + took / 2;
+		*ref = now;
 	}
-	return best;
+	return tsc;
 }
 
 /* TSC ticks per second by a reference of hz; 0 if that is not there (hz is 0) or stands still. */
 static uint64_t __init measure(uint64_t hz) {
-	uint32_t want = (uint32_t)(hz * MEASURE_MS / 1000), ticks = 0;
-	struct sample a, b;
+	uint32_t want = (uint32_t)(hz * MEASURE_MS / 1000), ticks = 0, begin = 0, end = 0;
+	uint64_t tsc;
 
 	if (!hz) return 0;
-	a = sample_take();
-	for (unsigned i = 0; ticks < want && i < 100000000u; i++) ticks = reference_read() - a.ref;
-	b = sample_take();
-	ticks = b.ref - a.ref;
-	return ticks < want ? 0 : mul_div(b.tsc - a.tsc, hz, ticks);
+	tsc = tsc_at(&begin);
+	for (unsigned i = 0; ticks < want && i < 100000000u; i++) ticks = reference_read() - begin;
+	tsc = tsc_at(&end) - tsc;
+	ticks = end - begin;
+	return ticks < want ? 0 : mul_div(tsc, hz, ticks);
 }
 
 static void __init tsc_calibrate(void) {
