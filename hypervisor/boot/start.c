@@ -14,11 +14,10 @@ char hypervisor_cmdline[1024];
 void start(uint32_t magic, uint32_t info) __noreturn;
 
 static uint64_t __init ram_end(void) {
-	uint64_t end = 0;
+	const struct e820entry *e = e820_map + e820_count - 1;
 
-	for (unsigned i = 0; i < e820_count; i++)
-		if (e820_map[i].type == E820_RAM) end = MAX(end, e820_map[i].addr + e820_map[i].size);
-	return end;
+	while (e->type != E820_RAM) e--;
+	return e->addr + e->size;
 }
 
 static void __init memory_init(void) {

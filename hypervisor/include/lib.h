@@ -21,7 +21,7 @@ char *strchrnul(const char *s, int c);
 /* Copy at most size-1 characters and end with NUL (size > 0). */
 void str_copy(char *dst, const char *src, size_t size);
 
-/* snprintf with %c %s %d %u %x %ld %lu %lx and, for numbers, a least number of digits (%04x). */
+/* snprintf with %s %d %u %x %ld %lu %lx and, for numbers, a least number of digits (%04x). */
 int vformat(char *buf, size_t size, const char *fmt, va_list ap);
 int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 

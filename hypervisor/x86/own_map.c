@@ -25,7 +25,7 @@ static uint64_t io_next = IO_BASE;
 
 static uint64_t *l1e_of(uint64_t va) { return (uint64_t *)(SELF_L1 + ((va >> 12 & 0xfffffffffUL) << 3)); }
 
-/* An entry of a table is what maps that table's own place one level lower. */
+/* The entry of a level maps the page in which the entry of the level below is seen. */
 static uint64_t *l2e_of(uint64_t va) { return l1e_of((uint64_t)l1e_of(va)); }
 
 static uint64_t *l3e_of(uint64_t va) { return l1e_of((uint64_t)l2e_of(va)); }
