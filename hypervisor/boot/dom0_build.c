@@ -199,12 +199,11 @@ static void __init write_start_info(void) {
 		si->nr_p2m_frames = layout.p2m.pages + layout.p2m_tables.pages;
 	}
 	if (boot_info.modules > 1) {
-		si->mod_start = layout.initrd.va;
+		bool by_pfn = note(XEN_ELFNOTE_MOD_START_PFN);
+
+		si->mod_start = by_pfn ? layout.initrd.pfn : layout.initrd.va;
 		si->mod_len = initrd->end - initrd->start;
-		if (note(XEN_ELFNOTE_MOD_START_PFN)) {
-			si->mod_start = layout.initrd.pfn;
-			si->flags |= SIF_MOD_START_PFN;
-		}
+		if (by_pfn) si->flags |= SIF_MOD_START_PFN;
 	}
 	str_copy((char *)si->cmd_line, boot_info.module[0].cmdline, sizeof(si->cmd_line));
 	frame_unmap(si);

@@ -38,13 +38,7 @@ static unsigned line_victim;
 static char input[INPUT_SIZE];
 static uint32_t input_end, input_start;
 
-static void lock(void) {
-	if (!emergency) spin_lock(&console_lock);
-}
-
-static void unlock(void) {
-	if (!emergency) spin_unlock(&console_lock);
-}
+static struct spinlock *lock(void) { return emergency ? NULL : &console_lock; }
 
 void console_emergency(void) { emergency = true; }
 
@@ -73,7 +67,8 @@ static void fresh_line(void) {
 }
 
 void console_log(const char *text) {
-	lock();
+	SPIN_GUARD(lock());
+
 	fresh_line();
 	while (*text) {
 		const char *end = strchrnul(text, '\n');
@@ -83,15 +78,14 @@ void console_log(const char *text) {
 		emit("\n", 1);
 		text = *end ? end + 1 : end;
 	}
-	unlock();
 }
 
 void console_init(void) {
-	if (!options.com1[0] || !uart_init(options.com1)) return;
-	lock();
-	serial_up = true;
-	for (uint32_t at = ring_start; at != ring_end; at++) send(ring[at % RING_SIZE]);
-	unlock();
+	bool up = options.com1[0] && uart_init(options.com1);
+	SPIN_GUARD(lock());
+
+	serial_up = up;
+	for (uint32_t at = ring_start; up && at != ring_end; at++) send(ring[at % RING_SIZE]);
 }
 
 /* -- output of guests -- */
@@ -125,12 +119,12 @@ static void line_add(struct line *l, char c) {
 }
 
 void console_guest_write(struct domain *d, const char *s, size_t n) {
-	lock();
+	SPIN_GUARD(lock());
+
 	if (d->privileged)
 		while (serial_up && n--) send(*s++);
 	else
 		for (struct line *l = line_of(d->id); n--; s++) line_add(l, *s);
-	unlock();
 }
 
 /* -- input -- */
@@ -157,21 +151,20 @@ size_t console_read(char *buf, size_t n) {
 /* -- the ring -- */
 
 size_t console_ring_read(uint32_t *index, char *buf, size_t n) {
+	SPIN_GUARD(lock());
 	size_t got = 0;
 
-	lock();
 	if (ring_end - *index > ring_end - ring_start) *index = ring_start;
 	while (got < n && *index != ring_end) buf[got++] = ring[(*index)++ % RING_SIZE];
-	unlock();
 	return got;
 }
 
 uint32_t console_ring_start(void) { return READ_ONCE(ring_start); }
 
 void console_ring_clear(void) {
-	lock();
+	SPIN_GUARD(lock());
+
 	ring_start = ring_end;
-	unlock();
 }
 
 void console_notify(void) {
