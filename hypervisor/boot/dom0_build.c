@@ -27,15 +27,13 @@ struct area {
 	uint64_t va, pfn, pages;
 };
 
-struct layout {
+static const struct module *const initrd = &boot_info.module[1]; /* empty if the loader gave none */
+static struct kernel_image kernel __initdata;
+static struct {
 	struct area mapped; /* the part from virt_base on, with those areas that lie in it */
 	struct area initrd, p2m, p2m_tables, start_info, tables, stack;
 	uint64_t pfns; /* given out to the areas so far */
-};
-
-static const struct module *const initrd = &boot_info.module[1]; /* empty if the loader gave none */
-static struct kernel_image kernel __initdata;
-static struct layout layout __initdata;
+} layout __initdata;
 static mfn_t *chunks __initdata; /* first frame of each 2 MiB of dom0 */
 static uint64_t nr_pages __initdata;
 

@@ -13,16 +13,12 @@ char hypervisor_cmdline[1024];
 
 void start(uint32_t magic, uint32_t info) __noreturn;
 
-static uint64_t __init ram_end(void) {
-	const struct e820entry *e = e820_map + e820_count - 1;
-
-	while (e->type != E820_RAM) e--;
-	return e->addr + e->size;
-}
-
 static void __init memory_init(void) {
-	boot_pages_init();
-	own_map_init(ram_end() >> PAGE_SHIFT);
+	const struct e820entry *last = e820_map + e820_count - 1;
+
+	boot_pages_init(); /* there is RAM, then */
+	while (last->type != E820_RAM) last--;
+	own_map_init((last->addr + last->size) >> PAGE_SHIFT);
 	image_protect();
 	boot_pages_handover();
 	printk(LOG_INFO, "memory: %lu MiB, %lu MiB free\n", frames_total >> 8, frames_free >> 8);
