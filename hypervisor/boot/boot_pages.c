@@ -82,7 +82,7 @@ static void __init reserve(uint64_t start, uint64_t end) {
  * ring 0 uses the trampoline's page alone, while it starts CPUs.
  */
 void __init boot_pages_handover(void) {
-	for_unused_ram(1, reserve);
+	for_unused_ram(1, reserve); /* all but the first MiB */
 	reserve((uint64_t)_image_start - IMAGE_BASE, (uint64_t)image_end - IMAGE_BASE);
 	for_unused_ram(used_count, hand_over);
 }
