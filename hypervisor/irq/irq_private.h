@@ -50,7 +50,8 @@ extern struct spinlock pirq_lock;
 /* The GSIs' descriptors and those for messages. */
 extern struct irq irqs[IRQ_MAX];
 #define for_each_msi_irq(irq) for (struct irq *irq = irqs + arch_gsi_count(); irq < irqs + IRQ_MAX; irq++)
-static inline bool is_gsi(const struct irq *irq) { return irq < irqs + arch_gsi_count(); }
+/* Of one that is in use: */
+static inline bool is_gsi(const struct irq *irq) { return !irq->msi.count; }
 /* Find `count` free vectors (a power of two, aligned to it) on a CPU: the first, or 0. */
 uint8_t vectors_find(unsigned cpu, unsigned count);
 void vector_assign(struct irq *irq, unsigned cpu, uint8_t vector);

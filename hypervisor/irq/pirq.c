@@ -27,7 +27,7 @@ static int table_ensure(struct domain *d) {
 	if (!t) return -ENOMEM;
 	for (unsigned i = 0; i < pirq_count(); i++) {
 		t[i].domain = d;
-		if (d->privileged && is_gsi(&irqs[i])) t[i].irq = &irqs[i];
+		if (d->privileged && i < arch_gsi_count()) t[i].irq = &irqs[i];
 	}
 	d->pirqs = t;
 	return 0;
@@ -226,7 +226,7 @@ static void unmap(struct pirq *p) {
 	}
 	unmap_message(p);
 	if (m.entry) return;
-	for (p++; p < end && p->irq && p->irq->msi.count && p->irq->msi.dev.n == m.dev.n; p++) {
+	for (p++; p < end && p->irq && !is_gsi(p->irq) && p->irq->msi.dev.n == m.dev.n; p++) {
 		unbind(p);
 		unmap_message(p);
 	}
