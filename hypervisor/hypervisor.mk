@@ -10,7 +10,7 @@ HV_OBJECT_DIRS := mm evtchn grant domain sched time irq console iommu lib hyperc
 HV_OBJECTS := $(foreach d,$(HV_OBJECT_DIRS),$(wildcard $(HYP)/$(d)/*.c))
 HV_MACHINE := $(filter-out %/asm-offsets.c,$(wildcard $(HYP)/x86/*.c $(HYP)/boot/*.c $(HYP)/x86/*.S $(HYP)/boot/*.S))
 
-HV_DEBUG := $(if $(DEBUG),-DTENON_DEBUG)
+HV_DEBUG := -DDEBUG_BUILD=$(if $(DEBUG),1,0)
 HV_CPPFLAGS := -D__XEN_TOOLS__ -I$(HYP)/include
 TENON_VERSION := 0.1
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-builtin-printf -fPIE -fvisibility=hidden \
@@ -58,7 +58,7 @@ ALL += $(B)/tenon
 # Those x86 files that touch no machine belong to it.
 HV_PURE := $(addprefix $(HYP)/x86/,acpi.c cpu_policy.c cpuid_policy.c decode.c msr_policy.c store.c)
 HV_HOST_SRCS := $(HV_OBJECTS) $(HV_PURE) $(wildcard $(HYP)/host/*.c)
-HV_HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin -fno-strict-aliasing $(WARN) -DTENON_DEBUG $(HV_CPPFLAGS) \
+HV_HOST_CFLAGS := -std=gnu11 -O1 -g -fno-builtin -fno-strict-aliasing $(WARN) -DDEBUG_BUILD=1 $(HV_CPPFLAGS) \
 	-I$(HYP)/host/include -I$(HYP)/host -I$(HYP)/evtchn -I$(HYP)/x86/include -I$(HYP)/x86
 
 define hv_host_library

@@ -15,40 +15,33 @@ struct range {
 
 #define LOW_END    (1UL << 20)
 #define BELOW_4G   (1UL << 32)
-#define RANGES_MAX (BOOT_MODULES_MAX + 3)
+#define MODULES_AT 2
+#define RANGES_MAX (MODULES_AT + BOOT_MODULES_MAX + 1)
 
-/* In use from the start, sorted by address; the last is what boot_page_alloc() has taken. */
+/* In use: the first MiB, the image, from MODULES_AT on the modules, and last what boot_pages_alloc() has taken. */
 static struct range used[RANGES_MAX] __initdata;
 static unsigned used_count __initdata;
-static struct range pool; /* free part that pages are cut from, downward */
-static uint64_t pool_end __initdata;
-static bool live = false;
-
-bool boot_pages_live(void) { return live; }
+static struct range pool __initdata; /* what pages are cut from, downward */
 
 static void __init use(uint64_t start, uint64_t end) {
-	unsigned i = used_count++;
-
-	start = ROUND_DOWN(start, PAGE_SIZE);
-	end = ROUND_UP(end, PAGE_SIZE);
-	for (; i && used[i - 1].start > start; i--) used[i] = used[i - 1];
-	used[i] = (struct range){ start, end };
+	used[used_count++] = (struct range){ ROUND_DOWN(start, PAGE_SIZE), ROUND_UP(end, PAGE_SIZE) };
 }
 
-/* Call fn for each piece of RAM that is not in use, lowest first. */
-static void __init for_unused(void (*fn)(uint64_t, uint64_t)) {
-	for (unsigned i = 0; i < e820_count; i++) {
-		uint64_t start = ROUND_UP(e820_map[i].addr, PAGE_SIZE);
-		uint64_t end = ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
-
-		if (e820_map[i].type != E820_RAM) continue;
-		for (unsigned k = 0; k < used_count && start < end; k++) {
-			if (used[k].end <= start || used[k].start >= end) continue;
-			if (used[k].start > start) fn(start, used[k].start);
-			start = MAX(start, used[k].end);
-		}
-		if (start < end) fn(start, end);
+/* Call fn for each piece of [start, end) that is in none of the first n ranges in use, lowest first. */
+static void __init for_unused(uint64_t start, uint64_t end, unsigned n, void (*fn)(uint64_t, uint64_t)) {
+	while (n--) {
+		if (used[n].end <= start || used[n].start >= end) continue;
+		for_unused(start, used[n].start, n, fn);
+		start = used[n].end;
 	}
+	if (start < end) fn(start, end);
+}
+
+/* The same for all RAM but frames that are RAM in part only. */
+static void __init for_unused_ram(unsigned n, void (*fn)(uint64_t, uint64_t)) {
+	for (const struct e820entry *e = e820_map; e < e820_map + e820_count; e++)
+		if (e->type == E820_RAM)
+			for_unused(ROUND_UP(e->addr, PAGE_SIZE), ROUND_DOWN(e->addr + e->size, PAGE_SIZE), n, fn);
 }
 
 static void __init consider_pool(uint64_t start, uint64_t end) {
@@ -60,20 +53,19 @@ void __init boot_pages_init(void) {
 	use(0, LOW_END);
 	use((uint64_t)_image_start - IMAGE_BASE, (uint64_t)image_end - IMAGE_BASE);
 	for (unsigned i = 0; i < boot_info.modules; i++) use(boot_info.module[i].start, boot_info.module[i].end);
-	for_unused(consider_pool);
+	for_unused_ram(used_count, consider_pool);
 	if (pool.end - pool.start < (4UL << 20)) panic("no 4 MiB of free memory below 4 GiB to boot with");
-	pool_end = pool.end;
-	live = true;
+	use(pool.end, pool.end);
 }
 
-mfn_t boot_pages_alloc(unsigned long n) {
-	if (pool.end - pool.start < n << PAGE_SHIFT)
+mfn_t __init boot_pages_alloc(unsigned long n) {
+	struct range *taken = &used[used_count - 1];
+
+	if (taken->start - pool.start < n << PAGE_SHIFT)
 		panic("out of memory while booting; the host has too little, or the modules are too large");
-	pool.end -= n << PAGE_SHIFT;
-	return maddr_to_mfn(maddr(pool.end));
+	taken->start -= n << PAGE_SHIFT;
+	return maddr_to_mfn(maddr(taken->start));
 }
-
-mfn_t boot_page_alloc(void) { return boot_pages_alloc(1); }
 
 static void __init hand_over(uint64_t start, uint64_t end) {
 	frames_add(maddr_to_mfn(maddr(start)), (end - start) >> PAGE_SHIFT);
@@ -89,28 +81,13 @@ static void __init reserve(uint64_t start, uint64_t end) {
  * them (Linux 6.12 maps all of 512 KiB to 1 MiB in search of an iSCSI boot table). Of the first MiB
  * ring 0 uses the trampoline's page alone, while it starts CPUs.
  */
-static void __init reserve_ram(void) {
-	for (unsigned i = 0; i < e820_count; i++) {
-		uint64_t start = ROUND_UP(MAX(e820_map[i].addr, LOW_END), PAGE_SIZE);
-		uint64_t end = ROUND_DOWN(e820_map[i].addr + e820_map[i].size, PAGE_SIZE);
-
-		if (e820_map[i].type == E820_RAM && end > start) reserve(start, end);
-	}
-}
-
 void __init boot_pages_handover(void) {
-	live = false;
-	reserve_ram();
-	use(pool.end, pool_end);
+	for_unused_ram(1, reserve); /* all but the first MiB */
 	reserve((uint64_t)_image_start - IMAGE_BASE, (uint64_t)image_end - IMAGE_BASE);
-	for_unused(hand_over);
+	for_unused_ram(used_count, hand_over);
 }
 
 void __init boot_modules_free(void) {
-	for (unsigned i = 0; i < boot_info.modules; i++) {
-		uint64_t start = ROUND_DOWN(boot_info.module[i].start, PAGE_SIZE);
-		uint64_t end = ROUND_UP(boot_info.module[i].end, PAGE_SIZE);
-
-		if (end > start) hand_over(start, end);
-	}
+	for (unsigned i = MODULES_AT; i < MODULES_AT + boot_info.modules; i++)
+		if (used[i].end > used[i].start) hand_over(used[i].start, used[i].end);
 }

@@ -44,7 +44,7 @@ entry32:
 	shr	$9, %ebp		/* EFER.NXE */
 	mov	$(1 << 5), %eax		/* CR4.PAE */
 	mov	%eax, %cr4
-	mov	$PHYS(boot_l4), %eax
+	mov	$PHYS(hv_root), %eax
 	mov	%eax, %cr3
 	mov	$0xc0000080, %ecx	/* EFER: LME, NXE */
 	rdmsr
@@ -92,7 +92,7 @@ boot_gdt_ptr:
 	.long	PHYS(boot_gdt)
 
 	/*
-	 * The first page tables. boot_l4 stays ring 0's own root; its identity part (slot 0) goes when dom0 is built.
+	 * The first page tables. hv_root stays ring 0's own root; its identity part (slot 0) goes when dom0 is built.
 	 */
 	.macro ENTRIES n, first, step, flags
 	.set	i, 0
@@ -104,13 +104,13 @@ boot_gdt_ptr:
 
 	.section .data.page, "aw"
 	.balign 4096
-	.globl boot_l4
-boot_l4:
+	.globl hv_root
+hv_root:
 	.quad	PHYS(boot_l3_identity) + 3
 	.fill	HV_SLOT_FIRST - 1 + 8, 8, 0
 	.quad	PHYS(boot_l3_image) + 3		/* slot 264 */
 	.fill	6, 8, 0
-	.quad	PHYS(boot_l4) + 3		/* slot 271: ring 0's tables themselves */
+	.quad	PHYS(hv_root) + 3		/* slot 271: ring 0's tables themselves */
 	.fill	512 - 272, 8, 0
 boot_l3_image:
 	.quad	PHYS(boot_l2_image) + 3

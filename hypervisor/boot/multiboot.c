@@ -31,15 +31,15 @@ struct mb1_mmap {
 enum { MB2_END, MB2_CMDLINE, MB2_LOADER, MB2_MODULE, MB2_MMAP = 6, MB2_ACPI_OLD = 14, MB2_ACPI_NEW = 15 };
 struct mb2_tag {
 	uint32_t type, size;
+	char data[];
 };
 struct mb2_module {
-	struct mb2_tag tag;
 	uint32_t start, end;
 	char string[];
 };
 struct mb2_mmap {
-	struct mb2_tag tag;
 	uint32_t entry_size, version;
+	char entries[];
 };
 
 struct boot_info boot_info __initdata;
@@ -70,54 +70,53 @@ static void __init module_add(uint64_t start, uint64_t end, const char *string) 
 }
 
 static const char *__init skip_word(const char *s) {
-	while (*s && *s != ' ') s++;
+	s = strchrnul(s, ' ');
 	while (*s == ' ') s++;
 	return s;
 }
 
 /* The image's own path comes first by some loaders (QEMU, GRUB 1), "placeholder" by Debian's GRUB scripts. */
 static const char *__init arguments(const char *s) {
-	const char *rest = skip_word(s), *slash = strchr(s, '/'), *assign = strchr(s, '=');
-	bool path = slash && slash < rest && !(assign && assign < slash);
+	const char *rest = skip_word(s), *slash = strchrnul(s, '/');
+	bool path = slash < rest && slash < strchrnul(s, '=');
 
 	return path || !strncmp(s, "placeholder", 11) ? rest : s;
+}
+
+static void __init command_line(const char *s) {
+	str_copy(hypervisor_cmdline, arguments(s), sizeof(hypervisor_cmdline));
 }
 
 static void __init parse_v1(const struct mb1_info *mb) {
 	const struct mb1_module *mods = at(mb->mods_addr);
 
-	if (!(mb->flags & MB1_MMAP)) panic("the boot loader gave no memory map");
-	for (uint32_t off = 0; off < mb->mmap_length;) {
+	for (uint32_t off = 0; mb->flags & MB1_MMAP && off < mb->mmap_length;) {
 		const struct mb1_mmap *e = at(mb->mmap_addr + off);
 
 		region_add(&e->region);
 		off += e->size + 4;
 	}
-	if (mb->flags & MB1_CMDLINE)
-		str_copy(hypervisor_cmdline, arguments(at(mb->cmdline)), sizeof(hypervisor_cmdline));
+	if (mb->flags & MB1_CMDLINE) command_line(at(mb->cmdline));
 	for (uint32_t i = 0; (mb->flags & MB1_MODS) && i < mb->mods_count; i++)
 		module_add(mods[i].start, mods[i].end, skip_word(at(mods[i].string)));
 }
 
-static void __init parse_mmap_v2(const struct mb2_mmap *m) {
-	const char *p = (const char *)(m + 1), *end = (const char *)m + m->tag.size;
-
-	for (; p < end && m->entry_size; p += m->entry_size) region_add((const struct e820entry *)p);
-}
-
 static void __init parse_tag_v2(const struct mb2_tag *t) {
-	const struct mb2_module *m = (const void *)t;
+	const struct mb2_module *module = (const void *)t->data;
+	const struct mb2_mmap *map = (const void *)t->data;
 
 	switch (t->type) {
-	case MB2_CMDLINE:
-		str_copy(hypervisor_cmdline, arguments((const char *)(t + 1)), sizeof(hypervisor_cmdline));
+	case MB2_CMDLINE: command_line(t->data); break;
+	case MB2_MODULE: module_add(module->start, module->end, arguments(module->string)); break;
+	case MB2_MMAP:
+		for (const char *p = map->entries; p < (const char *)t + t->size && map->entry_size;
+		     p += map->entry_size)
+			region_add((const struct e820entry *)p);
 		break;
-	case MB2_MODULE: module_add(m->start, m->end, arguments(m->string)); break;
-	case MB2_MMAP: parse_mmap_v2((const void *)t); break;
 	case MB2_ACPI_OLD:
 	case MB2_ACPI_NEW:
 		/* the tag holds a copy of the RSDP, and lies in memory that is reused */
-		memcpy(rsdp_copy, t + 1, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
+		memcpy(rsdp_copy, t->data, MIN(t->size - sizeof(*t), sizeof(rsdp_copy)));
 		boot_info.rsdp = (uint64_t)rsdp_copy - IMAGE_BASE;
 		break;
 	}

@@ -83,17 +83,13 @@ static void option_apply(const char *name, const char *value) {
 void options_parse(const char *cmdline) {
 	char word[128];
 
-	while (*cmdline) {
-		size_t n = 0;
+	for (const char *end; *cmdline; cmdline = *end ? end + 1 : end) {
 		char *value;
 
-		while (*cmdline == ' ') cmdline++;
-		for (; *cmdline && *cmdline != ' '; cmdline++)
-			if (n < sizeof(word) - 1) word[n++] = *cmdline;
-		word[n] = 0;
-		if (!n) continue;
-		value = strchr(word, '=');
-		if (value) *value++ = 0;
-		option_apply(word, value ? value : "");
+		end = strchrnul(cmdline, ' ');
+		str_copy(word, cmdline, MIN(sizeof(word), (size_t)(end - cmdline) + 1));
+		value = strchrnul(word, '=');
+		if (*value) *value++ = 0;
+		if (end > cmdline) option_apply(word, value);
 	}
 }

@@ -13,30 +13,32 @@ char hypervisor_cmdline[1024];
 
 void start(uint32_t magic, uint32_t info) __noreturn;
 
-static uint64_t __init ram_end(void) {
-	uint64_t end = 0;
-
-	for (unsigned i = 0; i < e820_count; i++)
-		if (e820_map[i].type == E820_RAM) end = MAX(end, e820_map[i].addr + e820_map[i].size);
-	return end;
-}
-
 static void __init memory_init(void) {
-	boot_pages_init();
-	own_map_init(ram_end() >> PAGE_SHIFT);
-	frames_init();
+	const struct e820entry *last = e820_map + e820_count - 1;
+
+	boot_pages_init(); /* there is RAM, then */
+	while (last->type != E820_RAM) last--;
+	own_map_init((last->addr + last->size) >> PAGE_SHIFT);
 	image_protect();
 	boot_pages_handover();
 	printk(LOG_INFO, "memory: %lu MiB, %lu MiB free\n", frames_total >> 8, frames_free >> 8);
 }
 
 static void __init cpu0_init(void) {
-	struct cpu *c;
+	struct cpu *c = cpu_block_create(0);
 
-	idt_init();
-	c = cpu_block_create(0);
 	if (!c) panic("no memory for CPU 0");
+	idt_init();
 	cpu_block_load(c);
+}
+
+/* Start dom0. From here on no boot code is called: it is given away. */
+static void __noreturn __noinline boot_finish(void) {
+	image_seal();
+	domain_unpause(dom0);
+	vcpu_unblock_flag(dom0->vcpu[0], VPF_DOWN);
+	schedule();
+	reset_stack_and_exit();
 }
 
 void __init start(uint32_t magic, uint32_t info) {
@@ -54,15 +56,4 @@ void __init start(uint32_t magic, uint32_t info) {
 	dom0_build();
 	boot_modules_free();
 	boot_finish();
-}
-
-/* From here on no boot code is called: it is given away. */
-void boot_finish(void) {
-	struct vcpu *v = dom0->vcpu[0];
-
-	image_seal();
-	domain_unpause(dom0);
-	vcpu_unblock_flag(v, VPF_DOWN);
-	schedule();
-	reset_stack_and_exit();
 }

@@ -38,13 +38,7 @@ static unsigned line_victim;
 static char input[INPUT_SIZE];
 static uint32_t input_end, input_start;
 
-static void lock(void) {
-	if (!emergency) spin_lock(&console_lock);
-}
-
-static void unlock(void) {
-	if (!emergency) spin_unlock(&console_lock);
-}
+static struct spinlock *lock(void) { return emergency ? NULL : &console_lock; }
 
 void console_emergency(void) { emergency = true; }
 
@@ -59,13 +53,11 @@ static void keep(char c) {
 	if (ring_end - ring_start > RING_SIZE) ring_start = ring_end - RING_SIZE;
 }
 
-static void emit(char c) {
-	keep(c);
-	if (serial_up) send(c);
-}
-
-static void emit_text(const char *s, size_t n) {
-	while (n--) emit(*s++);
+static void emit(const char *s, size_t n) {
+	for (; n; n--, s++) {
+		keep(*s);
+		if (serial_up) send(*s);
+	}
 }
 
 /* Start a fresh line on whatever is in the middle of one. */
@@ -75,26 +67,25 @@ static void fresh_line(void) {
 }
 
 void console_log(const char *text) {
-	lock();
+	SPIN_GUARD(lock());
+
 	fresh_line();
 	while (*text) {
-		const char *end = strchr(text, '\n');
-		size_t n = end ? (size_t)(end - text) : strlen(text);
+		const char *end = strchrnul(text, '\n');
 
-		emit_text(prefix, sizeof(prefix) - 1);
-		emit_text(text, n);
-		emit('\n');
-		text += n + (end != NULL);
+		emit(prefix, sizeof(prefix) - 1);
+		emit(text, (size_t)(end - text));
+		emit("\n", 1);
+		text = *end ? end + 1 : end;
 	}
-	unlock();
 }
 
 void console_init(void) {
-	if (!options.com1[0] || !uart_init(options.com1)) return;
-	lock();
-	serial_up = true;
-	for (uint32_t at = ring_start; at != ring_end; at++) send(ring[at % RING_SIZE]);
-	unlock();
+	bool up = options.com1[0] && uart_init(options.com1);
+	SPIN_GUARD(lock());
+
+	serial_up = up;
+	for (uint32_t at = ring_start; up && at != ring_end; at++) send(ring[at % RING_SIZE]);
 }
 
 /* -- output of guests -- */
@@ -112,11 +103,11 @@ static struct line *line_of(domid_t id) {
 static void line_show(struct line *l) {
 	char head[16];
 
-	if (log_guest_admits(LOG_DEBUG)) {
+	if (log_admits(&log_guests, LOG_DEBUG)) {
 		fresh_line();
-		emit_text(head, (size_t)format(head, sizeof(head), "(d%u) ", l->domid));
-		emit_text(l->text, l->len);
-		emit('\n');
+		emit(head, (size_t)format(head, sizeof(head), "(d%u) ", l->domid));
+		emit(l->text, l->len);
+		emit("\n", 1);
 	}
 	l->len = 0;
 }
@@ -128,12 +119,12 @@ static void line_add(struct line *l, char c) {
 }
 
 void console_guest_write(struct domain *d, const char *s, size_t n) {
-	lock();
+	SPIN_GUARD(lock());
+
 	if (d->privileged)
 		while (serial_up && n--) send(*s++);
 	else
 		for (struct line *l = line_of(d->id); n--; s++) line_add(l, *s);
-	unlock();
 }
 
 /* -- input -- */
@@ -160,21 +151,20 @@ size_t console_read(char *buf, size_t n) {
 /* -- the ring -- */
 
 size_t console_ring_read(uint32_t *index, char *buf, size_t n) {
+	SPIN_GUARD(lock());
 	size_t got = 0;
 
-	lock();
 	if (ring_end - *index > ring_end - ring_start) *index = ring_start;
 	while (got < n && *index != ring_end) buf[got++] = ring[(*index)++ % RING_SIZE];
-	unlock();
 	return got;
 }
 
 uint32_t console_ring_start(void) { return READ_ONCE(ring_start); }
 
 void console_ring_clear(void) {
-	lock();
+	SPIN_GUARD(lock());
+
 	ring_start = ring_end;
-	unlock();
 }
 
 void console_notify(void) {

@@ -31,13 +31,12 @@ static bool level_parse(const char *s, size_t n, int *out) {
 }
 
 bool log_threshold_parse(const char *s, struct log_threshold *t) {
-	size_t all = strlen(s), n = all;
+	const char *slash = strchrnul(s, '/');
 	struct log_threshold r;
 
-	if (strchr(s, '/')) n = (size_t)(strchr(s, '/') - s);
-	if (!level_parse(s, n, &r.always)) return false;
+	if (!level_parse(s, (size_t)(slash - s), &r.always)) return false;
 	r.limited = r.always;
-	if (n < all && !level_parse(s + n + 1, all - n - 1, &r.limited)) return false;
+	if (*slash && !level_parse(slash + 1, strlen(slash + 1), &r.limited)) return false;
 	*t = r;
 	return true;
 }
@@ -55,12 +54,9 @@ static bool within_rate(void) {
 	return false;
 }
 
-static bool admits(const struct log_threshold *t, enum log_level level) {
-	if ((int)level <= t->always) return true;
-	return (int)level <= t->limited && within_rate();
+bool log_admits(const struct log_threshold *t, enum log_level level) {
+	return (int)level <= t->always || ((int)level <= t->limited && within_rate());
 }
-
-bool log_guest_admits(enum log_level level) { return admits(&log_guests, level); }
 
 static void tell_lost(void) {
 	if (!READ_ONCE(limit.lost) || READ_ONCE(limit.shown) > 1) return;
@@ -68,30 +64,18 @@ static void tell_lost(void) {
 	       __atomic_exchange_n(&limit.lost, 0, __ATOMIC_RELAXED));
 }
 
-/* A message, about a domain if there is one. */
-static void print(const struct domain *d, const char *fmt, va_list ap) {
-	char text[320];
-	int n = d ? format(text, sizeof(text), "d%u: ", d->id) : 0;
-
-	vformat(text + n, sizeof(text) - (size_t)n, fmt, ap);
-	console_log(text);
-}
-
-void printk(enum log_level level, const char *fmt, ...) {
-	va_list ap;
-
-	if (!admits(&log_own, level)) return;
-	va_start(ap, fmt);
-	print(NULL, fmt, ap);
-	va_end(ap);
-}
-
 void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...) {
+	char text[320];
+	int n = 0;
 	va_list ap;
 
-	if (!admits(&log_guests, level)) return;
-	tell_lost();
+	if (!log_admits(d ? &log_guests : &log_own, level)) return;
+	if (d) {
+		tell_lost();
+		n = format(text, sizeof(text), "d%u: ", d->id);
+	}
 	va_start(ap, fmt);
-	print(d, fmt, ap);
+	vformat(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	va_end(ap);
+	console_log(text);
 }

@@ -39,10 +39,7 @@ void arch_gsi_mask(unsigned gsi, bool masked) { host_pins[gsi].masked = masked; 
 
 void arch_irq_ack(void) { host_irq_acks++; }
 
-void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data) {
-	*address = 0xfee00000u | cpu << 12;
-	*data = vector;
-}
+uint32_t arch_msi_address(unsigned cpu) { return 0xfee00000u | cpu << 12; }
 
 /* -- PCI: MSI at 0x50 (8 messages, 64-bit, maskable), MSI-X at 0x70 (4 entries) -- */
 

@@ -6,6 +6,8 @@
 #include "addr.h"
 #include "e820.h"
 
+#include <elf.h>
+
 struct module {
 	uint64_t start, end; /* machine addresses */
 	const char *cmdline;
@@ -26,10 +28,8 @@ void multiboot_parse(uint32_t magic, uint32_t info);
 /* Pages before the allocator exists, from the top of memory below 4 GiB; identity-mapped.
  * INVALID_MFN never: panics. */
 void boot_pages_init(void);
-mfn_t boot_page_alloc(void);
 mfn_t boot_pages_alloc(unsigned long n); /* n consecutive pages: the first */
-bool boot_pages_live(void);
-/* Hand all memory that nothing uses to the frame allocator; boot_page_alloc() ends. */
+/* Hand all memory that nothing uses to the frame allocator, which takes the place of boot_pages_alloc(). */
 void boot_pages_handover(void);
 /* Give the modules' memory to the allocator. */
 void boot_modules_free(void);
@@ -38,31 +38,24 @@ void own_map_init(uint64_t nr_frames);
 void image_protect(void);
 void image_seal(void);
 
-/* Boot's last step: seals the image, starts dom0. */
-void boot_finish(void) __noreturn;
 extern char hypervisor_cmdline[1024];
 
 /* -- the dom0 kernel as an ELF image in memory, and what its Xen notes (elfnote.h) say (boot/elf.c) -- */
 
-struct kernel_segment {
-	uint64_t paddr, file_offset, file_size, mem_size;
-};
 #define KERNEL_SEGMENTS_MAX 16
-
-#define KERNEL_NOTES 32
+#define KERNEL_NOTES        32
 
 struct kernel_image {
 	const uint8_t *data;
 	uint64_t size;
 	unsigned segments;
-	struct kernel_segment segment[KERNEL_SEGMENTS_MAX];
-	bool guest_is_xen;
+	Elf64_Phdr segment[KERNEL_SEGMENTS_MAX];
 	uint64_t note[KERNEL_NOTES]; /* by type (XEN_ELFNOTE_*): the number it gives */
-	uint32_t given;              /* bits of the notes that the kernel has */
+	uint32_t given;              /* bits of the notes that the kernel has; 0: it is none for Xen */
 };
 
-/* Parse; NULL if the kernel can be used, else a sentence that says what is wrong and what to do. */
-const char *kernel_parse(const void *data, uint64_t size, struct kernel_image *out);
+/* Parse a module; panics with a sentence that says what is wrong and what to do if the kernel cannot be used. */
+void kernel_parse(const struct module *m, struct kernel_image *out);
 
 /* Build dom0 from the modules (boot/dom0_build.c); panics with a clear line if the kernel cannot be
  * used. */
@@ -70,6 +63,5 @@ void dom0_build(void);
 
 extern char _image_start[], _text_end[], _rodata_end[], _init_start[], _init_text_end[], _init_end[];
 extern char image_end[];
-extern uint64_t boot_l4[];
 
 #endif

@@ -43,14 +43,14 @@ struct log_threshold {
 bool log_threshold_parse(const char *s, struct log_threshold *t);
 /* Of ring 0's own lines (loglvl=), of those about and from guests (guest_loglvl=). */
 extern struct log_threshold log_own, log_guests;
-/* True if a guest's line of this level is to be shown now; counts against the rate limit. */
-bool log_guest_admits(enum log_level level);
+/* True if a line of this level is to be shown now; counts against the rate limit. */
+bool log_admits(const struct log_threshold *t, enum log_level level);
 
 /* -- serial line, the arch's part (x86/uart.c; host/platform.c) -- */
 
 /* Set up COM1 as "BAUD" or "BAUD,8n1" says. False: malformed or no UART there. */
 bool uart_init(const char *settings);
-/* Send a byte, waiting while the line is busy (bounded). No effect before uart_init(). */
+/* Send a byte, waiting while the line is busy (bounded); once uart_init() was true. */
 void uart_putc(char c);
 /* The line's interrupt: hand what has come in to console_input(). */
 void uart_interrupt(void);

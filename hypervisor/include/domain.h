@@ -23,7 +23,7 @@ enum permit { PERMIT_MMIO, PERMIT_PORT, PERMIT_GSI, PERMIT_KINDS };
 enum domain_state { DOM_CREATING, DOM_RUNNING, DOM_SHUTDOWN, DOM_DYING, DOM_DEAD };
 
 struct grant_table;
-struct irq_domain;
+struct pirq;
 
 /* A domain's share of the machine; owned by sched/. */
 #define NR_WATCHDOGS 2
@@ -143,7 +143,7 @@ struct domain {
 	struct evtchn_domain evtchn;
 	struct sched_group sched;
 	struct grant_table *grant;
-	struct irq_domain *irq; /* pirqs, NULL if never had any */
+	struct pirq *pirqs; /* NULL if never had any */
 	struct pv_cpu_policy *cpu_policy;
 
 	struct spinlock permit_lock;

@@ -66,7 +66,8 @@ void arch_gsi_program(unsigned gsi, bool level, bool active_low, uint8_t vector,
 void arch_gsi_mask(unsigned gsi, bool masked);
 /* Tell this CPU's controller that the interrupt was taken. */
 void arch_irq_ack(void);
-void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data);
+/* Where a device writes a vector's number to have it strike on the CPU. */
+uint32_t arch_msi_address(unsigned cpu);
 /* Map device registers; NULL if out of space or memory. */
 volatile uint32_t *arch_registers_map(uint64_t address, size_t size) __must_check;
 

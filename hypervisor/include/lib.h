@@ -8,21 +8,20 @@
 #include "compiler.h"
 #include "errors.h"
 
-/* memory and strings: the C standard's meaning */
+/* memory and strings: the C standard's meaning, and glibc's of the last */
 void *memcpy(void *dst, const void *src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-size_t strnlen(const char *s, size_t n);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
+char *strchrnul(const char *s, int c);
 
 /* Copy at most size-1 characters and end with NUL (size > 0). */
 void str_copy(char *dst, const char *src, size_t size);
 
-/* snprintf with %c %s %d %u %x %ld %lu %lx and, for numbers, a least number of digits (%04x). */
+/* snprintf with %s %d %u %x %ld %lu %lx and, for numbers, a least number of digits (%04x). */
 int vformat(char *buf, size_t size, const char *fmt, va_list ap);
 int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
@@ -85,31 +84,19 @@ static inline void list_remove(struct list *node) {
 /* Console log levels; guests' own output and messages about guests have their own threshold
  * (guest_loglvl). */
 enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-void printk(enum log_level level, const char *fmt, ...) __printf(2, 3);
 struct domain;
-/* A line about a domain, prefixed "dN: "; rate-limited. */
+/* A line about a domain, prefixed "dN: "; rate-limited. About none (NULL): ring 0's own. */
 void gprintk(const struct domain *d, enum log_level level, const char *fmt, ...) __printf(3, 4);
+#define printk(level, ...) gprintk(NULL, level, __VA_ARGS__)
 
 /* Stop the machine: prints the line, registers, backtrace and current guest. Only for our own
  * broken state. */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 /* CHECK: an invariant of ours, always tested; no guest may ever be able to reach one. */
-#define CHECK(cond)                                                                                     \
-	do {                                                                                            \
-		if (unlikely(!(cond))) panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond); \
-	} while (0)
-
-#ifdef TENON_DEBUG
-#define DEBUG_BUILD 1
-#else
-#define DEBUG_BUILD 0
-#endif
-/* ASSERT: as CHECK, in debug and host builds only. */
-#define ASSERT(cond)                          \
-	do {                                  \
-		if (DEBUG_BUILD) CHECK(cond); \
-	} while (0)
+#define CHECK(cond) (likely(cond) ? (void)0 : panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond))
+/* ASSERT: as CHECK, in debug and host builds only (DEBUG_BUILD, which the Makefile sets to 0 or 1). */
+#define ASSERT(cond) (DEBUG_BUILD ? CHECK(cond) : (void)0)
 
 /*
  * An index that came from a guest and has been compared with its bound, made safe also for a CPU

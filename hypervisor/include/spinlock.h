@@ -55,13 +55,15 @@ void spin_unlock(struct spinlock *l);
 /* Two locks of one rank, lowest address first; a == b takes it once. */
 void spin_lock_both(struct spinlock *a, struct spinlock *b);
 void spin_unlock_both(struct spinlock *a, struct spinlock *b);
-/* SPIN_GUARD(&lock) among a scope's declarations holds the lock to the end of the scope. */
+/* SPIN_GUARD(&lock) among a scope's declarations holds the lock, if one is given, to the end of the scope. */
 #define SPIN_GUARD(l) struct spinlock *spin_guard __attribute__((cleanup(spin_guard_end), unused)) = spin_guard_begin(l)
 static inline struct spinlock *spin_guard_begin(struct spinlock *l) {
-	spin_lock(l);
+	if (l) spin_lock(l);
 	return l;
 }
-static inline void spin_guard_end(struct spinlock **l) { spin_unlock(*l); }
+static inline void spin_guard_end(struct spinlock **l) {
+	if (*l) spin_unlock(*l);
+}
 /* True if this CPU holds the lock (only meaningful in debug and host builds; else true). */
 bool spin_is_mine(const struct spinlock *l);
 

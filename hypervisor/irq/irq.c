@@ -30,13 +30,11 @@ static uint16_t vector_table[MAX_CPUS][VECTOR_LAST + 1]; /* irq number + 1, 0: f
 
 void irq_init(void) {
 	CHECK(arch_gsi_count() < IRQ_MAX / 2);
-	for (unsigned i = 0; i < IRQ_MAX; i++) {
-		irqs[i] = (struct irq){ .kind = i < arch_gsi_count() ? IRQ_GSI : IRQ_FREE, .old_cpu = -1 };
-		spin_init(&irqs[i].lock, RANK_IRQ);
-	}
+	for (unsigned i = 0; i < IRQ_MAX; i++) irqs[i] = (struct irq){ .lock = SPINLOCK_INIT(RANK_IRQ) };
 }
 
-static unsigned gsi_of(const struct irq *irq) { return (unsigned)(irq - irqs); }
+/* A GSI's descriptor has its number. */
+static unsigned number_of(const struct irq *irq) { return (unsigned)(irq - irqs); }
 
 /* -- vectors -- */
 
@@ -58,46 +56,54 @@ static void table_set(unsigned cpu, uint8_t vector, uint16_t value) {
 }
 
 void vector_assign(struct irq *irq, unsigned cpu, uint8_t vector) {
-	spin_lock(&irq->lock);
-	irq->cpu = (uint16_t)cpu;
+	SPIN_GUARD(&irq->lock);
+
+	irq->cpu = irq->old_cpu = (uint16_t)cpu;
 	irq->vector = vector;
-	table_set(cpu, vector, (uint16_t)(irq - irqs + 1));
-	spin_unlock(&irq->lock);
+	table_set(cpu, vector, (uint16_t)(number_of(irq) + 1));
+}
+
+int vector_ensure(struct irq *irq, unsigned cpu) {
+	uint8_t vector = irq->vector ? 0 : vectors_find(cpu, 1);
+
+	if (irq->vector) return 0;
+	if (!vector) vector = vectors_find(cpu = 0, 1);
+	if (!vector) return -ENOSPC;
+	vector_assign(irq, cpu, vector);
+	irq_program(irq);
+	return 0;
 }
 
 void vector_release(struct irq *irq) {
-	spin_lock(&irq->lock);
-	if (irq->vector) {
-		table_set(irq->cpu, irq->vector, 0);
-		if (irq->old_cpu >= 0) table_set((unsigned)irq->old_cpu, irq->vector, 0);
-	}
+	SPIN_GUARD(&irq->lock);
+
+	table_set(irq->cpu, irq->vector, 0);
+	table_set(irq->old_cpu, irq->vector, 0);
 	irq->vector = 0;
-	irq->old_cpu = -1;
-	spin_unlock(&irq->lock);
+	irq->old_cpu = irq->cpu;
 }
 
 void irq_program(const struct irq *irq) {
-	if (irq->kind == IRQ_GSI)
-		arch_gsi_program(gsi_of(irq), irq->level, irq->active_low, irq->vector, irq->cpu);
+	if (is_gsi(irq))
+		arch_gsi_program(number_of(irq), irq->level, irq->active_low, irq->vector, irq->cpu);
 	else
 		msi_program(&irq->msi, irq->cpu, irq->vector);
 }
 
 void irq_mask(const struct irq *irq, bool masked) {
-	if (irq->kind == IRQ_GSI)
-		arch_gsi_mask(gsi_of(irq), masked);
+	if (is_gsi(irq))
+		arch_gsi_mask(number_of(irq), masked);
 	else
 		msi_mask(&irq->msi, masked);
 }
 
 void irq_move(struct irq *irq, unsigned cpu) {
-	if (!irq->vector || irq->cpu == cpu || irq->old_cpu >= 0 || irq->own ||
-	    (irq->kind == IRQ_MSI && irq->msi.count > 1) || vector_table[cpu][irq->vector])
+	if (!irq->vector || irq->cpu == cpu || irq->old_cpu != irq->cpu || irq->own || irq->msi.count > 1 ||
+	    vector_table[cpu][irq->vector])
 		return;
 	spin_lock(&irq->lock);
-	irq->old_cpu = irq->cpu;
 	irq->cpu = (uint16_t)cpu;
-	table_set(cpu, irq->vector, (uint16_t)(irq - irqs + 1));
+	table_set(cpu, irq->vector, (uint16_t)(number_of(irq) + 1));
 	irq_program(irq);
 	/* a level-triggered irq whose EOI is due stays masked until then */
 	if (irq->bound && !irq->eois_due) irq_mask(irq, false);
@@ -106,9 +112,9 @@ void irq_move(struct irq *irq, unsigned cpu) {
 
 /* The first interrupt on the new CPU: none can come on the old one any more. */
 static void move_finish(struct irq *irq) {
-	if (irq->old_cpu < 0 || cpu_id() != irq->cpu) return;
-	table_set((unsigned)irq->old_cpu, irq->vector, 0);
-	irq->old_cpu = -1;
+	if (irq->old_cpu == irq->cpu || cpu_id() != irq->cpu) return;
+	table_set(irq->old_cpu, irq->vector, 0);
+	irq->old_cpu = irq->cpu;
 }
 
 /* -- an interrupt -- */
@@ -157,19 +163,12 @@ int irq_gsi_setup(unsigned gsi, bool level, bool active_low) {
 int irq_own_gsi(unsigned gsi, bool level, bool active_low) {
 	int ret = irq_gsi_setup(gsi, level, active_low);
 	SPIN_GUARD(&pirq_lock);
-	struct irq *irq;
-	uint8_t vector;
 
+	if (!ret) ret = irqs[gsi].own ? -EBUSY : vector_ensure(&irqs[gsi], 0);
 	if (ret) return ret;
-	irq = &irqs[gsi];
-	if (irq->own) return -EBUSY;
-	vector = vectors_find(0, 1);
-	if (!vector) return -ENOSPC;
-	irq->own = true;
+	irqs[gsi].own = true;
 	permit_reserve(PERMIT_GSI, gsi, 1);
-	vector_assign(irq, 0, vector);
-	irq_program(irq);
-	irq_mask(irq, false);
+	irq_mask(&irqs[gsi], false);
 	return 0;
 }
 
@@ -178,10 +177,10 @@ int irq_msi_restore(sbdf_t dev) {
 	int ret = -ESRCH;
 
 	for_each_msi_irq (irq) {
-		if (irq->kind == IRQ_FREE || irq->msi.dev.n != dev.n) continue;
-		msi_program(&irq->msi, irq->cpu, irq->vector);
-		msi_mask(&irq->msi, !irq->bound);
-		msi_enable(&irq->msi, irq->kind == IRQ_MSIX, true);
+		if (!irq->vector || irq->msi.dev.n != dev.n) continue;
+		irq_program(irq);
+		irq_mask(irq, !irq->bound);
+		msi_enable(&irq->msi, true);
 		ret = 0;
 	}
 	return ret;

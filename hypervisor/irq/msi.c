@@ -47,8 +47,7 @@ static volatile uint32_t *table_page(uint64_t address) {
 	return NULL;
 }
 
-static int msix_setup(struct msi *m, const struct msi_request *req) {
-	uint32_t control = pci_read(m->dev, m->cap + CONTROL, 2);
+static int msix_setup(struct msi *m, const struct msi_request *req, uint32_t control) {
 	uint64_t at = req->table_base + (pci_read(m->dev, m->cap + MSIX_TABLE, 4) & ~7u) + req->index * 16ULL;
 	volatile uint32_t *page;
 
@@ -56,70 +55,54 @@ static int msix_setup(struct msi *m, const struct msi_request *req) {
 	page = table_page(at & PAGE_MASK);
 	if (!page) return -ENOMEM;
 	m->entry = page + (at & ~PAGE_MASK) / sizeof(*page);
-	m->maskable = true;
 	return 0;
 }
 
 int msi_setup(struct msi *m, const struct msi_request *req) {
+	uint16_t block = (uint16_t)(1u << bit_last(2 * req->count - 1)); /* the next power of two */
 	uint32_t control;
 
-	*m = (struct msi){ .dev = req->dev, .index = (uint16_t)req->index, .count = (uint16_t)req->count };
+	*m = (struct msi){ .dev = req->dev, .index = (uint16_t)req->index, .count = block };
 	m->cap = (uint8_t)pci_capability(req->dev, req->msix ? PCI_CAP_MSIX : PCI_CAP_MSI);
 	if (!m->cap) return -ENODEV;
-	if (req->msix) return msix_setup(m, req);
 	control = pci_read(m->dev, m->cap + CONTROL, 2);
+	if (req->msix) return msix_setup(m, req, control);
 	if (req->count > MSI_COUNT(control)) return -EINVAL;
 	m->wide = control & MSI_64BIT;
 	m->maskable = control & MSI_MASKABLE;
 	return 0;
 }
 
-static void msix_program(const struct msi *m, uint64_t address, uint32_t data) {
-	m->entry[3] |= MSIX_ENTRY_MASKED;
-	m->entry[0] = (uint32_t)address;
-	m->entry[1] = (uint32_t)(address >> 32);
-	m->entry[2] = data;
-}
-
 void msi_program(const struct msi *m, unsigned cpu, uint8_t vector) {
-	uint64_t address;
-	uint32_t data;
-
-	/* the device adds the message's index to the data of the block's first */
-	arch_msi_message(cpu, m->entry ? vector : (uint8_t)(vector - m->index), &address, &data);
 	if (m->entry) {
-		msix_program(m, address, data);
+		m->entry[3] |= MSIX_ENTRY_MASKED;
+		m->entry[0] = arch_msi_address(cpu);
+		m->entry[1] = 0;
+		m->entry[2] = vector;
 		return;
 	}
-	pci_write(m->dev, m->cap + 4u, 4, (uint32_t)address);
-	if (m->wide) pci_write(m->dev, m->cap + 8u, 4, (uint32_t)(address >> 32));
-	pci_write(m->dev, m->cap + (m->wide ? 12u : 8u), 2, data);
+	pci_write(m->dev, m->cap + 4u, 4, arch_msi_address(cpu));
+	if (m->wide) pci_write(m->dev, m->cap + 8u, 4, 0);
+	/* the device adds the message's index to the data of the block's first */
+	pci_write(m->dev, m->cap + (m->wide ? 12u : 8u), 2, (uint8_t)(vector - m->index));
 }
 
 void msi_mask(const struct msi *m, bool masked) {
 	unsigned reg = m->cap + (m->wide ? 16u : 12u);
-	uint32_t bits, bit = 1u << (m->index & 31);
+	uint32_t bit = 1u << (m->index & 31);
 
-	if (!m->maskable) return;
 	if (m->entry) {
-		bits = m->entry[3] & ~MSIX_ENTRY_MASKED;
-		m->entry[3] = bits | (masked ? MSIX_ENTRY_MASKED : 0);
+		m->entry[3] = (m->entry[3] & ~MSIX_ENTRY_MASKED) | (masked ? MSIX_ENTRY_MASKED : 0);
 		(void)m->entry[3]; /* the write has reached the device */
-		return;
+	} else if (m->maskable) {
+		pci_write(m->dev, reg, 4, (pci_read(m->dev, reg, 4) & ~bit) | (masked ? bit : 0));
 	}
-	bits = pci_read(m->dev, reg, 4) & ~bit;
-	pci_write(m->dev, reg, 4, bits | (masked ? bit : 0));
 }
 
-void msi_enable(const struct msi *m, bool msix, bool on) {
-	uint32_t control = pci_read(m->dev, m->cap + CONTROL, 2);
+void msi_enable(const struct msi *m, bool on) {
+	uint32_t fields = m->entry ? MSIX_ENABLE | MSIX_FUNCTION_MASK : MSI_ENABLE | MSI_ENABLED_COUNT;
+	uint32_t enabled = m->entry ? MSIX_ENABLE : MSI_ENABLE | bit_last(m->count) << 4;
+	uint32_t control = pci_read(m->dev, m->cap + CONTROL, 2) & ~fields;
 
-	if (msix) {
-		control &= ~(MSIX_ENABLE | MSIX_FUNCTION_MASK);
-		control |= on ? MSIX_ENABLE : 0;
-	} else {
-		control &= ~(MSI_ENABLE | MSI_ENABLED_COUNT);
-		control |= on ? MSI_ENABLE | bit_last(m->count) << 4 : 0;
-	}
-	pci_write(m->dev, m->cap + CONTROL, 2, control);
+	pci_write(m->dev, m->cap + CONTROL, 2, control | (on ? enabled : 0));
 }

@@ -15,43 +15,36 @@
 
 #define PIRQS_MSI 512 /* above the GSIs */
 
-struct irq_domain {
-	unsigned count;
-	struct pirq pirq[];
-};
+static unsigned pirq_count(void) { return arch_gsi_count() + PIRQS_MSI; }
 
 static int table_ensure(struct domain *d) {
-	unsigned count = arch_gsi_count() + PIRQS_MSI;
-	struct irq_domain *t;
+	struct pirq *t;
 
-	if (d->irq) return 0;
+	if (d->pirqs) return 0;
 	/* destruction sets the state, then takes the table away under pirq_lock */
 	if (READ_ONCE(d->state) >= DOM_DYING) return -EINVAL;
-	t = heap_alloc(sizeof(*t) + count * sizeof(t->pirq[0]));
+	t = heap_alloc(pirq_count() * sizeof(*t));
 	if (!t) return -ENOMEM;
-	t->count = count;
-	for (unsigned i = 0; i < count; i++) {
-		t->pirq[i].domain = d;
-		t->pirq[i].number = (uint16_t)i;
-		if (d->privileged && i < arch_gsi_count()) t->pirq[i].irq = &irqs[i];
+	for (unsigned i = 0; i < pirq_count(); i++) {
+		t[i].domain = d;
+		if (d->privileged && i < arch_gsi_count()) t[i].irq = &irqs[i];
 	}
-	d->irq = t;
+	d->pirqs = t;
 	return 0;
 }
 
 static struct pirq *pirq_of(struct domain *d, unsigned pirq) {
-	if (!d->irq || pirq >= d->irq->count) return NULL;
-	return &d->irq->pirq[index_nospec(pirq, d->irq->count)];
+	return d->pirqs && pirq < pirq_count() ? &d->pirqs[index_nospec(pirq, pirq_count())] : NULL;
 }
 
 /* -- mapping -- */
 
 /* First of `count` unused numbers: `at`, or if that is negative any above the GSIs. -EBUSY, -ENOSPC. */
-static int free_run(const struct irq_domain *t, int at, unsigned count) {
+static int free_run(const struct pirq *t, int at, unsigned count) {
 	unsigned first = at < 0 ? arch_gsi_count() : (unsigned)at, n;
 
-	for (; first + count <= t->count; first++) {
-		for (n = 0; n < count && !t->pirq[first + n].irq;) n++;
+	for (; first + count <= pirq_count(); first++) {
+		for (n = 0; n < count && !t[first + n].irq;) n++;
 		if (n == count) return (int)first;
 		if (at >= 0) break;
 	}
@@ -62,14 +55,14 @@ int pirq_find_free(struct domain *d, int *pirq) {
 	SPIN_GUARD(&pirq_lock);
 	int ret = table_ensure(d);
 
-	if (!ret) *pirq = ret = free_run(d->irq, -1, 1);
+	if (!ret) *pirq = ret = free_run(d->pirqs, -1, 1);
 	return MIN(ret, 0);
 }
 
 /* The domain's pirq for an irq it has mapped, or NULL. */
 static struct pirq *mapping_of(struct domain *d, const struct irq *irq) {
-	for (unsigned i = 0; i < d->irq->count; i++)
-		if (d->irq->pirq[i].irq == irq) return &d->irq->pirq[i];
+	for (unsigned i = 0; i < pirq_count(); i++)
+		if (d->pirqs[i].irq == irq) return &d->pirqs[i];
 	return NULL;
 }
 
@@ -86,31 +79,26 @@ int pirq_map_gsi(struct domain *d, unsigned gsi, int *pirq) {
 	if (ret) return ret;
 	if (!may) return -EPERM;
 	p = mapping_of(d, &irqs[gsi]);
-	if (p && *pirq >= 0 && p->number != number) return -EEXIST;
+	if (p && *pirq >= 0 && p != pirq_of(d, (unsigned)number)) return -EEXIST;
 	if (!p) {
 		p = pirq_of(d, (unsigned)number);
 		if (!p) return -EINVAL;
 		if (p->irq) return -EBUSY;
 		p->irq = &irqs[gsi];
 	}
-	*pirq = p->number;
+	*pirq = (int)(p - d->pirqs);
 	return 0;
 }
 
 static struct irq *irq_find_free(void) {
 	for_each_msi_irq (irq)
-		if (irq->kind == IRQ_FREE) return irq;
+		if (!irq->vector) return irq;
 	return NULL;
 }
 
 static void unmap_message(struct pirq *p) {
-	struct irq *irq = p->irq;
-
-	irq_mask(irq, true);
-	vector_release(irq);
-	spin_lock(&irq->lock);
-	irq->kind = IRQ_FREE;
-	spin_unlock(&irq->lock);
+	irq_mask(p->irq, true);
+	vector_release(p->irq);
 	p->irq = NULL;
 }
 
@@ -123,7 +111,6 @@ static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_
 			while (i--) unmap_message(&p[i]);
 			return -ENOSPC;
 		}
-		irq->kind = m->entry ? IRQ_MSIX : IRQ_MSI;
 		irq->msi = *m;
 		irq->msi.index = (uint16_t)(m->index + i);
 		vector_assign(irq, 0, (uint8_t)(vector + i));
@@ -136,33 +123,29 @@ static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_
 /* A device's message may have one owner only; asking again for what one has is an error too. */
 static bool message_in_use(const struct msi_request *req) {
 	for_each_msi_irq (irq) {
-		if (irq->kind == IRQ_FREE || irq->msi.dev.n != req->dev.n) continue;
-		if ((irq->kind == IRQ_MSIX) != req->msix || !req->msix || irq->msi.index == req->index) return true;
+		if (!irq->vector || irq->msi.dev.n != req->dev.n) continue;
+		if (!irq->msi.entry || !req->msix || irq->msi.index == req->index) return true;
 	}
 	return false;
 }
 
 int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	SPIN_GUARD(&pirq_lock);
-	unsigned block = 1;
 	struct msi m;
 	uint8_t vector;
 	int ret, first;
 
 	if (!req->count || req->count > 32) return -EINVAL;
-	while (block < req->count) block *= 2;
 	if (message_in_use(req)) return -EEXIST;
-	ret = table_ensure(d);
-	if (!ret) ret = msi_setup(&m, req);
+	ret = table_ensure(d) ?: msi_setup(&m, req);
 	if (ret) return ret;
-	first = free_run(d->irq, *pirq, req->count);
+	first = free_run(d->pirqs, *pirq, req->count);
 	if (first < 0) return first;
-	vector = vectors_find(0, block);
+	vector = vectors_find(0, m.count);
 	if (!vector) return -ENOSPC;
-	m.count = (uint16_t)block;
-	ret = map_block(&d->irq->pirq[first], &m, req->count, vector);
+	ret = map_block(&d->pirqs[first], &m, req->count, vector);
 	if (ret) return ret;
-	msi_enable(&m, req->msix, true);
+	msi_enable(&m, true);
 	*pirq = first;
 	return 0;
 }
@@ -173,17 +156,6 @@ static int bind_check(const struct irq *irq, bool will_share) {
 	if (irq->own) return -EBUSY;
 	for (const struct pirq *p = irq->bound; p; p = p->next)
 		if (!will_share || !p->shares) return -EBUSY;
-	return 0;
-}
-
-static int vector_ensure(struct irq *irq, unsigned cpu) {
-	uint8_t vector = irq->vector ? 0 : vectors_find(cpu, 1);
-
-	if (irq->vector) return 0;
-	if (!vector) vector = vectors_find(cpu = 0, 1);
-	if (!vector) return -ENOSPC;
-	vector_assign(irq, cpu, vector);
-	irq_program(irq);
 	return 0;
 }
 
@@ -204,10 +176,9 @@ int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) {
 	struct pirq *p = pirq_of(v->domain, pirq);
 	int ret;
 
-	if (!p || !p->irq) return v->domain->privileged || pirq >= arch_gsi_count() + PIRQS_MSI ? -EINVAL : -EPERM;
+	if (!p || !p->irq) return v->domain->privileged || pirq >= pirq_count() ? -EINVAL : -EPERM;
 	if (p->port) return -EEXIST;
-	ret = bind_check(p->irq, will_share);
-	if (!ret) ret = vector_ensure(p->irq, v->processor);
+	ret = bind_check(p->irq, will_share) ?: vector_ensure(p->irq, v->processor);
 	if (!ret) bind_apply(p, port, will_share);
 	return ret;
 }
@@ -225,6 +196,7 @@ static void unbind(struct pirq *p) {
 	struct irq *irq = p->irq;
 	struct pirq **at = &irq->bound;
 
+	if (!p->port) return;
 	spin_lock(&irq->lock);
 	while (*at != p) at = &(*at)->next;
 	*at = p->next;
@@ -232,7 +204,7 @@ static void unbind(struct pirq *p) {
 	eoi_one(p);
 	if (!irq->bound) irq_mask(irq, true);
 	spin_unlock(&irq->lock);
-	if (!irq->bound && irq->kind == IRQ_GSI) vector_release(irq);
+	if (!irq->bound && is_gsi(irq)) vector_release(irq);
 }
 
 void pirq_unbind(struct domain *d, unsigned pirq) {
@@ -243,45 +215,40 @@ void pirq_unbind(struct domain *d, unsigned pirq) {
 }
 
 /* All messages of the block that p begins (a block has consecutive pirqs). */
-static void unmap(struct domain *d, struct pirq *p) {
-	struct irq *irq = p->irq;
-	unsigned number = p->number;
-	struct msi m = irq->msi;
-	bool msix = irq->kind == IRQ_MSIX;
+static void unmap(struct pirq *p) {
+	const struct pirq *end = p->domain->pirqs + pirq_count();
+	struct msi m = p->irq->msi;
 
-	if (p->port) unbind(p);
-	if (irq->kind == IRQ_GSI) {
-		if (!d->privileged) p->irq = NULL;
+	unbind(p);
+	if (is_gsi(p->irq)) {
+		if (!p->domain->privileged) p->irq = NULL;
 		return;
 	}
 	unmap_message(p);
-	if (msix) return;
-	for (p++; ++number < d->irq->count && p->irq && p->irq->kind == IRQ_MSI && p->irq->msi.dev.n == m.dev.n; p++) {
-		if (p->port) unbind(p);
+	if (m.entry) return;
+	for (p++; p < end && p->irq && !is_gsi(p->irq) && p->irq->msi.dev.n == m.dev.n; p++) {
+		unbind(p);
 		unmap_message(p);
 	}
-	msi_enable(&m, false, false);
+	msi_enable(&m, false);
 }
 
 int pirq_unmap(struct domain *d, unsigned pirq) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(d, pirq);
 
-	if (!p || !p->irq || (p->irq->kind == IRQ_MSI && p->irq->msi.index)) return -EINVAL;
-	unmap(d, p);
+	if (!p || !p->irq || (!p->irq->msi.entry && p->irq->msi.index)) return -EINVAL;
+	unmap(p);
 	return 0;
 }
 
 int irq_domain_destroy(struct domain *d) {
-	struct irq_domain *t;
+	SPIN_GUARD(&pirq_lock);
 
-	spin_lock(&pirq_lock);
-	t = d->irq;
-	for (unsigned i = 0; t && i < t->count; i++)
-		if (t->pirq[i].irq) unmap(d, &t->pirq[i]);
-	d->irq = NULL;
-	spin_unlock(&pirq_lock);
-	heap_free(t);
+	for (unsigned i = 0; d->pirqs && i < pirq_count(); i++)
+		if (d->pirqs[i].irq) unmap(&d->pirqs[i]);
+	heap_free(d->pirqs);
+	d->pirqs = NULL;
 	return 0;
 }
 
@@ -291,8 +258,7 @@ void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(d, pirq);
 
-	if (!p || !p->port) return;
-	irq_move(p->irq, v->processor);
+	if (p && p->port) irq_move(p->irq, v->processor);
 }
 
 int pirq_eoi(struct domain *d, unsigned pirq) {

@@ -34,7 +34,6 @@ static void put_string(struct out *o, const char *s) {
 /* The conversion of the letter c, with a number's least digits and its size. */
 static void convert(struct out *o, char c, unsigned digits, bool is_long, va_list *ap) {
 	switch (c) {
-	case 'c': put(o, (char)va_arg(*ap, int)); break;
 	case 's': put_string(o, va_arg(*ap, const char *)); break;
 	case 'd': put_signed(o, is_long ? va_arg(*ap, int64_t) : va_arg(*ap, int), digits); break;
 	case 'u':

@@ -2,31 +2,23 @@
 /* Strings, numbers and sizes in command-line options. */
 #include "lib.h"
 
-static int digit(char c, unsigned base) {
-	int v = -1;
+/* What the digit stands for; 16 if it is none. */
+static unsigned digit(char c) {
+	static const char digits[] = "0123456789abcdef";
 
-	if (c >= '0' && c <= '9')
-		v = c - '0';
-	else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		v = (c | 0x20) - 'a' + 10;
-	return v < (int)base ? v : -1;
+	return c < '0' ? 16 : (unsigned)(strchrnul(digits, c | 0x20) - digits);
 }
 
 int parse_u64(const char *s, const char **end, uint64_t *out) {
-	unsigned base = 10;
+	bool hex = s[0] == '0' && (s[1] | 0x20) == 'x' && digit(s[2]) < 16;
+	unsigned base = hex ? 16 : 10;
 	uint64_t v = 0;
-	const char *p = s;
 
-	if (p[0] == '0' && (p[1] | 0x20) == 'x' && digit(p[2], 16) >= 0) {
-		base = 16;
-		p += 2;
-	}
-	if (digit(*p, base) < 0) return -EINVAL;
-	for (; digit(*p, base) >= 0; p++) {
-		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (uint64_t)digit(*p, base), &v))
-			return -ERANGE;
-	}
-	*end = p;
+	if (hex) s += 2;
+	if (digit(*s) >= base) return -EINVAL;
+	for (; digit(*s) < base; s++)
+		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit(*s), &v)) return -ERANGE;
+	*end = s;
 	*out = v;
 	return 0;
 }
@@ -39,8 +31,8 @@ int parse_size(const char *s, const char **end, uint64_t *bytes) {
 	int rc = parse_u64(s, end, &v);
 
 	if (rc) return rc;
-	unit = strchr(units, **end | 0x20);
-	if (unit) {
+	unit = strchrnul(units, **end | 0x20);
+	if (*unit) {
 		shift = 10 * (unsigned)(unit - units);
 		(*end)++;
 	}
@@ -50,15 +42,6 @@ int parse_size(const char *s, const char **end, uint64_t *bytes) {
 }
 
 void str_copy(char *dst, const char *src, size_t size) {
-	size_t n = strnlen(src, size - 1);
-
-	memcpy(dst, src, n);
-	dst[n] = 0;
-}
-
-size_t strnlen(const char *s, size_t n) {
-	size_t i = 0;
-
-	while (i < n && s[i]) i++;
-	return i;
+	for (; size > 1 && *src; size--) *dst++ = *src++;
+	*dst = 0;
 }

@@ -34,11 +34,9 @@ void spin_lock(struct spinlock *l) {
 }
 
 bool spin_trylock(struct spinlock *l) {
-	uint16_t head = __atomic_load_n(&l->head, __ATOMIC_RELAXED);
-	uint16_t expected = head;
+	uint16_t free = __atomic_load_n(&l->head, __ATOMIC_RELAXED), next = (uint16_t)(free + 1);
 
-	if (!__atomic_compare_exchange_n(&l->tail, &expected, (uint16_t)(head + 1), false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&l->tail, &free, next, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
 	note_taken(l);
 	return true;

@@ -57,10 +57,12 @@ static uint64_t get64(const uint8_t *p) { return get32(p) | (uint64_t)get32(p + 
 
 static bool rsdp_valid(const uint8_t *r) { return !memcmp(r, "RSD PTR ", 8) && sums_to_zero(r, RSDP_V1_SIZE); }
 
-long acpi_rsdp_find(const uint8_t *area, size_t n) {
-	for (size_t i = 0; i + RSDP_SIZE <= n; i += 16)
-		if (rsdp_valid(area + i)) return (long)i;
-	return -1;
+uint64_t acpi_rsdp_find(uint64_t at, size_t size) {
+	const uint8_t *area = firmware_map(maddr(at), size);
+
+	for (size_t i = 0; area && i + RSDP_SIZE <= size; i += 16)
+		if (rsdp_valid(area + i)) return at + i;
+	return 0;
 }
 
 /* -- MADT -- */
@@ -76,13 +78,9 @@ static void cpu_add(struct acpi_info *out, uint32_t apic_id, uint32_t acpi_id, u
 static void override_add(struct acpi_info *out, const uint8_t *e) {
 	uint16_t flags = get16(e + 8);
 
-	if (out->overrides == ACPI_OVERRIDES_MAX) return;
-	out->override[out->overrides++] = (struct acpi_override){
-		.irq = e[3],
-		.gsi = get32(e + 4),
-		.level = (flags >> 2 & 3) == 3,
-		.active_low = (flags & 3) == 3,
-	};
+	if (e[3] >= ACPI_ISA_IRQS) return;
+	out->overrides++;
+	out->isa_irq[e[3]] = (struct acpi_isa_irq){ get32(e + 4), (flags >> 2 & 3) == 3, (flags & 3) == 3 };
 }
 
 static void madt_entry(struct acpi_info *out, const uint8_t *e, uint8_t length) {
@@ -141,45 +139,40 @@ static const struct {
 };
 
 /* A whole table with a good checksum, or NULL. */
-static const struct header *table_map(uint64_t at, acpi_map_fn *map) {
-	const struct header *h = at ? map(at, sizeof(*h)) : NULL;
+static const struct header *table_map(uint64_t at) {
+	const struct header *h = at ? firmware_map(maddr(at), sizeof(*h)) : NULL;
 	uint32_t length = h ? h->length : 0;
 
 	if (length < sizeof(*h) || length > TABLE_MAX) return NULL;
-	h = map(at, length);
+	h = firmware_map(maddr(at), length);
 	return h && h->length == length && sums_to_zero(h, length) ? h : NULL;
 }
 
-static void table_parse(uint64_t at, acpi_map_fn *map, struct acpi_info *out) {
-	const struct header *h = table_map(at, map);
+static void table_parse(uint64_t at, struct acpi_info *out) {
+	const struct header *h = table_map(at);
 
 	for (unsigned i = 0; h && i < ARRAY_SIZE(parsers); i++)
 		if (!memcmp(h->signature, parsers[i].signature, 4))
 			parsers[i].parse(out, (const uint8_t *)h, h->length);
 }
 
-bool acpi_parse(uint64_t rsdp, acpi_map_fn *map, struct acpi_info *out) {
-	const uint8_t *r = map(rsdp, RSDP_SIZE);
+bool acpi_parse(uint64_t rsdp, struct acpi_info *out) {
+	const uint8_t *r = firmware_map(maddr(rsdp), RSDP_SIZE);
 	const struct header *list = NULL;
 	size_t width = 8;
 
 	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < ACPI_ISA_IRQS; i++) out->isa_irq[i].gsi = i;
 	if (!r || !rsdp_valid(r)) return false;
-	if (r[RSDP_REVISION] >= 2) list = table_map(get64(r + RSDP_XSDT), map);
+	if (r[RSDP_REVISION] >= 2) list = table_map(get64(r + RSDP_XSDT));
 	if (!list) {
-		list = table_map(get32(r + RSDP_RSDT), map);
+		list = table_map(get32(r + RSDP_RSDT));
 		width = 4;
 	}
 	for (size_t off = sizeof(*list); list && off + width <= list->length; off += width) {
 		const uint8_t *p = (const uint8_t *)list + off;
 
-		table_parse(width == 8 ? get64(p) : get32(p), map, out);
+		table_parse(width == 8 ? get64(p) : get32(p), out);
 	}
 	return out->cpus && out->lapic_address;
-}
-
-struct acpi_override acpi_isa_irq(const struct acpi_info *info, uint8_t irq) {
-	for (unsigned i = 0; i < info->overrides; i++)
-		if (info->override[i].irq == irq) return info->override[i];
-	return (struct acpi_override){ .irq = irq, .gsi = irq };
 }

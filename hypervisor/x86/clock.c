@@ -6,101 +6,79 @@
  * is the LAPIC's one-shot counter, whose rate is measured too.
  */
 #include "acpi.h"
+#include "irq.h"
 #include "platform.h"
 #include "x86.h"
 
-#define NS_PER_SEC   1000000000ULL
-#define MEASURE_MS   20
-#define PM_TIMER_HZ  3579545ULL
-#define HPET_PERIOD  1 /* in 32-bit registers: femtoseconds per tick */
-#define HPET_CONFIG  4
-#define HPET_COUNTER 60
-#define HPET_ENABLE  1u
+#define NS_PER_SEC     1000000000ULL
+#define MEASURE_MS     20
+#define PM_TIMER_HZ    3579545ULL
+#define PM_TIMER_SHIFT 8
+#define HPET_PERIOD    1 /* in 32-bit registers: femtoseconds per tick */
+#define HPET_CONFIG    4
+#define HPET_COUNTER   60
+#define HPET_ENABLE    1u
 
 static uint64_t tsc_boot __ro_after_init, tsc_hz __ro_after_init;
 static uint32_t ns_mul __ro_after_init; /* pvclock: ns = (delta << shift) * mul >> 32 */
 static int8_t ns_shift __ro_after_init;
-static uint64_t tsc_per_ns __ro_after_init;   /* 32.32 */
 static uint64_t lapic_per_ns __ro_after_init; /* 32.32 */
 static bool stable __ro_after_init;
 
+/* -- the reference clock: the HPET, or else the PM timer -- */
+
 static volatile uint32_t *hpet __initdata;
 
-/* -- reference clocks -- */
-
+/* Its ticks per second, 0 if there is none. */
 static uint64_t __init hpet_start(void) {
-	hpet = acpi.hpet_address ? io_map(maddr(acpi.hpet_address), 1024) : NULL;
+	hpet = acpi.hpet_address ? arch_registers_map(acpi.hpet_address, 1024) : NULL;
 	if (!hpet || !hpet[HPET_PERIOD] || hpet[HPET_PERIOD] > 100000000u) return 0;
 	hpet[HPET_CONFIG] |= HPET_ENABLE;
 	return 1000000000000000ULL / hpet[HPET_PERIOD];
 }
 
-static uint32_t __init hpet_read(void) { return hpet[HPET_COUNTER]; }
+/* Of the PM timer 24 bits are there for sure: they stand at the top, so that differences wrap. */
+static uint32_t __init reference_read(void) { return hpet ? hpet[HPET_COUNTER] : inl(acpi.pm_timer) << PM_TIMER_SHIFT; }
 
-static uint64_t __init pm_timer_start(void) { return acpi.pm_timer ? PM_TIMER_HZ : 0; }
-
-static uint32_t __init pm_timer_read(void) {
-	return inl(acpi.pm_timer) << 8; /* 24 bits for sure: let the difference wrap */
-}
-
-static const struct reference {
-	const char *name;
-	uint64_t (*start)(void); /* returns its rate, 0: it is not there */
-	uint32_t (*read)(void);
-	unsigned shift; /* unused low bits of what read gives */
-} references[] __initrodata = {
-	{ "HPET", hpet_start, hpet_read, 0 },
-	{ "ACPI PM timer", pm_timer_start, pm_timer_read, 8 },
-};
-
-struct sample {
-	uint32_t ref;
-	uint64_t tsc;
-};
-
-/* Reference and TSC at one instant: of five tries the one that took least time. */
-static struct sample __init sample_take(const struct reference *r) {
-	struct sample best = { 0, 0 };
-	uint64_t least = ~0ULL;
+/* The TSC at the instant of a reading of the reference: of five tries the one that took least time. */
+static uint64_t __init tsc_at(uint32_t *ref) {
+	uint64_t least = ~0ULL, tsc = 0;
 
 	for (unsigned i = 0; i < 5; i++) {
 		uint64_t before = rdtsc();
-		uint32_t ref = r->read();
+		uint32_t now = reference_read();
 		uint64_t took = rdtsc() - before;
 
-		if (took < least) {
-			least = took;
-			best = (struct sample){ ref, before + took / 2 };
-		}
+		if (took >= least) continue;
+		least = took;
+		tsc = before + took / 2;
+		*ref = now;
 	}
-	return best;
+	return tsc;
 }
 
-/* TSC ticks per second, or 0 if the reference is not there or stands still. */
-static uint64_t __init measure(const struct reference *r) {
-	uint64_t hz = r->start();
-	uint32_t want = (uint32_t)(hz * MEASURE_MS / 1000), ticks = 0;
-	struct sample a, b;
+/* TSC ticks per second by a reference of hz; 0 if that is not there (hz is 0) or stands still. */
+static uint64_t __init measure(uint64_t hz) {
+	uint32_t want = (uint32_t)(hz * MEASURE_MS / 1000), ticks = 0, begin = 0, end = 0;
+	uint64_t tsc;
 
 	if (!hz) return 0;
-	a = sample_take(r);
-	for (unsigned i = 0; ticks < want && i < 100000000u; i++) ticks = (r->read() - a.ref) >> r->shift;
-	b = sample_take(r);
-	ticks = (b.ref - a.ref) >> r->shift;
-	return ticks < want ? 0 : mul_div(b.tsc - a.tsc, hz, ticks);
+	tsc = tsc_at(&begin);
+	for (unsigned i = 0; ticks < want && i < 100000000u; i++) ticks = reference_read() - begin;
+	tsc = tsc_at(&end) - tsc;
+	ticks = end - begin;
+	return ticks < want ? 0 : mul_div(tsc, hz, ticks);
 }
 
 static void __init tsc_calibrate(void) {
-	for (unsigned i = 0; i < ARRAY_SIZE(references); i++) {
-		const struct reference *r = &references[i];
-
-		tsc_hz = measure(r);
-		if (tsc_hz < 1000000) continue;
-		printk(LOG_INFO, "clock: TSC at %lu.%03lu MHz by the %s\n", tsc_hz / 1000000, tsc_hz / 1000 % 1000,
-		       r->name);
-		return;
+	tsc_hz = measure(hpet_start());
+	if (tsc_hz < 1000000) {
+		hpet = NULL;
+		tsc_hz = measure(acpi.pm_timer ? PM_TIMER_HZ << PM_TIMER_SHIFT : 0);
 	}
-	panic("no clock to measure the CPU's rate with: HPET and PM timer fail");
+	if (tsc_hz < 1000000) panic("no clock to measure the CPU's rate with: HPET and PM timer fail");
+	printk(LOG_INFO, "clock: TSC at %lu.%03lu MHz by the %s\n", tsc_hz / 1000000, tsc_hz / 1000 % 1000,
+	       hpet ? "HPET" : "ACPI PM timer");
 }
 
 /* mul and shift such that 2^31 <= mul < 2^32. */
@@ -111,7 +89,6 @@ static void __init scale_set(void) {
 	for (; hz <= NS_PER_SEC; hz <<= 1) ns_shift++;
 	/* from the unshifted rate, for all its bits */
 	ns_mul = (uint32_t)mul_div(NS_PER_SEC, 1ULL << (32 - ns_shift), tsc_hz);
-	tsc_per_ns = mul_div(tsc_hz, 1ULL << 32, NS_PER_SEC);
 }
 
 static uint64_t scale(uint64_t value, uint64_t fixed_32_32) {
@@ -140,7 +117,7 @@ bool arch_tsc_stable(void) { return stable; }
 uint32_t tsc_khz(void) { return (uint32_t)(tsc_hz / 1000); }
 
 void clock_delay_us(uint64_t us) {
-	uint64_t end = rdtsc() + scale(us * 1000, tsc_per_ns);
+	uint64_t end = rdtsc() + us * tsc_hz / 1000000;
 
 	while (rdtsc() < end) cpu_pause();
 }
@@ -151,7 +128,6 @@ static void __init lapic_calibrate(void) {
 	uint64_t begin, ns;
 	uint32_t counted;
 
-	lapic_timer_mode(true);
 	begin = now_ns();
 	lapic_timer_start(~0u);
 	clock_delay_us(5000);
@@ -160,11 +136,6 @@ static void __init lapic_calibrate(void) {
 	lapic_timer_start(0);
 	if (!counted) panic("the local APIC's timer does not count");
 	lapic_per_ns = ((uint64_t)counted << 32) / ns;
-}
-
-void clock_init_cpu(void) {
-	lapic_timer_mode(false);
-	this_cpu()->timer_deadline = 0;
 }
 
 void __init clock_init(void) {
@@ -178,7 +149,6 @@ void __init clock_init(void) {
 	scale_set();
 	tsc_boot = rdtsc();
 	lapic_calibrate();
-	clock_init_cpu();
 }
 
 void arch_timer_program(uint64_t deadline) {

@@ -15,12 +15,12 @@
 #define ENTRY_LEVEL      (1u << 15)
 #define ENTRY_ACTIVE_LOW (1u << 13)
 
+/* Those of acpi.ioapic[], with the same index. */
 static struct ioapic {
 	volatile uint32_t *registers;
-	uint64_t address;
-	unsigned gsi_base, pins;
+	unsigned pins;
 } ioapics[ACPI_IOAPICS_MAX] __ro_after_init;
-static unsigned ioapic_count __ro_after_init, gsi_count __ro_after_init;
+static unsigned gsi_count __ro_after_init;
 static struct spinlock lock = SPINLOCK_INIT(RANK_LEAF);
 
 static uint32_t reg_read(const struct ioapic *a, unsigned reg) {
@@ -35,27 +35,26 @@ static void reg_write(const struct ioapic *a, unsigned reg, uint32_t v) {
 
 /* The IO-APIC of a GSI, if there is one, and where the redirection entry begins. */
 static const struct ioapic *ioapic_of(unsigned gsi, unsigned *reg) {
-	for (unsigned i = 0; i < ioapic_count; i++) {
-		*reg = REG_ENTRY + 2 * (gsi - ioapics[i].gsi_base);
-		if (gsi - ioapics[i].gsi_base < ioapics[i].pins) return &ioapics[i];
+	for (unsigned i = 0; i < acpi.ioapics; i++) {
+		unsigned pin = gsi - acpi.ioapic[i].gsi_base;
+
+		*reg = REG_ENTRY + 2 * pin;
+		if (pin < ioapics[i].pins) return &ioapics[i];
 	}
 	return NULL;
 }
 
 void __init ioapic_init(void) {
-	for (; ioapic_count < acpi.ioapics; ioapic_count++) {
-		const struct acpi_ioapic *e = &acpi.ioapic[ioapic_count];
-		struct ioapic *a = &ioapics[ioapic_count];
+	for (unsigned i = 0; i < acpi.ioapics; i++) {
+		struct ioapic *a = &ioapics[i];
 
-		a->address = e->address;
-		a->gsi_base = e->gsi_base;
-		a->registers = io_map(maddr(e->address), PAGE_SIZE);
+		a->registers = arch_registers_map(acpi.ioapic[i].address, PAGE_SIZE);
 		if (!a->registers) panic("no memory to map an IO-APIC");
 		a->pins = (reg_read(a, REG_VERSION) >> 16 & 0xff) + 1;
-		gsi_count = MAX(gsi_count, a->gsi_base + a->pins);
-		for (unsigned i = 0; i < a->pins; i++) {
-			reg_write(a, REG_ENTRY + 2 * i, ENTRY_MASKED);
-			reg_write(a, REG_ENTRY + 2 * i + 1, 0);
+		gsi_count = MAX(gsi_count, acpi.ioapic[i].gsi_base + a->pins);
+		for (unsigned pin = 0; pin < a->pins; pin++) {
+			reg_write(a, REG_ENTRY + 2 * pin, ENTRY_MASKED);
+			reg_write(a, REG_ENTRY + 2 * pin + 1, 0);
 		}
 	}
 }
@@ -81,8 +80,8 @@ void arch_gsi_mask(unsigned gsi, bool masked) {
 int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value) {
 	SPIN_GUARD(&lock);
 
-	for (unsigned i = 0; i < ioapic_count; i++) {
-		if (ioapics[i].address != address || reg > 0xff) continue;
+	for (unsigned i = 0; i < acpi.ioapics; i++) {
+		if (acpi.ioapic[i].address != address || reg > 0xff) continue;
 		*value = reg_read(&ioapics[i], reg);
 		return 0;
 	}
@@ -91,10 +90,5 @@ int arch_ioapic_read(uint64_t address, uint32_t reg, uint32_t *value) {
 
 unsigned arch_gsi_count(void) { return gsi_count; }
 
-void arch_irq_ack(void) { lapic_eoi(); }
-
 /* Intel SDM 10.11: physical destination, fixed delivery, edge. */
-void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data) {
-	*address = 0xfee00000u | (cpu_of(cpu)->apic_id & 0xff) << 12;
-	*data = vector;
-}
+uint32_t arch_msi_address(unsigned cpu) { return 0xfee00000u | (cpu_of(cpu)->apic_id & 0xff) << 12; }

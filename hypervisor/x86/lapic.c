@@ -4,6 +4,7 @@
  * that has it, where an access to memory that is emulated costs much more: then the same registers are
  * MSRs. Physical destinations throughout.
  */
+#include "irq.h"
 #include "platform.h"
 #include "x86.h"
 
@@ -49,7 +50,7 @@ static void reg_write(unsigned reg, uint32_t v) {
 		registers[reg / 4] = v;
 }
 
-void lapic_eoi(void) { reg_write(REG_EOI, 0); }
+void arch_irq_ack(void) { reg_write(REG_EOI, 0); }
 
 void lapic_init_cpu(void) {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
@@ -62,16 +63,16 @@ void lapic_init_cpu(void) {
 	reg_write(REG_THERMAL, LVT_MASKED);
 	reg_write(REG_PERF, LVT_MASKED);
 	reg_write(REG_ERROR, VEC_LAPIC_ERROR);
-	reg_write(REG_TIMER, LVT_MASKED);
 	reg_write(REG_INITIAL, 0);
+	reg_write(REG_TIMER, VEC_TIMER);
 	reg_write(REG_DIVIDE, DIVIDE_BY_1);
 	reg_write(REG_ESR, 0);
-	lapic_eoi();
+	arch_irq_ack();
 }
 
 void __init lapic_init(uint64_t address) {
 	x2apic = rdmsr(MSR_APIC_BASE) & BASE_X2APIC || cpu_has.x2apic;
-	registers = io_map(maddr(address), PAGE_SIZE);
+	registers = arch_registers_map(address, PAGE_SIZE);
 	if (!registers) panic("no memory to map the local APIC");
 	lapic_init_cpu();
 	this_cpu()->apic_id = x2apic ? reg_read(REG_ID) : reg_read(REG_ID) >> 24;
@@ -104,8 +105,6 @@ void lapic_stop_others(void) {
 }
 
 void arch_cpu_kick(unsigned cpu) { icr_write(cpu_of(cpu)->apic_id, VEC_KICK | ICR_ASSERT); }
-
-void lapic_timer_mode(bool masked) { reg_write(REG_TIMER, VEC_TIMER | (masked ? LVT_MASKED : 0)); }
 
 void lapic_timer_start(uint32_t count) { reg_write(REG_INITIAL, count); }
 

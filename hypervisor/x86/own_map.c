@@ -7,46 +7,45 @@
  * Guest roots get a copy of slots 256-271 when they are promoted, so all sixteen are filled before
  * the first guest exists and never change.
  */
+#include "acpi.h"
 #include "x86.h"
 #include "boot.h"
 #include "frame.h"
+#include "irq.h"
 
 #define SLOT_SELF 271UL
 #define SELF_L1   (0xffff000000000000UL | SLOT_SELF << 39)
-#define SELF_L2   (SELF_L1 | SLOT_SELF << 30)
-#define SELF_L3   (SELF_L2 | SLOT_SELF << 21)
 
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_A)
 #define LEAF_FLAGS  (PTE_P | PTE_A | PTE_D)
 
-#define TABLE_FREEABLE 1
-
-uint64_t *hv_root;
-uint64_t *m2p_table;
+uint64_t *m2p_table = (uint64_t *)M2P_RW_BASE;
 static struct spinlock lock = SPINLOCK_INIT(RANK_OWNMAP);
-static uint64_t io_next;
+static uint64_t io_next = IO_BASE;
 
 static uint64_t *l1e_of(uint64_t va) { return (uint64_t *)(SELF_L1 + ((va >> 12 & 0xfffffffffUL) << 3)); }
 
-static uint64_t *l2e_of(uint64_t va) { return (uint64_t *)(SELF_L2 + ((va >> 21 & 0x7ffffffUL) << 3)); }
+/* The entry of a level maps the page in which the entry of the level below is seen. */
+static uint64_t *l2e_of(uint64_t va) { return l1e_of((uint64_t)l1e_of(va)); }
 
-static uint64_t *l3e_of(uint64_t va) { return (uint64_t *)(SELF_L3 + ((va >> 30 & 0x3ffffUL) << 3)); }
+static uint64_t *l3e_of(uint64_t va) { return l1e_of((uint64_t)l2e_of(va)); }
+
+static uint64_t *l4e_of(uint64_t va) { return l1e_of((uint64_t)l3e_of(va)); }
 
 /* The M2P's read-only view is the guests' to read: its upper levels need the user bit. */
 static uint64_t table_flags(uint64_t va) { return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS; }
 
 /*
  * Hang an empty table into the entry, if none is there; it will be seen around `below`. Lock held. 0
- * or -ENOMEM. own_unmap() knows by `partial` the tables that it may free.
+ * or -ENOMEM. While booting the allocator has nothing.
  */
 static int table_need(uint64_t va, uint64_t *entry, const uint64_t *below) {
 	uint64_t *table = (uint64_t *)((uint64_t)below & PAGE_MASK);
 	mfn_t page;
 
 	if (*entry & PTE_P) return 0;
-	page = boot_pages_live() ? boot_page_alloc() : frame_alloc_raw(0, 64);
+	page = frames_total ? frame_alloc_raw(0, 64) : boot_pages_alloc(1);
 	if (mfn_eq(page, INVALID_MFN)) return -ENOMEM;
-	if (!boot_pages_live()) frame_of(page)->partial = TABLE_FREEABLE;
 	WRITE_ONCE(*entry, mfn_to_maddr(page).a | table_flags(va));
 	invlpg((uint64_t)table);
 	memset(table, 0, PAGE_SIZE);
@@ -81,7 +80,7 @@ static mfn_t table_drop(uint64_t va) {
 	const uint64_t *l1 = hv_l1_of(va);
 	mfn_t page = maddr_to_mfn(maddr(*l2e_of(va) & PTE_ADDR));
 
-	if (frame_of(page)->partial != TABLE_FREEABLE) return INVALID_MFN;
+	if (!(*l2e_of(va) & PTE_P)) return INVALID_MFN;
 	for (unsigned i = 0; i < 512; i++)
 		if (l1[i]) return INVALID_MFN;
 	WRITE_ONCE(*l2e_of(va), 0);
@@ -117,7 +116,9 @@ static void *foreign_map(maddr_t at, size_t size, uint64_t flags) {
 	return (void *)(va + offset);
 }
 
-void *io_map(maddr_t at, size_t size) { return foreign_map(at, size, PTE_RW | PTE_PCD | PTE_PWT); }
+volatile uint32_t *arch_registers_map(uint64_t address, size_t size) {
+	return foreign_map(maddr(address), size, PTE_RW | PTE_PCD | PTE_PWT);
+}
 
 const void *firmware_map(maddr_t at, size_t size) { return foreign_map(at, size, 0); }
 
@@ -126,18 +127,6 @@ mfn_t arch_m2p_frame(unsigned long i) { return maddr_to_mfn(maddr(*l1e_of(M2P_RO
 void arch_root_install(void *l4) {
 	memcpy((uint64_t *)l4 + HV_SLOT_FIRST, hv_root + HV_SLOT_FIRST,
 	       (HV_SLOT_END - HV_SLOT_FIRST) * sizeof(uint64_t));
-}
-
-/* Fill the sixteen slots of the root, so that they never change again. */
-static void __init slots_fill(void) {
-	for (unsigned s = HV_SLOT_FIRST; s < HV_SLOT_END; s++) {
-		mfn_t page;
-
-		if (hv_root[s] & PTE_P) continue;
-		page = boot_page_alloc();
-		hv_root[s] = mfn_to_maddr(page).a | table_flags((uint64_t)s << 39 | ~0UL << 48);
-		memset((uint64_t *)((uint64_t)l3e_of((uint64_t)s << 39) & PAGE_MASK), 0, PAGE_SIZE);
-	}
 }
 
 /*
@@ -156,12 +145,10 @@ static void __init table_back(uint64_t va, uint64_t bytes, int fill, uint64_t ro
 }
 
 void __init own_map_init(uint64_t nr_frames) {
-	hv_root = boot_l4;
-	io_next = IO_BASE;
-	slots_fill();
+	/* all slots of the root, so that they never change again */
+	for (uint64_t va = HV_START; va < HV_END; va += 1UL << 39) CHECK(table_need(va, l4e_of(va), l3e_of(va)) == 0);
 	table_back(FRAMES_BASE, nr_frames * sizeof(struct frame), 0, 0);
 	table_back(M2P_RW_BASE, ROUND_UP(nr_frames * 8, 1UL << 21), 0xff, M2P_RO_BASE);
-	m2p_table = (uint64_t *)M2P_RW_BASE;
 	frame_table = (struct frame *)FRAMES_BASE;
 	frame_count = nr_frames;
 	frames_init();

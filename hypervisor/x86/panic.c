@@ -31,13 +31,10 @@ static bool is_text(uint64_t a) {
 
 static void print_symbol(uint64_t a) {
 	uint64_t offset = a - (uint64_t)_image_start;
-	const struct symbol *best = NULL;
+	const struct symbol *s = symbol_table; /* the first is where the image begins */
 
-	for (uint32_t i = 0; i < symbol_count && symbol_table[i].offset <= offset; i++) best = &symbol_table[i];
-	if (best)
-		printk(LOG_ERR, "    %016lx %s+0x%lx\n", a, symbol_names + best->name, offset - best->offset);
-	else
-		printk(LOG_ERR, "    %016lx\n", a);
+	while (s + 1 < symbol_table + symbol_count && s[1].offset <= offset) s++;
+	printk(LOG_ERR, "    %016lx %s+0x%lx\n", a, symbol_names + s->name, offset - s->offset);
 }
 
 static void backtrace(uint64_t sp) {

@@ -61,35 +61,29 @@ static volatile void *mmcfg_of(sbdf_t dev, unsigned reg) {
 		volatile uint8_t **at = &bus_window[i][bus];
 
 		if (m->segment != dev.n >> 16 || bus < m->bus_first || bus > m->bus_last) continue;
-		if (!*at) *at = io_map(maddr(m->address + bus * BUS_SIZE), BUS_SIZE);
+		if (!*at) *at = (volatile uint8_t *)arch_registers_map(m->address + bus * BUS_SIZE, BUS_SIZE);
 		return *at ? *at + ((dev.n & 0xff) << 12) + reg : NULL;
 	}
 	return NULL;
 }
 
 uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes) {
-	volatile void *p;
+	volatile void *p = by_ports(dev, reg) ? NULL : mmcfg_of(dev, reg);
 
 	if (by_ports(dev, reg)) return pci_data_read(address_of(dev, reg), DATA_PORT + (reg & 3), bytes);
-	p = mmcfg_of(dev, reg);
 	if (!p) return ~0u >> (32 - 8 * bytes);
 	return bytes == 1 ? *(volatile uint8_t *)p : bytes == 2 ? *(volatile uint16_t *)p : *(volatile uint32_t *)p;
 }
 
 void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value) {
-	volatile void *p;
+	volatile void *p = by_ports(dev, reg) ? NULL : mmcfg_of(dev, reg);
 
-	if (by_ports(dev, reg)) {
+	if (by_ports(dev, reg))
 		pci_data_write(address_of(dev, reg), DATA_PORT + (reg & 3), bytes, value);
-		return;
-	}
-	p = mmcfg_of(dev, reg);
-	if (p && bytes == 1)
+	else if (p && bytes == 1)
 		*(volatile uint8_t *)p = (uint8_t)value;
 	else if (p && bytes == 2)
 		*(volatile uint16_t *)p = (uint16_t)value;
 	else if (p)
 		*(volatile uint32_t *)p = value;
 }
-
-volatile uint32_t *arch_registers_map(uint64_t address, size_t size) { return io_map(maddr(address), size); }

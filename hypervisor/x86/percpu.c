@@ -63,46 +63,35 @@ static bool block_map(unsigned id) {
 	return true;
 }
 
-/* Ring 0's GDT page and this CPU's window page. */
-static bool tables_create(struct cpu *c) {
-	windows_init(c);
-	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + FIRST_RESERVED_GDT_PAGE), PTE_RW | PTE_NX);
-	if (!c->gdt) return false;
-	gdt_fill(c);
-	return true;
-}
-
 /* CPU 0 boots on a block in the image; it only lacks what needs memory. */
 struct cpu *cpu_block_create(unsigned id) {
 	struct cpu *c = cpu_of(id);
 
 	if (id && !block_map(id)) return NULL;
 	c->id = id;
-	if (!stubs_create(id) || !tables_create(c)) return NULL;
+	if (!stubs_create(id)) return NULL;
+	windows_init(c);
+	c->gdt = page_at((uint64_t)window_place(c, WINDOW_GDT + FIRST_RESERVED_GDT_PAGE), PTE_RW | PTE_NX);
+	if (!c->gdt) return NULL;
+	gdt_fill(c);
 	c->tss.rsp[0] = block_va(id) + PERCPU_STACK_TOP;
 	for (unsigned i = 0; i < 4; i++) c->tss.ist[i] = block_va(id) + PERCPU_IST_TOP(i);
 	c->tss.iomap = sizeof(c->tss);
 	return c;
 }
 
-/* An interrupt gate to the vector's stub. */
-static void __init gate_set(unsigned vector, uint64_t dpl, uint64_t ist) {
-	uint64_t entry = (uint64_t)trap_stubs + vector * 16UL;
-
-	idt[vector][0] = (entry & 0xffff) | (uint64_t)SEL_HV_CS << 16 | ist << 32 | (0x8e | dpl << 5) << 40 |
-			 (entry >> 16 & 0xffff) << 48;
-	idt[vector][1] = entry >> 32;
-}
-
+/* Interrupt gates to the vectors' stubs. */
 void __init idt_init(void) {
-	for (unsigned v = 0; v < 256; v++) gate_set(v, 0, 0);
-	gate_set(TRAP_NMI, 0, 1);
-	gate_set(TRAP_DF, 0, 2);
-	gate_set(TRAP_MC, 0, 3);
-	gate_set(TRAP_DB, 0, 4);
-	gate_set(TRAP_BP, 3, 0);
-	gate_set(TRAP_OF, 3, 0);
-	gate_set(VEC_INT80, 3, 0);
+	static const uint8_t ist[256] __initrodata = { [TRAP_NMI] = 1, [TRAP_DF] = 2, [TRAP_MC] = 3, [TRAP_DB] = 4 };
+	static const uint8_t dpl[256] __initrodata = { [TRAP_BP] = 3, [TRAP_OF] = 3, [VEC_INT80] = 3 };
+
+	for (unsigned v = 0; v < 256; v++) {
+		uint64_t entry = (uint64_t)trap_stubs + v * 16UL;
+
+		idt[v][0] = (entry & 0xffff) | (uint64_t)SEL_HV_CS << 16 | (uint64_t)ist[v] << 32 |
+			    (0x8eULL | dpl[v] << 5) << 40 | (entry >> 16 & 0xffff) << 48;
+		idt[v][1] = entry >> 32;
+	}
 }
 
 static void descriptor_tables_load(struct cpu *c) {

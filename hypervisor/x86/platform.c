@@ -19,21 +19,12 @@ static uint8_t keyboard_flags __ro_after_init;
 #define EBDA_SEGMENT   0x40e
 #define EBDA_SIZE      1024u
 
-static const void __init *table_view(uint64_t at, size_t size) { return firmware_map(maddr(at), size); }
-
-static uint64_t __init rsdp_in(uint64_t at, size_t size) {
-	const uint8_t *area = firmware_map(maddr(at), size);
-	long off = area ? acpi_rsdp_find(area, size) : -1;
-
-	return off < 0 ? 0 : at + (uint64_t)off;
-}
-
 static uint64_t __init rsdp_search(const uint8_t *bda) {
 	uint64_t ebda = bda ? (uint64_t)(bda[EBDA_SEGMENT] | bda[EBDA_SEGMENT + 1] << 8) << 4 : 0;
 	uint64_t found = 0;
 
-	if (ebda >= 0x1000 && ebda + EBDA_SIZE <= BIOS_AREA_END) found = rsdp_in(ebda, EBDA_SIZE);
-	return found ? found : rsdp_in(BIOS_AREA, BIOS_AREA_END - BIOS_AREA);
+	if (ebda >= 0x1000 && ebda + EBDA_SIZE <= BIOS_AREA_END) found = acpi_rsdp_find(ebda, EBDA_SIZE);
+	return found ?: acpi_rsdp_find(BIOS_AREA, BIOS_AREA_END - BIOS_AREA);
 }
 
 uint8_t arch_keyboard_flags(void) { return keyboard_flags; }
@@ -42,7 +33,7 @@ static void __init acpi_init(void) {
 	const uint8_t *bda = firmware_map(maddr(0), PAGE_SIZE);
 
 	keyboard_flags = bda ? bda[KEYBOARD_FLAGS] : 0;
-	if (!acpi_parse(boot_info.rsdp, table_view, &acpi) && !acpi_parse(rsdp_search(bda), table_view, &acpi))
+	if (!acpi_parse(boot_info.rsdp, &acpi) && !acpi_parse(rsdp_search(bda), &acpi))
 		panic("no usable ACPI tables (RSDP, MADT): the machine's CPUs and interrupts are unknown");
 	printk(LOG_INFO, "ACPI: %u CPUs, %u IO-APICs, %u interrupt overrides, %u MMCFG ranges\n", acpi.cpus,
 	       acpi.ioapics, acpi.overrides, acpi.mcfgs);

@@ -22,7 +22,6 @@ void ap_start(void) {
 
 	lapic_init_cpu();
 	cpu_block_load(c);
-	clock_init_cpu();
 	sched_init_cpu();
 	timers_init_cpu();
 	__atomic_store_n(&ap_idles, true, __ATOMIC_RELEASE);
@@ -35,23 +34,17 @@ static void __init patch(const uint64_t *word, uint64_t value) {
 	*(uint64_t *)(TRAMPOLINE + ((const char *)word - trampoline)) = value;
 }
 
-static bool __init wait_idle(unsigned ms) {
-	for (unsigned i = 0; i < ms * 10; i++) {
-		if (__atomic_load_n(&ap_idles, __ATOMIC_ACQUIRE)) return true;
-		clock_delay_us(100);
-	}
-	return false;
-}
-
 static bool __init ap_bring_up(struct cpu *c) {
 	ap_idles = false;
 	patch(&trampoline_stack, ((uint64_t)c & ~(PERCPU_SIZE - 1)) + PERCPU_STACK_TOP);
 	lapic_send_init(c->apic_id);
 	clock_delay_us(10000);
-	lapic_send_startup(c->apic_id, TRAMPOLINE >> PAGE_SHIFT);
-	if (wait_idle(1)) return true;
-	lapic_send_startup(c->apic_id, TRAMPOLINE >> PAGE_SHIFT);
-	return wait_idle(1000);
+	for (unsigned i = 0; i < 10000 && !__atomic_load_n(&ap_idles, __ATOMIC_ACQUIRE); i++) {
+		/* the second one, after a millisecond, is ignored if the first was heard */
+		if (i == 0 || i == 10) lapic_send_startup(c->apic_id, TRAMPOLINE >> PAGE_SHIFT);
+		clock_delay_us(100);
+	}
+	return __atomic_load_n(&ap_idles, __ATOMIC_ACQUIRE);
 }
 
 static bool __init ap_add(unsigned id, unsigned index) {

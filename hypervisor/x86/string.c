@@ -38,12 +38,7 @@ int memcmp(const void *a, const void *b, size_t n) {
 	return 0;
 }
 
-size_t strlen(const char *s) {
-	size_t n = 0;
-
-	while (s[n]) n++;
-	return n;
-}
+size_t strlen(const char *s) { return (size_t)(strchrnul(s, 0) - s); }
 
 int strncmp(const char *a, const char *b, size_t n) {
 	for (; n && *a && *a == *b; a++, b++, n--)
@@ -53,8 +48,7 @@ int strncmp(const char *a, const char *b, size_t n) {
 
 int strcmp(const char *a, const char *b) { return strncmp(a, b, ~0UL); }
 
-char *strchr(const char *s, int c) {
-	for (; *s != (char)c; s++)
-		if (!*s) return NULL;
+char *strchrnul(const char *s, int c) {
+	while (*s && *s != (char)c) s++;
 	return (char *)s;
 }

@@ -19,7 +19,7 @@ trampoline:
 	lgdtl	AT(ap_gdt_ptr)
 	mov	$(1 << 5), %eax			/* CR4.PAE */
 	mov	%eax, %cr4
-	mov	$(boot_l4 - IMAGE_BASE), %eax
+	mov	$(hv_root - IMAGE_BASE), %eax
 	mov	%eax, %cr3
 	mov	$0xc0000080, %ecx		/* EFER as the first CPU has it: LME, NXE */
 	mov	AT(trampoline_efer), %eax

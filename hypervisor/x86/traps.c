@@ -14,7 +14,7 @@
 /* Vectors from 0x20 up, to their owners. No lock is held. */
 static void interrupt(unsigned vector) {
 	if (vector >= VEC_IRQ_FIRST && vector <= VEC_IRQ_LAST) return irq_interrupt((uint8_t)vector);
-	if (vector != VEC_SPURIOUS) lapic_eoi(); /* the APIC expects none for that one */
+	if (vector != VEC_SPURIOUS) arch_irq_ack(); /* the APIC expects none for that one */
 	if (vector == VEC_TIMER) {
 		this_cpu()->timer_deadline = 0; /* nothing is programmed any more */
 		timers_run();

@@ -38,19 +38,12 @@
 static bool present;
 static unsigned room; /* bytes that may be sent before the line status is read again (console lock) */
 
-static bool settings_parse(const char *s, unsigned *divisor) {
+bool uart_init(const char *settings) {
+	const char *rest;
 	uint64_t baud;
 
-	if (parse_u64(s, &s, &baud) || !baud || baud > CLOCK_HZ || CLOCK_HZ % baud) return false;
-	*divisor = CLOCK_HZ / (unsigned)baud;
 	/* further fields (Xen's I/O base and IRQ) are not ours to choose */
-	return !*s || !strcmp(s, ",8n1");
-}
-
-bool uart_init(const char *settings) {
-	unsigned divisor;
-
-	if (!settings_parse(settings, &divisor)) {
+	if (parse_u64(settings, &rest, &baud) || !baud || CLOCK_HZ % baud || (*rest && strcmp(rest, ",8n1"))) {
 		printk(LOG_WARN, "option com1=%s ignored: expected BAUD,8n1\n", settings);
 		return false;
 	}
@@ -58,8 +51,8 @@ bool uart_init(const char *settings) {
 	if (inb(COM1_BASE + SCR) != 0x5a) return false;
 	outb(COM1_BASE + IER, 0);
 	outb(COM1_BASE + LCR, LCR_8N1 | LCR_DLAB);
-	outb(COM1_BASE + RHR, (uint8_t)divisor);
-	outb(COM1_BASE + IER, (uint8_t)(divisor >> 8));
+	outb(COM1_BASE + RHR, (uint8_t)(CLOCK_HZ / baud));
+	outb(COM1_BASE + IER, (uint8_t)(CLOCK_HZ / baud >> 8));
 	outb(COM1_BASE + LCR, LCR_8N1);
 	outb(COM1_BASE + FCR, FCR_ON | FCR_14);
 	outb(COM1_BASE + MCR, MCR_LINES);
@@ -68,18 +61,17 @@ bool uart_init(const char *settings) {
 }
 
 void __init uart_attach(void) {
-	struct acpi_override o = acpi_isa_irq(&acpi, COM1_IRQ);
+	const struct acpi_isa_irq *irq = &acpi.isa_irq[COM1_IRQ];
 
 	if (!present) return;
 	permit_reserve(PERMIT_PORT, COM1_BASE, COM1_PORTS);
-	if (irq_own_gsi(o.gsi, o.level, o.active_low))
+	if (irq_own_gsi(irq->gsi, irq->level, irq->active_low))
 		printk(LOG_WARN, "console: no interrupt for COM1, input does not work\n");
 	else
 		outb(COM1_BASE + IER, IER_RX);
 }
 
 void uart_putc(char c) {
-	if (!present) return;
 	/* a line that does not move in 100 ms or so is given up for this byte */
 	for (unsigned i = 0; !room && i < 100000; i++)
 		if (inb(COM1_BASE + LSR) & LSR_THRE)

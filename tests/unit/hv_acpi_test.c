@@ -23,7 +23,9 @@
 static uint8_t memory[MEMORY];
 static struct acpi_info info;
 
-static const void *map(uint64_t at, size_t size) { return at < MEMORY && size <= MEMORY - at ? memory + at : NULL; }
+const void *firmware_map(maddr_t at, size_t size) {
+	return at.a < MEMORY && size <= MEMORY - at.a ? memory + at.a : NULL;
+}
 
 static void put(uint64_t at, uint64_t v, unsigned bytes) { memcpy(memory + at, &v, bytes); }
 
@@ -99,7 +101,7 @@ static int setup(void **state) {
 }
 
 static void check_machine(void) {
-	assert_true(acpi_parse(RSDP, map, &info));
+	assert_true(acpi_parse(RSDP, &info));
 	assert_int_equal(info.lapic_address, 0xfee00000);
 	assert_int_equal(info.cpus, 3);
 	assert_int_equal(info.cpu[1].apic_id, 2);
@@ -129,22 +131,19 @@ static void test_rsdt_when_old_or_xsdt_bad(void **state) {
 }
 
 static void test_isa_irqs(void **state) {
-	struct acpi_override o;
-
-	assert_true(acpi_parse(RSDP, map, &info));
-	o = acpi_isa_irq(&info, 0);
-	assert_int_equal(o.gsi, 2);
-	assert_false(o.level || o.active_low);
-	o = acpi_isa_irq(&info, 9);
-	assert_int_equal(o.gsi, 9);
-	assert_true(o.level && o.active_low);
-	assert_int_equal(acpi_isa_irq(&info, 4).gsi, 4);
+	assert_true(acpi_parse(RSDP, &info));
+	assert_int_equal(info.overrides, 2);
+	assert_int_equal(info.isa_irq[0].gsi, 2);
+	assert_false(info.isa_irq[0].level || info.isa_irq[0].active_low);
+	assert_int_equal(info.isa_irq[9].gsi, 9);
+	assert_true(info.isa_irq[9].level && info.isa_irq[9].active_low);
+	assert_int_equal(info.isa_irq[4].gsi, 4);
 }
 
 static void test_bad_table_is_passed_over(void **state) {
 	memory[HPET + 9]++;
 	put(MCFG + 4, 1u << 30, 4);
-	assert_true(acpi_parse(RSDP, map, &info));
+	assert_true(acpi_parse(RSDP, &info));
 	assert_int_equal(info.hpet_address, 0);
 	assert_int_equal(info.mcfgs, 0);
 	assert_int_equal(info.cpus, 3);
@@ -152,25 +151,26 @@ static void test_bad_table_is_passed_over(void **state) {
 
 static void test_unusable(void **state) {
 	memory[MADT + 9]++;
-	assert_false(acpi_parse(RSDP, map, &info));
+	assert_false(acpi_parse(RSDP, &info));
 	memory[MADT + 9]--;
 	memory[RSDP]++;
-	assert_false(acpi_parse(RSDP, map, &info));
-	assert_false(acpi_parse(MEMORY + 1, map, &info));
+	assert_false(acpi_parse(RSDP, &info));
+	assert_false(acpi_parse(MEMORY + 1, &info));
 }
 
 static void test_madt_entry_without_length_ends_it(void **state) {
 	put(MADT + 44 + 8 + 1, 0, 1); /* the second entry */
 	table(MADT, "APIC", 44 + 90);
-	assert_true(acpi_parse(RSDP, map, &info));
+	assert_true(acpi_parse(RSDP, &info));
 	assert_int_equal(info.cpus, 1);
 }
 
 static void test_find_root(void **state) {
-	assert_int_equal(acpi_rsdp_find(memory, MEMORY), RSDP);
+	assert_int_equal(acpi_rsdp_find(0x80, MEMORY - 0x80), RSDP);
 	memory[RSDP + 1]++;
-	assert_int_equal(acpi_rsdp_find(memory, MEMORY), -1);
-	assert_int_equal(acpi_rsdp_find(memory, 20), -1);
+	assert_int_equal(acpi_rsdp_find(0x80, MEMORY - 0x80), 0);
+	assert_int_equal(acpi_rsdp_find(0, 20), 0);
+	assert_int_equal(acpi_rsdp_find(0, MEMORY + 16), 0);
 }
 
 #define T(f) cmocka_unit_test_setup(f, setup)

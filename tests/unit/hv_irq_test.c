@@ -69,7 +69,7 @@ static int teardown(void **state) {
 	irq_domain_destroy(&other);
 	permits_free(&other);
 	assert_int_equal(references, 0);
-	assert_null(other.irq);
+	assert_null(other.pirqs);
 	for (unsigned i = 0; i < HOST_PINS; i++) assert_true(host_pins[i].masked || !host_pins[i].vector || i == 4);
 	host_machine_free();
 	return 0;
@@ -280,7 +280,7 @@ static void test_dying_domain_gets_nothing(void **state) {
 	irq_domain_destroy(&other);
 	assert_int_equal(pirq_map_gsi(&other, 9, &pirq), -EINVAL);
 	assert_int_equal(pirq_find_free(&other, &pirq), -EINVAL);
-	assert_null(other.irq);
+	assert_null(other.pirqs);
 	other.state = DOM_CREATING;
 }
 

@@ -65,7 +65,7 @@ DUMMY unsigned arch_gsi_count(void) { return 0; }
 DUMMY void arch_gsi_program(unsigned gsi, bool level, bool low, uint8_t vector, unsigned cpu) {}
 DUMMY void arch_gsi_mask(unsigned gsi, bool masked) {}
 DUMMY void arch_irq_ack(void) {}
-DUMMY void arch_msi_message(unsigned cpu, uint8_t vector, uint64_t *address, uint32_t *data) {}
+DUMMY uint32_t arch_msi_address(unsigned cpu) { return 0; }
 DUMMY volatile uint32_t *arch_registers_map(uint64_t address, size_t size) { return NULL; }
 DUMMY uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes) { return ~0u; }
 DUMMY void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value) {}

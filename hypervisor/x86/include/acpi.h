@@ -8,17 +8,16 @@
 
 #include "addr.h"
 
-#define ACPI_CPUS_MAX      256
-#define ACPI_IOAPICS_MAX   16
-#define ACPI_OVERRIDES_MAX 16
-#define ACPI_MCFG_MAX      8
+#define ACPI_CPUS_MAX    256
+#define ACPI_IOAPICS_MAX 16
+#define ACPI_ISA_IRQS    16
+#define ACPI_MCFG_MAX    8
 
 struct acpi_ioapic {
 	uint32_t address, gsi_base;
 };
-/* An ISA interrupt that is not the GSI of the same number, or not edge-triggered active-high. */
-struct acpi_override {
-	uint8_t irq;
+/* The GSI of an ISA interrupt and its wiring: unless overridden that of the same number, edge-triggered active-high. */
+struct acpi_isa_irq {
 	uint32_t gsi;
 	bool level, active_low;
 };
@@ -37,8 +36,8 @@ struct acpi_info {
 	} cpu[ACPI_CPUS_MAX];
 	unsigned ioapics;
 	struct acpi_ioapic ioapic[ACPI_IOAPICS_MAX];
-	unsigned overrides;
-	struct acpi_override override[ACPI_OVERRIDES_MAX];
+	unsigned overrides; /* of ISA interrupts */
+	struct acpi_isa_irq isa_irq[ACPI_ISA_IRQS];
 	/* FADT */
 	uint16_t pm1a_control, pm1b_control, pm_timer; /* ports, 0: none */
 	uint16_t reset_port;                           /* 0: none, or the register is not a port */
@@ -50,18 +49,16 @@ struct acpi_info {
 	struct acpi_mcfg mcfg[ACPI_MCFG_MAX];
 };
 
-/* Address space through which acpi_parse() sees machine memory: NULL if the range cannot be seen. */
-typedef const void *acpi_map_fn(uint64_t at, size_t size);
+/* Memory that firmware left, mapped read-only for good (x86/own_map.c); NULL if out of space or memory. */
+const void *firmware_map(maddr_t at, size_t size) __must_check;
 
 /*
  * Read the tables below the root pointer at rsdp. False if the root or MADT cannot be used; tables
  * with a bad checksum or length are passed over.
  */
-bool acpi_parse(uint64_t rsdp, acpi_map_fn *map, struct acpi_info *out);
-/* Offset of a valid root pointer in a firmware area of n bytes (16-byte steps), or -1. */
-long acpi_rsdp_find(const uint8_t *area, size_t n);
-/* The GSI and its wiring of an ISA interrupt. */
-struct acpi_override acpi_isa_irq(const struct acpi_info *info, uint8_t irq);
+bool acpi_parse(uint64_t rsdp, struct acpi_info *out);
+/* Where in a firmware area a valid root pointer is (16-byte steps); 0: nowhere. */
+uint64_t acpi_rsdp_find(uint64_t at, size_t size);
 
 /* As found at boot (x86/platform.c). */
 extern struct acpi_info acpi;

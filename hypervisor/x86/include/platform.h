@@ -19,7 +19,6 @@ void lapic_init(uint64_t address);
 void lapic_init_cpu(void);
 /* IPI to the CPUs of the mask, none of them this one. */
 void lapic_send_ipi(cpumask_t cpus, unsigned vector);
-void lapic_eoi(void);
 /* INIT or start-up IPI to a CPU that is not up; INIT to all others, once lapic_init() was called
  * (they stop until reset). */
 void lapic_send_init(uint32_t apic_id);
@@ -29,15 +28,12 @@ void lapic_stop_others(void);
 /* One-shot mode: counts down from here, 0 stops. */
 void lapic_timer_start(uint32_t count);
 uint32_t lapic_timer_count(void);
-/* Choose the mode on the running CPU; masked while its rate is measured. */
-void lapic_timer_mode(bool masked);
 
 /* Map the IO-APICs and mask all pins; irq.h has what is done with them. */
 void ioapic_init(void);
 
 /* -- clock.c */
 void clock_init(void);
-void clock_init_cpu(void);
 /* Wait, busily. */
 void clock_delay_us(uint64_t us);
 

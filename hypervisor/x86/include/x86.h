@@ -118,11 +118,7 @@ extern struct cpu_features cpu_has;
 
 /* Map n frames at va with the PTE flags; existing entries are replaced. 0 or -ENOMEM. */
 int hv_map(uint64_t va, mfn_t first, unsigned long n, uint64_t flags) __must_check;
-/* Device registers, uncached, for good. NULL if out of space or memory. */
-void *io_map(maddr_t at, size_t size) __must_check;
-/* Ordinary memory that firmware left (ACPI tables), read-only, for good. */
-const void *firmware_map(maddr_t at, size_t size) __must_check;
-extern uint64_t *hv_root; /* ring 0's own root table: the idle address space */
+extern uint64_t hv_root[]; /* ring 0's own root table: the idle address space */
 
 /* A vCPU's state while no CPU has it loaded: a page that ring 0 sees only through a window. */
 struct vcpu_state {
