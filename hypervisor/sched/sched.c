@@ -51,7 +51,6 @@ void sched_init_cpu(void) {
 	spin_init(&q->lock, RANK_SCHED);
 	list_init(&q->queue);
 	timer_init(&q->slice, slice_over, q);
-	q->slice.cpu = (uint16_t)cpu_id();
 	this_cpu()->sched = q;
 	__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu_id()), __ATOMIC_SEQ_CST);
 }
