@@ -111,19 +111,12 @@ void domain_wallclock_update(struct domain *d) {
 }
 
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time) {
-	uint32_t part = (uint32_t)(system_time % NS_PER_S);
+	uint64_t ns = nsec + NS_PER_S - system_time % NS_PER_S; /* with a second borrowed */
 
-	sec += nsec / NS_PER_S;
-	sec -= system_time / NS_PER_S;
-	nsec %= NS_PER_S;
-	if (nsec < part) {
-		nsec += NS_PER_S;
-		sec--;
-	}
 	spin_lock(&wall_lock);
 	wall.known = true;
-	wall.sec = sec;
-	wall.nsec = nsec - part;
+	wall.sec = sec - system_time / NS_PER_S - 1 + ns / NS_PER_S;
+	wall.nsec = ns % NS_PER_S;
 	spin_unlock(&wall_lock);
 	spin_lock(&domlist_lock);
 	for_each_domain (d) domain_wallclock_update(d);
