@@ -33,8 +33,7 @@ struct evtchn_domain {
 	uint32_t max_port;             /* highest port allowed (max_evtchn_port) */
 	/* lock: */
 	uint32_t active_ports;
-	uint32_t close_next; /* progress of reset and destruction */
-	uint32_t search;     /* port where the search for a free one begins */
+	uint32_t search; /* port where the search for a free one begins */
 	/* published with release; goes away when no port is open */
 	struct evtchn_fifo_domain *fifo; /* NULL: 2-level */
 	uint64_t poll_mask[2];           /* atomic: vCPUs in SCHEDOP_poll, bit per vCPU id */

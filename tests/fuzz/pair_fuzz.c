@@ -330,11 +330,11 @@ static void do_send(const struct step *s) {
 	const struct evtchn *c = port_find(self(), op.port);
 	long rc = event_call(EVTCHNOP_send, &op, sizeof(op));
 
-	if (!c || c->state == PORT_FREE || c->state == PORT_RESERVED)
+	if (!c || c->state == EVTCHNSTAT_closed)
 		assert_int_equal(rc, -EINVAL);
-	else if (c->state == PORT_INTERDOMAIN)
+	else if (c->state == EVTCHNSTAT_interdomain)
 		assert_true(!rc && evtchn_port_pending(c->remote.domain, c->remote.port));
-	else if (c->state == PORT_IPI)
+	else if (c->state == EVTCHNSTAT_ipi)
 		assert_true(!rc && evtchn_port_pending(self(), op.port));
 }
 
