@@ -42,7 +42,6 @@ struct sched_unit {
 	bool queued;
 	bool yields;
 	uint64_t vtime; /* time it has had, divided by its weight */
-	uint64_t since; /* now_ns() when it was last charged, while it runs */
 	cpumask_t hard, soft;
 	cpumask_t pinned; /* not 0: overrides hard */
 };
@@ -70,8 +69,7 @@ struct vcpu {
 				       */
 	gvaddr_t runstate_area;       /* guest's copy of runstate; 0 if none */
 	gvaddr_t time_area;           /* guest's second copy of the pvclock page; 0 if none */
-	uint16_t poll_ports;          /* number of ports in SCHEDOP_poll, 0: not polling */
-	uint32_t poll_port;           /* the port if there is one; else any */
+	uint32_t poll_port;           /* of SCHEDOP_poll, UINT32_MAX if it is not on a single port */
 
 	/* vCPU info: where events and time are reported; legacy slot in shared_info until
 	 * registered */

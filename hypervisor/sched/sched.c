@@ -119,10 +119,9 @@ static int state_of(const struct vcpu *v) {
 static void charge(struct sched_cpu *q, uint64_t now) {
 	struct vcpu *v = q->curr;
 	struct sched_group *g = &v->domain->sched;
-	uint64_t ns = now > v->sched.since ? now - v->sched.since : 0;
+	uint64_t ns = now > q->curr_since ? now - q->curr_since : 0;
 	uint64_t least;
 
-	v->sched.since = now;
 	v->sched.vtime += virtual_ns(ns, READ_ONCE(g->rate));
 	WRITE_ONCE(q->curr_vtime, v->sched.vtime);
 	WRITE_ONCE(q->curr_since, now);
@@ -137,7 +136,6 @@ static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now) {
 	q->curr = v;
 	if (!v) return;
 	WRITE_ONCE(v->running, true);
-	v->sched.since = now;
 	q->began = now;
 	WRITE_ONCE(q->curr_rate, READ_ONCE(v->domain->sched.rate));
 	WRITE_ONCE(q->curr_vtime, v->sched.vtime);
@@ -153,12 +151,8 @@ static void slice_set(struct sched_cpu *q, uint64_t end) {
 
 /* See that the CPU looks again in time, if there is anything to look for. Lock held. */
 static void slice_arm(struct sched_cpu *q, uint64_t now) {
-	const struct sched_group *g;
-
-	if (!q->curr) return;
-	g = &q->curr->domain->sched;
-	if (!q->length && likely(!g->cap)) return;
-	slice_set(q, now + group_slice(g));
+	if (!q->curr || (!q->length && likely(!q->curr->domain->sched.cap))) return;
+	slice_set(q, now + group_slice(&q->curr->domain->sched));
 }
 
 /*

@@ -95,7 +95,7 @@ static inline void run_on(unsigned n, struct vcpu *v) {
 		v->pause_flags = 0;
 		v->running = true;
 		v->processor = n;
-		v->sched.since = now_ns();
+		q->curr_since = now_ns();
 	}
 	arch_context_switch(v);
 	this_cpu()->work = 0;
