@@ -49,8 +49,6 @@ static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 		want = old | use_bits(readonly);
 		if (__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 			out->frame = mfn(old >> 32);
-			out->start = 0;
-			out->end = PAGE_SIZE;
 			return GNTST_okay;
 		}
 	}
@@ -58,8 +56,6 @@ static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 }
 
 static int v2_range(const union grant_entry_v2 *e, uint16_t flags, bool whole, struct granted *out) {
-	out->start = 0;
-	out->end = PAGE_SIZE;
 	if (!(flags & GTF_sub_page)) {
 		out->frame = mfn(READ_ONCE(e->full_page.frame));
 		return GNTST_okay;
@@ -109,6 +105,8 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 	ref = (grant_ref_t)index_nospec(ref, entries);
 	uses = uses_of(gt, ref, readonly);
 	if (*uses == UINT16_MAX) return GNTST_no_space;
+	out->start = 0;
+	out->end = PAGE_SIZE;
 	status = gt->version == 1 ? pin_v1(gt, ref, grantee, readonly, out)
 				  : pin_v2(gt, ref, grantee, readonly, whole, out);
 	if (status != GNTST_okay) return status;

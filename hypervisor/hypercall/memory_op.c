@@ -144,11 +144,9 @@ static int grant_frames_list(struct domain *d, const struct xen_mem_acquire_reso
 	if (r->nr_frames > 64) return -E2BIG;
 	for (unsigned i = 0; i < r->nr_frames; i++) {
 		mfn_t m;
-		int err =
-			r->frame + i > UINT32_MAX ? -EINVAL : grant_frame_grow(d, status, (unsigned)(r->frame + i), &m);
+		int err = grant_frame_grow(d, status, r->frame + i, &m) ?: list_store(r->frame_list.p, i, m);
 
 		if (err) return err;
-		if (list_store(r->frame_list.p, i, m)) return -EFAULT;
 	}
 	return 0;
 }
