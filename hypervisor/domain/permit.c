@@ -60,8 +60,8 @@ bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_
 }
 
 /* Take [first, end) out of a list. A range that sticks out on both sides needs *spare for its upper
- * part; there is at most one such. */
-static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, struct permit_range **spare) {
+ * part; there is at most one such. Without a spare it is left as it is, and the result is false. */
+static bool range_cut(struct permit_range **at, uint64_t first, uint64_t end, struct permit_range **spare) {
 	struct permit_range *r;
 
 	while ((r = *at)) {
@@ -70,6 +70,8 @@ static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, st
 
 		if (r->end <= first || r->first >= end) {
 			at = &r->next;
+		} else if (below && above && !spare) {
+			return false;
 		} else if (below && above) {
 			**spare = (struct permit_range){ r->next, end, r->end };
 			r->next = *spare;
@@ -84,30 +86,28 @@ static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, st
 			heap_free(r);
 		}
 	}
+	return true;
 }
 
 int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
-	struct permit_range *spare, *added = NULL;
+	struct permit_range *r;
 
 	if (!permit_exists(kind, first, n) || (allow && is_reserved(kind, first, first + n))) return -EINVAL;
-	spare = heap_alloc(sizeof(*spare));
-	if (spare && allow) added = heap_alloc(sizeof(*added));
-	if (!spare || (allow && !added)) {
-		heap_free(spare);
-		return -ENOMEM;
-	}
+	r = heap_alloc(sizeof(*r)); /* the new one, or a spare to cut with */
+	if (!r) return -ENOMEM;
 	spin_lock(&d->permit_lock);
-	range_cut(&d->permits[kind], first, first + n, &spare);
-	if (allow) {
-		*added = (struct permit_range){ d->permits[kind], first, first + n };
-		d->permits[kind] = added;
+	/* What it has all of already needs no range more. */
+	if (range_cut(&d->permits[kind], first, first + n, allow ? NULL : &r) && allow) {
+		*r = (struct permit_range){ d->permits[kind], first, first + n };
+		d->permits[kind] = r;
+		r = NULL;
 	}
 	spin_unlock(&d->permit_lock);
-	heap_free(spare);
+	heap_free(r);
 	return 0;
 }
 
 void permits_free(struct domain *d) {
 	for (unsigned kind = 0; kind < PERMIT_KINDS; kind++)
-		range_cut(&d->permits[kind], 0, UINT64_MAX, NULL); /* nothing sticks out */
+		(void)range_cut(&d->permits[kind], 0, UINT64_MAX, NULL); /* nothing sticks out */
 }
