@@ -78,10 +78,10 @@ int domain_find(domid_t id, struct domain **out) {
 	return *out ? 0 : -ESRCH;
 }
 
-int domain_may_control(const struct domain *d) {
+/* dom0 may control every domain; nobody else any. */
+int domain_may_control(const struct domain *d __unused) {
 	const struct vcpu *v = current;
 
-	(void)d; /* dom0 may control every domain; nobody else any */
 	return !v || v->domain->privileged ? 0 : -EPERM;
 }
 
@@ -109,7 +109,6 @@ static int shared_info_create(struct domain *d) {
 	d->shared_info = heap_alloc(PAGE_SIZE);
 	if (!d->shared_info) return -ENOMEM;
 	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-	d->shared_info_mfn = own_mfn(d->shared_info);
 	frame_share(d->shared_info, d, false);
 	return 0;
 }
@@ -122,7 +121,7 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	d->config = p->config;
 	d->refs = 1;
 	d->pause_depth = 1;
-	d->shared_info_mfn = INVALID_MFN;
+	d->shutdown_code = d->shutdown_latch = -1;
 	spin_init(&d->domain_lock, RANK_DOMAIN);
 	spin_init(&d->mm_lock, RANK_MM);
 	spin_init(&d->page_lock, RANK_PAGES);
@@ -231,7 +230,7 @@ void domain_unpause(struct domain *d) {
 
 /* -- shutdown and crash -- */
 
-void domain_shutdown(struct domain *d, unsigned code) {
+void domain_shutdown(struct domain *d, uint8_t code) {
 	bool first;
 
 	if (d == dom0) {
@@ -242,8 +241,7 @@ void domain_shutdown(struct domain *d, unsigned code) {
 	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
 	if (first) {
 		d->state = DOM_SHUTDOWN;
-		d->shutdown_code = d->shutdown_latch ? d->shutdown_latch & 0xff : code;
-		d->shut_down = true;
+		d->shutdown_code = d->shutdown_latch >= 0 ? d->shutdown_latch : code;
 		pause_begin(d);
 	}
 	spin_unlock(&d->domain_lock);
@@ -258,8 +256,7 @@ void domain_resume(struct domain *d) {
 
 	if (d->state != DOM_SHUTDOWN) return;
 	d->state = DOM_RUNNING;
-	d->shutdown_code = 0;
-	d->shut_down = false;
+	d->shutdown_code = -1;
 	pause_end(d);
 }
 

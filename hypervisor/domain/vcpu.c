@@ -13,10 +13,15 @@
 
 static struct vcpu_info no_info;
 
-static struct vcpu *vcpu_alloc(struct domain *d, unsigned id) {
-	struct vcpu *v = heap_alloc(sizeof(*v));
+int vcpu_create(struct domain *d, unsigned id) {
+	struct vcpu *v;
+	int err;
+	SPIN_GUARD(&d->domain_lock);
 
-	if (!v) return NULL;
+	if (id >= d->max_vcpus) return -EINVAL;
+	if (d->vcpu[id]) return -EEXIST;
+	v = heap_alloc(sizeof(*v));
+	if (!v) return -ENOMEM;
 	v->domain = d;
 	v->id = id;
 	v->pause_count = d->pause_depth;
@@ -24,17 +29,6 @@ static struct vcpu *vcpu_alloc(struct domain *d, unsigned id) {
 	v->runstate.state = RUNSTATE_offline;
 	v->runstate.state_entry_time = now_ns();
 	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
-	return v;
-}
-
-int vcpu_create(struct domain *d, unsigned id) {
-	struct vcpu *v;
-	int err;
-
-	if (id >= d->max_vcpus) return -EINVAL;
-	if (d->vcpu[id]) return -EEXIST;
-	v = vcpu_alloc(d, id);
-	if (!v) return -ENOMEM;
 	vcpu_timers_create(v);
 	sched_vcpu_create(v);
 	err = arch_vcpu_create(v);

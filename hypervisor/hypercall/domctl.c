@@ -103,9 +103,7 @@ DOMCTL(max_vcpus, max_vcpus) {
 	for (unsigned i = 0; i < a->max && !err; i++) {
 		if (d->vcpu[i]) continue;
 		if (i && hypercall_preempt()) return -ERESTART;
-		spin_lock(&d->domain_lock);
 		err = vcpu_create(d, i);
-		spin_unlock(&d->domain_lock);
 	}
 	return err;
 }
@@ -135,14 +133,14 @@ static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
 		.domain = d->id,
 		.tot_pages = d->tot_pages,
 		.max_pages = d->max_pages,
-		.shared_info_frame = mfn_x(d->shared_info_mfn),
+		.shared_info_frame = mfn_x(own_mfn(d->shared_info)),
 		.arch_config = d->config.arch,
 		.gpaddr_bits = (uint8_t)(bit_last(frame_limit) + PAGE_SHIFT),
 	};
 	info_vcpus(d, info);
 	if (d->state >= DOM_DYING) info->flags |= XEN_DOMINF_dying;
-	if (d->shut_down) info->flags |= XEN_DOMINF_shutdown;
-	info->flags |= (d->shut_down ? d->shutdown_code & XEN_DOMINF_shutdownmask : ~0u) << XEN_DOMINF_shutdownshift;
+	if (d->shutdown_code >= 0) info->flags |= XEN_DOMINF_shutdown;
+	info->flags |= (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
 	if (d->pause_count) info->flags |= XEN_DOMINF_paused;
 	if (d->config.flags & XEN_DOMCTL_CDF_xs_domain) info->flags |= XEN_DOMINF_xs_domain;
 	memcpy(info->handle, d->config.handle, sizeof(info->handle));

@@ -26,7 +26,7 @@ SUBOP(shutdown, struct sched_shutdown) {
 SUBOP(shutdown_code, struct sched_shutdown) {
 	SPIN_GUARD(&v->domain->domain_lock);
 
-	v->domain->shutdown_latch = 0x100 | (uint8_t)a->reason;
+	v->domain->shutdown_latch = (uint8_t)a->reason;
 	return 0;
 }
 

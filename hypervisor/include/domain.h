@@ -105,7 +105,6 @@ struct domain {
 	unsigned max_vcpus;
 	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
 	struct shared_info *shared_info; /* ring-0 page shown to the guest */
-	mfn_t shared_info_mfn;
 
 	struct domain *dead_next; /* queue of the unreferenced */
 	uint32_t refs;            /* atomic */
@@ -113,9 +112,8 @@ struct domain {
 	struct spinlock domain_lock;
 	/* domain_lock: */
 	enum domain_state state;
-	unsigned shutdown_code;
-	unsigned shutdown_latch;               /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
-	bool shut_down;                        /* and not resumed since: state may be DYING by now */
+	int shutdown_code;                     /* -1: not shut down, or resumed; state may be DYING by now */
+	int shutdown_latch;                    /* SCHEDOP_shutdown_code: the code to report instead; -1: none */
 	unsigned pause_count;                  /* pauses a toolstack holds */
 	unsigned pause_depth;                  /* domain_pause() in force; a vCPU is created with as many */
 	unsigned destroy_step;                 /* how far domain_destroy() has come */
@@ -172,7 +170,7 @@ struct domain_params {
 /* A new domain with one reference (the list's), paused, no vCPU, no memory. 0, -EEXIST, -ENOMEM,
  * -EINVAL. */
 int domain_create(const struct domain_params *p, struct domain **out) __must_check;
-/* Create vCPU `id` (down, no context). 0, -EINVAL, -EEXIST, -ENOMEM. Under domain_lock. */
+/* Create vCPU `id` (down, no context). 0, -EINVAL, -EEXIST, -ENOMEM. */
 int vcpu_create(struct domain *d, unsigned id) __must_check;
 /* Find a domain and take a reference; DOMID_SELF is the caller's. -ESRCH if there is none (or it is
  * DEAD). */
@@ -201,7 +199,7 @@ int domain_may_control(const struct domain *d) __must_check;
  * to the log. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 /* Guest or toolstack asked for shutdown with a SHUTDOWN_* code; dom0's ends the machine. */
-void domain_shutdown(struct domain *d, unsigned code);
+void domain_shutdown(struct domain *d, uint8_t code);
 /* Undo a shutdown (after a suspend that was called off), if there is one. */
 void domain_resume(struct domain *d);
 /* Stop all vCPUs of d; returns when none of them runs. Nests. d is not the running domain; no lock

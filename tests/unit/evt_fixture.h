@@ -76,9 +76,7 @@ static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain *d;
 
 	assert_int_equal(domain_create(&p, &d), 0);
-	spin_lock(&d->domain_lock);
 	for (unsigned i = 0; i < VCPUS; i++) assert_int_equal(vcpu_create(d, i), 0);
-	spin_unlock(&d->domain_lock);
 	domain_unpause(d);
 	return d;
 }
