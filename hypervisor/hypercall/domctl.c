@@ -362,14 +362,11 @@ DOMCTL(scheduler_op, scheduler_op) {
 	struct xen_domctl_sched_credit2 *p = &a->u.credit2;
 
 	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
-	switch (a->cmd) {
-	case XEN_DOMCTL_SCHEDOP_getinfo:
-		p->weight = d->sched.weight;
-		p->cap = d->sched.cap;
-		return 0;
-	case XEN_DOMCTL_SCHEDOP_putinfo: return sched_domain_set(d, p->weight ?: d->sched.weight, p->cap);
-	default: return -EINVAL;
-	}
+	if (a->cmd == XEN_DOMCTL_SCHEDOP_putinfo) return sched_domain_set(d, p->weight ?: d->sched.weight, p->cap);
+	if (a->cmd != XEN_DOMCTL_SCHEDOP_getinfo) return -EINVAL;
+	p->weight = d->sched.weight;
+	p->cap = d->sched.cap;
+	return 0;
 }
 
 /* -- permissions for devices -- */
