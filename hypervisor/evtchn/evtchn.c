@@ -23,8 +23,6 @@
 #include "irq.h"
 #include "port.h"
 
-static unsigned bucket_count(uint32_t max_port) { return max_port / PORTS_PER_BUCKET + 1; }
-
 /* Give the first bucket without ports its ports. -ENOMEM. Domain's lock held. */
 static int bucket_fill(struct domain *d) {
 	struct evtchn *ports = heap_alloc(PORTS_PER_BUCKET * sizeof(*ports));
@@ -43,7 +41,7 @@ int evtchn_domain_create(struct domain *d, uint32_t max_port) {
 
 	spin_init(&e->lock, RANK_EVTCHN);
 	e->max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
-	e->buckets = heap_alloc(bucket_count(e->max_port) * sizeof(*e->buckets));
+	e->buckets = heap_alloc((e->max_port / PORTS_PER_BUCKET + 1) * sizeof(*e->buckets));
 	if (!e->buckets || bucket_fill(d)) return -ENOMEM; /* evtchn_domain_free() follows */
 	e->buckets[0].used = 1;
 	return 0;
@@ -57,10 +55,6 @@ void evtchn_domain_free(struct domain *d) {
 }
 
 /* -- opening -- */
-
-static uint32_t port_limit(const struct domain *d) {
-	return MIN(d->evtchn.max_port, (d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
-}
 
 /* The first port from `port` on that is open, or is not; beyond `limit` if there is none. */
 static port_t port_next(const struct domain *d, port_t port, uint32_t limit, bool open) {
@@ -77,7 +71,7 @@ static port_t port_next(const struct domain *d, port_t port, uint32_t limit, boo
  * (the domain is dying), -ENOSPC, -ENOMEM. */
 static int port_alloc(struct domain *d, port_t *out) {
 	struct evtchn_domain *e = &d->evtchn;
-	uint32_t limit = port_limit(d);
+	uint32_t limit = MIN(e->max_port, (e->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
 	unsigned patience = 2 * PORTS_PER_BUCKET; /* with a guest that keeps closed ports linked */
 	port_t port = e->search;
 

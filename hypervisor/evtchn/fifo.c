@@ -73,20 +73,12 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 	bool linked = false;
 
 	/* A tail that was not linked a moment ago has left the queue. */
-	if (tail && tail != port && (w = word_map(f, tail)) != NULL) {
+	if (tail && (w = word_map(f, tail)) != NULL) {
 		linked = link_behind(w, port);
 		frame_unmap(w);
 	}
 	q->tail[prio] = port;
 	return !linked;
-}
-
-/* The port was linked for another queue last time: it is not that one's tail any more. Locks held. */
-static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu, unsigned prio, port_t port) {
-	if ((c->last_vcpu != vcpu || c->last_priority != prio) && old->tail[c->last_priority] == port)
-		old->tail[c->last_priority] = 0;
-	c->last_vcpu = (uint16_t)vcpu;
-	c->last_priority = (uint8_t)prio;
 }
 
 /* Lock q and the queues the port was linked for last, which are returned. */
@@ -126,7 +118,10 @@ static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_wor
 	was = __atomic_fetch_or(w, LINKED, __ATOMIC_SEQ_CST);
 	if (!(was & LINKED)) {
 		if (was & LINK_MASK) __atomic_fetch_and(w, ~LINK_MASK, __ATOMIC_SEQ_CST);
-		leave_old_queue(c, old, vcpu, prio, port);
+		/* It has left the queue of last time. */
+		if (old->tail[c->last_priority] == port) old->tail[c->last_priority] = 0;
+		c->last_vcpu = (uint16_t)vcpu;
+		c->last_priority = (uint8_t)prio;
 		empty = append(f, q, prio, port);
 	}
 	if (old != q) spin_unlock(&old->lock);
