@@ -22,8 +22,6 @@ static int status_grow(struct domain *d, unsigned nr) {
 	struct grant_table *gt = d->grant;
 	unsigned want = status_frames_for(nr);
 
-	if (!gt->status) gt->status = heap_alloc(status_frames_for(gt->max_frames) * sizeof(*gt->status));
-	if (!gt->status) return -ENOMEM;
 	for (; gt->nr_status < want; gt->nr_status++) {
 		void *page = heap_alloc(PAGE_SIZE);
 
@@ -82,7 +80,8 @@ int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_mapt
 	gt->version = 1;
 	gt->shared = heap_alloc(max_frames * sizeof(*gt->shared));
 	gt->pins = heap_alloc(max_frames * sizeof(*gt->pins));
-	return gt->shared && gt->pins ? table_grow(d, 1) : -ENOMEM; /* grant_domain_free() follows */
+	gt->status = heap_alloc(status_frames_for(max_frames) * sizeof(*gt->status));
+	return gt->shared && gt->pins && gt->status ? table_grow(d, 1) : -ENOMEM; /* grant_domain_free() follows */
 }
 
 void grant_domain_free(struct domain *d) {

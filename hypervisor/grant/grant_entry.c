@@ -27,10 +27,6 @@ static struct grant_entry_v1 *entry_v1(struct grant_table *gt, grant_ref_t ref) 
 	return (struct grant_entry_v1 *)gt->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;
 }
 
-static union grant_entry_v2 *entry_v2(struct grant_table *gt, grant_ref_t ref) {
-	return (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
-}
-
 static uint16_t use_bits(bool readonly) { return readonly ? GTF_reading : GTF_reading | GTF_writing; }
 
 /* May `grantee` use an entry with these flags so? */
@@ -80,7 +76,7 @@ static void uses_tell(struct grant_table *gt, grant_ref_t ref) {
 
 static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
 		  struct granted *out) {
-	union grant_entry_v2 *e = entry_v2(gt, ref);
+	union grant_entry_v2 *e = (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
 	uint32_t *word = (uint32_t *)&e->hdr, header = READ_ONCE(*word);
 	int status;
 

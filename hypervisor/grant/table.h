@@ -44,7 +44,7 @@ struct grant_table {
 	unsigned nr_frames, nr_status;
 	void **shared;            /* max_frames pages, shown to the guest */
 	struct grant_pins **pins; /* an array for each of them, by entry */
-	grant_status_t **status;  /* version 2: shown to the guest; NULL until asked for */
+	grant_status_t **status;  /* version 2: shown to the guest */
 	uint32_t pinned;          /* pins of all entries */
 
 	struct spinlock maptrack_lock; /* RANK_MAPTRACK */
