@@ -110,6 +110,7 @@ static int shared_info_create(struct domain *d) {
 	if (!d->shared_info) return -ENOMEM;
 	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	frame_share(d->shared_info, d, false);
+	domain_wallclock_update(d);
 	return 0;
 }
 
@@ -163,9 +164,7 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 	d = heap_alloc(sizeof(*d));
 	if (!d) return -ENOMEM;
 	domain_init(d, p);
-	err = parts_create(d);
-	if (!err) domain_wallclock_update(d);
-	if (!err) err = list_insert(d);
+	err = parts_create(d) ?: list_insert(d);
 	if (err) {
 		domain_free(d);
 		return err;
@@ -238,16 +237,15 @@ void domain_shutdown(struct domain *d, uint8_t code) {
 		arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
 	}
 	spin_lock(&d->domain_lock);
-	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
+	first = d->state < DOM_SHUTDOWN;
 	if (first) {
 		d->state = DOM_SHUTDOWN;
 		d->shutdown_code = d->shutdown_latch >= 0 ? d->shutdown_latch : code;
 		pause_begin(d);
 	}
 	spin_unlock(&d->domain_lock);
-	if (!first) return;
 	/* A toolstack that asked to hear of suspends by a port of its own gets that instead. */
-	if (code != SHUTDOWN_suspend || !d->suspend_port || evtchn_send(d, d->suspend_port))
+	if (first && (code != SHUTDOWN_suspend || !d->suspend_port || evtchn_send(d, d->suspend_port)))
 		virq_raise_global(VIRQ_DOM_EXC);
 }
 
