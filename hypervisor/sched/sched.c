@@ -47,8 +47,7 @@ static void slice_over(void *arg) {
 void sched_init_cpu(void) {
 	struct sched_cpu *q = &sched_cpus[cpu_id()];
 
-	*q = (struct sched_cpu){ 0 };
-	spin_init(&q->lock, RANK_SCHED);
+	*q = (struct sched_cpu){ .lock = SPINLOCK_INIT(RANK_SCHED) };
 	list_init(&q->queue);
 	timer_init(&q->slice, slice_over, q);
 	this_cpu()->sched = q;
@@ -351,15 +350,11 @@ static void queue_here(struct sched_cpu *q, struct vcpu *v, uint64_t slack, uint
 	}
 }
 
-static bool vcpu_wants_queue(const struct vcpu *v) {
-	return !v->sched.queued && !__atomic_load_n(&v->running, __ATOMIC_SEQ_CST) && vcpu_runnable(v);
-}
-
 void vcpu_wake(struct vcpu *v) {
 	struct sched_cpu *q = queue_lock(v);
 	bool moved = false;
 
-	while (vcpu_wants_queue(v)) {
+	while (!v->sched.queued && !__atomic_load_n(&v->running, __ATOMIC_SEQ_CST) && vcpu_runnable(v)) {
 		uint64_t now = now_ns();
 		unsigned cpu;
 

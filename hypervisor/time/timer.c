@@ -13,7 +13,6 @@
 #include "time.h"
 #include "cpu.h"
 #include "arch.h"
-#include "frame.h"
 
 struct timer_cpu {
 	struct spinlock lock; /* RANK_TIMER */
