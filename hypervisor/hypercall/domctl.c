@@ -5,7 +5,6 @@
  * again.
  */
 #include "domctl.h"
-#include "irq.h"
 
 #define DEFAULT_GRANT_FRAMES    64
 #define DEFAULT_MAPTRACK_FRAMES 1024
@@ -56,18 +55,15 @@ int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits) {
 
 /* -- creation -- */
 
-/* The next free id after the last one given out, so that an id is not soon seen again. */
-static int id_choose(domid_t *out) {
+/* The next free id after the last one given out, so that an id is not soon seen again; 0: none. */
+static domid_t id_choose(void) {
 	static domid_t last;
 
 	for (unsigned i = 0; i < DOMID_FIRST_RESERVED; i++) {
 		last = last + 1u < DOMID_FIRST_RESERVED ? (domid_t)(last + 1) : 1;
-		if (!domain_by_id(last)) {
-			*out = last;
-			return 0;
-		}
+		if (!domain_by_id(last)) return last;
 	}
-	return -ENOMEM;
+	return 0;
 }
 
 static int create_check(const struct xen_domctl_createdomain *c) {
@@ -88,8 +84,8 @@ static long createdomain(struct xen_domctl *op) {
 
 	if (p.config.max_grant_frames < 0) p.config.max_grant_frames = DEFAULT_GRANT_FRAMES;
 	if (p.config.max_maptrack_frames < 0) p.config.max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES;
-	if (!err && (p.id == 0 || p.id >= DOMID_FIRST_RESERVED)) err = id_choose(&p.id);
-	if (!err) err = domain_create(&p, &d);
+	if (!err && (p.id == 0 || p.id >= DOMID_FIRST_RESERVED)) p.id = id_choose();
+	if (!err) err = p.id ? domain_create(&p, &d) : -ENOMEM;
 	if (err) return err;
 	d->pause_count = 1; /* the pause it is born with is the toolstack's to end */
 	op->domain = p.id;
@@ -271,8 +267,7 @@ static long context_set(struct vcpu *v, gvaddr_t from) {
 	int err;
 
 	if (!ctx) return -ENOMEM;
-	err = copy_from_guest(ctx, from, sizeof(*ctx));
-	if (!err) err = arch_vcpu_set_context(v, ctx);
+	err = copy_from_guest(ctx, from, sizeof(*ctx)) ?: arch_vcpu_set_context(v, ctx);
 	if (!err) {
 		if (v->id == 0) domain_wallclock_update(v->domain);
 		if (ctx->flags & VGCF_online)

@@ -75,8 +75,8 @@ static inline gvaddr_t guest_at(gvaddr_t base, uint64_t i, size_t size) { return
  */
 bool hypercall_preempt(void) __must_check;
 /*
- * Arrange that the present hypercall is issued again with these arguments (works inside a multicall
- * too). Returns -ERESTART for the handler to return.
+ * Arrange that the present hypercall is issued again with these first arguments, the others as they were
+ * (works inside a multicall too). Returns -ERESTART for the handler to return.
  */
 long hypercall_restart(unsigned op, unsigned nargs, ...);
 extern unsigned hypercall_preempt_units;
