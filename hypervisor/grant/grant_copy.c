@@ -38,7 +38,7 @@ static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool 
 	s->granter = peer_find(peer, p->domid);
 	if (!s->granter) return GNTST_bad_domain;
 	s->ref = p->u.ref;
-	status = grant_pin(s->granter, s->ref, current->domain->id, s->readonly, false, &s->g);
+	status = grant_pin(s->granter, s->ref, s->readonly, false, &s->g);
 	if (status != GNTST_okay) return status;
 	status = page_status(page_get(s->g.frame, s->granter->id, !s->readonly));
 	if (unlikely(status != GNTST_okay)) grant_unpin(s->granter, s->ref, s->readonly);

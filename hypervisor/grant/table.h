@@ -69,10 +69,9 @@ struct granted {
 	mfn_t frame;
 	unsigned start, end;
 };
-/* Pin entry ref of d for `grantee`. GNTST_okay or the error for the guest. whole: only grants of
- * whole frames will do. */
-int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-	      struct granted *out) __must_check;
+/* Pin entry ref of d for the running domain. GNTST_okay or the error for the guest. whole: only
+ * grants of whole frames will do. */
+int grant_pin(struct domain *d, grant_ref_t ref, bool readonly, bool whole, struct granted *out) __must_check;
 void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly);
 
 /* What page_get() says, to the guest. */
