@@ -270,14 +270,10 @@ int evtchn_reset(struct domain *d) {
 }
 
 int evtchn_domain_destroy(struct domain *d) {
-	int err;
-
 	virq_handler_drop(d);
 	/* One may have been opened just before, behind the reset; then another turn. No port is
 	 * opened any more once the domain is dying. */
-	do err = evtchn_reset(d);
-	while (err == -EAGAIN && d->state >= DOM_DYING);
-	return err;
+	return evtchn_reset(d) ? -ERESTART : 0;
 }
 
 int evtchn_status(struct domain *d, struct evtchn_status *s) {
