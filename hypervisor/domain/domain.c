@@ -281,14 +281,11 @@ static int destroy_stop(struct domain *d) {
 
 static int destroy_vcpus(struct domain *d) {
 	struct vcpu *v;
-	int err;
+	int err = 0;
 
-	for_each_vcpu (d, v) {
-		err = arch_vcpu_release(v);
-		if (err) return err;
-		vcpu_info_release(v);
-	}
-	return 0;
+	for_each_vcpu (d, v)
+		if (!err) err = vcpu_release(v);
+	return err;
 }
 
 /* The order matters: nothing may run, then nothing may be signalled or mapped, then memory goes. */

@@ -4,7 +4,7 @@
  *
  * A vCPU reports events and time in its vcpu_info: the legacy slot in shared_info (vCPUs 0-31),
  * from VCPUOP_register_vcpu_info on a place in a frame of the guest, which holds a writable type
- * reference for it until vcpu_info_release(). A vCPU that has neither uses `no_info`: nothing is
+ * reference for it until vcpu_release(). A vCPU that has neither uses `no_info`: nothing is
  * delivered, and registering marks everything pending, so nothing is lost.
  */
 #include "domain.h"
@@ -117,10 +117,12 @@ int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) {
 	return 0;
 }
 
-void vcpu_info_release(struct vcpu *v) {
+int vcpu_release(struct vcpu *v) {
 	mfn_t m = v->info_mfn;
+	int err = arch_vcpu_release(v);
 
-	if (mfn_eq(m, INVALID_MFN)) return;
+	if (err || mfn_eq(m, INVALID_MFN)) return err;
 	v->info_mfn = INVALID_MFN;
 	frame_put_as(m);
+	return 0;
 }

@@ -253,10 +253,9 @@ DOMCTL(set_cpu_policy, cpu_policy) { return arch_cpu_policy_set(d, a); }
 
 /* A NULL context puts the vCPU back to where it was created: down, without one. */
 static long context_clear(struct vcpu *v) {
-	int err = arch_vcpu_release(v);
+	int err = vcpu_release(v);
 
 	if (err) return err;
-	vcpu_info_release(v);
 	v->initialised = false;
 	vcpu_block_flag(v, VPF_DOWN);
 	return 0;

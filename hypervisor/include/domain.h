@@ -245,6 +245,7 @@ struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
 /* VCPUOP_register_vcpu_info: 0, -ENXIO (offset unaligned or crossing), -EINVAL (twice, frame not ordinary
  * memory, another vCPU that is not down), -ERESTART (one that has yet to stop). */
 int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) __must_check;
-void vcpu_info_release(struct vcpu *v);
+/* Let go of a vCPU's context (arch_vcpu_release()) and its vcpu_info. 0, -ERESTART. */
+int vcpu_release(struct vcpu *v) __must_check;
 
 #endif
