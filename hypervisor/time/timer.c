@@ -26,10 +26,7 @@ struct timer_cpu {
 static struct timer_cpu timer_cpus[MAX_CPUS];
 
 void timers_init_cpu(void) {
-	struct timer_cpu *q = &timer_cpus[cpu_id()];
-
-	*q = (struct timer_cpu){ .lock = SPINLOCK_INIT(RANK_TIMER), .programmed = TIMER_NEVER };
-	this_cpu()->timers = q;
+	timer_cpus[cpu_id()] = (struct timer_cpu){ .lock = SPINLOCK_INIT(RANK_TIMER), .programmed = TIMER_NEVER };
 }
 
 /* -- heap -- */
@@ -141,7 +138,7 @@ void timer_kill(struct timer *t) {
 bool timer_pending(const struct timer *t) { return READ_ONCE(t->link) != NULL; }
 
 void timers_run(void) {
-	struct timer_cpu *q = this_cpu()->timers;
+	struct timer_cpu *q = &timer_cpus[cpu_id()];
 	struct timer *t;
 
 	spin_lock(&q->lock);
