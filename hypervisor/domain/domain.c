@@ -175,16 +175,14 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 }
 
 void domains_reap(void) {
-	struct domain *d = __atomic_exchange_n(&dead_domains, NULL, __ATOMIC_ACQUIRE);
+	struct domain *next = __atomic_exchange_n(&dead_domains, NULL, __ATOMIC_ACQUIRE);
 
-	while (d) {
-		struct domain *next = d->dead_next;
-
+	for (struct domain *d; (d = next) != NULL;) {
+		next = d->dead_next;
 		spin_lock(&domlist_lock);
 		WRITE_ONCE(domain_ids[d->id], NULL);
 		spin_unlock(&domlist_lock);
 		domain_free(d);
-		d = next;
 	}
 }
 
@@ -295,11 +293,10 @@ static int (*const destroy_steps[])(struct domain *d) = {
 };
 
 int domain_destroy(struct domain *d) {
-	while (d->destroy_step < ARRAY_SIZE(destroy_steps)) {
+	for (; d->destroy_step < ARRAY_SIZE(destroy_steps); d->destroy_step++) {
 		int err = destroy_steps[d->destroy_step](d);
 
 		if (err) return err;
-		d->destroy_step++;
 	}
 	if (d->state == DOM_DEAD) return 0;
 	spin_lock(&domlist_lock);

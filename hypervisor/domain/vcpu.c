@@ -32,12 +32,11 @@ int vcpu_create(struct domain *d, unsigned id) {
 	vcpu_timers_create(v);
 	sched_vcpu_create(v);
 	err = arch_vcpu_create(v);
-	if (err) {
+	if (err)
 		vcpu_destroy(v);
-		return err;
-	}
-	__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
-	return 0;
+	else
+		__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
+	return err;
 }
 
 void vcpu_destroy(struct vcpu *v) {

