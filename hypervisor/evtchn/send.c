@@ -97,8 +97,6 @@ int evtchn_unmask(struct domain *d, port_t port) {
 	return 0;
 }
 
-bool evtchn_port_valid(const struct domain *d, port_t port) { return port_find(d, port) != NULL; }
-
 bool evtchn_port_pending(struct domain *d, port_t port) {
 	PORT_GUARD(c, d, port);
 

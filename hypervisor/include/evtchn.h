@@ -59,9 +59,8 @@ int virq_handler_set(struct domain *d, unsigned virq) __must_check;
 bool vcpu_event_pending(struct vcpu *v);
 /* Set evtchn_upcall_pending and wake or kick the vCPU. */
 void vcpu_mark_events_pending(struct vcpu *v);
-/* For SCHEDOP_poll and evtchn_status users: is the port pending / masked / valid. */
+/* For SCHEDOP_poll: is the port open and pending. */
 bool evtchn_port_pending(struct domain *d, port_t port);
-bool evtchn_port_valid(const struct domain *d, port_t port);
 
 /* -- the other operations: d is the running domain, errors as the public header has them -- */
 
