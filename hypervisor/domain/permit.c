@@ -3,8 +3,7 @@
  * Device memory, I/O ports and interrupt lines: who may use what.
  *
  * dom0 may use everything except what ring 0 reserved for itself at boot; another domain what a
- * domctl gave it, never what is reserved. A domain's ranges are disjoint and in no order; two may
- * touch.
+ * domctl gave it, never what is reserved. A domain's ranges are in no order; no two overlap or touch.
  */
 #include "domain.h"
 #include "frame.h"
@@ -38,18 +37,13 @@ static bool is_reserved(enum permit kind, uint64_t first, uint64_t end) {
 	return false;
 }
 
-/* All of it is in the domain's ranges. */
+/* All of it is in the domain's ranges: in one, as they do not touch. */
 static __noinline bool is_granted(struct domain *d, enum permit kind, uint64_t first, uint64_t end) {
-	const struct permit_range *r;
 	SPIN_GUARD(&d->permit_lock);
 
-	for (r = d->permits[kind]; r && first < end;) {
-		bool more = r->first <= first && first < r->end;
-
-		first = more ? r->end : first;
-		r = more ? d->permits[kind] : r->next;
-	}
-	return first >= end;
+	for (const struct permit_range *r = d->permits[kind]; r; r = r->next)
+		if (r->first <= first && end <= r->end) return true;
+	return false;
 }
 
 bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n) {
@@ -60,8 +54,8 @@ bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_
 }
 
 /* Take [first, end) out of a list. A range that sticks out on both sides needs *spare for its upper
- * part; there is at most one such. Without a spare it is left as it is, and the result is false. */
-static bool range_cut(struct permit_range **at, uint64_t first, uint64_t end, struct permit_range **spare) {
+ * part; there is at most one such. */
+static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, struct permit_range **spare) {
 	struct permit_range *r;
 
 	while ((r = *at)) {
@@ -70,8 +64,6 @@ static bool range_cut(struct permit_range **at, uint64_t first, uint64_t end, st
 
 		if (r->end <= first || r->first >= end) {
 			at = &r->next;
-		} else if (below && above && !spare) {
-			return false;
 		} else if (below && above) {
 			**spare = (struct permit_range){ r->next, end, r->end };
 			r->next = *spare;
@@ -86,28 +78,34 @@ static bool range_cut(struct permit_range **at, uint64_t first, uint64_t end, st
 			heap_free(r);
 		}
 	}
-	return true;
 }
 
 int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
-	struct permit_range *r;
+	struct permit_range *fresh;
+	uint64_t end = first + n;
 
-	if (!permit_exists(kind, first, n) || (allow && is_reserved(kind, first, first + n))) return -EINVAL;
-	r = heap_alloc(sizeof(*r)); /* the new one, or a spare to cut with */
-	if (!r) return -ENOMEM;
+	if (!permit_exists(kind, first, n) || (allow && is_reserved(kind, first, end))) return -EINVAL;
+	fresh = heap_alloc(sizeof(*fresh)); /* a range more, or a spare to cut with */
+	if (!fresh) return -ENOMEM;
 	spin_lock(&d->permit_lock);
-	/* What it has all of already needs no range more. */
-	if (range_cut(&d->permits[kind], first, first + n, allow ? NULL : &r) && allow) {
-		*r = (struct permit_range){ d->permits[kind], first, first + n };
-		d->permits[kind] = r;
-		r = NULL;
+	for (const struct permit_range *r = d->permits[kind]; allow && r; r = r->next)
+		if (r->first <= end && first <= r->end) {
+			first = MIN(first, r->first);
+			end = MAX(end, r->end);
+		}
+	range_cut(&d->permits[kind], first, end, &fresh);
+	if (allow) {
+		/* It takes the place of all that it overlaps or touches. */
+		*fresh = (struct permit_range){ d->permits[kind], first, end };
+		d->permits[kind] = fresh;
+		fresh = NULL;
 	}
 	spin_unlock(&d->permit_lock);
-	heap_free(r);
+	heap_free(fresh);
 	return 0;
 }
 
 void permits_free(struct domain *d) {
 	for (unsigned kind = 0; kind < PERMIT_KINDS; kind++)
-		(void)range_cut(&d->permits[kind], 0, UINT64_MAX, NULL); /* nothing sticks out */
+		range_cut(&d->permits[kind], 0, UINT64_MAX, NULL); /* nothing sticks out */
 }
