@@ -15,11 +15,8 @@
 
 /* -- pvclock -- */
 
-static bool same_clock(const struct vcpu_time_info *a, const struct vcpu_time_info *b) {
-	return a->tsc_timestamp == b->tsc_timestamp && a->system_time == b->system_time &&
-	       a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift && a->flags == b->flags &&
-	       !(a->version & 1) && a->version;
-}
+/* Of a record without its version. */
+#define TIME_SIZE (sizeof(struct vcpu_time_info) - offsetof(struct vcpu_time_info, tsc_timestamp))
 
 static void clock_now(struct vcpu_time_info *t) {
 	memset(t, 0, sizeof(*t));
@@ -55,7 +52,7 @@ static void version_end(uint32_t *at, uint32_t even) { __atomic_store_n(at, even
 /* Also tells *t its version. */
 static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t) {
 	t->version = version_begin(&u->version);
-	memcpy(&u->tsc_timestamp, &t->tsc_timestamp, sizeof(*u) - offsetof(struct vcpu_time_info, tsc_timestamp));
+	memcpy(&u->tsc_timestamp, &t->tsc_timestamp, TIME_SIZE);
 	version_end(&u->version, t->version);
 }
 
@@ -65,7 +62,8 @@ void vcpu_time_update(struct vcpu *v) {
 	bool changed;
 
 	clock_now(&t);
-	changed = !same_clock(&info->time, &t);
+	changed = !info->time.version || info->time.version & 1 ||
+		  __builtin_memcmp(&info->time.tsc_timestamp, &t.tsc_timestamp, TIME_SIZE);
 	if (changed) time_write(&info->time, &t);
 	vcpu_info_put(v, info);
 	if (unlikely(changed && v->time_area.a && v == current)) second_copy(v, &t);
