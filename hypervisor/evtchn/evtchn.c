@@ -260,10 +260,7 @@ int evtchn_reset(struct domain *d) {
 	}
 	spin_lock(&e->lock);
 	all = !e->active_ports;
-	if (all) {
-		fifo = e->fifo;
-		e->fifo = NULL; /* back to 2-level */
-	}
+	if (all) fifo = __atomic_exchange_n(&e->fifo, NULL, __ATOMIC_SEQ_CST); /* back to 2-level */
 	spin_unlock(&e->lock);
 	if (fifo) fifo_free(d, fifo);
 	return all ? 0 : -EAGAIN;
