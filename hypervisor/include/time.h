@@ -29,7 +29,7 @@ void timer_set(struct timer *t, unsigned cpu, uint64_t expires);
 /* Disarm. After return the function does not run any more unless it is running now on another CPU.
  * True if it was armed. */
 bool timer_stop(struct timer *t);
-bool timer_pending(const struct timer *t);
+static inline bool timer_pending(const struct timer *t) { return READ_ONCE(t->link) != NULL; }
 /* Move it to another CPU's queue if it is armed. Nobody else arms or stops it meanwhile. */
 void timer_migrate(struct timer *t, unsigned cpu);
 /* Disarm and wait out a run in progress elsewhere. Not from the timer's own function. */

@@ -119,7 +119,7 @@ static bool disarm(struct timer *t, bool *armed) {
 }
 
 bool timer_stop(struct timer *t) {
-	bool armed = READ_ONCE(t->link);
+	bool armed = timer_pending(t);
 
 	if (armed) (void)disarm(t, &armed);
 	return armed;
@@ -134,8 +134,6 @@ void timer_kill(struct timer *t) {
 
 	while (disarm(t, &armed)) arch_spin_wait();
 }
-
-bool timer_pending(const struct timer *t) { return READ_ONCE(t->link) != NULL; }
 
 void timers_run(void) {
 	struct timer_cpu *q = &timer_cpus[cpu_id()];
