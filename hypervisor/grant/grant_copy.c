@@ -27,7 +27,6 @@ static int side_open_own(struct copy_side *s, const struct gnttab_copy_ptr *p) {
 static struct domain *peer_find(struct domain **peer, domid_t id) {
 	if (likely(*peer) && (*peer)->id == id) return *peer;
 	domain_ref_end(peer);
-	*peer = NULL;
 	return domain_find(id, peer) ? NULL : *peer;
 }
 

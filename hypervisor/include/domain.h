@@ -172,11 +172,10 @@ struct domain_params {
 int domain_create(const struct domain_params *p, struct domain **out) __must_check;
 /* Create vCPU `id` (down, no context). 0, -EINVAL, -EEXIST, -ENOMEM. */
 int vcpu_create(struct domain *d, unsigned id) __must_check;
-/* Find a domain and take a reference; DOMID_SELF is the caller's. -ESRCH if there is none (or it is
- * DEAD). */
+/* Find a domain and take a reference; DOMID_SELF is the caller's. -ESRCH and NULL if there is none (or
+ * it is DEAD). */
 int domain_find(domid_t id, struct domain **out) __must_check;
-/* The same for one that the caller may act for: itself, or any if it is privileged. Also -EPERM; NULL
- * on an error. */
+/* The same for one that the caller may act for: itself, or any if it is privileged. Also -EPERM. */
 int domain_find_controlled(domid_t id, struct domain **out) __must_check;
 void domain_get(struct domain *d);
 /* Drop a reference. The last one queues the domain for domains_reap(): callable with any lock held. */
