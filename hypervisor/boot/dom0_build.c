@@ -187,7 +187,7 @@ static void __init write_start_info(void) {
 
 	str_copy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
 	si->nr_pages = nr_pages;
-	si->shared_info = mfn_to_maddr(dom0->shared_info_mfn).a;
+	si->shared_info = mfn_to_maddr(own_mfn(dom0->shared_info)).a;
 	si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
 	si->pt_base = layout.tables.va;
 	si->nr_pt_frames = layout.tables.pages;

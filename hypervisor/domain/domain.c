@@ -78,10 +78,10 @@ int domain_find(domid_t id, struct domain **out) {
 	return *out ? 0 : -ESRCH;
 }
 
-int domain_may_control(const struct domain *d) {
+/* dom0 may control every domain; nobody else any. */
+int domain_may_control(const struct domain *d __unused) {
 	const struct vcpu *v = current;
 
-	(void)d; /* dom0 may control every domain; nobody else any */
 	return !v || v->domain->privileged ? 0 : -EPERM;
 }
 
@@ -109,8 +109,8 @@ static int shared_info_create(struct domain *d) {
 	d->shared_info = heap_alloc(PAGE_SIZE);
 	if (!d->shared_info) return -ENOMEM;
 	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
-	d->shared_info_mfn = own_mfn(d->shared_info);
 	frame_share(d->shared_info, d, false);
+	domain_wallclock_update(d);
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static void domain_init(struct domain *d, const struct domain_params *p) {
 	d->config = p->config;
 	d->refs = 1;
 	d->pause_depth = 1;
-	d->shared_info_mfn = INVALID_MFN;
+	d->shutdown_code = d->shutdown_latch = -1;
 	spin_init(&d->domain_lock, RANK_DOMAIN);
 	spin_init(&d->mm_lock, RANK_MM);
 	spin_init(&d->page_lock, RANK_PAGES);
@@ -164,9 +164,7 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 	d = heap_alloc(sizeof(*d));
 	if (!d) return -ENOMEM;
 	domain_init(d, p);
-	err = parts_create(d);
-	if (!err) domain_wallclock_update(d);
-	if (!err) err = list_insert(d);
+	err = parts_create(d) ?: list_insert(d);
 	if (err) {
 		domain_free(d);
 		return err;
@@ -177,16 +175,14 @@ int domain_create(const struct domain_params *p, struct domain **out) {
 }
 
 void domains_reap(void) {
-	struct domain *d = __atomic_exchange_n(&dead_domains, NULL, __ATOMIC_ACQUIRE);
+	struct domain *next = __atomic_exchange_n(&dead_domains, NULL, __ATOMIC_ACQUIRE);
 
-	while (d) {
-		struct domain *next = d->dead_next;
-
+	for (struct domain *d; (d = next) != NULL;) {
+		next = d->dead_next;
 		spin_lock(&domlist_lock);
 		WRITE_ONCE(domain_ids[d->id], NULL);
 		spin_unlock(&domlist_lock);
 		domain_free(d);
-		d = next;
 	}
 }
 
@@ -231,7 +227,7 @@ void domain_unpause(struct domain *d) {
 
 /* -- shutdown and crash -- */
 
-void domain_shutdown(struct domain *d, unsigned code) {
+void domain_shutdown(struct domain *d, uint8_t code) {
 	bool first;
 
 	if (d == dom0) {
@@ -239,17 +235,15 @@ void domain_shutdown(struct domain *d, unsigned code) {
 		arch_machine_stop(code == SHUTDOWN_poweroff ? MACHINE_HALT : MACHINE_REBOOT);
 	}
 	spin_lock(&d->domain_lock);
-	first = d->state == DOM_CREATING || d->state == DOM_RUNNING;
+	first = d->state < DOM_SHUTDOWN;
 	if (first) {
 		d->state = DOM_SHUTDOWN;
-		d->shutdown_code = d->shutdown_latch ? d->shutdown_latch & 0xff : code;
-		d->shut_down = true;
+		d->shutdown_code = d->shutdown_latch >= 0 ? d->shutdown_latch : code;
 		pause_begin(d);
 	}
 	spin_unlock(&d->domain_lock);
-	if (!first) return;
 	/* A toolstack that asked to hear of suspends by a port of its own gets that instead. */
-	if (code != SHUTDOWN_suspend || !d->suspend_port || evtchn_send(d, d->suspend_port))
+	if (first && (code != SHUTDOWN_suspend || !d->suspend_port || evtchn_send(d, d->suspend_port)))
 		virq_raise_global(VIRQ_DOM_EXC);
 }
 
@@ -258,8 +252,7 @@ void domain_resume(struct domain *d) {
 
 	if (d->state != DOM_SHUTDOWN) return;
 	d->state = DOM_RUNNING;
-	d->shutdown_code = 0;
-	d->shut_down = false;
+	d->shutdown_code = -1;
 	pause_end(d);
 }
 
@@ -286,14 +279,11 @@ static int destroy_stop(struct domain *d) {
 
 static int destroy_vcpus(struct domain *d) {
 	struct vcpu *v;
-	int err;
+	int err = 0;
 
-	for_each_vcpu (d, v) {
-		err = arch_vcpu_release(v);
-		if (err) return err;
-		vcpu_info_release(v);
-	}
-	return 0;
+	for_each_vcpu (d, v)
+		if (!err) err = vcpu_release(v);
+	return err;
 }
 
 /* The order matters: nothing may run, then nothing may be signalled or mapped, then memory goes. */
@@ -303,11 +293,10 @@ static int (*const destroy_steps[])(struct domain *d) = {
 };
 
 int domain_destroy(struct domain *d) {
-	while (d->destroy_step < ARRAY_SIZE(destroy_steps)) {
+	for (; d->destroy_step < ARRAY_SIZE(destroy_steps); d->destroy_step++) {
 		int err = destroy_steps[d->destroy_step](d);
 
 		if (err) return err;
-		d->destroy_step++;
 	}
 	if (d->state == DOM_DEAD) return 0;
 	spin_lock(&domlist_lock);

@@ -3,8 +3,7 @@
  * Device memory, I/O ports and interrupt lines: who may use what.
  *
  * dom0 may use everything except what ring 0 reserved for itself at boot; another domain what a
- * domctl gave it, never what is reserved. A domain's ranges are disjoint and in no order; two may
- * touch.
+ * domctl gave it, never what is reserved. A domain's ranges are in no order; no two overlap or touch.
  */
 #include "domain.h"
 #include "frame.h"
@@ -38,18 +37,13 @@ static bool is_reserved(enum permit kind, uint64_t first, uint64_t end) {
 	return false;
 }
 
-/* All of it is in the domain's ranges. */
+/* All of it is in the domain's ranges: in one, as they do not touch. */
 static __noinline bool is_granted(struct domain *d, enum permit kind, uint64_t first, uint64_t end) {
-	const struct permit_range *r;
 	SPIN_GUARD(&d->permit_lock);
 
-	for (r = d->permits[kind]; r && first < end;) {
-		bool more = r->first <= first && first < r->end;
-
-		first = more ? r->end : first;
-		r = more ? d->permits[kind] : r->next;
-	}
-	return first >= end;
+	for (const struct permit_range *r = d->permits[kind]; r; r = r->next)
+		if (r->first <= first && end <= r->end) return true;
+	return false;
 }
 
 bool permitted(const struct domain *d, enum permit kind, uint64_t first, uint64_t n) {
@@ -87,23 +81,27 @@ static void range_cut(struct permit_range **at, uint64_t first, uint64_t end, st
 }
 
 int permit_set(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
-	struct permit_range *spare, *added = NULL;
+	struct permit_range *fresh;
+	uint64_t end = first + n;
 
-	if (!permit_exists(kind, first, n) || (allow && is_reserved(kind, first, first + n))) return -EINVAL;
-	spare = heap_alloc(sizeof(*spare));
-	if (spare && allow) added = heap_alloc(sizeof(*added));
-	if (!spare || (allow && !added)) {
-		heap_free(spare);
-		return -ENOMEM;
-	}
+	if (!permit_exists(kind, first, n) || (allow && is_reserved(kind, first, end))) return -EINVAL;
+	fresh = heap_alloc(sizeof(*fresh)); /* a range more, or a spare to cut with */
+	if (!fresh) return -ENOMEM;
 	spin_lock(&d->permit_lock);
-	range_cut(&d->permits[kind], first, first + n, &spare);
+	for (const struct permit_range *r = d->permits[kind]; allow && r; r = r->next)
+		if (r->first <= end && first <= r->end) {
+			first = MIN(first, r->first);
+			end = MAX(end, r->end);
+		}
+	range_cut(&d->permits[kind], first, end, &fresh);
 	if (allow) {
-		*added = (struct permit_range){ d->permits[kind], first, first + n };
-		d->permits[kind] = added;
+		/* It takes the place of all that it overlaps or touches. */
+		*fresh = (struct permit_range){ d->permits[kind], first, end };
+		d->permits[kind] = fresh;
+		fresh = NULL;
 	}
 	spin_unlock(&d->permit_lock);
-	heap_free(spare);
+	heap_free(fresh);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  *
  * A vCPU reports events and time in its vcpu_info: the legacy slot in shared_info (vCPUs 0-31),
  * from VCPUOP_register_vcpu_info on a place in a frame of the guest, which holds a writable type
- * reference for it until vcpu_info_release(). A vCPU that has neither uses `no_info`: nothing is
+ * reference for it until vcpu_release(). A vCPU that has neither uses `no_info`: nothing is
  * delivered, and registering marks everything pending, so nothing is lost.
  */
 #include "domain.h"
@@ -13,10 +13,15 @@
 
 static struct vcpu_info no_info;
 
-static struct vcpu *vcpu_alloc(struct domain *d, unsigned id) {
-	struct vcpu *v = heap_alloc(sizeof(*v));
+int vcpu_create(struct domain *d, unsigned id) {
+	struct vcpu *v;
+	int err;
+	SPIN_GUARD(&d->domain_lock);
 
-	if (!v) return NULL;
+	if (id >= d->max_vcpus) return -EINVAL;
+	if (d->vcpu[id]) return -EEXIST;
+	v = heap_alloc(sizeof(*v));
+	if (!v) return -ENOMEM;
 	v->domain = d;
 	v->id = id;
 	v->pause_count = d->pause_depth;
@@ -24,26 +29,14 @@ static struct vcpu *vcpu_alloc(struct domain *d, unsigned id) {
 	v->runstate.state = RUNSTATE_offline;
 	v->runstate.state_entry_time = now_ns();
 	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
-	return v;
-}
-
-int vcpu_create(struct domain *d, unsigned id) {
-	struct vcpu *v;
-	int err;
-
-	if (id >= d->max_vcpus) return -EINVAL;
-	if (d->vcpu[id]) return -EEXIST;
-	v = vcpu_alloc(d, id);
-	if (!v) return -ENOMEM;
 	vcpu_timers_create(v);
 	sched_vcpu_create(v);
 	err = arch_vcpu_create(v);
-	if (err) {
+	if (err)
 		vcpu_destroy(v);
-		return err;
-	}
-	__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
-	return 0;
+	else
+		__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
+	return err;
 }
 
 void vcpu_destroy(struct vcpu *v) {
@@ -123,10 +116,12 @@ int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) {
 	return 0;
 }
 
-void vcpu_info_release(struct vcpu *v) {
+int vcpu_release(struct vcpu *v) {
 	mfn_t m = v->info_mfn;
+	int err = arch_vcpu_release(v);
 
-	if (mfn_eq(m, INVALID_MFN)) return;
+	if (err || mfn_eq(m, INVALID_MFN)) return err;
 	v->info_mfn = INVALID_MFN;
 	frame_put_as(m);
+	return 0;
 }

@@ -2,15 +2,15 @@
 /*
  * A domain's port table and the life of a port.
  *
- *   FREE -> UNBOUND <-> INTERDOMAIN, FREE -> PIRQ, VIRQ, IPI; each -> FREE by close, by reset or
- * with the domain. When one end of an INTERDOMAIN pair is closed, the other becomes UNBOUND. Port 0
- * is RESERVED.
+ *   closed -> unbound <-> interdomain, closed -> pirq, virq, ipi (EVTCHNSTAT_*); each -> closed by
+ * close, by reset or with the domain. When one end of an interdomain pair is closed, the other
+ * becomes unbound. Port 0 is never opened.
  *
  * Invariants (evtchn_check_invariants()):
- *  I1 a bit in bucket.used is set exactly for the ports that are not FREE; active_ports counts the
- *     open ones
- *  I2 INTERDOMAIN ports come in pairs that name each other
- *  I3 v->virq_port[n] names a port with state VIRQ and virq n, and each such port is named once
+ *  I1 a bit in bucket.used is set exactly for port 0 and those that are open; active_ports counts
+ *     the open ones
+ *  I2 interdomain ports come in pairs that name each other
+ *  I3 v->virq_port[n] names a port with state virq and virq n, and each such port is named once
  *  I4 an open port's vcpu exists, or is 0
  *  I5 valid_ports only grows, and every bucket below it has its ports
  *
@@ -22,8 +22,6 @@
 #include "hypercall.h"
 #include "irq.h"
 #include "port.h"
-
-static unsigned bucket_count(uint32_t max_port) { return max_port / PORTS_PER_BUCKET + 1; }
 
 /* Give the first bucket without ports its ports. -ENOMEM. Domain's lock held. */
 static int bucket_fill(struct domain *d) {
@@ -43,36 +41,28 @@ int evtchn_domain_create(struct domain *d, uint32_t max_port) {
 
 	spin_init(&e->lock, RANK_EVTCHN);
 	e->max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u);
-	e->buckets = heap_alloc(bucket_count(e->max_port) * sizeof(*e->buckets));
+	e->buckets = heap_alloc((e->max_port / PORTS_PER_BUCKET + 1) * sizeof(*e->buckets));
 	if (!e->buckets || bucket_fill(d)) return -ENOMEM; /* evtchn_domain_free() follows */
 	e->buckets[0].used = 1;
-	e->buckets[0].ports[0].state = PORT_RESERVED;
 	return 0;
 }
 
 void evtchn_domain_free(struct domain *d) {
 	struct evtchn_domain *e = &d->evtchn;
 
-	if (!e->buckets) return;
 	for (unsigned b = 0; b < e->valid_ports / PORTS_PER_BUCKET; b++) heap_free(e->buckets[b].ports);
 	heap_free(e->buckets);
-	e->buckets = NULL;
-	e->valid_ports = 0;
 }
 
 /* -- opening -- */
 
-static uint32_t port_limit(const struct domain *d) {
-	return MIN(d->evtchn.max_port, (d->evtchn.fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
-}
-
-/* The first free port from `port` on; beyond `limit` if there is none. */
-static port_t next_free(const struct domain *d, port_t port, uint32_t limit) {
+/* The first port from `port` on that is open, or is not; beyond `limit` if there is none. */
+static port_t port_next(const struct domain *d, port_t port, uint32_t limit, bool open) {
 	for (; port <= limit; port = ROUND_DOWN(port, PORTS_PER_BUCKET) + PORTS_PER_BUCKET) {
-		uint64_t free = ~d->evtchn.buckets[port / PORTS_PER_BUCKET].used;
+		uint64_t used = READ_ONCE(d->evtchn.buckets[port / PORTS_PER_BUCKET].used);
+		uint64_t these = (open ? used : ~used) & ~0ULL << port % PORTS_PER_BUCKET;
 
-		free &= ~0ULL << port % PORTS_PER_BUCKET;
-		if (free) return ROUND_DOWN(port, PORTS_PER_BUCKET) + bit_first(free);
+		if (these) return ROUND_DOWN(port, PORTS_PER_BUCKET) + bit_first(these);
 	}
 	return port;
 }
@@ -81,13 +71,13 @@ static port_t next_free(const struct domain *d, port_t port, uint32_t limit) {
  * (the domain is dying), -ENOSPC, -ENOMEM. */
 static int port_alloc(struct domain *d, port_t *out) {
 	struct evtchn_domain *e = &d->evtchn;
-	uint32_t limit = port_limit(d);
+	uint32_t limit = MIN(e->max_port, (e->fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS) - 1u);
 	unsigned patience = 2 * PORTS_PER_BUCKET; /* with a guest that keeps closed ports linked */
 	port_t port = e->search;
 
 	if (d->state >= DOM_DYING) return -EINVAL;
 	e->search = 0;
-	for (; (port = next_free(d, port, limit)) <= limit; port++) {
+	for (; (port = port_next(d, port, limit, false)) <= limit; port++) {
 		if (port >= e->valid_ports && bucket_fill(d)) return -ENOMEM;
 		*out = port;
 		if (!fifo_linked(d, port)) return 0;
@@ -99,13 +89,13 @@ static int port_alloc(struct domain *d, port_t *out) {
 }
 
 /* Open a port of a kind that is `about` something. Domain's lock held. */
-static int port_open(struct domain *d, enum port_state state, unsigned vcpu, uint32_t about, port_t *out) {
+static int port_open(struct domain *d, unsigned state, unsigned vcpu, uint32_t about, port_t *out) {
 	int err = port_alloc(d, out);
 	struct evtchn *c;
 
 	if (err) return err;
 	c = port_find(d, *out);
-	CHECK(c && c->state == PORT_FREE);
+	CHECK(c && c->state == EVTCHNSTAT_closed);
 	spin_lock(&c->lock);
 	c->state = (uint8_t)state;
 	c->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -117,25 +107,22 @@ static int port_open(struct domain *d, enum port_state state, unsigned vcpu, uin
 	return 0;
 }
 
-/* Set an open port free; its and the domain's lock held. */
-static void port_free(struct domain *d, struct evtchn *c, port_t port) {
+/* Set an open port free; its peer, if that is not itself, is left waiting. Both domains' locks held. */
+static void port_free(struct domain *d, port_t port) {
+	struct evtchn *c = port_find(d, port), *peer = c->state == EVTCHNSTAT_interdomain ? port_peer(c) : c;
+
+	spin_lock_both(&c->lock, &peer->lock);
+	peer->state = EVTCHNSTAT_unbound;
+	peer->binder = d->id;
 	if (d->evtchn.fifo)
 		fifo_clear(d, c, port);
 	else
 		twolevel_clear(d, port);
-	c->state = PORT_FREE;
+	c->state = EVTCHNSTAT_closed;
 	c->vcpu = 0;
+	spin_unlock_both(&c->lock, &peer->lock);
 	d->evtchn.buckets[port / PORTS_PER_BUCKET].used &= ~(1ULL << port % PORTS_PER_BUCKET);
 	d->evtchn.active_ports--;
-}
-
-/* The same with the domain's lock held. */
-static void port_revert(struct domain *d, port_t port) {
-	struct evtchn *c = port_find(d, port);
-
-	spin_lock(&c->lock);
-	port_free(d, c, port);
-	spin_unlock(&c->lock);
 }
 
 /* -- the kinds of ports: how each comes to be -- */
@@ -143,7 +130,7 @@ static void port_revert(struct domain *d, port_t port) {
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, port_t *out) {
 	SPIN_GUARD(&d->evtchn.lock);
 
-	return port_open(d, PORT_UNBOUND, 0, remote, out);
+	return port_open(d, EVTCHNSTAT_unbound, 0, remote, out);
 }
 
 /* Both ends are there: join them. Both domains' locks held. */
@@ -151,7 +138,7 @@ static void join(struct domain *d, port_t port, struct domain *rd, port_t rport)
 	struct evtchn *c = port_find(d, port), *rc = port_find(rd, rport);
 
 	spin_lock_both(&c->lock, &rc->lock);
-	c->state = rc->state = PORT_INTERDOMAIN;
+	c->state = rc->state = EVTCHNSTAT_interdomain;
 	c->remote.domain = rd;
 	c->remote.port = rport;
 	rc->remote.domain = d;
@@ -167,7 +154,8 @@ int evtchn_bind_interdomain(struct domain *d, struct domain *rd, port_t rport, p
 	spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	rc = port_find(rd, rport);
 	err = -EINVAL;
-	if (rc && rc->state == PORT_UNBOUND && rc->binder == d->id) err = port_open(d, PORT_UNBOUND, 0, rd->id, out);
+	if (rc && rc->state == EVTCHNSTAT_unbound && rc->binder == d->id)
+		err = port_open(d, EVTCHNSTAT_unbound, 0, rd->id, out);
 	if (!err) join(d, *out, rd, rport);
 	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	return err;
@@ -181,7 +169,7 @@ int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out
 	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu)) return -EINVAL;
 	if (!v) return -ENOENT;
 	virq = (unsigned)index_nospec(virq, NR_VIRQS);
-	err = v->virq_port[virq] ? -EEXIST : port_open(d, PORT_VIRQ, vcpu, virq, out);
+	err = v->virq_port[virq] ? -EEXIST : port_open(d, EVTCHNSTAT_virq, vcpu, virq, out);
 	if (!err) WRITE_ONCE(v->virq_port[virq], *out);
 	return err;
 }
@@ -189,7 +177,7 @@ int evtchn_bind_virq(struct domain *d, unsigned virq, unsigned vcpu, port_t *out
 int evtchn_bind_ipi(struct domain *d, unsigned vcpu, port_t *out) {
 	SPIN_GUARD(&d->evtchn.lock);
 
-	return domain_vcpu(d, vcpu) ? port_open(d, PORT_IPI, vcpu, 0, out) : -ENOENT;
+	return domain_vcpu(d, vcpu) ? port_open(d, EVTCHNSTAT_ipi, vcpu, 0, out) : -ENOENT;
 }
 
 int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out) {
@@ -199,10 +187,10 @@ int evtchn_bind_pirq(struct domain *d, unsigned pirq, bool share, port_t *out) {
 
 	if (!v) return -ENOENT;
 	/* Open before the interrupt can come: the first one must find its port. */
-	err = port_open(d, PORT_PIRQ, 0, pirq, out);
+	err = port_open(d, EVTCHNSTAT_pirq, 0, pirq, out);
 	if (err) return err;
 	err = pirq_bind(v, pirq, *out, share);
-	if (err) port_revert(d, *out);
+	if (err) port_free(d, *out);
 	return err;
 }
 
@@ -212,49 +200,39 @@ int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu) {
 	SPIN_GUARD(&d->evtchn.lock);
 
 	if (!v) return -ENOENT;
-	if (!c || !port_is_open(c) || c->state == PORT_IPI || (c->state == PORT_VIRQ && !virq_is_global(c->virq)))
+	if (!c || !port_is_open(c) || c->state == EVTCHNSTAT_ipi ||
+	    (c->state == EVTCHNSTAT_virq && !virq_is_global(c->virq)))
 		return -EINVAL;
 	spin_lock(&c->lock);
 	c->vcpu = (uint16_t)vcpu;
 	spin_unlock(&c->lock);
-	if (c->state == PORT_PIRQ) pirq_set_affinity(d, c->pirq, v);
+	if (c->state == EVTCHNSTAT_pirq) pirq_set_affinity(d, c->pirq, v);
 	return 0;
 }
 
 /* -- closing -- */
 
-/* Close one end of a pair and leave the other waiting. Both domains' locks held. */
-static void close_pair(struct domain *d, struct evtchn *c, port_t port) {
-	struct evtchn *peer = port_peer(c);
-
-	spin_lock_both(&c->lock, &peer->lock);
-	peer->state = PORT_UNBOUND;
-	peer->binder = d->id;
-	port_free(d, c, port);
-	spin_unlock_both(&c->lock, &peer->lock);
-}
-
-/* Close any other open port. Domain's lock held. */
-static void close_single(struct domain *d, struct evtchn *c, port_t port) {
-	if (c->state == PORT_PIRQ) pirq_unbind(d, c->pirq);
-	if (c->state == PORT_VIRQ) {
+/* Close an open port. Its and its peer's domain's lock held. */
+static void port_close(struct domain *d, struct evtchn *c, port_t port) {
+	if (c->state == EVTCHNSTAT_pirq) pirq_unbind(d, c->pirq);
+	if (c->state == EVTCHNSTAT_virq) {
 		struct vcpu *v = d->vcpu[virq_is_global(c->virq) ? 0 : c->vcpu];
 
 		CHECK(v->virq_port[c->virq] == port);
 		WRITE_ONCE(v->virq_port[c->virq], 0);
 	}
-	port_revert(d, port);
+	port_free(d, port);
 }
 
 int evtchn_close(struct domain *d, port_t port) {
 	struct evtchn *c = port_find(d, port);
 	struct domain *rd = d;
-	int err = 0;
+	int err;
 
 	if (!c) return -EINVAL;
 	domain_get(rd);
 	spin_lock(&d->evtchn.lock);
-	while (c->state == PORT_INTERDOMAIN && c->remote.domain != rd) {
+	while (c->state == EVTCHNSTAT_interdomain && c->remote.domain != rd) {
 		struct domain *old = rd;
 
 		/* The pair keeps the remote domain alive until the lock is dropped. */
@@ -264,12 +242,8 @@ int evtchn_close(struct domain *d, port_t port) {
 		domain_put(old);
 		spin_lock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	}
-	if (c->state == PORT_INTERDOMAIN)
-		close_pair(d, c, port);
-	else if (port_is_open(c))
-		close_single(d, c, port);
-	else
-		err = -EINVAL;
+	err = port_is_open(c) ? 0 : -EINVAL;
+	if (!err) port_close(d, c, port);
 	spin_unlock_both(&d->evtchn.lock, &rd->evtchn.lock);
 	domain_put(rd);
 	return err;
@@ -280,52 +254,36 @@ int evtchn_reset(struct domain *d) {
 	struct evtchn_fifo_domain *fifo = NULL;
 	bool all;
 
-	for (port_t port = READ_ONCE(e->close_next); port < READ_ONCE(e->valid_ports);) {
-		(void)!evtchn_close(d, port++); /* if it is open */
-		if (!hypercall_preempt()) continue;
-		WRITE_ONCE(e->close_next, port);
-		return -ERESTART;
+	for (port_t port = 1; (port = port_next(d, port, e->max_port, true)) <= e->max_port;) {
+		(void)!evtchn_close(d, port); /* if it still is open */
+		if (hypercall_preempt()) return -ERESTART;
 	}
-	WRITE_ONCE(e->close_next, 0);
 	spin_lock(&e->lock);
 	all = !e->active_ports;
-	if (all) {
-		fifo = e->fifo;
-		e->fifo = NULL; /* back to 2-level */
-	}
+	if (all) fifo = __atomic_exchange_n(&e->fifo, NULL, __ATOMIC_SEQ_CST); /* back to 2-level */
 	spin_unlock(&e->lock);
 	if (fifo) fifo_free(d, fifo);
 	return all ? 0 : -EAGAIN;
 }
 
 int evtchn_domain_destroy(struct domain *d) {
-	int err;
-
-	if (!d->evtchn.buckets) return 0;
 	virq_handler_drop(d);
-	/* A reset that was under way may have left ports behind; then another turn. No port is
+	/* One may have been opened just before, behind the reset; then another turn. No port is
 	 * opened any more once the domain is dying. */
-	do err = evtchn_reset(d);
-	while (err == -EAGAIN && d->state >= DOM_DYING);
-	return err;
+	return evtchn_reset(d) ? -ERESTART : 0;
 }
 
 int evtchn_status(struct domain *d, struct evtchn_status *s) {
-	static const uint8_t status[] = {
-		[PORT_UNBOUND] = EVTCHNSTAT_unbound, [PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
-		[PORT_PIRQ] = EVTCHNSTAT_pirq,       [PORT_VIRQ] = EVTCHNSTAT_virq,
-		[PORT_IPI] = EVTCHNSTAT_ipi,
-	};
 	const struct evtchn *c = port_find(d, s->port);
 	SPIN_GUARD(&d->evtchn.lock);
 
 	if (!c) return -EINVAL;
 	s->vcpu = c->vcpu;
-	s->status = status[c->state];
-	if (c->state == PORT_UNBOUND) s->u.unbound.dom = (domid_t)c->binder;
-	if (c->state == PORT_PIRQ) s->u.pirq = c->pirq;
-	if (c->state == PORT_VIRQ) s->u.virq = c->virq;
-	if (c->state == PORT_INTERDOMAIN) {
+	s->status = c->state;
+	if (c->state == EVTCHNSTAT_unbound) s->u.unbound.dom = (domid_t)c->binder;
+	if (c->state == EVTCHNSTAT_pirq) s->u.pirq = c->pirq;
+	if (c->state == EVTCHNSTAT_virq) s->u.virq = c->virq;
+	if (c->state == EVTCHNSTAT_interdomain) {
 		s->u.interdomain.dom = c->remote.domain->id;
 		s->u.interdomain.port = c->remote.port;
 	}

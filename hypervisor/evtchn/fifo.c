@@ -73,20 +73,12 @@ static bool append(struct evtchn_fifo_domain *f, struct evtchn_fifo_vcpu *q, uns
 	bool linked = false;
 
 	/* A tail that was not linked a moment ago has left the queue. */
-	if (tail && tail != port && (w = word_map(f, tail)) != NULL) {
+	if (tail && (w = word_map(f, tail)) != NULL) {
 		linked = link_behind(w, port);
 		frame_unmap(w);
 	}
 	q->tail[prio] = port;
 	return !linked;
-}
-
-/* The port was linked for another queue last time: it is not that one's tail any more. Locks held. */
-static void leave_old_queue(struct evtchn *c, struct evtchn_fifo_vcpu *old, unsigned vcpu, unsigned prio, port_t port) {
-	if ((c->last_vcpu != vcpu || c->last_priority != prio) && old->tail[c->last_priority] == port)
-		old->tail[c->last_priority] = 0;
-	c->last_vcpu = (uint16_t)vcpu;
-	c->last_priority = (uint8_t)prio;
 }
 
 /* Lock q and the queues the port was linked for last, which are returned. */
@@ -126,7 +118,10 @@ static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_wor
 	was = __atomic_fetch_or(w, LINKED, __ATOMIC_SEQ_CST);
 	if (!(was & LINKED)) {
 		if (was & LINK_MASK) __atomic_fetch_and(w, ~LINK_MASK, __ATOMIC_SEQ_CST);
-		leave_old_queue(c, old, vcpu, prio, port);
+		/* It has left the queue of last time. */
+		if (old->tail[c->last_priority] == port) old->tail[c->last_priority] = 0;
+		c->last_vcpu = (uint16_t)vcpu;
+		c->last_priority = (uint8_t)prio;
 		empty = append(f, q, prio, port);
 	}
 	if (old != q) spin_unlock(&old->lock);
@@ -136,41 +131,33 @@ static void fifo_link(struct domain *d, struct evtchn *c, port_t port, event_wor
 		spin_unlock(&q->lock);
 }
 
-void fifo_raise(struct domain *d, struct evtchn *c, port_t port) {
-	struct evtchn_fifo_domain *f = d->evtchn.fifo;
-	event_word_t *w = word_map(f, port), old;
+/* Set and clear bits of the port's word, and deliver the port if that makes it due. False: the array is
+ * too short. */
+static bool word_change(struct domain *d, struct evtchn *c, port_t port, event_word_t set, event_word_t clear) {
+	event_word_t *w = word_map(d->evtchn.fifo, port), now;
 
-	if (unlikely(!w)) {
-		/* Noted for expand_array; which publishes the page before it looks at the note. */
-		__atomic_store_n(&c->pending, 1, __ATOMIC_SEQ_CST);
-		w = word_map(f, port);
-		if (!w || !__atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST)) {
-			if (w) frame_unmap(w);
-			return;
-		}
-	}
+	if (unlikely(!w)) return false;
 	/* The guest clears LINKED before it looks at PENDING: one of us sees the other. */
-	old = __atomic_fetch_or(w, PENDING, __ATOMIC_SEQ_CST);
-	if (!(old & (MASKED | LINKED))) fifo_link(d, c, port, w);
+	now = set ? __atomic_or_fetch(w, set, __ATOMIC_SEQ_CST) : __atomic_and_fetch(w, ~clear, __ATOMIC_SEQ_CST);
+	if ((now & (PENDING | MASKED | LINKED)) == PENDING) fifo_link(d, c, port, w);
 	frame_unmap(w);
+	return true;
 }
 
-void fifo_unmask(struct domain *d, struct evtchn *c, port_t port) {
-	event_word_t *w = word_map(d->evtchn.fifo, port), old;
-
-	if (!w) return;
-	old = __atomic_fetch_and(w, ~MASKED, __ATOMIC_SEQ_CST);
-	if ((old & PENDING) && !(old & LINKED)) fifo_link(d, c, port, w);
-	frame_unmap(w);
+void fifo_raise(struct domain *d, struct evtchn *c, port_t port) {
+	if (likely(word_change(d, c, port, PENDING, 0))) return;
+	/* Noted for expand_array; which publishes the page before it looks at the note. */
+	__atomic_store_n(&c->pending, 1, __ATOMIC_SEQ_CST);
+	if (port / WORDS_PER_PAGE < __atomic_load_n(&d->evtchn.fifo->pages, __ATOMIC_ACQUIRE) &&
+	    __atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST))
+		(void)word_change(d, c, port, PENDING, 0);
 }
+
+void fifo_unmask(struct domain *d, struct evtchn *c, port_t port) { (void)word_change(d, c, port, 0, MASKED); }
 
 void fifo_clear(struct domain *d, struct evtchn *c, port_t port) {
-	event_word_t *w = word_map(d->evtchn.fifo, port);
-
 	__atomic_store_n(&c->pending, 0, __ATOMIC_SEQ_CST);
-	if (!w) return;
-	__atomic_fetch_and(w, ~PENDING, __ATOMIC_SEQ_CST);
-	frame_unmap(w);
+	(void)word_change(d, c, port, 0, PENDING);
 }
 
 static bool word_has(struct domain *d, port_t port, event_word_t bits) {
@@ -201,7 +188,7 @@ static void carry_pending(struct domain *d) {
 
 	for (port_t p = 1; p < n; p++) {
 		struct evtchn *c = port_find(d, p);
-		struct evtchn *sender = c->state == PORT_INTERDOMAIN ? port_peer(c) : c;
+		struct evtchn *sender = c->state == EVTCHNSTAT_interdomain ? port_peer(c) : c;
 		SPIN_GUARD(&sender->lock);
 
 		if (twolevel_clear(d, p) && port_is_open(c)) c->pending = 1;
@@ -223,12 +210,10 @@ static int fifo_begin(struct domain *d) {
 
 static int control_install(struct domain *d, unsigned vcpu, maddr_t control) {
 	maddr_t *at;
-	int err;
 	SPIN_GUARD(&d->evtchn.lock);
 
 	if (d->state >= DOM_DYING) return -EINVAL;
-	err = fifo_begin(d);
-	if (err) return err;
+	if (fifo_begin(d)) return -ENOMEM;
 	at = &d->evtchn.fifo->vcpu[vcpu].control;
 	if (at->a) return -EINVAL;
 	WRITE_ONCE(at->a, control.a);

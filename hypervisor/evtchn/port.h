@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of evtchn/ share: the port, its states, opening and closing, the two ways of delivery. */
+/* What the files of evtchn/ share: the port, opening and closing, the two ways of delivery. */
 #ifndef TENON_EVTCHN_PORT_H
 #define TENON_EVTCHN_PORT_H
 
@@ -9,23 +9,13 @@
 #include "frame.h"
 #include "sched.h"
 
-enum port_state {
-	PORT_FREE,
-	PORT_RESERVED, /* port 0 */
-	PORT_UNBOUND,
-	PORT_INTERDOMAIN,
-	PORT_PIRQ,
-	PORT_VIRQ,
-	PORT_IPI,
-};
-
 #define PORTS_PER_BUCKET 64
 
 struct evtchn {
 	struct spinlock lock; /* RANK_PORT; of two ports of a pair: both */
 	/* changed under the domain's lock and this one, read under either (remote: also the
 	 * peer's): */
-	uint8_t state;
+	uint8_t state; /* EVTCHNSTAT_* */
 	uint8_t priority;
 	/* FIFO lock of the vCPU it was linked for last: */
 	uint8_t last_priority;
@@ -36,14 +26,13 @@ struct evtchn {
 		struct {
 			struct domain *domain;
 			port_t port;
-		} remote; /* PORT_INTERDOMAIN */
-		/* PORT_UNBOUND: the domain that may bind; PORT_PIRQ, PORT_VIRQ: which; `about`: any of them
-		 */
+		} remote; /* interdomain */
+		/* unbound: the domain that may bind; pirq, virq: which; `about`: any of them */
 		uint32_t binder, pirq, virq, about;
 	};
 };
 
-static inline bool port_is_open(const struct evtchn *c) { return c->state > PORT_RESERVED; }
+static inline bool port_is_open(const struct evtchn *c) { return c->state != EVTCHNSTAT_closed; }
 
 /* The struct of a port, NULL if there is none. The bucket was there before valid_ports grew. */
 static inline struct evtchn *port_find(const struct domain *d, port_t port) {

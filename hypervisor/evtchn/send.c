@@ -77,11 +77,11 @@ int evtchn_send(struct domain *d, port_t port) {
 	PORT_GUARD(c, d, port);
 
 	if (unlikely(!c)) return -EINVAL;
-	if (likely(c->state == PORT_INTERDOMAIN))
+	if (likely(c->state == EVTCHNSTAT_interdomain))
 		port_raise(c->remote.domain, port_peer(c), c->remote.port);
-	else if (c->state == PORT_IPI)
+	else if (c->state == EVTCHNSTAT_ipi)
 		port_raise(d, c, port);
-	else if (c->state != PORT_UNBOUND) /* nobody listens: no error */
+	else if (c->state != EVTCHNSTAT_unbound) /* nobody listens: no error */
 		return -EINVAL;
 	return 0;
 }
@@ -97,8 +97,6 @@ int evtchn_unmask(struct domain *d, port_t port) {
 	return 0;
 }
 
-bool evtchn_port_valid(const struct domain *d, port_t port) { return port_find(d, port) != NULL; }
-
 bool evtchn_port_pending(struct domain *d, port_t port) {
 	PORT_GUARD(c, d, port);
 
@@ -108,7 +106,7 @@ bool evtchn_port_pending(struct domain *d, port_t port) {
 void evtchn_raise_pirq(struct domain *d, port_t port) {
 	PORT_GUARD(c, d, port);
 
-	if (c && c->state == PORT_PIRQ) port_raise(d, c, port);
+	if (c && c->state == EVTCHNSTAT_pirq) port_raise(d, c, port);
 }
 
 /* -- virtual interrupts -- */
@@ -121,7 +119,7 @@ void virq_raise_vcpu(struct vcpu *v, unsigned virq) {
 	PORT_GUARD(c, v->domain, port); /* port 0, for none, is never open */
 
 	/* The port may have been closed, and opened as another, since it was looked up. */
-	if (c && c->state == PORT_VIRQ && c->virq == virq && (c->vcpu == v->id || virq_is_global(virq)))
+	if (c && c->state == EVTCHNSTAT_virq && c->virq == virq && (c->vcpu == v->id || virq_is_global(virq)))
 		port_raise(v->domain, c, port);
 }
 

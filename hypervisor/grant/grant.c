@@ -22,8 +22,6 @@ static int status_grow(struct domain *d, unsigned nr) {
 	struct grant_table *gt = d->grant;
 	unsigned want = status_frames_for(nr);
 
-	if (!gt->status) gt->status = heap_alloc(status_frames_for(gt->max_frames) * sizeof(*gt->status));
-	if (!gt->status) return -ENOMEM;
 	for (; gt->nr_status < want; gt->nr_status++) {
 		void *page = heap_alloc(PAGE_SIZE);
 
@@ -66,7 +64,6 @@ static int table_grow(struct domain *d, unsigned nr) {
 
 int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_maptrack, unsigned version) {
 	struct grant_table *gt;
-	int err;
 
 	if (!max_frames || version < 1 || version > 2 || max_frames > UINT32_MAX / V1_PER_FRAME ||
 	    max_maptrack >= UINT32_MAX / MAPTRACK_PER_LIMIT)
@@ -83,9 +80,8 @@ int grant_domain_create(struct domain *d, unsigned max_frames, unsigned max_mapt
 	gt->version = 1;
 	gt->shared = heap_alloc(max_frames * sizeof(*gt->shared));
 	gt->pins = heap_alloc(max_frames * sizeof(*gt->pins));
-	err = gt->shared && gt->pins ? table_grow(d, 1) : -ENOMEM;
-	if (err) grant_domain_free(d);
-	return err;
+	gt->status = heap_alloc(status_frames_for(max_frames) * sizeof(*gt->status));
+	return gt->shared && gt->pins && gt->status ? table_grow(d, 1) : -ENOMEM; /* grant_domain_free() follows */
 }
 
 void grant_domain_free(struct domain *d) {
@@ -101,7 +97,6 @@ void grant_domain_free(struct domain *d) {
 	heap_free(gt->pins);
 	heap_free(gt->shared);
 	heap_free(gt);
-	d->grant = NULL;
 }
 
 /* -- what a guest and its toolstack ask for -- */
@@ -122,49 +117,38 @@ int grant_frame(struct domain *d, bool status, unsigned i, mfn_t *out) {
 	return 0;
 }
 
-int grant_frame_grow(struct domain *d, bool status, unsigned i, mfn_t *out) {
-	unsigned per = status ? STATUS_PER_FRAME / V2_PER_FRAME : 1;
-	int err;
+int grant_frame_grow(struct domain *d, bool status, uint64_t i, mfn_t *out) {
+	unsigned per = status ? STATUS_PER_FRAME / V2_PER_FRAME : 1, max = d->grant->max_frames;
 
-	if (i >= d->grant->max_frames) return -EINVAL;
-	err = grant_resize(d, MIN(i * per + 1, d->grant->max_frames));
-	return err ? err : grant_frame(d, status, i, out);
+	if (i >= max) return -EINVAL;
+	return grant_resize(d, MIN((unsigned)i * per + 1, max)) ?: grant_frame(d, status, (unsigned)i, out);
 }
 
 unsigned grant_frame_limit(const struct domain *d, bool status) {
 	return status ? status_frames_for(d->grant->max_frames) : d->grant->max_frames;
 }
 
-/* A grant of a whole frame, in terms of neither version. */
-struct plain_grant {
-	uint64_t frame;
-	uint16_t flags;
-	domid_t domid;
-};
-
 /* The reserved entries (console, store) survive a change of version. */
 static void version_change(struct grant_table *gt, unsigned version) {
-	struct plain_grant kept[GNTTAB_NR_RESERVED_ENTRIES];
-	union grant_entry_v2 *v2 = gt->shared[0];
+	union grant_entry_v2 kept[GNTTAB_NR_RESERVED_ENTRIES], *v2 = gt->shared[0];
 	struct grant_entry_v1 *v1 = gt->shared[0];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++)
-		kept[i] = gt->version == 1
-				  ? (struct plain_grant){ v1[i].frame, v1[i].flags, v1[i].domid }
-				  : (struct plain_grant){ v2[i].full_page.frame, v2[i].hdr.flags, v2[i].hdr.domid };
+		kept[i] = gt->version == 2 ? v2[i]
+					   : (union grant_entry_v2){ .full_page = { .hdr = { v1[i].flags, v1[i].domid },
+										    .frame = v1[i].frame } };
 	for (unsigned i = 0; i < gt->nr_frames; i++) memset(gt->shared[i], 0, PAGE_SIZE);
 	for (unsigned i = 0; version == 2 && i < gt->nr_status; i++) memset(gt->status[i], 0, PAGE_SIZE);
 	gt->version = version;
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
-		uint16_t flags = kept[i].flags & (uint16_t) ~(GTF_reading | GTF_writing);
-		uint64_t frame = kept[i].frame;
+		uint64_t frame = kept[i].full_page.frame;
 
-		if ((flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access) continue;
+		kept[i].hdr.flags &= (uint16_t) ~(GTF_reading | GTF_writing);
+		if ((kept[i].hdr.flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access) continue;
 		if (version == 2)
-			v2[i] = (union grant_entry_v2){ .full_page = { .hdr = { flags, kept[i].domid },
-								       .frame = frame } };
+			v2[i] = kept[i];
 		else if (frame <= UINT32_MAX)
-			v1[i] = (struct grant_entry_v1){ flags, kept[i].domid, (uint32_t)frame };
+			v1[i] = (struct grant_entry_v1){ kept[i].hdr.flags, kept[i].hdr.domid, (uint32_t)frame };
 	}
 }
 

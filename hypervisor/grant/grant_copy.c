@@ -27,7 +27,6 @@ static int side_open_own(struct copy_side *s, const struct gnttab_copy_ptr *p) {
 static struct domain *peer_find(struct domain **peer, domid_t id) {
 	if (likely(*peer) && (*peer)->id == id) return *peer;
 	domain_ref_end(peer);
-	*peer = NULL;
 	return domain_find(id, peer) ? NULL : *peer;
 }
 
@@ -38,7 +37,7 @@ static int side_open(struct copy_side *s, const struct gnttab_copy_ptr *p, bool 
 	s->granter = peer_find(peer, p->domid);
 	if (!s->granter) return GNTST_bad_domain;
 	s->ref = p->u.ref;
-	status = grant_pin(s->granter, s->ref, current->domain->id, s->readonly, false, &s->g);
+	status = grant_pin(s->granter, s->ref, s->readonly, false, &s->g);
 	if (status != GNTST_okay) return status;
 	status = page_status(page_get(s->g.frame, s->granter->id, !s->readonly));
 	if (unlikely(status != GNTST_okay)) grant_unpin(s->granter, s->ref, s->readonly);

@@ -27,30 +27,24 @@ static struct grant_entry_v1 *entry_v1(struct grant_table *gt, grant_ref_t ref) 
 	return (struct grant_entry_v1 *)gt->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;
 }
 
-static union grant_entry_v2 *entry_v2(struct grant_table *gt, grant_ref_t ref) {
-	return (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
-}
-
 static uint16_t use_bits(bool readonly) { return readonly ? GTF_reading : GTF_reading | GTF_writing; }
 
-/* May `grantee` use an entry with these flags so? */
-static bool entry_permits(uint16_t flags, domid_t domid, domid_t grantee, bool readonly) {
-	return (flags & GTF_type_mask) == GTF_permit_access && domid == grantee &&
+/* May the running domain use an entry with these flags so? */
+static bool entry_permits(uint16_t flags, domid_t domid, bool readonly) {
+	return (flags & GTF_type_mask) == GTF_permit_access && domid == current->domain->id &&
 	       (readonly || !(flags & GTF_readonly));
 }
 
-static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly, struct granted *out) {
+static int pin_v1(struct grant_table *gt, grant_ref_t ref, bool readonly, struct granted *out) {
 	uint64_t *word = (uint64_t *)entry_v1(gt, ref), old, want;
 
 	old = __atomic_load_n(word, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < V1_RETRIES; i++) {
-		if (!entry_permits((uint16_t)old, (uint16_t)(old >> 16), grantee, readonly) || (old & GTF_sub_page))
+		if (!entry_permits((uint16_t)old, (uint16_t)(old >> 16), readonly) || (old & GTF_sub_page))
 			return GNTST_general_error;
 		want = old | use_bits(readonly);
 		if (__atomic_compare_exchange_n(word, &old, want, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 			out->frame = mfn(old >> 32);
-			out->start = 0;
-			out->end = PAGE_SIZE;
 			return GNTST_okay;
 		}
 	}
@@ -58,8 +52,6 @@ static int pin_v1(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 }
 
 static int v2_range(const union grant_entry_v2 *e, uint16_t flags, bool whole, struct granted *out) {
-	out->start = 0;
-	out->end = PAGE_SIZE;
 	if (!(flags & GTF_sub_page)) {
 		out->frame = mfn(READ_ONCE(e->full_page.frame));
 		return GNTST_okay;
@@ -82,13 +74,12 @@ static void uses_tell(struct grant_table *gt, grant_ref_t ref) {
 		__atomic_fetch_and(&entry_v1(gt, ref)->flags, (uint16_t)(~use_bits(false) | left), __ATOMIC_SEQ_CST);
 }
 
-static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-		  struct granted *out) {
-	union grant_entry_v2 *e = entry_v2(gt, ref);
+static int pin_v2(struct grant_table *gt, grant_ref_t ref, bool readonly, bool whole, struct granted *out) {
+	union grant_entry_v2 *e = (union grant_entry_v2 *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
 	uint32_t *word = (uint32_t *)&e->hdr, header = READ_ONCE(*word);
 	int status;
 
-	if (!entry_permits((uint16_t)header, (uint16_t)(header >> 16), grantee, readonly)) return GNTST_general_error;
+	if (!entry_permits((uint16_t)header, (uint16_t)(header >> 16), readonly)) return GNTST_general_error;
 	__atomic_fetch_or(status_of(gt, ref), use_bits(readonly), __ATOMIC_SEQ_CST);
 	status = v2_range(e, (uint16_t)header, whole, out);
 	/* The status above is visible before this load: see the file comment. */
@@ -97,7 +88,7 @@ static int pin_v2(struct grant_table *gt, grant_ref_t ref, domid_t grantee, bool
 	return status;
 }
 
-int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole, struct granted *out) {
+int grant_pin(struct domain *d, grant_ref_t ref, bool readonly, bool whole, struct granted *out) {
 	struct grant_table *gt = d->grant;
 	unsigned entries;
 	uint16_t *uses;
@@ -109,8 +100,9 @@ int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly,
 	ref = (grant_ref_t)index_nospec(ref, entries);
 	uses = uses_of(gt, ref, readonly);
 	if (*uses == UINT16_MAX) return GNTST_no_space;
-	status = gt->version == 1 ? pin_v1(gt, ref, grantee, readonly, out)
-				  : pin_v2(gt, ref, grantee, readonly, whole, out);
+	out->start = 0;
+	out->end = PAGE_SIZE;
+	status = gt->version == 1 ? pin_v1(gt, ref, readonly, out) : pin_v2(gt, ref, readonly, whole, out);
 	if (status != GNTST_okay) return status;
 	++*uses;
 	gt->pinned++;

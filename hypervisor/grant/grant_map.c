@@ -138,7 +138,7 @@ int grant_map(struct gnttab_map_grant_ref *op) {
 
 	if (domain_find(op->dom, &granter)) return GNTST_bad_domain;
 	if (op->flags & (GNTMAP_device_map | GNTMAP_host_map) && !(op->flags & ~MAP_FLAGS))
-		status = grant_pin(granter, op->ref, current->domain->id, readonly, true, &g);
+		status = grant_pin(granter, op->ref, readonly, true, &g);
 	if (likely(status == GNTST_okay)) {
 		status = mapping_track(op, granter, g.frame);
 		if (unlikely(status != GNTST_okay)) grant_unpin(granter, op->ref, readonly);

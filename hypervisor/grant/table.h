@@ -44,7 +44,7 @@ struct grant_table {
 	unsigned nr_frames, nr_status;
 	void **shared;            /* max_frames pages, shown to the guest */
 	struct grant_pins **pins; /* an array for each of them, by entry */
-	grant_status_t **status;  /* version 2: shown to the guest; NULL until asked for */
+	grant_status_t **status;  /* version 2: shown to the guest */
 	uint32_t pinned;          /* pins of all entries */
 
 	struct spinlock maptrack_lock; /* RANK_MAPTRACK */
@@ -69,10 +69,9 @@ struct granted {
 	mfn_t frame;
 	unsigned start, end;
 };
-/* Pin entry ref of d for `grantee`. GNTST_okay or the error for the guest. whole: only grants of
- * whole frames will do. */
-int grant_pin(struct domain *d, grant_ref_t ref, domid_t grantee, bool readonly, bool whole,
-	      struct granted *out) __must_check;
+/* Pin entry ref of d for the running domain. GNTST_okay or the error for the guest. whole: only
+ * grants of whole frames will do. */
+int grant_pin(struct domain *d, grant_ref_t ref, bool readonly, bool whole, struct granted *out) __must_check;
 void grant_unpin(struct domain *d, grant_ref_t ref, bool readonly);
 
 /* What page_get() says, to the guest. */

@@ -6,13 +6,13 @@ static void check_port(struct domain *d, const struct evtchn *c, port_t port) {
 	const struct vcpu *v = domain_vcpu(d, c->vcpu);
 
 	CHECK(!port_is_open(c) || v || c->vcpu == 0);
-	if (c->state == PORT_INTERDOMAIN) {
+	if (c->state == EVTCHNSTAT_interdomain) {
 		const struct evtchn *peer = port_find(c->remote.domain, c->remote.port);
 
-		CHECK(peer && peer != c && peer->state == PORT_INTERDOMAIN);
+		CHECK(peer && peer != c && peer->state == EVTCHNSTAT_interdomain);
 		CHECK(peer->remote.domain == d && peer->remote.port == port);
 	}
-	if (c->state == PORT_VIRQ) {
+	if (c->state == EVTCHNSTAT_virq) {
 		v = virq_is_global(c->virq) ? domain_vcpu(d, 0) : v;
 		CHECK(v && v->virq_port[c->virq] == port);
 	}
@@ -28,9 +28,9 @@ void evtchn_check_invariants(struct domain *d) {
 	for (port_t p = 0; p < e->valid_ports; p++) {
 		const struct evtchn *c = port_find(d, p);
 
-		CHECK((e->buckets[p / PORTS_PER_BUCKET].used >> p % PORTS_PER_BUCKET & 1) == (c->state != PORT_FREE));
+		CHECK((e->buckets[p / PORTS_PER_BUCKET].used >> p % PORTS_PER_BUCKET & 1) == (!p || port_is_open(c)));
 		open += port_is_open(c);
-		virqs += c->state == PORT_VIRQ;
+		virqs += c->state == EVTCHNSTAT_virq;
 		check_port(d, c, p);
 	}
 	CHECK(open == e->active_ports);

@@ -5,7 +5,6 @@
  * again.
  */
 #include "domctl.h"
-#include "irq.h"
 
 #define DEFAULT_GRANT_FRAMES    64
 #define DEFAULT_MAPTRACK_FRAMES 1024
@@ -56,18 +55,15 @@ int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits) {
 
 /* -- creation -- */
 
-/* The next free id after the last one given out, so that an id is not soon seen again. */
-static int id_choose(domid_t *out) {
+/* The next free id after the last one given out, so that an id is not soon seen again; 0: none. */
+static domid_t id_choose(void) {
 	static domid_t last;
 
 	for (unsigned i = 0; i < DOMID_FIRST_RESERVED; i++) {
 		last = last + 1u < DOMID_FIRST_RESERVED ? (domid_t)(last + 1) : 1;
-		if (!domain_by_id(last)) {
-			*out = last;
-			return 0;
-		}
+		if (!domain_by_id(last)) return last;
 	}
-	return -ENOMEM;
+	return 0;
 }
 
 static int create_check(const struct xen_domctl_createdomain *c) {
@@ -88,8 +84,8 @@ static long createdomain(struct xen_domctl *op) {
 
 	if (p.config.max_grant_frames < 0) p.config.max_grant_frames = DEFAULT_GRANT_FRAMES;
 	if (p.config.max_maptrack_frames < 0) p.config.max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES;
-	if (!err && (p.id == 0 || p.id >= DOMID_FIRST_RESERVED)) err = id_choose(&p.id);
-	if (!err) err = domain_create(&p, &d);
+	if (!err && (p.id == 0 || p.id >= DOMID_FIRST_RESERVED)) p.id = id_choose();
+	if (!err) err = p.id ? domain_create(&p, &d) : -ENOMEM;
 	if (err) return err;
 	d->pause_count = 1; /* the pause it is born with is the toolstack's to end */
 	op->domain = p.id;
@@ -103,9 +99,7 @@ DOMCTL(max_vcpus, max_vcpus) {
 	for (unsigned i = 0; i < a->max && !err; i++) {
 		if (d->vcpu[i]) continue;
 		if (i && hypercall_preempt()) return -ERESTART;
-		spin_lock(&d->domain_lock);
 		err = vcpu_create(d, i);
-		spin_unlock(&d->domain_lock);
 	}
 	return err;
 }
@@ -135,14 +129,14 @@ static void info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info) {
 		.domain = d->id,
 		.tot_pages = d->tot_pages,
 		.max_pages = d->max_pages,
-		.shared_info_frame = mfn_x(d->shared_info_mfn),
+		.shared_info_frame = mfn_x(own_mfn(d->shared_info)),
 		.arch_config = d->config.arch,
 		.gpaddr_bits = (uint8_t)(bit_last(frame_limit) + PAGE_SHIFT),
 	};
 	info_vcpus(d, info);
 	if (d->state >= DOM_DYING) info->flags |= XEN_DOMINF_dying;
-	if (d->shut_down) info->flags |= XEN_DOMINF_shutdown;
-	info->flags |= (d->shut_down ? d->shutdown_code & XEN_DOMINF_shutdownmask : ~0u) << XEN_DOMINF_shutdownshift;
+	if (d->shutdown_code >= 0) info->flags |= XEN_DOMINF_shutdown;
+	info->flags |= (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
 	if (d->pause_count) info->flags |= XEN_DOMINF_paused;
 	if (d->config.flags & XEN_DOMCTL_CDF_xs_domain) info->flags |= XEN_DOMINF_xs_domain;
 	memcpy(info->handle, d->config.handle, sizeof(info->handle));
@@ -259,10 +253,9 @@ DOMCTL(set_cpu_policy, cpu_policy) { return arch_cpu_policy_set(d, a); }
 
 /* A NULL context puts the vCPU back to where it was created: down, without one. */
 static long context_clear(struct vcpu *v) {
-	int err = arch_vcpu_release(v);
+	int err = vcpu_release(v);
 
 	if (err) return err;
-	vcpu_info_release(v);
 	v->initialised = false;
 	vcpu_block_flag(v, VPF_DOWN);
 	return 0;
@@ -273,8 +266,7 @@ static long context_set(struct vcpu *v, gvaddr_t from) {
 	int err;
 
 	if (!ctx) return -ENOMEM;
-	err = copy_from_guest(ctx, from, sizeof(*ctx));
-	if (!err) err = arch_vcpu_set_context(v, ctx);
+	err = copy_from_guest(ctx, from, sizeof(*ctx)) ?: arch_vcpu_set_context(v, ctx);
 	if (!err) {
 		if (v->id == 0) domain_wallclock_update(v->domain);
 		if (ctx->flags & VGCF_online)
@@ -364,14 +356,11 @@ DOMCTL(scheduler_op, scheduler_op) {
 	struct xen_domctl_sched_credit2 *p = &a->u.credit2;
 
 	if (a->sched_id != XEN_SCHEDULER_CREDIT2) return -EINVAL;
-	switch (a->cmd) {
-	case XEN_DOMCTL_SCHEDOP_getinfo:
-		p->weight = d->sched.weight;
-		p->cap = d->sched.cap;
-		return 0;
-	case XEN_DOMCTL_SCHEDOP_putinfo: return sched_domain_set(d, p->weight ?: d->sched.weight, p->cap);
-	default: return -EINVAL;
-	}
+	if (a->cmd == XEN_DOMCTL_SCHEDOP_putinfo) return sched_domain_set(d, p->weight ?: d->sched.weight, p->cap);
+	if (a->cmd != XEN_DOMCTL_SCHEDOP_getinfo) return -EINVAL;
+	p->weight = d->sched.weight;
+	p->cap = d->sched.cap;
+	return 0;
 }
 
 /* -- permissions for devices -- */
@@ -383,8 +372,7 @@ DOMCTL(set_virq_handler, set_virq_handler) { return virq_handler_set(d, a->virq)
 
 /* Nobody gives what he may not use himself. */
 static int permission(struct domain *d, enum permit kind, uint64_t first, uint64_t n, bool allow) {
-	if (!permit_exists(kind, first, n)) return -EINVAL;
-	if (allow && !permitted(current->domain, kind, first, n)) return -EPERM;
+	if (allow && permit_exists(kind, first, n) && !permitted(current->domain, kind, first, n)) return -EPERM;
 	return permit_set(d, kind, first, n, allow);
 }
 

@@ -30,10 +30,6 @@ SUBOP(bind_vcpu, struct evtchn_bind_vcpu) { return evtchn_bind_vcpu(v->domain, a
 
 SUBOP(close, struct evtchn_close) { return evtchn_close(v->domain, a->port); }
 
-SUBOP(send, struct evtchn_send) { return evtchn_send(v->domain, a->port); }
-
-SUBOP(unmask, struct evtchn_unmask) { return evtchn_unmask(v->domain, a->port); }
-
 SUBOP(status, struct evtchn_status) {
 	DOMAIN_REF(d);
 
@@ -62,12 +58,10 @@ static const struct subop ops[] = {
 	[EVTCHNOP_bind_virq] = { bind_virq, sizeof(struct evtchn_bind_virq), SUBOP_OUT },
 	[EVTCHNOP_bind_pirq] = { bind_pirq, sizeof(struct evtchn_bind_pirq), SUBOP_OUT },
 	[EVTCHNOP_close] = { close, sizeof(struct evtchn_close), 0 },
-	[EVTCHNOP_send] = { send, sizeof(struct evtchn_send), 0 },
 	[EVTCHNOP_status] = { status, sizeof(struct evtchn_status), SUBOP_OUT },
 	[EVTCHNOP_alloc_unbound] = { alloc_unbound, sizeof(struct evtchn_alloc_unbound), SUBOP_OUT },
 	[EVTCHNOP_bind_ipi] = { bind_ipi, sizeof(struct evtchn_bind_ipi), SUBOP_OUT },
 	[EVTCHNOP_bind_vcpu] = { bind_vcpu, sizeof(struct evtchn_bind_vcpu), 0 },
-	[EVTCHNOP_unmask] = { unmask, sizeof(struct evtchn_unmask), 0 },
 	[EVTCHNOP_reset] = { reset, sizeof(struct evtchn_reset), 0 },
 	[EVTCHNOP_init_control] = { init_control, sizeof(struct evtchn_init_control), SUBOP_OUT },
 	[EVTCHNOP_expand_array] = { expand_array, sizeof(struct evtchn_expand_array), 0 },
@@ -89,5 +83,6 @@ HYPERCALL(do_event_channel_op_compat) {
 	uint32_t cmd;
 
 	if (copy_from_guest(&cmd, gvaddr(a1), sizeof(cmd))) return -EFAULT;
-	return subop_call(ops, EVTCHNOP_unmask + 1, cmd, current, gvaddr(a1 + offsetof(struct evtchn_op, u)));
+	if (cmd > EVTCHNOP_unmask) return -ENOSYS;
+	return do_event_channel_op(cmd, a1 + offsetof(struct evtchn_op, u), 0, 0, 0, 0);
 }

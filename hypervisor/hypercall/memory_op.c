@@ -42,13 +42,11 @@ static long reservation_op(unsigned op, uint64_t done, gvaddr_t arg) {
 
 SUBOP(exchange, struct xen_memory_exchange) {
 	gvaddr_t counter = gvaddr(at.a + offsetof(struct xen_memory_exchange, nr_exchanged));
-	DOMAIN_REF(d);
 	int rc;
 
 	if (!memop_exchange_valid(a) || !address_bits_ok(a->out.mem_flags)) return -EINVAL;
 	if (a->in.domid != DOMID_SELF && a->in.domid != v->domain->id) return -EPERM;
-	if (domain_find(a->in.domid, &d)) return -ESRCH;
-	rc = memop_exchange(d, a, &a->nr_exchanged);
+	rc = memop_exchange(v->domain, a, &a->nr_exchanged);
 	if (copy_to_guest(counter, &a->nr_exchanged, sizeof(a->nr_exchanged))) return -EFAULT;
 	if (rc != -ERESTART) return rc;
 	return hypercall_restart(__HYPERVISOR_memory_op, 2, (uint64_t)XENMEM_exchange, at.a);
@@ -117,26 +115,24 @@ SUBOP(machine_memory_map, struct xen_memory_map) {
 
 SUBOP(set_memory_map, struct xen_foreign_memory_map) {
 	size_t bytes = a->map.nr_entries * sizeof(struct e820entry);
-	struct e820entry *fresh, *old;
+	struct e820entry *fresh, *unused;
 	DOMAIN_REF(d);
 	int rc = domain_find(a->domid, &d) ?: domain_may_control(d);
 
 	if (rc) return rc;
 	if (a->map.nr_entries == 0 || a->map.nr_entries > E820_MAX) return -EINVAL;
-	fresh = heap_alloc(bytes);
+	unused = fresh = heap_alloc(bytes);
 	if (!fresh) return -ENOMEM;
 	rc = copy_from_guest(fresh, guest_ptr(a->map.buffer.p), bytes);
-	if (rc) {
-		heap_free(fresh);
-		return rc;
+	if (!rc) {
+		spin_lock(&d->page_lock);
+		unused = d->e820;
+		d->e820 = fresh;
+		d->e820_count = a->map.nr_entries;
+		spin_unlock(&d->page_lock);
 	}
-	spin_lock(&d->page_lock);
-	old = d->e820;
-	d->e820 = fresh;
-	d->e820_count = a->map.nr_entries;
-	spin_unlock(&d->page_lock);
-	heap_free(old);
-	return 0;
+	heap_free(unused);
+	return rc;
 }
 
 /* Frames of a grant table, for a toolstack to map. */
@@ -144,11 +140,9 @@ static int grant_frames_list(struct domain *d, const struct xen_mem_acquire_reso
 	if (r->nr_frames > 64) return -E2BIG;
 	for (unsigned i = 0; i < r->nr_frames; i++) {
 		mfn_t m;
-		int err =
-			r->frame + i > UINT32_MAX ? -EINVAL : grant_frame_grow(d, status, (unsigned)(r->frame + i), &m);
+		int err = grant_frame_grow(d, status, r->frame + i, &m) ?: list_store(r->frame_list.p, i, m);
 
 		if (err) return err;
-		if (list_store(r->frame_list.p, i, m)) return -EFAULT;
 	}
 	return 0;
 }

@@ -71,10 +71,8 @@ SUBOP(map_pirq, struct physdev_map_pirq) {
 
 SUBOP(unmap_pirq, struct physdev_unmap_pirq) {
 	DOMAIN_REF(d);
-	int err = domain_find_controlled(a->domid, &d);
 
-	if (err) return err;
-	return a->pirq < 0 ? -EINVAL : pirq_unmap(d, (unsigned)a->pirq);
+	return domain_find_controlled(a->domid, &d) ?: pirq_unmap(d, (unsigned)a->pirq);
 }
 
 SUBOP(setup_gsi, struct physdev_setup_gsi) { return irq_gsi_setup((unsigned)a->gsi, a->triggering, a->polarity); }

@@ -54,18 +54,18 @@ SUBOP(enter_acpi_sleep, struct xenpf_enter_acpi_sleep) {
 
 SUBOP(set_processor_pminfo, struct xenpf_set_processor_pminfo) { return a->type <= XEN_PM_PDC ? 0 : -EINVAL; }
 
+static bool cpu_is_online(uint32_t cpu) { return cpu < MAX_CPUS && cpus_online & cpumask_of(cpu); }
+
 SUBOP(get_cpuinfo, struct xenpf_pcpuinfo) {
 	a->max_present = bit_last(cpus_online);
 	a->flags = XEN_PCPU_FLAGS_INVALID;
 	a->apic_id = a->acpi_id = ~0u;
-	if (a->xen_cpuid < MAX_CPUS && cpus_online & cpumask_of(a->xen_cpuid)) {
+	if (cpu_is_online(a->xen_cpuid)) {
 		a->flags = XEN_PCPU_FLAGS_ONLINE;
 		arch_cpu_identity(a->xen_cpuid, &a->apic_id, &a->acpi_id);
 	}
 	return 0;
 }
-
-static bool cpu_is_online(uint32_t cpu) { return cpu < MAX_CPUS && cpus_online & cpumask_of(cpu); }
 
 SUBOP(cpu_online, struct xenpf_cpu_ol) { return cpu_is_online(a->cpuid) ? 0 : -EINVAL; }
 

@@ -13,7 +13,7 @@ SUBOP(poll, struct sched_poll) {
 	if (a->nr_ports > POLL_PORTS_MAX) return -EINVAL;
 	if (copy_from_guest(ports, guest_ptr(a->ports.p), a->nr_ports * sizeof(*ports))) return -EFAULT;
 	for (unsigned i = 0; i < a->nr_ports; i++)
-		if (!evtchn_port_valid(v->domain, ports[i])) return -EINVAL;
+		if (ports[i] >= READ_ONCE(v->domain->evtchn.valid_ports)) return -EINVAL;
 	vcpu_poll(ports, a->nr_ports, a->timeout);
 	return 0;
 }
@@ -26,7 +26,7 @@ SUBOP(shutdown, struct sched_shutdown) {
 SUBOP(shutdown_code, struct sched_shutdown) {
 	SPIN_GUARD(&v->domain->domain_lock);
 
-	v->domain->shutdown_latch = 0x100 | (uint8_t)a->reason;
+	v->domain->shutdown_latch = (uint8_t)a->reason;
 	return 0;
 }
 

@@ -48,10 +48,8 @@ SUBOP(getdomaininfolist, struct xen_sysctl_getdomaininfolist) {
 	struct xen_domctl one = { .domain = a->first_domain };
 	uint32_t n = 0;
 
-	for (; n < a->max_domains; n++, one.domain++) {
-		if (domctl_getdomaininfo(&one)) break;
+	for (; n < a->max_domains && !domctl_getdomaininfo(&one); n++, one.domain++)
 		if (array_to_guest(a->buffer.p, n, &one.u.getdomaininfo)) return -EFAULT;
-	}
 	a->num_domains = n;
 	return 0;
 }

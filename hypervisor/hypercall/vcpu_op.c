@@ -21,18 +21,12 @@ static int initialise_with(struct vcpu *v, struct vcpu_guest_context *ctx, gvadd
 	return v->initialised ? -EEXIST : arch_vcpu_set_context(v, ctx);
 }
 
-/* A vCPU's operation ended with err: -ERESTART is tried anew once the caller has been in guest mode. */
-static long op_end(long err, unsigned op, const struct vcpu *v, gvaddr_t at) {
-	if (err != -ERESTART) return err;
-	return hypercall_restart(__HYPERVISOR_vcpu_op, 3, (uint64_t)op, (uint64_t)v->id, at.a);
-}
-
 SUBOP(initialise, void) {
 	struct vcpu_guest_context *ctx = heap_alloc(sizeof(*ctx));
 	int err = ctx ? initialise_with(v, ctx, at) : -ENOMEM;
 
 	heap_free(ctx);
-	return op_end(err, VCPUOP_initialise, v, at);
+	return err;
 }
 
 SUBOP(up, void) {
@@ -82,9 +76,7 @@ SUBOP(register_time, struct vcpu_register_time_memory_area) {
 	return 0;
 }
 
-SUBOP(register_info, struct vcpu_register_vcpu_info) {
-	return op_end(vcpu_info_register(v, mfn(a->mfn), a->offset), VCPUOP_register_vcpu_info, v, at);
-}
+SUBOP(register_info, struct vcpu_register_vcpu_info) { return vcpu_info_register(v, mfn(a->mfn), a->offset); }
 
 /* -- timers -- */
 
@@ -142,6 +134,8 @@ static const struct subop ops[] = {
 
 HYPERCALL(do_vcpu_op) {
 	struct vcpu *v = domain_vcpu(current->domain, (uint32_t)a2);
+	long ret = v ? subop_call(ops, ARRAY_SIZE(ops), (unsigned)a1, v, gvaddr(a3)) : -ENOENT;
 
-	return v ? subop_call(ops, ARRAY_SIZE(ops), (unsigned)a1, v, gvaddr(a3)) : -ENOENT;
+	/* Tried anew once the caller has been in guest mode. */
+	return ret == -ERESTART ? hypercall_restart(__HYPERVISOR_vcpu_op, 0) : ret;
 }

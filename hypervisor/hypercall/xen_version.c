@@ -20,6 +20,7 @@ static uint32_t features_word(const struct domain *d, uint32_t index) {
 	return f | 1u << XENFEAT_direct_mapped;
 }
 
+static const struct xen_platform_parameters platform = { .virt_start = 0xffff800000000000UL };
 static const struct xen_compile_info compile_info = { .compiler = __VERSION__, .compile_by = "tenon" };
 
 /* Copy a text into a fixed-size field of the ABI, zero-filled. */
@@ -34,7 +35,6 @@ static long text_out(gvaddr_t out, const char *text, size_t size) {
 HYPERCALL(do_xen_version) {
 	struct domain *d = current->domain;
 	gvaddr_t out = gvaddr(a2);
-	struct xen_platform_parameters pp;
 	struct xen_feature_info fi;
 
 	switch ((unsigned)a1) {
@@ -43,9 +43,7 @@ HYPERCALL(do_xen_version) {
 	case XENVER_compile_info: return copy_to_guest(out, &compile_info, sizeof(compile_info));
 	case XENVER_capabilities: return text_out(out, "xen-3.0-x86_64 ", sizeof(xen_capabilities_info_t));
 	case XENVER_changeset: return text_out(out, "tenon", sizeof(xen_changeset_info_t));
-	case XENVER_platform_parameters:
-		pp.virt_start = 0xffff800000000000UL;
-		return copy_to_guest(out, &pp, sizeof(pp));
+	case XENVER_platform_parameters: return copy_to_guest(out, &platform, sizeof(platform));
 	case XENVER_get_features:
 		if (copy_from_guest(&fi, out, sizeof(fi))) return -EFAULT;
 		if (fi.submap_idx > 1) return -EINVAL;

@@ -21,7 +21,6 @@ static inline cpumask_t cpumask_of(unsigned cpu) { return (cpumask_t)1 << cpu; }
 
 struct vcpu;
 struct sched_cpu;
-struct timer_cpu;
 
 /* What a CPU has to do before it returns to a guest; bits of cpu->work. */
 #define CPU_WORK_SCHEDULE (1u << 0) /* choose a vCPU anew */
@@ -41,8 +40,7 @@ struct restart {
 struct cpu {
 	/* set at bring-up, const after: */
 	unsigned id;
-	struct sched_cpu *sched;  /* scheduler's private data, owned by sched/ */
-	struct timer_cpu *timers; /* timer queue, owned by time/ */
+	struct sched_cpu *sched; /* scheduler's private data, owned by sched/ */
 
 	/* only this CPU: */
 	struct vcpu *vcpu;           /* running vCPU, NULL when idle */

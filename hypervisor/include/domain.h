@@ -42,7 +42,6 @@ struct sched_unit {
 	bool queued;
 	bool yields;
 	uint64_t vtime; /* time it has had, divided by its weight */
-	uint64_t since; /* now_ns() when it was last charged, while it runs */
 	cpumask_t hard, soft;
 	cpumask_t pinned; /* not 0: overrides hard */
 };
@@ -70,8 +69,7 @@ struct vcpu {
 				       */
 	gvaddr_t runstate_area;       /* guest's copy of runstate; 0 if none */
 	gvaddr_t time_area;           /* guest's second copy of the pvclock page; 0 if none */
-	uint16_t poll_ports;          /* number of ports in SCHEDOP_poll, 0: not polling */
-	uint32_t poll_port;           /* the port if there is one; else any */
+	uint32_t poll_port;           /* of SCHEDOP_poll, UINT32_MAX if it is not on a single port */
 
 	/* vCPU info: where events and time are reported; legacy slot in shared_info until
 	 * registered */
@@ -107,7 +105,6 @@ struct domain {
 	unsigned max_vcpus;
 	struct vcpu **vcpu;              /* max_vcpus pointers, NULL while not created */
 	struct shared_info *shared_info; /* ring-0 page shown to the guest */
-	mfn_t shared_info_mfn;
 
 	struct domain *dead_next; /* queue of the unreferenced */
 	uint32_t refs;            /* atomic */
@@ -115,9 +112,8 @@ struct domain {
 	struct spinlock domain_lock;
 	/* domain_lock: */
 	enum domain_state state;
-	unsigned shutdown_code;
-	unsigned shutdown_latch;               /* SCHEDOP_shutdown_code: 0x100 + the code to report instead */
-	bool shut_down;                        /* and not resumed since: state may be DYING by now */
+	int shutdown_code;                     /* -1: not shut down, or resumed; state may be DYING by now */
+	int shutdown_latch;                    /* SCHEDOP_shutdown_code: the code to report instead; -1: none */
 	unsigned pause_count;                  /* pauses a toolstack holds */
 	unsigned pause_depth;                  /* domain_pause() in force; a vCPU is created with as many */
 	unsigned destroy_step;                 /* how far domain_destroy() has come */
@@ -174,13 +170,12 @@ struct domain_params {
 /* A new domain with one reference (the list's), paused, no vCPU, no memory. 0, -EEXIST, -ENOMEM,
  * -EINVAL. */
 int domain_create(const struct domain_params *p, struct domain **out) __must_check;
-/* Create vCPU `id` (down, no context). 0, -EINVAL, -EEXIST, -ENOMEM. Under domain_lock. */
+/* Create vCPU `id` (down, no context). 0, -EINVAL, -EEXIST, -ENOMEM. */
 int vcpu_create(struct domain *d, unsigned id) __must_check;
-/* Find a domain and take a reference; DOMID_SELF is the caller's. -ESRCH if there is none (or it is
- * DEAD). */
+/* Find a domain and take a reference; DOMID_SELF is the caller's. -ESRCH and NULL if there is none (or
+ * it is DEAD). */
 int domain_find(domid_t id, struct domain **out) __must_check;
-/* The same for one that the caller may act for: itself, or any if it is privileged. Also -EPERM; NULL
- * on an error. */
+/* The same for one that the caller may act for: itself, or any if it is privileged. Also -EPERM. */
 int domain_find_controlled(domid_t id, struct domain **out) __must_check;
 void domain_get(struct domain *d);
 /* Drop a reference. The last one queues the domain for domains_reap(): callable with any lock held. */
@@ -203,7 +198,7 @@ int domain_may_control(const struct domain *d) __must_check;
  * to the log. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 /* Guest or toolstack asked for shutdown with a SHUTDOWN_* code; dom0's ends the machine. */
-void domain_shutdown(struct domain *d, unsigned code);
+void domain_shutdown(struct domain *d, uint8_t code);
 /* Undo a shutdown (after a suspend that was called off), if there is one. */
 void domain_resume(struct domain *d);
 /* Stop all vCPUs of d; returns when none of them runs. Nests. d is not the running domain; no lock
@@ -249,6 +244,7 @@ struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
 /* VCPUOP_register_vcpu_info: 0, -ENXIO (offset unaligned or crossing), -EINVAL (twice, frame not ordinary
  * memory, another vCPU that is not down), -ERESTART (one that has yet to stop). */
 int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) __must_check;
-void vcpu_info_release(struct vcpu *v);
+/* Let go of a vCPU's context (arch_vcpu_release()) and its vcpu_info. 0, -ERESTART. */
+int vcpu_release(struct vcpu *v) __must_check;
 
 #endif

@@ -33,8 +33,7 @@ struct evtchn_domain {
 	uint32_t max_port;             /* highest port allowed (max_evtchn_port) */
 	/* lock: */
 	uint32_t active_ports;
-	uint32_t close_next; /* progress of reset and destruction */
-	uint32_t search;     /* port where the search for a free one begins */
+	uint32_t search; /* port where the search for a free one begins */
 	/* published with release; goes away when no port is open */
 	struct evtchn_fifo_domain *fifo; /* NULL: 2-level */
 	uint64_t poll_mask[2];           /* atomic: vCPUs in SCHEDOP_poll, bit per vCPU id */
@@ -60,9 +59,8 @@ int virq_handler_set(struct domain *d, unsigned virq) __must_check;
 bool vcpu_event_pending(struct vcpu *v);
 /* Set evtchn_upcall_pending and wake or kick the vCPU. */
 void vcpu_mark_events_pending(struct vcpu *v);
-/* For SCHEDOP_poll and evtchn_status users: is the port pending / masked / valid. */
+/* For SCHEDOP_poll: is the port open and pending. */
 bool evtchn_port_pending(struct domain *d, port_t port);
-bool evtchn_port_valid(const struct domain *d, port_t port);
 
 /* -- the other operations: d is the running domain, errors as the public header has them -- */
 

@@ -21,12 +21,16 @@ extern hypercall_fn *const hypercall_table[NR_HYPERCALLS];
 	long name(uint64_t a1 __unused, uint64_t a2 __unused, uint64_t a3 __unused, uint64_t a4 __unused, \
 		  uint64_t a5 __unused, uint64_t a6 __unused)
 
-hypercall_fn do_set_trap_table, do_mmu_update, do_set_gdt, do_stack_switch, do_set_callbacks, do_fpu_taskswitch,
-	do_sched_op_compat, do_platform_op, do_set_debugreg, do_get_debugreg, do_update_descriptor, do_memory_op,
-	do_multicall, do_update_va_mapping, do_set_timer_op, do_event_channel_op_compat, do_xen_version, do_console_io,
-	do_physdev_op_compat, do_grant_table_op, do_vm_assist, do_update_va_mapping_otherdomain, do_iret, do_vcpu_op,
-	do_set_segment_base, do_mmuext_op, do_nmi_op, do_sched_op, do_callback_op, do_event_channel_op, do_physdev_op,
-	do_sysctl, do_domctl;
+/* Those there are: do_NAME() for __HYPERVISOR_NAME, as a list of X(NAME). */
+#define HYPERCALLS(X)                                                                                                \
+	X(set_trap_table), X(mmu_update), X(set_gdt), X(stack_switch), X(set_callbacks), X(fpu_taskswitch),          \
+		X(sched_op_compat), X(platform_op), X(set_debugreg), X(get_debugreg), X(update_descriptor),          \
+		X(memory_op), X(multicall), X(update_va_mapping), X(set_timer_op), X(event_channel_op_compat),       \
+		X(xen_version), X(console_io), X(physdev_op_compat), X(grant_table_op), X(vm_assist),                \
+		X(update_va_mapping_otherdomain), X(iret), X(vcpu_op), X(set_segment_base), X(mmuext_op), X(nmi_op), \
+		X(sched_op), X(callback_op), X(event_channel_op), X(physdev_op), X(sysctl), X(domctl)
+#define HYPERCALL_NAME(name) do_##name
+hypercall_fn HYPERCALLS(HYPERCALL_NAME);
 
 /*
  * Sub-operations. A hypercall with a command and one structure of arguments has a const table of
@@ -71,8 +75,8 @@ static inline gvaddr_t guest_at(gvaddr_t base, uint64_t i, size_t size) { return
  */
 bool hypercall_preempt(void) __must_check;
 /*
- * Arrange that the present hypercall is issued again with these arguments (works inside a multicall
- * too). Returns -ERESTART for the handler to return.
+ * Arrange that the present hypercall is issued again with these first arguments, the others as they were
+ * (works inside a multicall too). Returns -ERESTART for the handler to return.
  */
 long hypercall_restart(unsigned op, unsigned nargs, ...);
 extern unsigned hypercall_preempt_units;

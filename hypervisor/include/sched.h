@@ -46,7 +46,6 @@ void vcpu_kick(struct vcpu *v);
 void vcpu_poll(const port_t *ports, unsigned n, uint64_t timeout);
 /* End v's poll, if it is in one. */
 void vcpu_poll_end(struct vcpu *v);
-void vcpu_poll_timeout(void *v);
 /* A port of d is marked pending: wake the vCPUs that poll it. */
 void poll_notify(struct domain *d, port_t port);
 

@@ -18,18 +18,19 @@ struct timer {
 	void (*fn)(void *arg);
 	void *arg;
 	/* timer queue's lock: */
-	struct timer *child, *next, **link; /* heap; link: the pointer that leads here, NULL: unset */
-	uint16_t cpu;                       /* queue it is on or was set for last */
+	struct timer *left, *right, **link; /* heap; link: the pointer that leads here, NULL: unset */
+	uint16_t cpu;                       /* queue it is on or was on last */
 };
 
 void timers_init_cpu(void);
 void timer_init(struct timer *t, void (*fn)(void *), void *arg);
 /* (Re)arm for an absolute time on a CPU's queue. Any context below RANK_TIMER. */
 void timer_set(struct timer *t, unsigned cpu, uint64_t expires);
-/* Disarm. After return the function does not run any more unless it is running now on another CPU. */
-void timer_stop(struct timer *t);
-bool timer_pending(const struct timer *t);
-/* Move to another CPU's queue, armed or not. */
+/* Disarm. After return the function does not run any more unless it is running now on another CPU.
+ * True if it was armed. */
+bool timer_stop(struct timer *t);
+static inline bool timer_pending(const struct timer *t) { return READ_ONCE(t->link) != NULL; }
+/* Move it to another CPU's queue if it is armed. Nobody else arms or stops it meanwhile. */
 void timer_migrate(struct timer *t, unsigned cpu);
 /* Disarm and wait out a run in progress elsewhere. Not from the timer's own function. */
 void timer_kill(struct timer *t);

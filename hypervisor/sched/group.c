@@ -77,23 +77,17 @@ int sched_domain_set(struct domain *d, uint16_t weight, uint16_t cap) {
 	return 0;
 }
 
-static int watchdog_find(const struct sched_group *g, uint32_t id, uint32_t seconds) {
-	if (id) return id <= NR_WATCHDOGS && timer_pending(&g->watchdog[id - 1]) ? (int)id - 1 : -EINVAL;
-	if (!seconds) return -EINVAL;
-	for (unsigned i = 0; i < NR_WATCHDOGS; i++)
-		if (!timer_pending(&g->watchdog[i])) return (int)i;
-	return -ENOSPC;
-}
-
 int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds) {
-	struct sched_group *g = &d->sched;
+	struct timer *w = d->sched.watchdog;
+	unsigned i = id ? id - 1 : 0;
 	SPIN_GUARD(&d->domain_lock);
-	int i = watchdog_find(g, id, seconds);
 
-	if (i < 0) return i;
+	if (id > NR_WATCHDOGS || (id ? !timer_pending(&w[i]) : !seconds)) return -EINVAL;
+	while (!id && i < NR_WATCHDOGS && timer_pending(&w[i])) i++;
+	if (i == NR_WATCHDOGS) return -ENOSPC;
 	if (seconds)
-		timer_set(&g->watchdog[i], cpu_id(), now_ns() + seconds * 1000000000ULL);
+		timer_set(&w[i], cpu_id(), now_ns() + seconds * 1000000000ULL);
 	else
-		timer_stop(&g->watchdog[i]);
-	return id ? 0 : i + 1;
+		timer_stop(&w[i]);
+	return id ? 0 : (int)i + 1;
 }

@@ -16,8 +16,6 @@ void vcpu_poll_end(struct vcpu *v) {
 	vcpu_unblock_flag(v, VPF_POLL);
 }
 
-void vcpu_poll_timeout(void *arg) { vcpu_poll_end(arg); }
-
 void poll_notify(struct domain *d, port_t port) {
 	for (unsigned w = 0; w < ARRAY_SIZE(d->evtchn.poll_mask); w++) {
 		uint64_t mask = READ_ONCE(d->evtchn.poll_mask[w]);
@@ -25,7 +23,7 @@ void poll_notify(struct domain *d, port_t port) {
 		for (; mask; mask &= mask - 1) {
 			struct vcpu *v = d->vcpu[w * 64 + bit_first(mask)];
 
-			if (READ_ONCE(v->poll_ports) != 1 || READ_ONCE(v->poll_port) == port) vcpu_poll_end(v);
+			if (READ_ONCE(v->poll_port) == UINT32_MAX || READ_ONCE(v->poll_port) == port) vcpu_poll_end(v);
 		}
 	}
 }
@@ -39,8 +37,7 @@ static bool any_pending(struct domain *d, const port_t *ports, unsigned n) {
 void vcpu_poll(const port_t *ports, unsigned n, uint64_t timeout) {
 	struct vcpu *v = current;
 
-	v->poll_ports = (uint16_t)n;
-	v->poll_port = n ? ports[0] : 0;
+	v->poll_port = n == 1 ? ports[0] : UINT32_MAX;
 	__atomic_fetch_or(&v->pause_flags, VPF_POLL, __ATOMIC_SEQ_CST);
 	/* Release: who sees the bit sees which ports and finds the flag to clear. */
 	__atomic_fetch_or(mask_word(v), 1ULL << v->id % 64, __ATOMIC_SEQ_CST);

@@ -47,11 +47,9 @@ static void slice_over(void *arg) {
 void sched_init_cpu(void) {
 	struct sched_cpu *q = &sched_cpus[cpu_id()];
 
-	*q = (struct sched_cpu){ 0 };
-	spin_init(&q->lock, RANK_SCHED);
+	*q = (struct sched_cpu){ .lock = SPINLOCK_INIT(RANK_SCHED) };
 	list_init(&q->queue);
 	timer_init(&q->slice, slice_over, q);
-	q->slice.cpu = (uint16_t)cpu_id();
 	this_cpu()->sched = q;
 	__atomic_fetch_and(&sched_idle, ~cpumask_of(cpu_id()), __ATOMIC_SEQ_CST);
 }
@@ -120,10 +118,9 @@ static int state_of(const struct vcpu *v) {
 static void charge(struct sched_cpu *q, uint64_t now) {
 	struct vcpu *v = q->curr;
 	struct sched_group *g = &v->domain->sched;
-	uint64_t ns = now > v->sched.since ? now - v->sched.since : 0;
+	uint64_t ns = now > q->curr_since ? now - q->curr_since : 0;
 	uint64_t least;
 
-	v->sched.since = now;
 	v->sched.vtime += virtual_ns(ns, READ_ONCE(g->rate));
 	WRITE_ONCE(q->curr_vtime, v->sched.vtime);
 	WRITE_ONCE(q->curr_since, now);
@@ -138,7 +135,6 @@ static void set_current(struct sched_cpu *q, struct vcpu *v, uint64_t now) {
 	q->curr = v;
 	if (!v) return;
 	WRITE_ONCE(v->running, true);
-	v->sched.since = now;
 	q->began = now;
 	WRITE_ONCE(q->curr_rate, READ_ONCE(v->domain->sched.rate));
 	WRITE_ONCE(q->curr_vtime, v->sched.vtime);
@@ -154,12 +150,8 @@ static void slice_set(struct sched_cpu *q, uint64_t end) {
 
 /* See that the CPU looks again in time, if there is anything to look for. Lock held. */
 static void slice_arm(struct sched_cpu *q, uint64_t now) {
-	const struct sched_group *g;
-
-	if (!q->curr) return;
-	g = &q->curr->domain->sched;
-	if (!q->length && likely(!g->cap)) return;
-	slice_set(q, now + group_slice(g));
+	if (!q->curr || (!q->length && likely(!q->curr->domain->sched.cap))) return;
+	slice_set(q, now + group_slice(&q->curr->domain->sched));
 }
 
 /*
@@ -358,15 +350,11 @@ static void queue_here(struct sched_cpu *q, struct vcpu *v, uint64_t slack, uint
 	}
 }
 
-static bool vcpu_wants_queue(const struct vcpu *v) {
-	return !v->sched.queued && !__atomic_load_n(&v->running, __ATOMIC_SEQ_CST) && vcpu_runnable(v);
-}
-
 void vcpu_wake(struct vcpu *v) {
 	struct sched_cpu *q = queue_lock(v);
 	bool moved = false;
 
-	while (vcpu_wants_queue(v)) {
+	while (!v->sched.queued && !__atomic_load_n(&v->running, __ATOMIC_SEQ_CST) && vcpu_runnable(v)) {
 		uint64_t now = now_ns();
 		unsigned cpu;
 

@@ -28,7 +28,7 @@ struct sched_cpu {
 	struct vcpu *leaving; /* no lock: runs here no more, though the CPU still looks at it */
 	/* written under lock, read anywhere: */
 	uint32_t length;
-	uint64_t curr_vtime, curr_since;
+	uint64_t curr_vtime, curr_since; /* what curr was charged with last, and when */
 	uint32_t curr_rate;
 };
 

@@ -15,11 +15,8 @@
 
 /* -- pvclock -- */
 
-static bool same_clock(const struct vcpu_time_info *a, const struct vcpu_time_info *b) {
-	return a->tsc_timestamp == b->tsc_timestamp && a->system_time == b->system_time &&
-	       a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift && a->flags == b->flags &&
-	       !(a->version & 1) && a->version;
-}
+/* Of a record without its version. */
+#define TIME_SIZE (sizeof(struct vcpu_time_info) - offsetof(struct vcpu_time_info, tsc_timestamp))
 
 static void clock_now(struct vcpu_time_info *t) {
 	memset(t, 0, sizeof(*t));
@@ -55,7 +52,7 @@ static void version_end(uint32_t *at, uint32_t even) { __atomic_store_n(at, even
 /* Also tells *t its version. */
 static void time_write(struct vcpu_time_info *u, struct vcpu_time_info *t) {
 	t->version = version_begin(&u->version);
-	memcpy(&u->tsc_timestamp, &t->tsc_timestamp, sizeof(*u) - offsetof(struct vcpu_time_info, tsc_timestamp));
+	memcpy(&u->tsc_timestamp, &t->tsc_timestamp, TIME_SIZE);
 	version_end(&u->version, t->version);
 }
 
@@ -65,7 +62,8 @@ void vcpu_time_update(struct vcpu *v) {
 	bool changed;
 
 	clock_now(&t);
-	changed = !same_clock(&info->time, &t);
+	changed = !info->time.version || info->time.version & 1 ||
+		  __builtin_memcmp(&info->time.tsc_timestamp, &t.tsc_timestamp, TIME_SIZE);
 	if (changed) time_write(&info->time, &t);
 	vcpu_info_put(v, info);
 	if (unlikely(changed && v->time_area.a && v == current)) second_copy(v, &t);
@@ -111,19 +109,12 @@ void domain_wallclock_update(struct domain *d) {
 }
 
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time) {
-	uint32_t part = (uint32_t)(system_time % NS_PER_S);
+	uint64_t ns = nsec + NS_PER_S - system_time % NS_PER_S; /* with a second borrowed */
 
-	sec += nsec / NS_PER_S;
-	sec -= system_time / NS_PER_S;
-	nsec %= NS_PER_S;
-	if (nsec < part) {
-		nsec += NS_PER_S;
-		sec--;
-	}
 	spin_lock(&wall_lock);
 	wall.known = true;
-	wall.sec = sec;
-	wall.nsec = nsec - part;
+	wall.sec = sec - system_time / NS_PER_S - 1 + ns / NS_PER_S;
+	wall.nsec = ns % NS_PER_S;
 	spin_unlock(&wall_lock);
 	spin_lock(&domlist_lock);
 	for_each_domain (d) domain_wallclock_update(d);

@@ -14,6 +14,8 @@
 
 static void singleshot_fired(void *arg) { virq_raise_vcpu(arg, VIRQ_TIMER); }
 
+static void poll_over(void *arg) { vcpu_poll_end(arg); }
+
 static void periodic_fired(void *arg) {
 	struct vcpu *v = arg;
 	uint64_t period = READ_ONCE(v->periodic_period);
@@ -59,7 +61,7 @@ void vcpu_periodic_suspend(struct vcpu *v) {
 void vcpu_timers_create(struct vcpu *v) {
 	timer_init(&v->singleshot, singleshot_fired, v);
 	timer_init(&v->periodic, periodic_fired, v);
-	timer_init(&v->poll_timer, vcpu_poll_timeout, v);
+	timer_init(&v->poll_timer, poll_over, v);
 	v->periodic_period = DEFAULT_PERIOD;
 	v->periodic.expires = now_ns() + DEFAULT_PERIOD;
 }

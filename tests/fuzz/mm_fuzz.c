@@ -222,7 +222,7 @@ static void pool_fill(void) {
 	pool_next = 0;
 	finish_it = true;
 	for (unsigned i = 0; i < POOL; i++) pool[i] = mfn_x(page_of(i < 20 ? guest : dom0));
-	pool[28] = mfn_x(guest->shared_info_mfn);
+	pool[28] = mfn_x(own_mfn(guest->shared_info));
 	pool[29] = FRAMES - 1;
 	pool[30] = 0xfee00;
 	pool[31] = 1ULL << 39;

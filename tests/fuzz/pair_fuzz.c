@@ -35,7 +35,7 @@ static mfn_t page_at(const struct slot *s, uint8_t i) {
 	if (i < 0xc0) return s->page[i % PAGES];
 	switch (i % 4) {
 	case 0: return s->tree.l[1];
-	case 1: return tame || !s->d ? INVALID_MFN : s->d->shared_info_mfn;
+	case 1: return tame || !s->d ? INVALID_MFN : own_mfn(s->d->shared_info);
 	case 2: return mfn(FRAMES - 1);
 	default: return mfn(1ULL << 36);
 	}
@@ -330,11 +330,11 @@ static void do_send(const struct step *s) {
 	const struct evtchn *c = port_find(self(), op.port);
 	long rc = event_call(EVTCHNOP_send, &op, sizeof(op));
 
-	if (!c || c->state == PORT_FREE || c->state == PORT_RESERVED)
+	if (!c || c->state == EVTCHNSTAT_closed)
 		assert_int_equal(rc, -EINVAL);
-	else if (c->state == PORT_INTERDOMAIN)
+	else if (c->state == EVTCHNSTAT_interdomain)
 		assert_true(!rc && evtchn_port_pending(c->remote.domain, c->remote.port));
-	else if (c->state == PORT_IPI)
+	else if (c->state == EVTCHNSTAT_ipi)
 		assert_true(!rc && evtchn_port_pending(self(), op.port));
 }
 
@@ -419,9 +419,7 @@ static void life_begin(unsigned i) {
 	hypercall_preempt_units = 1000000;
 	s->d = domain_make((domid_t)i, i == 0);
 	s->dying = false;
-	spin_lock(&s->d->domain_lock);
 	assert_int_equal(vcpu_create(s->d, 1), 0);
-	spin_unlock(&s->d->domain_lock);
 	s->tree = tree_of(s->d);
 	for (unsigned p = 0; p < PAGES; p++) s->page[p] = page_of(s->d);
 	assert_int_equal(vcpu_root_set(s->d->vcpu[0], s->tree.l[4], false), 0);

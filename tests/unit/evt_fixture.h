@@ -76,9 +76,7 @@ static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain *d;
 
 	assert_int_equal(domain_create(&p, &d), 0);
-	spin_lock(&d->domain_lock);
 	for (unsigned i = 0; i < VCPUS; i++) assert_int_equal(vcpu_create(d, i), 0);
-	spin_unlock(&d->domain_lock);
 	domain_unpause(d);
 	return d;
 }
@@ -95,7 +93,7 @@ static inline void run_on(unsigned n, struct vcpu *v) {
 		v->pause_flags = 0;
 		v->running = true;
 		v->processor = n;
-		v->sched.since = now_ns();
+		q->curr_since = now_ns();
 	}
 	arch_context_switch(v);
 	this_cpu()->work = 0;

@@ -299,7 +299,7 @@ static void vcpu_info_moves_to_a_guest_page(void **state) {
 	assert_int_equal(info->evtchn_pending_sel, ~0ul);
 	vcpu_info_put(v, info);
 	assert_int_equal(frame_of(m)->type & FTF_COUNT, 1);
-	vcpu_info_release(v);
+	assert_int_equal(vcpu_release(v), 0);
 	assert_int_equal(frame_of(m)->type & FTF_COUNT, 0);
 	assert_int_equal(this_cpu()->windows_open, 0);
 }

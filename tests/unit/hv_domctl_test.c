@@ -129,7 +129,7 @@ static void create_gives_ids_and_limits(void **state) {
 	assert_int_equal(i.nr_online_vcpus, 0);
 	assert_int_equal(i.max_pages, 100);
 	assert_int_equal(i.handle[2], 3);
-	assert_int_equal(i.shared_info_frame, mfn_x(domain_by_id(a)->shared_info_mfn));
+	assert_int_equal(i.shared_info_frame, mfn_x(own_mfn(domain_by_id(a)->shared_info)));
 	assert_int_equal(grant_frame_limit(domain_by_id(a), false), 64);
 	op = create_op(a, 1);
 	assert_int_equal(run(&op), -EEXIST);

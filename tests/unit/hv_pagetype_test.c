@@ -58,7 +58,7 @@ static void frames_that_are_not_the_guests_are_refused(void **state) {
 	assert_int_equal(unpin(foreign), -EINVAL);
 	assert_int_equal(ext(MMUEXT_NEW_BASEPTR, mfn(~0ULL), 0), -EINVAL);
 	/* ring 0's own page */
-	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, guest->shared_info_mfn, 0), -EINVAL);
+	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, own_mfn(guest->shared_info), 0), -EINVAL);
 }
 
 static void writable_page_is_no_table_and_table_no_writable_page(void **state) {

@@ -86,9 +86,7 @@ static inline struct domain *domain_make(domid_t id, bool privileged) {
 	struct domain *d;
 
 	assert_int_equal(domain_create(&p, &d), 0);
-	spin_lock(&d->domain_lock);
 	assert_int_equal(vcpu_create(d, 0), 0);
-	spin_unlock(&d->domain_lock);
 	d->state = DOM_RUNNING;
 	d->dirty_cpus = cpus_online;
 	return d;
