@@ -9,7 +9,7 @@ struct store {
 	struct insn insn;
 	unsigned bytes;
 	uint64_t old, new_value;
-	uint32_t flags; /* arithmetic flags after it; only if sets_flags */
+	uint32_t flags; /* after it: those of flags_mask */
 	uint32_t flags_mask;
 	bool writes_reg; /* xchg, xadd: the old value goes to the register operand */
 	bool plain;      /* mov: no need for the old value */

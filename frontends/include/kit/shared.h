@@ -11,8 +11,8 @@
 /* Mapped by kit_shared_init(); the page reads as zero before. */
 extern struct shared_info *const kit_shared_info;
 
-/* Where each vCPU's vcpu_info lives: its slot in kit_shared_info until kit_vcpu_info_register()
- * moved it. */
+/* Where each vCPU's vcpu_info lives: its slot in kit_shared_info; who moves it by VCPUOP_register_vcpu_info
+ * writes the new place here. */
 extern struct vcpu_info *kit_vcpu_infos[KIT_MAX_VCPUS];
 
 /* Maps shared_info; to be called once, before traps with addresses or events are expected. */
