@@ -49,6 +49,7 @@ class Setup:
     keyboard: bool = False
     iso: str = ""                        # boot this instead of hv and modules
     reboot: bool = False                 # let the machine reboot instead of ending QEMU
+    threads: bool = False                # stock Xen's processors too each in a thread of its own
     extra: list = field(default_factory=list)
 
 
@@ -104,7 +105,7 @@ def qemu_command(s):
     """The command line, without the serial and monitor wiring."""
     # QEMU 10.0's threads lose a store to the memory-mapped APIC now and then, and with an EOI a processor. Tenon
     # uses x2APIC; for the other hypervisor the processors run in turn.
-    accel = "tcg,thread=single" if is_stock(s.hv) else "tcg"
+    accel = "tcg,thread=single" if is_stock(s.hv) and not s.threads else "tcg"
     out = ["qemu-system-x86_64", "-M", s.machine, "-cpu", s.cpu, "-accel", accel, "-m", str(s.mem),
            "-smp", str(s.smp), "-rtc", "base=utc", "-nodefaults", "-display", "none"]
     if not s.reboot:
