@@ -258,8 +258,9 @@ static inline mfn_t walk_step(mfn_t m, uint64_t va, unsigned shift) {
 }
 
 /*
- * The L1 table for va (an upper one, if a linear map leads there), with mm_lock held: all tables on the
- * path stay what they are until it is released, because the root is in use. INVALID_MFN if there is none.
+ * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is released,
+ * because the root is in use. INVALID_MFN if there is none. Through a linear map it may be an upper one or,
+ * as every root has ring 0's slots, one of ring 0's own: the caller looks at its type.
  */
 static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va) {
 	mfn_t m = va_is_guest(va) ? arch_vcpu_root(v) : INVALID_MFN;
@@ -279,8 +280,10 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
 	table = frame_map(m);
 	if (likely(frame_type_of(type_load(frame_of(m))) == FT_L1))
 		rc = l1_set_plain(c, &table[index], e);
-	else /* seen through a linear map */
+	else if (type_load(frame_of(m)) & FTF_VALIDATED) /* seen through a linear map */
 		rc = entry_set(c, frame_of(m), &table[index], index, &(struct pt_change){ .e = e });
+	else /* ring 0's */
+		rc = -EINVAL;
 	frame_unmap(table);
 	return rc;
 }

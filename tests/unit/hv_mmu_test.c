@@ -349,6 +349,31 @@ static void update_va_mapping_through_a_linear_map(void **state) {
 	assert_int_equal(do_update_va_mapping(va | 2 << 12, pte(data, TAB | PTE_PSE), 0, 0, 0, 0), -EINVAL);
 }
 
+/* Ring 0's slots of a root are seen through its link to itself as well: what they lead to is no table of the guest's.
+ */
+static void update_va_mapping_of_ring0_through_a_linear_map(void **state) {
+	struct tree t = tree_of(guest);
+	mfn_t data = page_of(guest);
+	uint64_t *l3 = heap_alloc(PAGE_SIZE), *l2 = heap_alloc(PAGE_SIZE);
+	uint64_t link = 300ULL << 39 | 0xffff000000000000, to_l2 = link | 264ULL << 30,
+		 to_l3 = link | 300ULL << 30 | 264ULL << 21;
+
+	run_as(guest);
+	at(t.l[4])[300] = pte(t.l[4], RO);
+	assert_int_equal(ext(MMUEXT_NEW_BASEPTR, t.l[4], 0), 0);
+	at(t.l[4])[264] = pte(own_mfn(l3), RW);
+	l3[0] = l3[7] = pte(own_mfn(l2), RW);
+	l2[7] = pte(mfn(1), RW);
+	assert_int_equal(do_update_va_mapping(to_l2 | 7 << 12, 0, 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(do_update_va_mapping(to_l2 | 8 << 12, pte(data, TAB), 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(do_update_va_mapping(to_l3 | 7 << 12, 0, 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(l3[7], pte(own_mfn(l2), RW));
+	assert_int_equal(l2[7], pte(mfn(1), RW));
+	assert_int_equal(l2[8], 0);
+	heap_free(l2);
+	heap_free(l3);
+}
+
 static void flushes_of_mmuext_op(void **state) {
 	struct mmuext_op op = { .cmd = MMUEXT_INVLPG_ALL, .arg1.linear_addr = 0x7000 };
 
@@ -479,6 +504,7 @@ int main(void) {
 		T(request_is_fetched_once),
 		T(update_va_mapping_and_flush),
 		T(update_va_mapping_through_a_linear_map),
+		T(update_va_mapping_of_ring0_through_a_linear_map),
 		T(flushes_of_mmuext_op),
 		T(pages_are_cleared_and_copied),
 		T(stores_to_tables_are_emulated),
