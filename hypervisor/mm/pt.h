@@ -222,6 +222,10 @@ int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsig
 
 /* -- table.c: tables as a whole. mm_lock of `d` held, `left` units of work to spend. */
 
+/* Of a PARTIAL table: how many entries hold references. */
+#define PARTIAL_INDEX 0x3ffu
+static inline unsigned partial_index(const struct frame *f) { return f->partial & PARTIAL_INDEX; }
+
 int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) __must_check;
 int table_drop(struct domain *d, mfn_t m, unsigned *left) __must_check;
 

@@ -436,12 +436,26 @@ int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain
 	return 0;
 }
 
+/*
+ * The entry holds its references: it is in an L1 table in use, or in the part that a half-done one keeps. That
+ * part is not judged anew when the table comes into use again. mm_lock held.
+ */
+static bool l1e_holds(const struct domain *d, maddr_t at) {
+	struct frame *f = frame_take(maddr_to_mfn(at), d->id);
+	uint64_t t;
+
+	if (!f) return false;
+	t = type_load(f);
+	ref_drop(f);
+	return type_is_l1(t) || (type_level(t) == 1 && t & FTF_PARTIAL && entry_index(at.a) < partial_index(f));
+}
+
 void l1_place_unmap(struct domain *d, maddr_t at, mfn_t m, bool writable) {
 	unsigned index = entry_index(at.a);
 	uint64_t *table, e;
 	SPIN_GUARD(&d->mm_lock);
 
-	if (!l1_in_use(d, maddr_to_mfn(at))) return;
+	if (!l1e_holds(d, at)) return;
 	table = frame_map(maddr_to_mfn(at));
 	e = READ_ONCE(table[index]);
 	/* exchanged, not stored: the processor may set A and D until the flush */
