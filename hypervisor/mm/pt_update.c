@@ -85,10 +85,14 @@ static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *sl
 	return l1_set(c, slot, &(struct pt_change){ .e = e });
 }
 
+/* Work on whole tables counts for hypercall_preempt(), as in PT_STEP: a request of 32 may come with a table or two. */
+static void work_note(unsigned left) { this_cpu()->preempt_budget += (pt_work() - left) / 2; }
+
 static void upper_put(const struct pt_context *c, struct frame *f, unsigned level, uint64_t e) {
 	unsigned left = pt_work();
 
 	if (lne_put(c->d, f, level, e, &left) == -ERESTART) c->giver->table_giveup = mfn_x(pte_mfn(e)) + 1;
+	work_note(left);
 }
 
 static int upper_set(const struct pt_context *c, struct frame *f, unsigned level, uint64_t *slot,
@@ -99,6 +103,7 @@ static int upper_set(const struct pt_context *c, struct frame *f, unsigned level
 
 	if (e & PTE_P && !((old ^ e) & LN_REFS)) return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
 	rc = lne_get(c->d, f, level, &e, &left);
+	work_note(left);
 	if (rc) return rc;
 	if (!slot_store(slot, old, e, change)) {
 		upper_put(c, f, level, e);

@@ -304,6 +304,19 @@ static void request_is_fetched_once(void **state) {
 	assert_int_equal(at(t.l[1])[0], pte(a, RW | PTE_US));
 }
 
+/* Requests that bring whole tables into use, and out of it, count for what they are. */
+static void tables_in_upper_entries_are_work(void **state) {
+	struct tree t = running_tree(guest);
+	mfn_t l1 = page_of(guest);
+
+	for (unsigned i = 0; i < 512; i++) at(l1)[i] = pte(l1, RO);
+	this_cpu()->preempt_budget = 0;
+	assert_int_equal(set_pte(t.l[2], 1, pte(l1, TAB)), 0);
+	assert_in_range(this_cpu()->preempt_budget, 250, 300);
+	assert_int_equal(set_pte(t.l[2], 1, 0), 0);
+	assert_in_range(this_cpu()->preempt_budget, 500, 600);
+}
+
 /* -- by virtual address */
 
 static void update_va_mapping_and_flush(void **state) {
@@ -502,6 +515,7 @@ int main(void) {
 		T(absent_entries_may_not_point_at_cached_memory),
 		T(batch_stops_at_the_refused_request),
 		T(request_is_fetched_once),
+		T(tables_in_upper_entries_are_work),
 		T(update_va_mapping_and_flush),
 		T(update_va_mapping_through_a_linear_map),
 		T(update_va_mapping_of_ring0_through_a_linear_map),
