@@ -16,8 +16,9 @@ uint64_t tlb_clock = 1;
 static struct spinlock flush_lock = SPINLOCK_INIT(RANK_LEAF);
 static cpumask_t flush_pending; /* atomic: CPUs that have not served the request yet */
 static uint64_t flush_va;       /* flush_lock */
-#define FLUSH_OWN   (~0ULL - 1)
-#define FLUSH_CACHE (~0ULL - 2)
+/* addresses that no guest may name */
+#define FLUSH_OWN   HV_START
+#define FLUSH_CACHE (HV_START + 1)
 
 static void stamp(struct cpu *c) { c->tlb_time = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST); }
 
