@@ -8,6 +8,7 @@
  * or, if they spin with interrupts off, in arch_spin_wait(); so it ends also when a target waits
  * for a lock that the requester holds.
  */
+#include "hypercall.h"
 #include "platform.h"
 #include "x86.h"
 
@@ -75,7 +76,10 @@ void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
 
 void arch_tlb_flush_own(void) { flush_on(CPUMASK_ALL, FLUSH_OWN); }
 
-void arch_cache_flush(cpumask_t cpus) { flush_on(cpus, FLUSH_CACHE); }
+void arch_cache_flush(cpumask_t cpus) {
+	this_cpu()->preempt_budget += hypercall_preempt_units;
+	flush_on(cpus, FLUSH_CACHE);
+}
 
 void arch_spin_wait(void) {
 	cpu_pause();

@@ -402,6 +402,13 @@ static void flushes_of_mmuext_op(void **state) {
 	run_as(dom0);
 	assert_int_equal(ext(MMUEXT_FLUSH_CACHE_GLOBAL, mfn(0), 0), 0);
 	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 1);
+	/* no two in one go */
+	op.cmd = MMUEXT_FLUSH_CACHE;
+	arg_put(0, &op, sizeof(op));
+	arg_put(sizeof(op), &op, sizeof(op));
+	this_cpu()->preempt_budget = 0;
+	assert_int_equal(do_mmuext_op(ARG_VA, 2, 0, DOMID_SELF, 0, 0), -ERESTART);
+	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 2);
 }
 
 static void pages_are_cleared_and_copied(void **state) {
