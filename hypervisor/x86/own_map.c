@@ -85,8 +85,6 @@ static void hv_unmap(uint64_t va, unsigned long n) {
 
 uint64_t *hv_l1_of(uint64_t va) { return (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK); }
 
-int own_map(mfn_t first, unsigned long n) { return hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G); }
-
 /* Take the level-1 table of va out if nothing is in it any more. Lock held. */
 static mfn_t table_drop(uint64_t va) {
 	const uint64_t *l1 = hv_l1_of(va);
@@ -115,6 +113,13 @@ void own_unmap(mfn_t first, unsigned long n) {
 		first = mfn_add(first, part);
 		n -= part;
 	}
+}
+
+int own_map(mfn_t first, unsigned long n) {
+	int rc = hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G);
+
+	if (rc) own_unmap(first, n); /* what was mapped before there was no memory for tables */
+	return rc;
 }
 
 /* Memory that is not ring 0's own, at the next place of the I/O area, for good. */
