@@ -152,6 +152,7 @@ static void domain_free(struct domain *d) {
 	heap_free(d->vcpu);
 	sched_domain_destroy(d);
 	permits_free(d);
+	heap_free(d->e820);
 	heap_free(d->cpu_policy);
 	heap_free(d);
 }

@@ -119,7 +119,10 @@ void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
 
 void arch_tlb_flush_own(void) { journal(HOST_TLB_FLUSH_OWN, 0, 0); }
 
-void arch_cache_flush(cpumask_t cpus) { journal(HOST_CACHE_FLUSH, cpus, 0); }
+void arch_cache_flush(cpumask_t cpus) {
+	this_cpu()->preempt_budget += hypercall_preempt_units;
+	journal(HOST_CACHE_FLUSH, cpus, 0);
+}
 
 void arch_root_install(void *l4) {
 	uint64_t *e = l4;

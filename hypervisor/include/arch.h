@@ -53,7 +53,8 @@ extern uint64_t tlb_clock;
 void arch_tlb_flush(cpumask_t cpus, uint64_t va);
 /* Drop everything, ring 0's own global entries too, on all CPUs. */
 void arch_tlb_flush_own(void);
-/* Write back and invalidate caches on the CPUs of the mask. */
+/* Write back and invalidate caches on the CPUs of the mask. That may take milliseconds: it uses up what
+ * work hypercall_preempt() allows. */
 void arch_cache_flush(cpumask_t cpus);
 
 /* -- address spaces -- */

@@ -41,11 +41,11 @@ struct frame {
 };
 
 /* frame.refs: */
-#define FRAME_ALLOCATED (1ULL << 63)  /* the owner's allocation reference is not dropped yet */
-#define FRAME_RING0     (1ULL << 62)  /* ring 0's own page, perhaps shown to a domain */
-#define FRAME_UNCACHED  (1ULL << 61)  /* may have been mapped other than write-back */
-#define FRAME_FOREIGN   (1ULL << 60)  /* another domain than the owner may have it mapped writable */
-#define FRAME_COUNT     0xffffffffULL /* at most 2^31 - 1 are given out */
+#define FRAME_ALLOCATED (1ULL << 63)       /* the owner's allocation reference is not dropped yet */
+#define FRAME_RING0     (1ULL << 62)       /* ring 0's own page, perhaps shown to a domain */
+#define FRAME_UNCACHED  (1ULL << 61)       /* may have been mapped other than write-back */
+#define FRAME_FOREIGN   (1ULL << 60)       /* another domain than the owner may have it mapped writable */
+#define FRAME_COUNT     ((1ULL << 56) - 1) /* more than all memory has room for entries that map the frame */
 
 /* frame.type: */
 #define FTF_TYPE_SHIFT    61

@@ -171,8 +171,6 @@ int domain_relinquish_memory(struct domain *d) {
 		frame_put(m);
 		if (rc == -ERESTART || hypercall_preempt()) return -ERESTART;
 	}
-	heap_free(d->e820);
-	d->e820 = NULL;
 	return 0;
 }
 

@@ -95,17 +95,17 @@ static inline bool ref_take(struct frame *f) {
 	uint64_t r = __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
 
 	do {
-		/* free, or more references than can be counted */
-		if (unlikely((int32_t)r <= 0)) return false;
+		/* free? the low half alone is seldom 0 while there are references */
+		if (unlikely(!(uint32_t)r) && !(r & FRAME_COUNT)) return false;
 	} while (
 		unlikely(!__atomic_compare_exchange_n(&f->refs, &r, r + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)));
 	return true;
 }
 
 static inline void ref_drop(struct frame *f) {
-	uint64_t r = __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL);
+	uint64_t was = __atomic_fetch_sub(&f->refs, 1, __ATOMIC_ACQ_REL);
 
-	if (unlikely(!(r & FRAME_COUNT))) frame_last_put(frame_mfn(f));
+	if (unlikely((uint32_t)was == 1) && (was & FRAME_COUNT) == 1) frame_last_put(frame_mfn(f));
 }
 
 /* Reference frame m if `id` (a domain's, or DOMID_XEN) owns it; NULL if not. */
@@ -211,7 +211,7 @@ static inline void l1e_put(uint64_t e) {
 	if (!(e & PTE_P) || unlikely(!mfn_valid(m))) return;
 	f = frame_of(m);
 	/* entries of device frames and of the machine-to-physical table were never counted */
-	if (unlikely(!(__atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_COUNT))) return;
+	if (unlikely(!__atomic_load_n(&f->refs, __ATOMIC_RELAXED))) return;
 	if (e & PTE_RW) type_put(f);
 	ref_drop(f);
 }
@@ -221,6 +221,10 @@ int lne_get(struct domain *d, struct frame *f, unsigned level, uint64_t *e, unsi
 int lne_put(struct domain *d, struct frame *f, unsigned level, uint64_t e, unsigned *left) __must_check;
 
 /* -- table.c: tables as a whole. mm_lock of `d` held, `left` units of work to spend. */
+
+/* Of a PARTIAL table: how many entries hold references. */
+#define PARTIAL_INDEX 0x3ffu
+static inline unsigned partial_index(const struct frame *f) { return f->partial & PARTIAL_INDEX; }
 
 int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) __must_check;
 int table_drop(struct domain *d, mfn_t m, unsigned *left) __must_check;

@@ -85,10 +85,14 @@ static __always_inline int l1_set_plain(const struct pt_context *c, uint64_t *sl
 	return l1_set(c, slot, &(struct pt_change){ .e = e });
 }
 
+/* Work on whole tables counts for hypercall_preempt(), as in PT_STEP: a request of 32 may come with a table or two. */
+static void work_note(unsigned left) { this_cpu()->preempt_budget += (pt_work() - left) / 2; }
+
 static void upper_put(const struct pt_context *c, struct frame *f, unsigned level, uint64_t e) {
 	unsigned left = pt_work();
 
 	if (lne_put(c->d, f, level, e, &left) == -ERESTART) c->giver->table_giveup = mfn_x(pte_mfn(e)) + 1;
+	work_note(left);
 }
 
 static int upper_set(const struct pt_context *c, struct frame *f, unsigned level, uint64_t *slot,
@@ -99,6 +103,7 @@ static int upper_set(const struct pt_context *c, struct frame *f, unsigned level
 
 	if (e & PTE_P && !((old ^ e) & LN_REFS)) return slot_store(slot, old, pte_stored(e), change) ? 0 : -EAGAIN;
 	rc = lne_get(c->d, f, level, &e, &left);
+	work_note(left);
 	if (rc) return rc;
 	if (!slot_store(slot, old, e, change)) {
 		upper_put(c, f, level, e);
@@ -258,8 +263,9 @@ static inline mfn_t walk_step(mfn_t m, uint64_t va, unsigned shift) {
 }
 
 /*
- * The L1 table for va (an upper one, if a linear map leads there), with mm_lock held: all tables on the
- * path stay what they are until it is released, because the root is in use. INVALID_MFN if there is none.
+ * The L1 table for va, with mm_lock held: all tables on the path stay what they are until it is released,
+ * because the root is in use. INVALID_MFN if there is none. Through a linear map it may be an upper one or,
+ * as every root has ring 0's slots, one of ring 0's own: the caller looks at its type.
  */
 static mfn_t walk_to_l1(const struct vcpu *v, uint64_t va) {
 	mfn_t m = va_is_guest(va) ? arch_vcpu_root(v) : INVALID_MFN;
@@ -279,8 +285,10 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
 	table = frame_map(m);
 	if (likely(frame_type_of(type_load(frame_of(m))) == FT_L1))
 		rc = l1_set_plain(c, &table[index], e);
-	else /* seen through a linear map */
+	else if (type_load(frame_of(m)) & FTF_VALIDATED) /* seen through a linear map */
 		rc = entry_set(c, frame_of(m), &table[index], index, &(struct pt_change){ .e = e });
+	else /* ring 0's */
+		rc = -EINVAL;
 	frame_unmap(table);
 	return rc;
 }
@@ -433,12 +441,26 @@ int l1_place_map(struct vcpu *v, uint64_t addr, bool is_pte, const struct domain
 	return 0;
 }
 
+/*
+ * The entry holds its references: it is in an L1 table in use, or in the part that a half-done one keeps. That
+ * part is not judged anew when the table comes into use again. mm_lock held.
+ */
+static bool l1e_holds(const struct domain *d, maddr_t at) {
+	struct frame *f = frame_take(maddr_to_mfn(at), d->id);
+	uint64_t t;
+
+	if (!f) return false;
+	t = type_load(f);
+	ref_drop(f);
+	return type_is_l1(t) || (type_level(t) == 1 && t & FTF_PARTIAL && entry_index(at.a) < partial_index(f));
+}
+
 void l1_place_unmap(struct domain *d, maddr_t at, mfn_t m, bool writable) {
 	unsigned index = entry_index(at.a);
 	uint64_t *table, e;
 	SPIN_GUARD(&d->mm_lock);
 
-	if (!l1_in_use(d, maddr_to_mfn(at))) return;
+	if (!l1e_holds(d, at)) return;
 	table = frame_map(maddr_to_mfn(at));
 	e = READ_ONCE(table[index]);
 	/* exchanged, not stored: the processor may set A and D until the flush */

@@ -23,10 +23,7 @@
 #include "hypercall.h"
 #include "pt.h"
 
-#define PARTIAL_INDEX 0x3ffu
 #define PARTIAL_ERRNO 10 /* shift; error numbers used here are below 64 */
-
-static unsigned partial_index(const struct frame *f) { return f->partial & PARTIAL_INDEX; }
 
 static int partial_error(const struct frame *f) { return -(f->partial >> PARTIAL_ERRNO); }
 

@@ -35,9 +35,20 @@ static uint64_t *l4e_of(uint64_t va) { return l1e_of((uint64_t)l3e_of(va)); }
 /* The M2P's read-only view is the guests' to read: its upper levels need the user bit. */
 static uint64_t table_flags(uint64_t va) { return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS; }
 
+static void frame_clear(mfn_t m) {
+	void *p = frame_map(m);
+
+	memset(p, 0, PAGE_SIZE);
+	frame_unmap(p);
+}
+
 /*
  * Hang an empty table into the entry, if none is there; it will be seen around `below`. Lock held. 0
  * or -ENOMEM. While booting the allocator has nothing.
+ *
+ * It is empty before it hangs there: from then on any CPU's walks go through it, if only for an address that a
+ * guest probes in vain, and what was left in the frame by the guest that had it before would be kept as a
+ * translation of ring 0's. Before the first CPU is online there are neither windows nor guests.
  */
 static int table_need(uint64_t va, uint64_t *entry, const uint64_t *below) {
 	uint64_t *table = (uint64_t *)((uint64_t)below & PAGE_MASK);
@@ -46,9 +57,10 @@ static int table_need(uint64_t va, uint64_t *entry, const uint64_t *below) {
 	if (*entry & PTE_P) return 0;
 	page = frames_total ? frame_alloc_raw(0, 64) : boot_pages_alloc(1);
 	if (mfn_eq(page, INVALID_MFN)) return -ENOMEM;
-	WRITE_ONCE(*entry, mfn_to_maddr(page).a | table_flags(va));
+	if (cpus_online) frame_clear(page);
+	__atomic_store_n(entry, mfn_to_maddr(page).a | table_flags(va), __ATOMIC_RELEASE);
 	invlpg((uint64_t)table);
-	memset(table, 0, PAGE_SIZE);
+	if (!cpus_online) memset(table, 0, PAGE_SIZE);
 	return 0;
 }
 
@@ -72,8 +84,6 @@ static void hv_unmap(uint64_t va, unsigned long n) {
 }
 
 uint64_t *hv_l1_of(uint64_t va) { return (uint64_t *)((uint64_t)l1e_of(va) & PAGE_MASK); }
-
-int own_map(mfn_t first, unsigned long n) { return hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G); }
 
 /* Take the level-1 table of va out if nothing is in it any more. Lock held. */
 static mfn_t table_drop(uint64_t va) {
@@ -103,6 +113,13 @@ void own_unmap(mfn_t first, unsigned long n) {
 		first = mfn_add(first, part);
 		n -= part;
 	}
+}
+
+int own_map(mfn_t first, unsigned long n) {
+	int rc = hv_map((uint64_t)own_va(first), first, n, PTE_RW | PTE_NX | PTE_G);
+
+	if (rc) own_unmap(first, n); /* what was mapped before there was no memory for tables */
+	return rc;
 }
 
 /* Memory that is not ring 0's own, at the next place of the I/O area, for good. */

@@ -8,6 +8,7 @@
  * or, if they spin with interrupts off, in arch_spin_wait(); so it ends also when a target waits
  * for a lock that the requester holds.
  */
+#include "hypercall.h"
 #include "platform.h"
 #include "x86.h"
 
@@ -16,8 +17,9 @@ uint64_t tlb_clock = 1;
 static struct spinlock flush_lock = SPINLOCK_INIT(RANK_LEAF);
 static cpumask_t flush_pending; /* atomic: CPUs that have not served the request yet */
 static uint64_t flush_va;       /* flush_lock */
-#define FLUSH_OWN   (~0ULL - 1)
-#define FLUSH_CACHE (~0ULL - 2)
+/* addresses that no guest may name */
+#define FLUSH_OWN   HV_START
+#define FLUSH_CACHE (HV_START + 1)
 
 static void stamp(struct cpu *c) { c->tlb_time = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST); }
 
@@ -74,7 +76,10 @@ void arch_tlb_flush(cpumask_t cpus, uint64_t va) {
 
 void arch_tlb_flush_own(void) { flush_on(CPUMASK_ALL, FLUSH_OWN); }
 
-void arch_cache_flush(cpumask_t cpus) { flush_on(cpus, FLUSH_CACHE); }
+void arch_cache_flush(cpumask_t cpus) {
+	this_cpu()->preempt_budget += hypercall_preempt_units;
+	flush_on(cpus, FLUSH_CACHE);
+}
 
 void arch_spin_wait(void) {
 	cpu_pause();

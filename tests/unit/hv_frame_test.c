@@ -118,6 +118,23 @@ static void shown_pages(void **state) {
 }
 
 /* Tables, mappings of others, pins: all goes, in pieces, and foreign mappings survive their owner. */
+/* 16 GiB of tables hold 2^31 entries, which may all map one frame: ring 0 still gets at it, as at its domain's end. */
+static void references_beyond_31_bits(void **state) {
+	static const uint64_t many[] = { 0x7fffffff, 0x80000000, 0xffffffff, 1ULL << 32, 1ULL << 41 };
+	mfn_t m = page_of(guest);
+	struct frame *f = frame_of(m);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {
+		f->refs = FRAME_ALLOCATED | many[i];
+		assert_true(frame_get(m, guest));
+		assert_false(domain_frame_steal(guest, m));
+		frame_put(m);
+		assert_int_equal(f->refs, FRAME_ALLOCATED | many[i]);
+		assert_int_equal(f->owner, guest->id);
+	}
+	f->refs = FRAME_ALLOCATED | 1;
+}
+
 static void relinquish_is_preemptible(void **state) {
 	struct tree t = tree_of(guest), h = tree_of(dom0);
 	mfn_t kept = page_of(guest);
@@ -202,6 +219,7 @@ int main(void) {
 		T(reuse_waits_for_every_cpu_to_flush),
 		T(frames_of_a_domain_are_counted_and_owned),
 		T(shown_pages),
+		T(references_beyond_31_bits),
 		T(relinquish_is_preemptible),
 		T(objects_are_zeroed_and_accounted),
 		T(heap_pages_are_flushed_from_ring0_before_they_go),

@@ -64,6 +64,30 @@ static void a_handle_whose_frame_changed_hands(void **state) {
 	assert_int_equal(guest->grant->pinned, 0);
 }
 
+/*
+ * The mapper begins to take the table down that holds the mapping, unmaps, and takes the table into use again:
+ * the part that was not taken down comes back as it is.
+ */
+static void an_unmap_from_a_table_half_taken_down(void **state) {
+	mfn_t m = page_of(guest);
+	struct mmuext_op unpin = { .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = mfn_x(tree.l[1]) };
+	struct gnttab_map_grant_ref op;
+
+	grant(REF, m, 0);
+	op = map_op(REF, VA, GNTMAP_host_map);
+	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, tree.l[1], 0), 0);
+	assert_int_equal(set_pte(tree.l[2], 0, 0), 0);
+	arg_put(0, &unpin, sizeof(unpin));
+	hypercall_preempt_units = 1;
+	assert_int_equal(do_mmuext_op(ARG_VA, 1, 0, DOMID_SELF, 0, 0), -ERESTART);
+	hypercall_preempt_units = 1000000;
+	assert_true(frame_of(tree.l[1])->type & FTF_PARTIAL);
+	assert_int_equal(unmap_op(op.handle, VA, 0), GNTST_okay);
+	assert_int_equal(set_pte(tree.l[2], 0, pte(tree.l[1], TAB)), 0);
+	assert_int_equal(entry(IDX), 0);
+	assert_unused(REF, m);
+}
+
 /* -- mappings reached by other ways -- */
 
 static unsigned flushes_of(uint64_t va) {
@@ -333,6 +357,7 @@ int main(void) {
 		T(an_entry_in_use_that_changes_its_frame),
 		T2(an_entry_in_use_that_is_cleared),
 		T(a_handle_whose_frame_changed_hands),
+		T(an_unmap_from_a_table_half_taken_down),
 		T(unmap_flushes_all_addresses_of_the_entry),
 		T(a_table_taken_away_under_its_mapping),
 		T(an_upper_table_in_the_place_of_an_l1),

@@ -304,6 +304,19 @@ static void request_is_fetched_once(void **state) {
 	assert_int_equal(at(t.l[1])[0], pte(a, RW | PTE_US));
 }
 
+/* Requests that bring whole tables into use, and out of it, count for what they are. */
+static void tables_in_upper_entries_are_work(void **state) {
+	struct tree t = running_tree(guest);
+	mfn_t l1 = page_of(guest);
+
+	for (unsigned i = 0; i < 512; i++) at(l1)[i] = pte(l1, RO);
+	this_cpu()->preempt_budget = 0;
+	assert_int_equal(set_pte(t.l[2], 1, pte(l1, TAB)), 0);
+	assert_in_range(this_cpu()->preempt_budget, 250, 300);
+	assert_int_equal(set_pte(t.l[2], 1, 0), 0);
+	assert_in_range(this_cpu()->preempt_budget, 500, 600);
+}
+
 /* -- by virtual address */
 
 static void update_va_mapping_and_flush(void **state) {
@@ -349,6 +362,31 @@ static void update_va_mapping_through_a_linear_map(void **state) {
 	assert_int_equal(do_update_va_mapping(va | 2 << 12, pte(data, TAB | PTE_PSE), 0, 0, 0, 0), -EINVAL);
 }
 
+/* Ring 0's slots of a root are seen through its link to itself as well: what they lead to is no table of the guest's.
+ */
+static void update_va_mapping_of_ring0_through_a_linear_map(void **state) {
+	struct tree t = tree_of(guest);
+	mfn_t data = page_of(guest);
+	uint64_t *l3 = heap_alloc(PAGE_SIZE), *l2 = heap_alloc(PAGE_SIZE);
+	uint64_t link = 300ULL << 39 | 0xffff000000000000, to_l2 = link | 264ULL << 30,
+		 to_l3 = link | 300ULL << 30 | 264ULL << 21;
+
+	run_as(guest);
+	at(t.l[4])[300] = pte(t.l[4], RO);
+	assert_int_equal(ext(MMUEXT_NEW_BASEPTR, t.l[4], 0), 0);
+	at(t.l[4])[264] = pte(own_mfn(l3), RW);
+	l3[0] = l3[7] = pte(own_mfn(l2), RW);
+	l2[7] = pte(mfn(1), RW);
+	assert_int_equal(do_update_va_mapping(to_l2 | 7 << 12, 0, 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(do_update_va_mapping(to_l2 | 8 << 12, pte(data, TAB), 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(do_update_va_mapping(to_l3 | 7 << 12, 0, 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(l3[7], pte(own_mfn(l2), RW));
+	assert_int_equal(l2[7], pte(mfn(1), RW));
+	assert_int_equal(l2[8], 0);
+	heap_free(l2);
+	heap_free(l3);
+}
+
 static void flushes_of_mmuext_op(void **state) {
 	struct mmuext_op op = { .cmd = MMUEXT_INVLPG_ALL, .arg1.linear_addr = 0x7000 };
 
@@ -364,6 +402,13 @@ static void flushes_of_mmuext_op(void **state) {
 	run_as(dom0);
 	assert_int_equal(ext(MMUEXT_FLUSH_CACHE_GLOBAL, mfn(0), 0), 0);
 	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 1);
+	/* no two in one go */
+	op.cmd = MMUEXT_FLUSH_CACHE;
+	arg_put(0, &op, sizeof(op));
+	arg_put(sizeof(op), &op, sizeof(op));
+	this_cpu()->preempt_budget = 0;
+	assert_int_equal(do_mmuext_op(ARG_VA, 2, 0, DOMID_SELF, 0, 0), -ERESTART);
+	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 2);
 }
 
 static void pages_are_cleared_and_copied(void **state) {
@@ -477,8 +522,10 @@ int main(void) {
 		T(absent_entries_may_not_point_at_cached_memory),
 		T(batch_stops_at_the_refused_request),
 		T(request_is_fetched_once),
+		T(tables_in_upper_entries_are_work),
 		T(update_va_mapping_and_flush),
 		T(update_va_mapping_through_a_linear_map),
+		T(update_va_mapping_of_ring0_through_a_linear_map),
 		T(flushes_of_mmuext_op),
 		T(pages_are_cleared_and_copied),
 		T(stores_to_tables_are_emulated),
