@@ -14,6 +14,8 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, mfn_
 
 	root[0] = maddr_to_mfn(maddr(ctx->ctrlreg[3]));
 	root[1] = ctx->ctrlreg[1] ? maddr_to_mfn(maddr(ctx->ctrlreg[1])) : INVALID_MFN;
+	/* user mode runs on no other root, and there is none to load but these */
+	if (!(ctx->flags & VGCF_in_kernel) && !ctx->ctrlreg[1]) return -EINVAL;
 	rc = table_get(v->domain, root[0], 4);
 	if (rc || !ctx->ctrlreg[1]) return rc;
 	rc = table_get(v->domain, root[1], 4);
