@@ -4,14 +4,13 @@
  *
  * A vCPU reports events and time in its vcpu_info: the legacy slot in shared_info (vCPUs 0-31),
  * from VCPUOP_register_vcpu_info on a place in a frame of the guest, which holds a writable type
- * reference for it until vcpu_release(). A vCPU that has neither uses `no_info`: nothing is
- * delivered, and registering marks everything pending, so nothing is lost.
+ * reference for it until vcpu_release(). A vCPU that has neither uses one that its guest does not
+ * see, which is its own all the same: what it was told, and where it faulted, is no other's to know.
+ * Registering marks everything pending, so nothing is lost.
  */
 #include "domain.h"
 #include "frame.h"
 #include "sched.h"
-
-static struct vcpu_info no_info;
 
 int vcpu_create(struct domain *d, unsigned id) {
 	struct vcpu *v;
@@ -26,6 +25,7 @@ int vcpu_create(struct domain *d, unsigned id) {
 	v->id = id;
 	v->pause_count = d->pause_depth;
 	v->pause_flags = VPF_DOWN;
+	v->no_info.evtchn_upcall_mask = 1;
 	v->runstate.state = RUNSTATE_offline;
 	v->runstate.state_entry_time = now_ns();
 	v->root_kernel = v->root_user = v->info_mfn = INVALID_MFN;
@@ -63,7 +63,7 @@ void vcpu_nmi_send(struct vcpu *v) {
 /* -- vcpu_info -- */
 
 struct vcpu_info *vcpu_info_legacy(struct vcpu *v) {
-	return v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared_info->vcpu_info[v->id] : &no_info;
+	return v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared_info->vcpu_info[v->id] : &v->no_info;
 }
 
 struct vcpu_info *vcpu_info_get(struct vcpu *v) {

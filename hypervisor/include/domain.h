@@ -76,6 +76,7 @@ struct vcpu {
 	mfn_t info_mfn; /* guest frame with a writable type reference, or INVALID_MFN: legacy slot
 			 */
 	unsigned info_offset;
+	struct vcpu_info no_info; /* of one that has neither */
 
 	/* owned by time/: */
 	struct timer singleshot, periodic, poll_timer;
@@ -239,7 +240,7 @@ void debug_key(char key);
  * running vCPU. */
 struct vcpu_info *vcpu_info_get(struct vcpu *v) __must_check;
 void vcpu_info_put(struct vcpu *v, struct vcpu_info *info);
-/* Where it is while none is registered: its slot in shared_info, or a place nobody reads. */
+/* Where it is while none is registered: its slot in shared_info, or one of its own that its guest does not see. */
 struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
 /* VCPUOP_register_vcpu_info: 0, -ENXIO (offset unaligned or crossing), -EINVAL (twice, frame not ordinary
  * memory, another vCPU that is not down), -ERESTART (one that has yet to stop). */

@@ -20,8 +20,9 @@ static void periodic_fired(void *arg) {
 	struct vcpu *v = arg;
 	uint64_t period = READ_ONCE(v->periodic_period);
 
+	if (!period || !READ_ONCE(v->running)) return; /* it comes when the vCPU is switched in */
 	virq_raise_vcpu(v, VIRQ_TIMER);
-	if (period && READ_ONCE(v->running)) timer_set(&v->periodic, v->processor, now_ns() + period);
+	timer_set(&v->periodic, v->processor, now_ns() + period);
 }
 
 void vcpu_singleshot_set(struct vcpu *v, uint64_t timeout) {
@@ -32,26 +33,25 @@ void vcpu_singleshot_set(struct vcpu *v, uint64_t timeout) {
 }
 
 void vcpu_periodic_set(struct vcpu *v, uint64_t period) {
-	uint64_t first = now_ns() + period;
-
 	timer_stop(&v->periodic);
 	WRITE_ONCE(v->periodic_period, period);
-	/* A sibling that is being switched meanwhile may tick once too often or too late. */
-	if (period && READ_ONCE(v->running))
-		timer_set(&v->periodic, v->processor, first);
-	else
-		WRITE_ONCE(v->periodic.expires, first);
+	/*
+	 * Also of one that does not run, which tells when the tick is due. Its CPU may be switching it in now, so
+	 * only the queue's lock makes it safe to change `expires`: in a queue that is the order of all its timers.
+	 * A sibling that is being switched may tick once too often or too late.
+	 */
+	if (period) timer_set(&v->periodic, v->processor, now_ns() + period);
 }
 
 void vcpu_periodic_resume(struct vcpu *v, uint64_t now) {
-	uint64_t period = v->periodic_period;
+	uint64_t period = READ_ONCE(v->periodic_period), due = READ_ONCE(v->periodic.expires);
 
 	if (likely(!period)) return;
-	if (v->periodic.expires <= now) {
+	if (due <= now) {
 		virq_raise_vcpu(v, VIRQ_TIMER);
-		v->periodic.expires = now + period;
+		due = now + period;
 	}
-	timer_set(&v->periodic, cpu_id(), v->periodic.expires);
+	timer_set(&v->periodic, cpu_id(), due);
 }
 
 void vcpu_periodic_suspend(struct vcpu *v) {

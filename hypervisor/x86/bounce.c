@@ -128,7 +128,21 @@ void user_syscall32_bounce(struct regs *r) { optional_bounce(r, &current->arch.s
 
 void user_sysenter_bounce(struct regs *r) { optional_bounce(r, &current->arch.sysenter, TRAP_GP); }
 
-void guest_iret_failed(struct regs *r) { callback_bounce(r, current->arch.failsafe, "failsafe"); }
+/*
+ * The failsafe frame has ds, es, fs and gs between r11 and rip: as they should be. By those that are not a guest
+ * tells a selector that did not load from its iret that failed, which leaves all as they were.
+ */
+void guest_iret_failed(struct regs *r) {
+	struct vcpu *v = current;
+
+	if (!v->arch.bad_selectors) selectors_read(v);
+	v->arch.bad_selectors = false;
+	callback_bounce(r, v->arch.failsafe, "failsafe");
+	r->rsp -= 32;
+	if (copy_to_guest(gvaddr(r->rsp),
+			  ((uint64_t[]){ r->rcx, r->r11, v->arch.ds, v->arch.es, v->arch.fs, v->arch.gs }), 48))
+		domain_crash(v->domain, "vCPU %u: no stack for the failsafe callback", v->id);
+}
 
 /* -- iret: the way back out of a handler -- */
 

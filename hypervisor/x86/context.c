@@ -134,10 +134,14 @@ static void bases_load(const struct vcpu *v) {
 	wrmsr(MSR_KERNEL_GS_BASE, other);
 }
 
-/* Save the selectors and bases, and leave null selectors behind. */
-static void selectors_save(struct vcpu *v) {
+void selectors_read(struct vcpu *v) {
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=r"(v->arch.ds), "=r"(v->arch.es), "=r"(v->arch.fs), "=r"(v->arch.gs));
+}
+
+/* Save the selectors and bases, and leave null selectors behind. */
+static void selectors_save(struct vcpu *v) {
+	selectors_read(v);
 	bases_save(v);
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" : : "r"(0));
 }

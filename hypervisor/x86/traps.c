@@ -164,10 +164,7 @@ void exit_work_do(struct regs *r) {
 	if (work & CPU_WORK_RESTART) hypercall_reissue(r);
 	if (work & CPU_WORK_TIMER) timers_run();
 	if (work & CPU_WORK_SCHEDULE) schedule();
-	if (c->vcpu && unlikely(c->vcpu->arch.bad_selectors)) {
-		c->vcpu->arch.bad_selectors = false;
-		guest_iret_failed(r);
-	}
+	if (c->vcpu && unlikely(c->vcpu->arch.bad_selectors)) guest_iret_failed(r);
 	if (c->vcpu && READ_ONCE(c->vcpu->pending_traps) & VCPU_TRAP_NMI) guest_nmi(r);
 }
 

@@ -14,16 +14,13 @@ static int roots_take(struct vcpu *v, const struct vcpu_guest_context *ctx, mfn_
 
 	root[0] = maddr_to_mfn(maddr(ctx->ctrlreg[3]));
 	root[1] = ctx->ctrlreg[1] ? maddr_to_mfn(maddr(ctx->ctrlreg[1])) : INVALID_MFN;
+	/* user mode runs on no other root, and there is none to load but these */
+	if (!(ctx->flags & VGCF_in_kernel) && !ctx->ctrlreg[1]) return -EINVAL;
 	rc = table_get(v->domain, root[0], 4);
 	if (rc || !ctx->ctrlreg[1]) return rc;
 	rc = table_get(v->domain, root[1], 4);
-	if (rc) {
-		/* the kernel root was valid before or stays so by this very reference: dropping it
-		 * may be preempted */
-		int put = table_put(v->domain, root[0]);
-
-		while (put == -ERESTART) put = table_put_resume(v->domain, root[0]);
-	}
+	/* to drop a whole tree may take long: what is left of it goes before the next try, or with the vCPU */
+	if (rc && table_put(v->domain, root[0])) v->table_giveup = mfn_x(root[0]) + 1;
 	return rc;
 }
 
@@ -105,8 +102,9 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 	mfn_t root[2];
-	int rc;
+	int rc = table_giveup_finish(v);
 
+	if (rc) return rc;
 	if (!addresses_ok(ctx) || !gdt_take(v->domain, ctx->gdt_frames, (unsigned)ctx->gdt_ents)) return -EINVAL;
 	rc = roots_take(v, ctx, root);
 	if (rc) {

@@ -256,6 +256,49 @@ static void on_failsafe(struct trap_frame *f) {
 	kit_user_exit();
 }
 
+static volatile unsigned int failsafes, es_wanted;
+
+static void note_failsafe(struct trap_frame *f) {
+	(void)f;
+	failsafes++;
+	es_wanted = kit_failsafe_selectors[1];
+}
+
+static void next_turn(void) { turn++; }
+
+/* A selector that does not load any more when its vCPU is switched in: null, and the failsafe callback tells. */
+static void test_selector_gone(void) {
+	unsigned int es;
+
+	is(set_gdt(512), 0, "a table");
+	update(6, DESC_DATA3);
+	asm volatile("movw %w0, %%es" ::"r"(0x33) : "memory");
+	update(6, 0);
+	kit_handlers[VEC_FAILSAFE] = note_failsafe;
+	turn = 0;
+	kit_vcpu_context(1, next_turn);
+	is(hv_vcpu_op(VCPUOP_up, 1, NULL), 0, "another vCPU has the processor meanwhile");
+	yield_until(1);
+	kit_handlers[VEC_FAILSAFE] = NULL;
+	asm volatile("mov %%es, %0" : "=r"(es));
+	is(es, 0, "a selector whose descriptor went away is null");
+	is(failsafes, 1, "the failsafe callback tells of it");
+	is_hex(es_wanted, 0x33, "with the selector in its frame");
+	set_gdt(0);
+}
+
+/* The frame of a return that failed holds what it was to load, and the selectors as they are. */
+static bool failsafe_tells(const struct trap_frame *want) {
+	const struct trap_frame *f = &kit_trap_record.frame;
+	uint16_t now[4];
+
+	asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+		     : "=m"(now[0]), "=m"(now[1]), "=m"(now[2]), "=m"(now[3]));
+	for (unsigned int i = 0; i < 4; i++)
+		if (kit_failsafe_selectors[i] != now[i]) return false;
+	return f->rip == want->rip && f->cs == (want->cs | 3) && f->ss == (want->ss | 3) && f->rsp == want->rsp;
+}
+
 /* Returning to user mode with selectors that cannot be loaded ends in the failsafe callback. */
 static void test_failsafe(void) {
 	struct trap_frame f;
@@ -270,11 +313,13 @@ static void test_failsafe(void) {
 	ok(kit_trap_record.vector == VEC_FAILSAFE || kit_trap_record.vector == VEC_GP ||
 		   kit_trap_record.vector == VEC_SYSCALL,
 	   "a bad stack selector does not get through");
+	ok(kit_trap_record.vector != VEC_FAILSAFE || failsafe_tells(&f), "the failsafe frame tells what it was");
 	kit_handlers[VEC_FAILSAFE] = on_failsafe;
 	f = user_frame(user_syscall);
 	f.cs = 0x5673;
 	kit_user_run(&f);
 	kit_printf("# = return with a bad code selector: trap %u\n", kit_trap_record.vector);
+	ok(kit_trap_record.vector != VEC_FAILSAFE || failsafe_tells(&f), "the frame of a bad code selector");
 	kit_handlers[VEC_FAILSAFE] = on_failsafe;
 	f = user_frame(user_syscall);
 	f.rip = 0x800000000000;
@@ -302,6 +347,7 @@ void guest_main(void) {
 	test_loads();
 	test_ldt();
 	test_ldt_of_another();
+	test_selector_gone();
 	test_failsafe();
 	done();
 }

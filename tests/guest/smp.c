@@ -45,6 +45,9 @@ static void test_life(void) {
 	c = kit_vcpu_context(1, run_once);
 	c->user_regs.rip = 0x800000000000UL;
 	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL), "or a non-canonical start");
+	c = kit_vcpu_context(1, run_once);
+	c->flags = 0;
+	is(hv_vcpu_op(VCPUOP_initialise, 1, c), KIT_ERRNO(EINVAL), "or in user mode, without a root for it");
 	is(hv_vcpu_op(VCPUOP_initialise, 1, (void *)0x7000000000UL), KIT_ERRNO(EFAULT), "or no memory");
 	is(hv_vcpu_op(VCPUOP_initialise, 4, kit_vcpu_context(4, run_once)), KIT_ERRNO(ENOENT), "or of no vCPU");
 	is(kit_vcpu_start(1, run_once), 0, "a vCPU is started");

@@ -305,19 +305,31 @@ static void vcpu_info_moves_to_a_guest_page(void **state) {
 }
 
 static void vcpus_without_a_legacy_slot(void **state) {
-	struct domain_params p = params(1);
-	struct domain *d;
+	struct domain_params p = params(1), q = params(2);
+	struct domain *d, *e;
 	struct vcpu_info *info;
 	mfn_t m;
 
-	p.config.max_vcpus = 40;
+	p.config.max_vcpus = q.config.max_vcpus = 40;
 	assert_int_equal(domain_create(&p, &d), 0);
 	assert_int_equal(vcpu_create(d, 35), 0);
+	assert_int_equal(domain_create(&q, &e), 0);
+	assert_int_equal(vcpu_create(e, 35), 0);
+	/* what another domain's has in its own is not for this one to see */
+	info = vcpu_info_get(e->vcpu[35]);
+	assert_int_equal(info->evtchn_upcall_mask, 1);
+	info->arch.cr2 = 77;
+	info->evtchn_upcall_mask = 0;
+	info->evtchn_upcall_pending = 1;
+	vcpu_info_put(e->vcpu[35], info);
 	info = vcpu_info_get(d->vcpu[35]);
 	assert_false((char *)info >= (char *)d->shared_info && (char *)info < (char *)d->shared_info + PAGE_SIZE);
+	assert_int_equal(info->evtchn_upcall_mask, 1);
+	assert_int_equal(info->evtchn_upcall_pending, 0);
 	vcpu_info_put(d->vcpu[35], info);
 	assert_int_equal(domain_frames_alloc(d, 0, 64, &m), 0);
 	assert_int_equal(vcpu_info_register(d->vcpu[35], m, 0), 0);
+	assert_int_equal(((struct vcpu_info *)own_va(m))->arch.cr2, 0);
 	assert_int_equal(((struct vcpu_info *)own_va(m))->evtchn_upcall_mask, 1);
 	assert_int_equal(((struct vcpu_info *)own_va(m))->evtchn_upcall_pending, 1);
 	/* destruction drops it */

@@ -179,6 +179,31 @@ static void periodic(void **state) {
 	assert_false(tick(p));
 }
 
+/* Its tick is set by a sibling; it neither wakes it nor gets lost. */
+static void periodic_of_one_that_sleeps(void **state) {
+	struct evtchn_bind_virq b = { .virq = VIRQ_TIMER, .vcpu = 1 };
+	struct vcpu_set_periodic_timer s = { .period_ns = 2 * MS };
+	struct vcpu *v = guest->vcpu[1];
+
+	assert_int_equal(CALL(bind_virq, b), 0);
+	v->pause_flags = VPF_BLOCKED;
+	assert_int_equal(VCPU(set_periodic_timer, 1, s), 0);
+	host_time_advance(3 * MS);
+	for (unsigned i = 0; i < CPUS; i++) {
+		host_cpu_set(i);
+		timers_run();
+	}
+	assert_int_equal(v->pause_flags, VPF_BLOCKED);
+	assert_false(pending2(guest, b.port));
+	vcpu_unblock_flag(v, VPF_BLOCKED);
+	host_cpu_set(v->processor);
+	assert_true(schedule_round(this_cpu()));
+	assert_ptr_equal(current, v);
+	assert_true(tick(b.port));
+	host_time_advance(2 * MS);
+	assert_true(tick(b.port));
+}
+
 /* -- areas -- */
 
 static void runstate_info(void **state) {
@@ -291,6 +316,7 @@ int main(void) {
 		EVT_TEST(single_shot),
 		EVT_TEST(set_timer_op),
 		EVT_TEST(periodic),
+		EVT_TEST(periodic_of_one_that_sleeps),
 		EVT_TEST(runstate_info),
 		EVT_TEST(areas_must_be_the_guests),
 		EVT_TEST(vcpu_info_has_the_time),

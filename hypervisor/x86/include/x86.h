@@ -217,6 +217,8 @@ bool emulate_pt_store(struct regs *r, uint64_t cr2);
 uint64_t cr0_view(const struct vcpu *v);
 /* Enter the guest mode that is not the present one: page tables and GS base (x86/context.c). */
 void toggle_guest_mode(struct vcpu *v);
+/* Store the data segments' selectors, as they are loaded, in the vCPU. */
+void selectors_read(struct vcpu *v);
 /* A debug register, 0-7, where 4 and 5 are 6 and 7; to set it audits the value. 0, -EINVAL, -EPERM. */
 uint64_t debugreg_get(const struct vcpu *v, unsigned reg);
 int debugreg_set(struct vcpu *v, unsigned reg, uint64_t value) __must_check;
