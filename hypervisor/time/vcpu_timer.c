@@ -36,22 +36,25 @@ void vcpu_periodic_set(struct vcpu *v, uint64_t period) {
 
 	timer_stop(&v->periodic);
 	WRITE_ONCE(v->periodic_period, period);
-	/* A sibling that is being switched meanwhile may tick once too often or too late. */
-	if (period && READ_ONCE(v->running))
+	/*
+	 * A sibling that is being switched meanwhile may tick once too often or too late. It may also arm its timer, so
+	 * that `expires` is for the queue alone to change: what does not run is armed, and stopped again.
+	 */
+	while (period) {
 		timer_set(&v->periodic, v->processor, first);
-	else
-		WRITE_ONCE(v->periodic.expires, first);
+		if (READ_ONCE(v->running) || !timer_stop(&v->periodic) || !READ_ONCE(v->running)) break;
+	}
 }
 
 void vcpu_periodic_resume(struct vcpu *v, uint64_t now) {
-	uint64_t period = v->periodic_period;
+	uint64_t period = READ_ONCE(v->periodic_period), due = READ_ONCE(v->periodic.expires);
 
 	if (likely(!period)) return;
-	if (v->periodic.expires <= now) {
+	if (due <= now) {
 		virq_raise_vcpu(v, VIRQ_TIMER);
-		v->periodic.expires = now + period;
+		due = now + period;
 	}
-	timer_set(&v->periodic, cpu_id(), v->periodic.expires);
+	timer_set(&v->periodic, cpu_id(), due);
 }
 
 void vcpu_periodic_suspend(struct vcpu *v) {
