@@ -264,6 +264,29 @@ static void vcpu_properties(void **state) {
 	assert_int_equal(run(&op), -ENOSYS);
 }
 
+/* What dom0 pinned for a while is not what the toolstack set. */
+static void an_override_is_not_stored(void **state) {
+	domid_t id = create(1);
+	struct vcpu *v = domain_by_id(id)->vcpu[0];
+	struct xen_domctl op = ctl(XEN_DOMCTL_setvcpuaffinity, id);
+	uint64_t *map = (uint64_t *)BUF;
+
+	assert_int_equal(vcpu_pin_override(v, 1), 0);
+	op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_SOFT;
+	op.u.vcpuaffinity.cpumap_soft.bitmap.p = (void *)BUF_VA;
+	op.u.vcpuaffinity.cpumap_soft.nr_bits = 64;
+	map[0] = 3;
+	assert_int_equal(run(&op), 0);
+	assert_int_equal(map[0], 2); /* in effect */
+	assert_int_equal(vcpu_pin_override(v, -1), 0);
+	op = ctl(XEN_DOMCTL_getvcpuaffinity, id);
+	op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+	op.u.vcpuaffinity.cpumap_hard.bitmap.p = (void *)BUF_VA;
+	op.u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+	assert_int_equal(run(&op), 0);
+	assert_int_equal(map[0], 3);
+}
+
 static void scheduling_parameters(void **state) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_scheduler_op, create(1));
 
@@ -440,6 +463,7 @@ int main(void) {
 		T(destroy_in_pieces),
 		T(nothing_but_destroy_on_the_dying),
 		T(vcpu_properties),
+		T(an_override_is_not_stored),
 		T(scheduling_parameters),
 		T(permissions),
 		T(lists_of_domains),
