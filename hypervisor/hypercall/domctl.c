@@ -258,6 +258,7 @@ static long context_clear(struct vcpu *v) {
 	if (err) return err;
 	v->initialised = false;
 	vcpu_block_flag(v, VPF_DOWN);
+	vcpu_kick(v); /* it waits for nothing any more */
 	return 0;
 }
 

@@ -287,6 +287,25 @@ static void an_override_is_not_stored(void **state) {
 	assert_int_equal(map[0], 3);
 }
 
+/* -- a vCPU put back to where it was created -- */
+
+static long reset_context(struct vcpu *v) {
+	struct xen_domctl op = ctl(XEN_DOMCTL_setvcpucontext, v->domain->id);
+
+	op.u.vcpucontext.vcpu = v->id;
+	return run(&op);
+}
+
+static void a_reset_vcpu_waits_for_nothing(void **state) {
+	struct vcpu *v = domain_by_id(create(2))->vcpu[1];
+
+	v->pause_flags = VPF_BLOCKED | VPF_POLL;
+	v->domain->evtchn.poll_mask[0] = 2;
+	assert_int_equal(reset_context(v), 0);
+	assert_int_equal(v->pause_flags, VPF_DOWN);
+	assert_int_equal(v->domain->evtchn.poll_mask[0], 0);
+}
+
 static void scheduling_parameters(void **state) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_scheduler_op, create(1));
 
@@ -464,6 +483,7 @@ int main(void) {
 		T(nothing_but_destroy_on_the_dying),
 		T(vcpu_properties),
 		T(an_override_is_not_stored),
+		T(a_reset_vcpu_waits_for_nothing),
 		T(scheduling_parameters),
 		T(permissions),
 		T(lists_of_domains),
