@@ -306,6 +306,31 @@ static void a_reset_vcpu_waits_for_nothing(void **state) {
 	assert_int_equal(v->domain->evtchn.poll_mask[0], 0);
 }
 
+static struct vcpu *reset_vcpu;
+static mfn_t info_frame;
+static cpumask_t flushed;
+
+static void while_the_info_goes(cpumask_t cpus, uint64_t va) {
+	if (!mfn_eq(reset_vcpu->info_mfn, INVALID_MFN) || va != TLB_FLUSH_ALL) return;
+	assert_int_equal(frame_of(info_frame)->owner, reset_vcpu->domain->id);
+	flushed |= cpus;
+}
+
+/* Other CPUs may be raising events there: its vcpu_info's frame, which nothing else holds, is freed after they are
+ * through. */
+static void a_reset_vcpus_info_is_left_first(void **state) {
+	struct vcpu *v = reset_vcpu = domain_by_id(create(2))->vcpu[1];
+
+	assert_int_equal(domain_frames_alloc(v->domain, 0, 64, &info_frame), 0);
+	assert_int_equal(vcpu_info_register(v, info_frame, 0), 0);
+	assert_int_equal(domain_frame_release(v->domain, info_frame), 0);
+	host_flush_hook = while_the_info_goes;
+	assert_int_equal(reset_context(v), 0);
+	host_flush_hook = NULL;
+	assert_int_equal(flushed, cpus_online);
+	assert_int_equal(frame_of(info_frame)->owner, DOMID_INVALID);
+}
+
 static void scheduling_parameters(void **state) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_scheduler_op, create(1));
 
@@ -484,6 +509,7 @@ int main(void) {
 		T(vcpu_properties),
 		T(an_override_is_not_stored),
 		T(a_reset_vcpu_waits_for_nothing),
+		T(a_reset_vcpus_info_is_left_first),
 		T(scheduling_parameters),
 		T(permissions),
 		T(lists_of_domains),
