@@ -144,13 +144,14 @@ static int parts_create(struct domain *d) {
 static void domain_free(struct domain *d) {
 	struct vcpu *v;
 
+	/* The timers first, which fire until they are killed: the domain's look at vCPUs, a vCPU's at ports. */
+	sched_domain_destroy(d);
+	if (d->vcpu)
+		for_each_vcpu (d, v) vcpu_destroy(v);
 	if (d->grant) grant_domain_free(d);
 	evtchn_domain_free(d);
 	if (d->shared_info) frame_unshare(d->shared_info);
-	if (d->vcpu)
-		for_each_vcpu (d, v) vcpu_destroy(v);
 	heap_free(d->vcpu);
-	sched_domain_destroy(d);
 	permits_free(d);
 	heap_free(d->e820);
 	heap_free(d->cpu_policy);

@@ -122,6 +122,8 @@ int vcpu_release(struct vcpu *v) {
 
 	if (err || mfn_eq(m, INVALID_MFN)) return err;
 	v->info_mfn = INVALID_MFN;
+	/* A CPU that raises an event meanwhile, for another domain, writes there until it has done this. */
+	arch_tlb_flush(cpus_online, TLB_FLUSH_ALL);
 	frame_put_as(m);
 	return 0;
 }

@@ -258,6 +258,7 @@ static long context_clear(struct vcpu *v) {
 	if (err) return err;
 	v->initialised = false;
 	vcpu_block_flag(v, VPF_DOWN);
+	vcpu_kick(v); /* it waits for nothing any more */
 	return 0;
 }
 
@@ -333,14 +334,14 @@ static int affinity_to_guest(const struct xen_domctl_vcpuaffinity *a, cpumask_t 
 }
 
 DOMCTL_VCPU(setvcpuaffinity, vcpuaffinity) {
-	cpumask_t hard, soft;
+	cpumask_t hard = v->sched.hard, soft = v->sched.soft; /* his own, also while they are overridden */
 	int err = a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;
 
-	vcpu_get_affinity(v, &hard, &soft);
 	if (a->flags & XEN_VCPUAFFINITY_HARD) err = bitmap_from_guest(&a->cpumap_hard, &hard);
 	if (!err && a->flags & XEN_VCPUAFFINITY_SOFT) err = bitmap_from_guest(&a->cpumap_soft, &soft);
 	if (!err) err = vcpu_set_affinity(v, hard, soft);
 	/* Tell what is in effect. */
+	vcpu_get_affinity(v, &hard, &soft);
 	return err ?: affinity_to_guest(a, hard, soft & hard);
 }
 

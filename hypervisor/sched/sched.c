@@ -127,7 +127,10 @@ static void charge(struct sched_cpu *q, uint64_t now) {
 	least = v->sched.vtime;
 	if (q->length) least = MIN(least, list_first(&q->queue, struct vcpu, sched.link)->sched.vtime);
 	q->vnow = MAX(q->vnow, least);
-	if (unlikely(g->cap) && group_charge(g, ns)) __atomic_fetch_or(&v->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
+	if (likely(!READ_ONCE(g->cap)) || !group_charge(g, ns)) return;
+	__atomic_fetch_or(&v->pause_flags, VPF_CAPPED, __ATOMIC_SEQ_CST);
+	/* Who takes the cap away does that before he lets vCPUs go; without one nobody does it later. */
+	if (!READ_ONCE(g->cap)) __atomic_fetch_and(&v->pause_flags, ~VPF_CAPPED, __ATOMIC_SEQ_CST);
 }
 
 /* Make v the running vCPU of the queue's CPU (NULL: none). Lock held. */

@@ -18,7 +18,7 @@ struct timer_cpu {
 	struct spinlock lock; /* RANK_TIMER */
 	/* lock: */
 	struct timer *root;
-	struct timer *running; /* its function is being called, or NULL */
+	struct timer *running; /* its function is being called, or NULL; read by others too */
 	uint64_t programmed;   /* what the hardware is set to; TIMER_NEVER: nothing */
 };
 #define TIMER_NEVER (~0ULL)
@@ -107,21 +107,15 @@ void timer_set(struct timer *t, unsigned cpu, uint64_t expires) {
 	spin_unlock(&q->lock);
 }
 
-/* True if its function is running now. *armed: it was armed. */
-static bool disarm(struct timer *t, bool *armed) {
-	struct timer_cpu *q = queue_lock(t);
-	bool runs = q->running == t;
-
-	*armed = t->link;
-	if (*armed) heap_delete(t);
-	spin_unlock(&q->lock);
-	return runs;
-}
-
 bool timer_stop(struct timer *t) {
 	bool armed = timer_pending(t);
+	struct timer_cpu *q;
 
-	if (armed) (void)disarm(t, &armed);
+	if (!armed) return false;
+	q = queue_lock(t);
+	armed = t->link;
+	if (armed) heap_delete(t);
+	spin_unlock(&q->lock);
 	return armed;
 }
 
@@ -129,10 +123,23 @@ void timer_migrate(struct timer *t, unsigned cpu) {
 	if (READ_ONCE(t->cpu) != cpu && timer_stop(t)) timer_set(t, cpu, t->expires);
 }
 
-void timer_kill(struct timer *t) {
-	bool armed;
+/*
+ * Disarm; true if its function runs anywhere: it may have moved the timer from the queue it was called for. It
+ * was called under the lock of the queue that the timer had then, and cannot arm it anew without the one held here.
+ */
+static bool disarmed_runs(struct timer *t) {
+	struct timer_cpu *q = queue_lock(t);
+	bool runs = false;
+	unsigned c;
 
-	while (disarm(t, &armed)) arch_spin_wait();
+	if (t->link) heap_delete(t);
+	for_each_cpu (c, cpus_online) runs |= __atomic_load_n(&timer_cpus[c].running, __ATOMIC_ACQUIRE) == t;
+	spin_unlock(&q->lock);
+	return runs;
+}
+
+void timer_kill(struct timer *t) {
+	while (disarmed_runs(t)) arch_spin_wait();
 }
 
 void timers_run(void) {
@@ -143,11 +150,11 @@ void timers_run(void) {
 	q->programmed = TIMER_NEVER;
 	while ((t = q->root) != NULL && t->expires <= now_ns()) {
 		heap_delete(t);
-		q->running = t;
+		WRITE_ONCE(q->running, t);
 		spin_unlock(&q->lock);
 		t->fn(t->arg);
 		spin_lock(&q->lock);
-		q->running = NULL;
+		WRITE_ONCE(q->running, NULL);
 	}
 	queue_program(q);
 	spin_unlock(&q->lock);

@@ -264,6 +264,73 @@ static void vcpu_properties(void **state) {
 	assert_int_equal(run(&op), -ENOSYS);
 }
 
+/* What dom0 pinned for a while is not what the toolstack set. */
+static void an_override_is_not_stored(void **state) {
+	domid_t id = create(1);
+	struct vcpu *v = domain_by_id(id)->vcpu[0];
+	struct xen_domctl op = ctl(XEN_DOMCTL_setvcpuaffinity, id);
+	uint64_t *map = (uint64_t *)BUF;
+
+	assert_int_equal(vcpu_pin_override(v, 1), 0);
+	op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_SOFT;
+	op.u.vcpuaffinity.cpumap_soft.bitmap.p = (void *)BUF_VA;
+	op.u.vcpuaffinity.cpumap_soft.nr_bits = 64;
+	map[0] = 3;
+	assert_int_equal(run(&op), 0);
+	assert_int_equal(map[0], 2); /* in effect */
+	assert_int_equal(vcpu_pin_override(v, -1), 0);
+	op = ctl(XEN_DOMCTL_getvcpuaffinity, id);
+	op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+	op.u.vcpuaffinity.cpumap_hard.bitmap.p = (void *)BUF_VA;
+	op.u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+	assert_int_equal(run(&op), 0);
+	assert_int_equal(map[0], 3);
+}
+
+/* -- a vCPU put back to where it was created -- */
+
+static long reset_context(struct vcpu *v) {
+	struct xen_domctl op = ctl(XEN_DOMCTL_setvcpucontext, v->domain->id);
+
+	op.u.vcpucontext.vcpu = v->id;
+	return run(&op);
+}
+
+static void a_reset_vcpu_waits_for_nothing(void **state) {
+	struct vcpu *v = domain_by_id(create(2))->vcpu[1];
+
+	v->pause_flags = VPF_BLOCKED | VPF_POLL;
+	v->domain->evtchn.poll_mask[0] = 2;
+	assert_int_equal(reset_context(v), 0);
+	assert_int_equal(v->pause_flags, VPF_DOWN);
+	assert_int_equal(v->domain->evtchn.poll_mask[0], 0);
+}
+
+static struct vcpu *reset_vcpu;
+static mfn_t info_frame;
+static cpumask_t flushed;
+
+static void while_the_info_goes(cpumask_t cpus, uint64_t va) {
+	if (!mfn_eq(reset_vcpu->info_mfn, INVALID_MFN) || va != TLB_FLUSH_ALL) return;
+	assert_int_equal(frame_of(info_frame)->owner, reset_vcpu->domain->id);
+	flushed |= cpus;
+}
+
+/* Other CPUs may be raising events there: its vcpu_info's frame, which nothing else holds, is freed after they are
+ * through. */
+static void a_reset_vcpus_info_is_left_first(void **state) {
+	struct vcpu *v = reset_vcpu = domain_by_id(create(2))->vcpu[1];
+
+	assert_int_equal(domain_frames_alloc(v->domain, 0, 64, &info_frame), 0);
+	assert_int_equal(vcpu_info_register(v, info_frame, 0), 0);
+	assert_int_equal(domain_frame_release(v->domain, info_frame), 0);
+	host_flush_hook = while_the_info_goes;
+	assert_int_equal(reset_context(v), 0);
+	host_flush_hook = NULL;
+	assert_int_equal(flushed, cpus_online);
+	assert_int_equal(frame_of(info_frame)->owner, DOMID_INVALID);
+}
+
 static void scheduling_parameters(void **state) {
 	struct xen_domctl op = ctl(XEN_DOMCTL_scheduler_op, create(1));
 
@@ -440,6 +507,9 @@ int main(void) {
 		T(destroy_in_pieces),
 		T(nothing_but_destroy_on_the_dying),
 		T(vcpu_properties),
+		T(an_override_is_not_stored),
+		T(a_reset_vcpu_waits_for_nothing),
+		T(a_reset_vcpus_info_is_left_first),
 		T(scheduling_parameters),
 		T(permissions),
 		T(lists_of_domains),

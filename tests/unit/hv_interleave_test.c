@@ -303,6 +303,81 @@ static void a_pause_waits_for_it(void **state) {
 	vcpu_unpause(guest->vcpu[1]);
 }
 
+/* -- timers that are killed while their functions run -- */
+
+static struct timer mover;
+static unsigned moved, mover_done; /* atomic */
+
+static void move_on(void *arg) {
+	timer_set(&mover, 2, now_ns() + 1000000);
+	__atomic_store_n(&moved, 1, __ATOMIC_RELEASE);
+	usleep(50000);
+	__atomic_store_n(&mover_done, 1, __ATOMIC_RELEASE);
+}
+
+static void *timer_thread(void *arg) {
+	host_cpu_set(1);
+	timers_run();
+	return NULL;
+}
+
+static void a_timer_that_moved_itself_is_waited_for(void **state) {
+	pthread_t t;
+
+	host_journal_count = HOST_JOURNAL_MAX;
+	run_nothing();
+	timer_init(&mover, move_on, NULL);
+	timer_set(&mover, 1, now_ns());
+	assert_int_equal(pthread_create(&t, NULL, timer_thread, NULL), 0);
+	while (!__atomic_load_n(&moved, __ATOMIC_ACQUIRE))
+		;
+	timer_kill(&mover);
+	assert_int_equal(__atomic_load_n(&mover_done, __ATOMIC_ACQUIRE), 1);
+	assert_false(timer_pending(&mover));
+	pthread_join(t, NULL);
+}
+
+static struct spinlock *held;
+static unsigned holding, reaping; /* atomic */
+static uint64_t heap_then;
+
+/* Keeps the timer's function waiting while the domain is freed. */
+static void *holder_thread(void *arg) {
+	host_cpu_set(3);
+	spin_lock(held);
+	__atomic_store_n(&holding, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&reaping, __ATOMIC_ACQUIRE))
+		;
+	usleep(50000);
+	heap_then = heap_bytes_used();
+	spin_unlock(held);
+	return NULL;
+}
+
+static void nothing_is_freed_that_timers_look_at(void **state) {
+	struct domain *d = domain_make(3, false);
+	pthread_t t, holder;
+	uint64_t heap;
+
+	host_journal_count = HOST_JOURNAL_MAX;
+	run_nothing();
+	timer_set(&d->vcpu[0]->singleshot, 1, now_ns());
+	held = &port_find(d, 0)->lock; /* of VIRQs that are not bound */
+	domain_end(d);
+	assert_int_equal(pthread_create(&holder, NULL, holder_thread, NULL), 0);
+	while (!__atomic_load_n(&holding, __ATOMIC_ACQUIRE))
+		;
+	assert_int_equal(pthread_create(&t, NULL, timer_thread, NULL), 0);
+	while ((uint16_t)(READ_ONCE(held->tail) - READ_ONCE(held->head)) < 2)
+		;
+	heap = heap_bytes_used();
+	__atomic_store_n(&reaping, 1, __ATOMIC_RELEASE);
+	domains_reap();
+	pthread_join(t, NULL);
+	pthread_join(holder, NULL);
+	assert_int_equal(heap_then, heap);
+}
+
 static int teardown(void **state) {
 	cpus_online = (1u << CPUS) - 1;
 	return evt_teardown(state);
@@ -316,6 +391,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(one_of_two_registers, evt_setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cpu_says_what_it_leaves, evt_setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pause_waits_for_it, evt_setup, teardown),
+		cmocka_unit_test_setup_teardown(a_timer_that_moved_itself_is_waited_for, evt_setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_freed_that_timers_look_at, evt_setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
