@@ -211,7 +211,7 @@ static void entry_save(const struct tx_entry *e, struct buf *b) {
 	buf_blob(b, e->path, e->len);
 	buf_u8(b, e->know);
 	buf_u8(b, e->base_exists | e->written << 1 | e->exists << 2 | e->base_removed << 3 | e->value_set << 4 |
-			  e->perms_set << 5 | e->event_queued << 6);
+			  e->perms_set << 5 | e->event_queued << 6 | e->exact_queued << 7);
 	buf_u32(b, e->seq);
 	buf_blob(b, e->value, e->value_len);
 	perms_save(e->perms, b);
@@ -254,6 +254,7 @@ static bool entry_load(struct machine *m, struct tx *tx, struct cursor *cur) {
 	e->value_set = flags & 16;
 	e->perms_set = flags & 32;
 	e->event_queued = flags & 64;
+	e->exact_queued = flags & 128;
 	e->seq = cur_u32(cur);
 	value = cur_blob(cur, &n);
 	e->value = n && value ? talloc_memdup(e, value, n) : NULL;

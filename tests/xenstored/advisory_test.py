@@ -205,6 +205,20 @@ def test_xsa_326():
     tap.ok(memory() - before < 256 << 10, "and nothing once it has ended", memory() - before)
 
 
+def test_xsa_326_transaction():
+    """One transaction that makes and removes the same nodes without end."""
+    g = d.domain(3260)
+    tx = g.begin()
+    deep = "/".join("d" * 200 for _ in range(8))
+    before = memory()
+    for _ in range(500):
+        tap.failed += g.write(deep, "x", tx) != b"OK\0" or g.call(xs.RM, "d" * 200 + "\0", tx) != b"OK\0"
+    grown = memory() - before
+    tap.ok(grown < 64 << 10, "a transaction grows with the nodes that it touches, not with its requests", grown)
+    g.end(tx)
+    dies(g)
+
+
 def test_xsa_330():
     """RESET_WATCHES gives back what the watches held."""
     g = d.domain(330)
