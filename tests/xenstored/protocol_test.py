@@ -465,6 +465,22 @@ def test_parallel_transactions():
         c.close()
 
 
+def test_event_storm():
+    """A guest whose event is there again as soon as it was taken."""
+    g = d.domain(81)
+    with open(d.home + "/storm", "w"):
+        g.kick()
+    try:
+        got = top.call(xs.READ, "/\0", timeout=3)
+    except TimeoutError as e:
+        got = e
+    os.unlink(d.home + "/storm")
+    tap.is_(got, b"", "a guest that raises its event without end does not stop the daemon")
+    g.sync()
+    gone(81)
+    g.close()
+
+
 def test_transaction_flood():
     g = fresh_domain(91)
     t = g.begin()
