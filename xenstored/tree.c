@@ -89,9 +89,7 @@ static void tree_charge(struct tree *t, const struct node *n, int nodes, long by
 		t->account(t->account_arg, n->perms->p[0].domid, nodes, bytes);
 }
 
-long node_bytes(const struct node *n) {
-	return (long)(NODE_COST + n->name_len + n->value_len + n->perms->n * sizeof(struct perm));
-}
+long node_bytes(const struct node *n) { return node_bytes_of(n->name_len, n->value_len, n->perms); }
 
 /* One more entry in the dirty list, or NULL (and dirty_all) without memory. */
 static struct dirty *dirty_new(struct tree *t) {

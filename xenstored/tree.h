@@ -110,6 +110,9 @@ void tree_set_perms(struct tree *t, struct node *n, struct perms *perms, uint64_
 size_t node_path(const struct node *n, char out[PATH_BUF]);
 /* What the node counts for in its owner's memory quota. */
 long node_bytes(const struct node *n);
+static inline long node_bytes_of(size_t name_len, size_t value_len, const struct perms *perms) {
+	return (long)(NODE_COST + name_len + value_len + perms->n * sizeof(struct perm));
+}
 /* Next node in a walk that visits parents before children; NULL after the last below `top`. */
 struct node *tree_next(const struct node *n, const struct node *top);
 /* Forget the dirty list (a checkpoint has taken it). */

@@ -93,8 +93,29 @@ static bool entry_holds(const struct machine *m, const struct tx *tx, const stru
 	       !((e->know & TX_CHILD) && node_cgen(n) > tx->start);
 }
 
+static bool owned_by(const struct perms *p, unsigned domid) {
+	return p->p[0].domid == domid && !(p->p[0].bits & PERM_STALE);
+}
+
+/* Bytes that it will add to its own domain. */
+static int64_t tx_bytes(const struct machine *m, const struct tx *tx) {
+	unsigned domid = tx->conn->dom->domid;
+	int64_t sum = 0;
+
+	for (struct list *l = tx->entries.next; l != &tx->entries; l = l->next) {
+		const struct tx_entry *e = list_entry(l, struct tx_entry, link);
+		const struct node *n = e->written ? tree_find(&m->tree, e->path, e->len) : NULL;
+
+		if (n && owned_by(n->perms, domid)) sum -= node_bytes(n);
+		if (e->written && e->exists && owned_by(e->perms, domid))
+			sum += node_bytes_of(strlen(strrchr(e->path, '/') + 1), e->value_len, e->perms);
+	}
+	return sum;
+}
+
 static int tx_check(struct machine *m, struct tx *tx) {
 	struct domain *d = tx->conn->dom;
+	int64_t bytes;
 
 	if (tx->failed) return tx->failed;
 	if (tx->given_up) return -EAGAIN;
@@ -102,6 +123,8 @@ static int tx_check(struct machine *m, struct tx *tx) {
 		if (!entry_holds(m, tx, list_entry(l, struct tx_entry, link))) return -EAGAIN;
 	if (tx->nodes > 0 && !quota_allows(m, d, QUOTA_NODES, d->n_node + tx->nodes)) return -ENOSPC;
 	if (tx->nodes > 0 && m->no_space) return -ENOSPC;
+	bytes = d->domid ? tx_bytes(m, tx) : 0;
+	if (bytes > 0 && !quota_allows(m, d, QUOTA_MEMORY, d->bytes + bytes)) return -ENOSPC;
 	return 0;
 }
 

@@ -390,6 +390,30 @@ def test_xsa_421():
     dies(g)
 
 
+def test_xsa_421_memory():
+    """Nor is a transaction's memory free."""
+    g = d.domain(4210)
+    top.call(xs.SET_QUOTA, "4210\0memory\x0065536\0")
+    tx = g.begin()
+    done = [g.write(f"m{i}", "m" * 2000, tx) for i in range(100)]
+    tap.is_((set(done), g.end(tx)), ({b"OK\0"}, "ENOSPC"), "a transaction cannot make more than the memory's quota")
+    tap.is_(owned(4210), 1, "and leaves nothing")
+    tx = g.begin()
+    for i in range(100):
+        g.write("m", "m" * (i * 20), tx)
+    tap.is_(g.end(tx), b"OK\0", "one that writes the same node again and again pays for it once")
+    tx = g.begin()
+    for i in range(20):
+        g.write(f"m{i}", "m" * 2000, tx)
+    tap.is_(g.end(tx), b"OK\0", "what fits can be made")
+    tx = g.begin()
+    for i in range(20):
+        g.call(xs.RM, f"m{i}\0", tx)
+        g.write(f"n{i}", "n" * 2000, tx)
+    tap.is_(g.end(tx), b"OK\0", "and be replaced by as much")
+    dies(g)
+
+
 def test_xsa_425():
     """RELEASE of a running domain (soft reset) with all that it had open."""
     g = d.domain(425)
