@@ -77,8 +77,9 @@ void tx_bound_history(struct machine *m) {
 
 		if (tx->given_up) continue;
 		tx->given_up = true;
-		log_warn("domain %u: transaction %u given up, too much changed since its start", tx->conn->dom->domid,
-			 tx->id);
+		if (log_worth(++tx->conn->dom->n_given_up))
+			log_warn("domain %u: transaction %u given up, too much changed since its start",
+				 tx->conn->dom->domid, tx->id);
 		history_drop(&m->history, &m->tree.perms, tx_oldest(m));
 	}
 }
