@@ -67,7 +67,7 @@ static inline const char *node_value(const struct node *n) {
 	return n->value_len > VALUE_INSIDE ? n->value.outside : n->value.inside;
 }
 
-/* A changed node, or (n NULL) the path of a removed one. */
+/* A changed node, or (n NULL) the path of a removed one, or (both NULL) nothing any more. */
 struct dirty {
 	struct node *n;
 	char *path;
@@ -81,6 +81,8 @@ struct tree {
 	struct perms_table perms;
 	struct dirty *dirty;
 	uint32_t n_dirty, cap_dirty;
+	/* Generation when the list was last taken: no database has heard of who was born after it. */
+	uint64_t clean;
 	/* The dirty list is not complete: the next checkpoint must write everything. */
 	bool dirty_all;
 	/* Told of every change in what a domain owns. */

@@ -219,6 +219,18 @@ def test_xsa_326_transaction():
     dies(g)
 
 
+def test_xsa_326_deep():
+    """A deep path made and removed, between two checkpoints: what is gone is not remembered."""
+    g = d.domain(3261)
+    before = memory()
+    for _ in range(20):
+        done = g.call(xs.MKDIR, "/".join("a" * 990) + "\0"), g.call(xs.RM, "a\0")
+    grown = memory() - before
+    tap.is_(done, (b"OK\0", b"OK\0"), "a deep path comes and goes")
+    tap.ok(grown < 1 << 20, "and nothing remembers each time", grown)
+    dies(g)
+
+
 def test_xsa_330():
     """RESET_WATCHES gives back what the watches held."""
     g = d.domain(330)

@@ -400,11 +400,17 @@ static void test_database(void **state) {
 	tree_clean(&m->tree);
 	ask(m, a, XS_RM, 0, "/a/b");
 	ask(m, a, XS_WRITE, 0, "/d\0e");
+	/* One that is in the database comes again and goes again, one that is not comes and goes. */
+	ask(m, a, XS_WRITE, 0, "/a/b/c\0again");
+	ask(m, a, XS_WRITE, 0, "/f/g\0h");
+	ask(m, a, XS_RM, 0, "/a/b");
+	ask(m, a, XS_RM, 0, "/f");
 	assert_int_equal(db_checkpoint(path, m, 43, false), 0);
 	assert_int_equal(db_load(path, copy, &seq), 0);
 	assert_int_equal(seq, 43);
 	assert_int_equal(copy->tree.n_node, m->tree.n_node);
 	assert_null(tree_find(&copy->tree, "/a/b", 4));
+	assert_null(tree_find(&copy->tree, "/f", 2));
 	assert_non_null(tree_find(&copy->tree, "/d", 2));
 	assert_int_equal(machine_conn(copy, 1)->n_watch, 1);
 	assert_int_equal(machine_conn(copy, 1)->n_events, a->n_events);
