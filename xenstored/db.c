@@ -229,7 +229,7 @@ static int db_put_dirty(struct tdb_context *tdb, const struct machine *m, struct
 
 		if (d->n)
 			err = db_put_node(tdb, d->n, b);
-		else if (!tree_find(t, d->path, strlen(d->path)))
+		else if (d->path && !tree_find(t, d->path, strlen(d->path)))
 			tdb_delete(tdb, db_key(d->path, strlen(d->path)));
 	}
 	return err;

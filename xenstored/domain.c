@@ -49,8 +49,9 @@ void domain_account(void *machine, unsigned domid, int nodes, long bytes) {
 	d->bytes += bytes;
 	if (domid && m->soft_memory && d->bytes > m->soft_memory && !d->soft_warned) {
 		d->soft_warned = true;
-		log_warn("domain %u: soft quota \"memory\" exceeded: %lld bytes, warning at %u", domid,
-			 (long long)d->bytes, m->soft_memory);
+		if (log_worth(++d->n_soft))
+			log_warn("domain %u: soft quota \"memory\" exceeded: %lld bytes, warning at %u", domid,
+				 (long long)d->bytes, m->soft_memory);
 	}
 	if (d->bytes < m->soft_memory) d->soft_warned = false;
 }

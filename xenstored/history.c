@@ -16,8 +16,12 @@ static void version_link(struct history *h, struct version *v) {
 	struct version **q = &h->by_parent[path_hash_slot(v->parent_hash, HISTORY_HASH)];
 
 	v->path_next = *p;
+	v->path_at = p;
+	if (*p) (*p)->path_at = &v->path_next;
 	*p = v;
 	v->parent_next = *q;
+	v->parent_at = q;
+	if (*q) (*q)->parent_at = &v->parent_next;
 	*q = v;
 	v->younger = NULL;
 	if (h->youngest)
@@ -81,13 +85,10 @@ void history_children(const struct history *h, const char *path, size_t len, uin
 }
 
 static void version_unlink(struct history *h, struct version *v) {
-	struct version **p = &h->by_path[path_hash_slot(v->path_hash, HISTORY_HASH)];
-	struct version **q = &h->by_parent[path_hash_slot(v->parent_hash, HISTORY_HASH)];
-
-	while (*p != v) p = &(*p)->path_next;
-	*p = v->path_next;
-	while (*q != v) q = &(*q)->parent_next;
-	*q = v->parent_next;
+	*v->path_at = v->path_next;
+	if (v->path_next) v->path_next->path_at = v->path_at;
+	*v->parent_at = v->parent_next;
+	if (v->parent_next) v->parent_next->parent_at = v->parent_at;
 	h->bytes -= version_bytes(v);
 }
 

@@ -23,6 +23,8 @@
 struct version {
 	/* By path, by parent's path, and by age (`until` ascending). */
 	struct version *path_next, *parent_next, *younger;
+	/* What points to it in the first two: the oldest is the last of a long chain. */
+	struct version **path_at, **parent_at;
 	uint64_t path_hash, parent_hash;
 	uint64_t birth, gen, cgen, until;
 	/* The node itself ended at `until`; else only this version did. */

@@ -18,6 +18,11 @@ int log_open(enum log_to to, const char *path);
 void log_level(int level);
 /* Nothing is logged while muted. */
 void log_mute(bool mute);
+/*
+ * Whether the n-th time of what a guest can make happen at will is worth a line: the first, and then each
+ * time that the count has doubled.
+ */
+static inline bool log_worth(uint32_t n) { return (n & (n - 1)) == 0; }
 void log_msg(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The trace of every request and reply that CONTROL "log on" asks for. */
 void log_trace_on(bool on);

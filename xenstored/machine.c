@@ -162,16 +162,18 @@ void machine_flush(struct machine *m, struct conn *c) {
 }
 
 void machine_ring_reset(struct machine *m, struct conn *c, uint32_t cons, uint32_t prod) {
+	if (log_worth(++c->dom->n_reset)) log_info("domain %u: ring starts anew", c->dom->domid);
 	conn_reset(m, c);
 	c->dom->ring_cons = cons;
 	c->dom->ring_prod = prod;
 }
 
 void machine_break(struct machine *m, struct conn *c, enum broken why) {
-	log_warn("domain %u: connection %x stopped: %s", c->dom->domid, c->id,
-		 why == CONN_PROTO     ? "message too long"
-		 : why == CONN_RINGIDX ? "ring indices out of range"
-				       : "no event channel");
+	if (log_worth(++c->dom->n_broken))
+		log_warn("domain %u: connection %x stopped: %s", c->dom->domid, c->id,
+			 why == CONN_PROTO     ? "message too long"
+			 : why == CONN_RINGIDX ? "ring indices out of range"
+					       : "no event channel");
 	watch_drop_all(m, c);
 	tx_drop_all(m, c);
 	c->broken = why;

@@ -64,6 +64,9 @@ struct domain {
 	int64_t bytes;
 	uint32_t quota[QUOTA_COUNT];
 	uint32_t hits[QUOTA_COUNT];
+	/* For the log only: how often its ring broke or began anew, its memory passed the soft quota, a transaction was
+	 * given up. */
+	uint32_t n_broken, n_reset, n_soft, n_given_up;
 	struct conn *conn;
 };
 

@@ -45,8 +45,7 @@ bool quota_allows(struct machine *m, struct domain *d, enum quota_id q, uint64_t
 	uint32_t limit = quota_limit(m, d, q);
 
 	if (d->domid == 0 || limit == 0 || value <= limit) return true;
-	d->hits[q]++;
-	if ((d->hits[q] & (d->hits[q] - 1)) == 0)
+	if (log_worth(++d->hits[q]))
 		log_warn("domain %u: quota \"%s\" hit: %llu wanted, %u allowed (refused %u times)", d->domid,
 			 quota_table[q].name, (unsigned long long)value, limit, d->hits[q]);
 	return false;

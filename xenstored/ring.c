@@ -12,7 +12,6 @@
 #include <talloc.h>
 
 #include "domain.h"
-#include "log.h"
 
 #define RING XENSTORE_RING_SIZE
 
@@ -185,7 +184,6 @@ bool ring_reconnect(struct worker *w, struct peer *p) {
 	uint32_t zero[2] = { 0, 0 };
 
 	if (!page || load(&page->connection) != XENSTORE_RECONNECT) return false;
-	log_info("domain %u: ring starts anew", p->conn->dom->domid);
 	worker_note(w, REC_RING_RESET, p->conn->id, zero, sizeof(zero));
 	p->slot->sent = p->conn->out_base;
 	p->blocked = p->stalled = false;

@@ -89,9 +89,7 @@ static void tree_charge(struct tree *t, const struct node *n, int nodes, long by
 		t->account(t->account_arg, n->perms->p[0].domid, nodes, bytes);
 }
 
-long node_bytes(const struct node *n) {
-	return (long)(NODE_COST + n->name_len + n->value_len + n->perms->n * sizeof(struct perm));
-}
+long node_bytes(const struct node *n) { return node_bytes_of(n->name_len, n->value_len, n->perms); }
 
 /* One more entry in the dirty list, or NULL (and dirty_all) without memory. */
 static struct dirty *dirty_new(struct tree *t) {
@@ -120,7 +118,16 @@ static void node_dirty(struct tree *t, struct node *n) {
 	n->dirty = t->n_dirty;
 }
 
-/* The node goes away: its entry becomes a path. */
+/* Forget entries at the end that say nothing any more. */
+static void dirty_trim(struct tree *t) {
+	while (t->n_dirty && !t->dirty[t->n_dirty - 1].n && !t->dirty[t->n_dirty - 1].path) t->n_dirty--;
+}
+
+/*
+ * The node goes away: its entry becomes a path. One that no database has heard of leaves nothing, or who
+ * makes and removes deep paths would have all of them remembered; should an older node of its path be in
+ * the database, that one's end is in the list.
+ */
 static void node_dirty_gone(struct tree *t, struct node *n) {
 	char path[PATH_BUF];
 	struct dirty *d;
@@ -128,6 +135,10 @@ static void node_dirty_gone(struct tree *t, struct node *n) {
 	d = n->dirty ? &t->dirty[n->dirty - 1] : NULL;
 	if (d) d->n = NULL;
 	if (t->dirty_all) return;
+	if (n->birth > t->clean) {
+		dirty_trim(t);
+		return;
+	}
 	if (!d) d = dirty_new(t);
 	if (!d) return;
 	node_path(n, path);
@@ -142,6 +153,7 @@ void tree_clean(struct tree *t) {
 		free(t->dirty[i].path);
 	}
 	t->n_dirty = 0;
+	t->clean = t->generation;
 	t->dirty_all = false;
 	if (t->cap_dirty <= DIRTY_KEPT) return;
 	free(t->dirty);

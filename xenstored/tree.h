@@ -67,7 +67,7 @@ static inline const char *node_value(const struct node *n) {
 	return n->value_len > VALUE_INSIDE ? n->value.outside : n->value.inside;
 }
 
-/* A changed node, or (n NULL) the path of a removed one. */
+/* A changed node, or (n NULL) the path of a removed one, or (both NULL) nothing any more. */
 struct dirty {
 	struct node *n;
 	char *path;
@@ -81,6 +81,8 @@ struct tree {
 	struct perms_table perms;
 	struct dirty *dirty;
 	uint32_t n_dirty, cap_dirty;
+	/* Generation when the list was last taken: no database has heard of who was born after it. */
+	uint64_t clean;
 	/* The dirty list is not complete: the next checkpoint must write everything. */
 	bool dirty_all;
 	/* Told of every change in what a domain owns. */
@@ -110,6 +112,9 @@ void tree_set_perms(struct tree *t, struct node *n, struct perms *perms, uint64_
 size_t node_path(const struct node *n, char out[PATH_BUF]);
 /* What the node counts for in its owner's memory quota. */
 long node_bytes(const struct node *n);
+static inline long node_bytes_of(size_t name_len, size_t value_len, const struct perms *perms) {
+	return (long)(NODE_COST + name_len + value_len + perms->n * sizeof(struct perm));
+}
 /* Next node in a walk that visits parents before children; NULL after the last below `top`. */
 struct node *tree_next(const struct node *n, const struct node *top);
 /* Forget the dirty list (a checkpoint has taken it). */

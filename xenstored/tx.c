@@ -77,8 +77,9 @@ void tx_bound_history(struct machine *m) {
 
 		if (tx->given_up) continue;
 		tx->given_up = true;
-		log_warn("domain %u: transaction %u given up, too much changed since its start", tx->conn->dom->domid,
-			 tx->id);
+		if (log_worth(++tx->conn->dom->n_given_up))
+			log_warn("domain %u: transaction %u given up, too much changed since its start",
+				 tx->conn->dom->domid, tx->id);
 		history_drop(&m->history, &m->tree.perms, tx_oldest(m));
 	}
 }
@@ -93,8 +94,29 @@ static bool entry_holds(const struct machine *m, const struct tx *tx, const stru
 	       !((e->know & TX_CHILD) && node_cgen(n) > tx->start);
 }
 
+static bool owned_by(const struct perms *p, unsigned domid) {
+	return p->p[0].domid == domid && !(p->p[0].bits & PERM_STALE);
+}
+
+/* Bytes that it will add to its own domain. */
+static int64_t tx_bytes(const struct machine *m, const struct tx *tx) {
+	unsigned domid = tx->conn->dom->domid;
+	int64_t sum = 0;
+
+	for (struct list *l = tx->entries.next; l != &tx->entries; l = l->next) {
+		const struct tx_entry *e = list_entry(l, struct tx_entry, link);
+		const struct node *n = e->written ? tree_find(&m->tree, e->path, e->len) : NULL;
+
+		if (n && owned_by(n->perms, domid)) sum -= node_bytes(n);
+		if (e->written && e->exists && owned_by(e->perms, domid))
+			sum += node_bytes_of(strlen(strrchr(e->path, '/') + 1), e->value_len, e->perms);
+	}
+	return sum;
+}
+
 static int tx_check(struct machine *m, struct tx *tx) {
 	struct domain *d = tx->conn->dom;
+	int64_t bytes;
 
 	if (tx->failed) return tx->failed;
 	if (tx->given_up) return -EAGAIN;
@@ -102,6 +124,8 @@ static int tx_check(struct machine *m, struct tx *tx) {
 		if (!entry_holds(m, tx, list_entry(l, struct tx_entry, link))) return -EAGAIN;
 	if (tx->nodes > 0 && !quota_allows(m, d, QUOTA_NODES, d->n_node + tx->nodes)) return -ENOSPC;
 	if (tx->nodes > 0 && m->no_space) return -ENOSPC;
+	bytes = d->domid ? tx_bytes(m, tx) : 0;
+	if (bytes > 0 && !quota_allows(m, d, QUOTA_MEMORY, d->bytes + bytes)) return -ENOSPC;
 	return 0;
 }
 
@@ -211,7 +235,7 @@ static void entry_save(const struct tx_entry *e, struct buf *b) {
 	buf_blob(b, e->path, e->len);
 	buf_u8(b, e->know);
 	buf_u8(b, e->base_exists | e->written << 1 | e->exists << 2 | e->base_removed << 3 | e->value_set << 4 |
-			  e->perms_set << 5 | e->event_queued << 6);
+			  e->perms_set << 5 | e->event_queued << 6 | e->exact_queued << 7);
 	buf_u32(b, e->seq);
 	buf_blob(b, e->value, e->value_len);
 	perms_save(e->perms, b);
@@ -254,6 +278,7 @@ static bool entry_load(struct machine *m, struct tx *tx, struct cursor *cur) {
 	e->value_set = flags & 16;
 	e->perms_set = flags & 32;
 	e->event_queued = flags & 64;
+	e->exact_queued = flags & 128;
 	e->seq = cur_u32(cur);
 	value = cur_blob(cur, &n);
 	e->value = n && value ? talloc_memdup(e, value, n) : NULL;

@@ -36,7 +36,8 @@ struct tx_entry {
 	bool base_exists;
 	/* What the transaction made of it, if it changed it. */
 	bool written, exists, base_removed, value_set, perms_set;
-	bool event_queued;
+	/* Announced at commit already, to everybody or to watches on this very path. */
+	bool event_queued, exact_queued;
 	/* Order of creation. */
 	uint32_t seq;
 	uint32_t value_len;

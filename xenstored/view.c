@@ -278,7 +278,6 @@ static int tx_create(struct view *v, const struct path *p, struct perms *perms) 
 	e->exists = true;
 	e->value_len = 0;
 	e->value_set = e->perms_set = false;
-	e->event_queued = false;
 	e->seq = ++v->tx->seq;
 	if (perms->p[0].domid == v->tx->conn->dom->domid) v->tx->nodes++;
 	return 0;
@@ -354,8 +353,15 @@ static int tx_remove_one(struct view *v, const struct path *p) {
 	e->know |= TX_CHILD;
 	e->exists = false;
 	e->base_removed |= e->base_exists;
-	e->event_queued = false;
 	return 0;
+}
+
+/* Announce at commit that the node went away with a parent. */
+static void tx_announce_exact(struct view *v, const struct path *p, struct perms *before) {
+	struct tx_entry *e = entry_find(v->tx, p->s, p->len);
+
+	if (!e->exact_queued) tx_event_add(v->tx, p, before, true);
+	e->exact_queued = true;
 }
 
 static int tx_remove(struct view *v, struct path *p, bool top) {
@@ -377,7 +383,7 @@ static int tx_remove(struct view *v, struct path *p, bool top) {
 	p->len = len;
 	p->s[len] = '\0';
 	if (!err) err = tx_remove_one(v, p);
-	if (!err && !top) tx_event_add(v->tx, p, before, true);
+	if (!err && !top) tx_announce_exact(v, p, before);
 	perms_put(&v->m->tree.perms, before);
 	return err;
 }

@@ -242,7 +242,8 @@ static void on_xen(struct worker *w) {
 	struct domain *d;
 	int port;
 
-	while ((port = xen_pending()) >= 0) {
+	/* A guest can raise its event again as fast as it is taken here: what is left waits for the next turn. */
+	for (int i = 0; i < EVENTS && (port = xen_pending()) >= 0; i++) {
 		if (port == w->exception_port) {
 			check_domains(w);
 			continue;

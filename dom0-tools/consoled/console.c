@@ -71,7 +71,7 @@ static int open_socket(struct console *c, const char *path) {
 
 /* Our side of a console: pty, or for some channels a socket; and the store's nodes about it. */
 static int open_outside(struct shared *s, struct console *c) {
-	char dir[96], name[64], *path = NULL;
+	char dir[96], back[80], name[64], *path = NULL;
 	int e;
 
 	node_dir(c, dir, sizeof(dir));
@@ -82,6 +82,12 @@ static int open_outside(struct shared *s, struct console *c) {
 		return e;
 	}
 	if (open_pty(c) || ptsname_r(c->master, name, sizeof(name))) return -1;
+	if (c->num) {
+		/* The guest may write to the channel's own directory: tl believes what stands in ours. */
+		snprintf(back, sizeof(back), "/local/domain/0/backend/console/%u/%u", c->domid, c->num);
+		e = tl_store_put(s->store, back, "tty", name);
+		if (e) return e;
+	}
 	return tl_store_put(s->store, dir, "tty", name);
 }
 

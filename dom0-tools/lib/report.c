@@ -107,10 +107,22 @@ static void print_line(const struct tl_report *r, FILE *out, const struct cell *
 	fputc('\n', out);
 }
 
+/* Cells may come from a guest: nothing in one may command the terminal. */
+static void tame(char *text) {
+	unsigned char *s = (unsigned char *)text;
+
+	for (; *s; s++) {
+		if ((*s < ' ' && *s != '\t') || *s == 127) *s = '?';
+		/* U+0080 to U+009F */
+		if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) s[0] = s[1] = '?';
+	}
+}
+
 static void print_text(const struct tl_report *r, FILE *out) {
 	int width[64], i;
 	size_t k;
 
+	for (k = 0; k < r->cells; k++) tame(r->cell[k].text);
 	for (k = 0; !r->cols && k < r->cells; k++) fprintf(out, "%-22s : %s\n", r->cell[k].name, shown(&r->cell[k]));
 	if (!r->cols) return;
 	for (i = 0; i < r->ncols && i < 64; i++) width[i] = column_width(r, i);
@@ -122,6 +134,26 @@ static void gen_text(yajl_gen g, const char *s) {
 	if (yajl_gen_string(g, (const unsigned char *)s, strlen(s)) != yajl_gen_status_ok) yajl_gen_null(g);
 }
 
+static const char *skip_digits(const char *s) { return s + strspn(s, "0123456789"); }
+
+/* Whether it is a number as JSON has them. */
+static int is_number(const char *s) {
+	const char *p = s + (*s == '-'), *end = skip_digits(p);
+
+	if (end == p || (*p == '0' && end > p + 1)) return 0;
+	if (*end == '.') {
+		p = end + 1;
+		end = skip_digits(p);
+		if (end == p) return 0;
+	}
+	if (*end == 'e' || *end == 'E') {
+		p = end + 1 + (end[1] == '+' || end[1] == '-');
+		end = skip_digits(p);
+		if (end == p) return 0;
+	}
+	return !*end;
+}
+
 static void gen_cell(yajl_gen g, const char *name, const struct cell *c) {
 	gen_text(g, name);
 	if (c->type == TL_TEXT)
@@ -130,8 +162,10 @@ static void gen_cell(yajl_gen g, const char *name, const struct cell *c) {
 		yajl_gen_null(g);
 	else if (c->type == TL_BOOL)
 		yajl_gen_bool(g, strcmp(c->text, "0") != 0 && strcmp(c->text, "no") != 0);
-	else
+	else if (is_number(c->text))
 		yajl_gen_number(g, c->text, strlen(c->text));
+	else
+		gen_text(g, c->text); /* a guest wrote what ought to be a number */
 }
 
 static void gen_rows(yajl_gen g, const struct tl_report *r) {

@@ -130,8 +130,8 @@ int console_attach(struct cmd *c, uint32_t domid, unsigned num) {
 	if (esc && c->def->run == cmd_console) s.escape = *esc & 0x1f;
 	if (num == 0)
 		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/%u/console/tty", domid);
-	else
-		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/%u/device/console/%u/tty", domid, num);
+	else /* never the front end's: that is the guest's to write */
+		snprintf(s.tty_path, sizeof(s.tty_path), "/local/domain/0/backend/console/%u/%u/tty", domid, num);
 	if (num)
 		snprintf(s.socket_path, sizeof(s.socket_path), "/local/domain/0/backend/console/%u/%u/path", domid,
 			 num);

@@ -240,7 +240,7 @@ static void channel_row(struct cmd *c, struct tl_report *r, const struct tl_devi
 	node_cell(c, r, front, "name");
 	node_cell(c, r, back, "connection");
 	path = tl_store_get(c->ctx.s, "%s/path", back);
-	node_cell(c, r, path ? back : front, path ? "path" : "tty");
+	node_cell(c, r, back, path ? "path" : "tty");
 	free(path);
 	tl_cell(r, "%u", d->domid);
 }

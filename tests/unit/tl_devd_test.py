@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tl devd against a store of its own: what it tells of a device that it cannot plug, and in which order.
+And tl console: which of the store's nodes it believes.
 
 usage: tl_devd_test.py TL XENSTORED
 """
@@ -46,12 +47,30 @@ def test_refusal():
             b"disk /nowhere/disk.img: No such file or directory", "the reason names disk and error")
 
 
+def test_channel_tty():
+    """A channel's front end is the guest's: what it writes there is no file for dom0 to open."""
+    for name in ("ours", "theirs"):
+        with open(f"{daemon.home}/{name}", "w") as f:
+            f.write(f"it read {name}")
+    top.write("/local/domain/9/domid", "9")
+    top.write("/local/domain/9/name", "guest")
+    top.write("/local/domain/9/device/console/1/tty", f"{daemon.home}/theirs")
+    top.chmod("/local/domain/9/device/console/1/tty", "n9", "r0")
+    top.write("/local/domain/0/backend/console/9/1/tty", f"{daemon.home}/ours")
+    try:
+        subprocess.run([TL, "console", "-n", "1", "9"], env=ENV, stdin=subprocess.DEVNULL, capture_output=True, timeout=2)
+        out = b"ended"
+    except subprocess.TimeoutExpired as e:
+        out = e.stdout
+    tap.ok(b"ours" in out and b"theirs" not in out, "a channel's terminal is what the daemon says, not the guest", out)
+
+
 top.write("/local/domain/0/domid", str(SELF))          # where a client of the socket is at home
 top.watch(BACKENDS, "test")
-devd = subprocess.Popen([TL, "devd", "-F"], env=dict(os.environ, XENSTORED_PATH=daemon.path),
-                        stderr=subprocess.DEVNULL)
+ENV = dict(os.environ, XENSTORED_PATH=daemon.path)
+devd = subprocess.Popen([TL, "devd", "-F"], env=ENV, stderr=subprocess.DEVNULL)
 try:
-    tap.run(test_refusal)
+    tap.run(test_refusal, test_channel_tty)
 finally:
     devd.terminate()
     daemon.stop()

@@ -380,6 +380,47 @@ static void json_table(void **state) {
 	free(out);
 }
 
+/* Guests write the nodes that become cells: neither the terminal nor the reader of JSON may take them for its own. */
+static void hostile_cells(void **state) {
+	static const char *const numbers[] = { "1, \"up\": true", "\33[2J", "0x10", "--1", "1.5.2", "007", "1e", "" };
+	const char *rows[] = { "rows", NULL }, *id[] = { "id", NULL };
+	struct tl_report *r;
+	char *out = NULL;
+	yajl_val v, cell;
+	size_t n, i;
+	FILE *f;
+
+	(void)state;
+	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		r = tl_table("test", columns, 4);
+		f = open_memstream(&out, &n);
+		tl_cell(r, "a");
+		tl_cell(r, "%s", numbers[i]);
+		tl_cell(r, "no");
+		tl_cell(r, "x");
+		tl_report_print(r, f, 1);
+		fclose(f);
+		v = yajl_tree_parse(out, NULL, 0);
+		assert_non_null(v);
+		cell = yajl_tree_get(YAJL_GET_ARRAY(yajl_tree_get(v, rows, yajl_t_array))->values[0], id, yajl_t_any);
+		assert_true(*numbers[i] ? YAJL_IS_STRING(cell) : YAJL_IS_NULL(cell));
+		if (*numbers[i]) assert_string_equal(YAJL_GET_STRING(cell), numbers[i]);
+		yajl_tree_free(v);
+		free(out);
+	}
+	r = tl_table("test", columns, 4);
+	f = open_memstream(&out, &n);
+	tl_cell(r, "\33]0;title\7");
+	tl_cell(r, "1\n2");
+	tl_cell(r, "no");
+	tl_cell(r, "\302\233 \177 \303\244");
+	tl_report_print(r, f, 0);
+	fclose(f);
+	assert_string_equal(out, "Name         ID Note\n"
+				 "?]0;title?  1?2 ?? ? \303\244\n");
+	free(out);
+}
+
 static void pairs(void **state) {
 	struct tl_report *r = tl_pairs("p");
 	char *out = NULL;
@@ -397,10 +438,15 @@ static void pairs(void **state) {
 
 int main(void) {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_sound),   cmocka_unit_test(every_xl_command_is_known),
-		cmocka_unit_test(wanted_are_there), cmocka_unit_test(later_is_named),
-		cmocka_unit_test(beginnings),       cmocka_unit_test(text_table),
-		cmocka_unit_test(json_table),       cmocka_unit_test(pairs),
+		cmocka_unit_test(rows_are_sound),
+		cmocka_unit_test(every_xl_command_is_known),
+		cmocka_unit_test(wanted_are_there),
+		cmocka_unit_test(later_is_named),
+		cmocka_unit_test(beginnings),
+		cmocka_unit_test(text_table),
+		cmocka_unit_test(json_table),
+		cmocka_unit_test(hostile_cells),
+		cmocka_unit_test(pairs),
 	};
 
 	return cmocka_run_group_tests_name("tl-table", tests, NULL, NULL);

@@ -205,6 +205,32 @@ def test_xsa_326():
     tap.ok(memory() - before < 256 << 10, "and nothing once it has ended", memory() - before)
 
 
+def test_xsa_326_transaction():
+    """One transaction that makes and removes the same nodes without end."""
+    g = d.domain(3260)
+    tx = g.begin()
+    deep = "/".join("d" * 200 for _ in range(8))
+    before = memory()
+    for _ in range(500):
+        tap.failed += g.write(deep, "x", tx) != b"OK\0" or g.call(xs.RM, "d" * 200 + "\0", tx) != b"OK\0"
+    grown = memory() - before
+    tap.ok(grown < 64 << 10, "a transaction grows with the nodes that it touches, not with its requests", grown)
+    g.end(tx)
+    dies(g)
+
+
+def test_xsa_326_deep():
+    """A deep path made and removed, between two checkpoints: what is gone is not remembered."""
+    g = d.domain(3261)
+    before = memory()
+    for _ in range(20):
+        done = g.call(xs.MKDIR, "/".join("a" * 990) + "\0"), g.call(xs.RM, "a\0")
+    grown = memory() - before
+    tap.is_(done, (b"OK\0", b"OK\0"), "a deep path comes and goes")
+    tap.ok(grown < 1 << 20, "and nothing remembers each time", grown)
+    dies(g)
+
+
 def test_xsa_330():
     """RESET_WATCHES gives back what the watches held."""
     g = d.domain(330)
@@ -373,6 +399,30 @@ def test_xsa_421():
     for tx in txs:
         g.end(tx)
     tap.ok(owned(421) <= 1000, "[421] ten transactions do not make more than the quota", owned(421))
+    dies(g)
+
+
+def test_xsa_421_memory():
+    """Nor is a transaction's memory free."""
+    g = d.domain(4210)
+    top.call(xs.SET_QUOTA, "4210\0memory\x0065536\0")
+    tx = g.begin()
+    done = [g.write(f"m{i}", "m" * 2000, tx) for i in range(100)]
+    tap.is_((set(done), g.end(tx)), ({b"OK\0"}, "ENOSPC"), "a transaction cannot make more than the memory's quota")
+    tap.is_(owned(4210), 1, "and leaves nothing")
+    tx = g.begin()
+    for i in range(100):
+        g.write("m", "m" * (i * 20), tx)
+    tap.is_(g.end(tx), b"OK\0", "one that writes the same node again and again pays for it once")
+    tx = g.begin()
+    for i in range(20):
+        g.write(f"m{i}", "m" * 2000, tx)
+    tap.is_(g.end(tx), b"OK\0", "what fits can be made")
+    tx = g.begin()
+    for i in range(20):
+        g.call(xs.RM, f"m{i}\0", tx)
+        g.write(f"n{i}", "n" * 2000, tx)
+    tap.is_(g.end(tx), b"OK\0", "and be replaced by as much")
     dies(g)
 
 

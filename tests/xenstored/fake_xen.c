@@ -6,7 +6,8 @@
  * letter: r(unning), s(hut down) or g(one). Event channels are datagrams: the daemon's are read
  * from the socket `daemon`, each carrying a port; to notify domain N one is sent to N.event.
  * Our port for domain N is N + 100; port 1 tells that some domain's life has changed. As with the
- * real thing, an event sent while nobody is bound is lost.
+ * real thing, an event sent while nobody is bound is lost. While there is a file `storm` every event
+ * that is taken is there again at once: a guest raises it as fast as that.
  */
 #include "../../xenstored/xen.h"
 
@@ -47,8 +48,11 @@ int xen_open(void) {
 int xen_fd(void) { return fake_fd; }
 
 int xen_pending(void) {
-	uint32_t port;
+	static uint32_t port;
+	char name[200];
 
+	fake_name(name, sizeof(name), "storm");
+	if (port && !access(name, F_OK)) return (int)port;
 	return recv(fake_fd, &port, sizeof(port), 0) == sizeof(port) ? (int)port : -1;
 }
 

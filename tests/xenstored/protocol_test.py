@@ -303,6 +303,27 @@ def test_ring_hostile():
     tap.ok(closed, "a socket client that does it is cut off")
 
 
+def test_ring_log():
+    """What a guest can make happen at will must not fill the log."""
+    g = fresh_domain(65)
+    top.call(xs.CONTROL, "quota-soft\0set\0memory\x002000\0")
+    for i in range(100):
+        g.set(2052, g.get(2048) + 0x80000000)
+        g.kick()
+        eventually(lambda: g.get(2072), 2)
+        g.reconnect()
+        g.write("soft", "m" * 2000)
+        g.write("soft", "")
+    top.call(xs.CONTROL, "quota-soft\0set\0memory\x002097152\0")
+    text = d.log_text()
+    anew, stopped = text.count("domain 65: ring starts anew"), text.count("domain 65: connection 80000041 stopped")
+    tap.ok(0 < anew < 10 and 0 < stopped < 10, "100 broken rings and new starts make a few lines", (anew, stopped))
+    soft = text.count("domain 65: soft quota")
+    tap.ok(0 < soft < 10, "so do 100 crossings of the soft quota", soft)
+    gone(65)
+    g.close()
+
+
 def test_ring_bytewise():
     g = fresh_domain(64)
     message = xs.pack(xs.WRITE, 5, 0, b"slow\0" + b"v" * 60)
@@ -463,6 +484,22 @@ def test_parallel_transactions():
                                                                   "[354] cannot be ended twice")
     for c in clients:
         c.close()
+
+
+def test_event_storm():
+    """A guest whose event is there again as soon as it was taken."""
+    g = d.domain(81)
+    with open(d.home + "/storm", "w"):
+        g.kick()
+    try:
+        got = top.call(xs.READ, "/\0", timeout=3)
+    except TimeoutError as e:
+        got = e
+    os.unlink(d.home + "/storm")
+    tap.is_(got, b"", "a guest that raises its event without end does not stop the daemon")
+    g.sync()
+    gone(81)
+    g.close()
 
 
 def test_transaction_flood():

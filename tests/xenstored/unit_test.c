@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../xenstored/check.h"
@@ -309,6 +310,31 @@ static void test_history_bound(void **state) {
 	machine_free(m);
 }
 
+/* A guest may make as many versions of one node as fit: to drop them must not take their square. */
+static void test_history_drop(void **state) {
+	struct machine *m = machine();
+	struct node *n = tree_find(&m->tree, "/tool", 5);
+	const struct version *v;
+	clock_t start;
+
+	(void)state;
+	for (uint64_t g = 1; m->history.bytes < HISTORY_MAX; g++) {
+		n->gen = g;
+		assert_true(history_keep(&m->history, n, g + 1, false));
+	}
+	v = history_find(&m->history, "/tool", 5, 2000);
+	assert_true(v && v->gen == 2000);
+	start = clock();
+	history_drop(&m->history, &m->tree.perms, 2000);
+	v = history_find(&m->history, "/tool", 5, 2000);
+	assert_true(v && v->gen == 2000);
+	assert_null(history_find(&m->history, "/tool", 5, 1999));
+	history_drop(&m->history, &m->tree.perms, UINT64_MAX);
+	assert_true(clock() - start < CLOCKS_PER_SEC / 4);
+	assert_int_equal(m->history.bytes, 0);
+	machine_free(m);
+}
+
 static void test_event_bound(void **state) {
 	struct machine *m = machine();
 	struct conn *a = machine_open(m, 1);
@@ -374,11 +400,17 @@ static void test_database(void **state) {
 	tree_clean(&m->tree);
 	ask(m, a, XS_RM, 0, "/a/b");
 	ask(m, a, XS_WRITE, 0, "/d\0e");
+	/* One that is in the database comes again and goes again, one that is not comes and goes. */
+	ask(m, a, XS_WRITE, 0, "/a/b/c\0again");
+	ask(m, a, XS_WRITE, 0, "/f/g\0h");
+	ask(m, a, XS_RM, 0, "/a/b");
+	ask(m, a, XS_RM, 0, "/f");
 	assert_int_equal(db_checkpoint(path, m, 43, false), 0);
 	assert_int_equal(db_load(path, copy, &seq), 0);
 	assert_int_equal(seq, 43);
 	assert_int_equal(copy->tree.n_node, m->tree.n_node);
 	assert_null(tree_find(&copy->tree, "/a/b", 4));
+	assert_null(tree_find(&copy->tree, "/f", 2));
 	assert_non_null(tree_find(&copy->tree, "/d", 2));
 	assert_int_equal(machine_conn(copy, 1)->n_watch, 1);
 	assert_int_equal(machine_conn(copy, 1)->n_events, a->n_events);
@@ -405,8 +437,9 @@ int main(void) {
 		cmocka_unit_test(test_perms),         cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_journal_torn),  cmocka_unit_test(test_journal_full),
 		cmocka_unit_test(test_slots),         cmocka_unit_test(test_snapshot),
-		cmocka_unit_test(test_history_bound), cmocka_unit_test(test_event_bound),
-		cmocka_unit_test(test_database),      cmocka_unit_test(test_sandbox),
+		cmocka_unit_test(test_history_bound), cmocka_unit_test(test_history_drop),
+		cmocka_unit_test(test_event_bound),   cmocka_unit_test(test_database),
+		cmocka_unit_test(test_sandbox),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
