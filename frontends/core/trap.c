@@ -32,7 +32,10 @@ static void record(const struct trap_frame *f, uint64_t cr2) {
 void kit_trap(struct trap_frame *f) {
 	uint64_t cr2 = f->vector == VEC_PF ? kit_vcpu_info()->arch.cr2 : 0;
 
-	if (f->vector != VEC_EVENT && kit_trap_resume) {
+	/* an NMI may be another vCPU's */
+	bool awaited = f->vector != VEC_EVENT && !(f->vector == VEC_NMI && kit_handlers[VEC_NMI]);
+
+	if (awaited && kit_trap_resume) {
 		record(f, cr2);
 		f->rip = kit_trap_resume;
 		f->rflags &= ~FLAG_TF;
