@@ -214,7 +214,7 @@ int evtchn_bind_vcpu(struct domain *d, port_t port, unsigned vcpu) {
 
 /* Close an open port. Its and its peer's domain's lock held. */
 static void port_close(struct domain *d, struct evtchn *c, port_t port) {
-	if (c->state == EVTCHNSTAT_pirq) pirq_unbind(d, c->pirq);
+	if (c->state == EVTCHNSTAT_pirq) pirq_unbind(d, c->pirq, port);
 	if (c->state == EVTCHNSTAT_virq) {
 		struct vcpu *v = d->vcpu[virq_is_global(c->virq) ? 0 : c->vcpu];
 

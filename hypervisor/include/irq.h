@@ -18,7 +18,8 @@ int irq_domain_destroy(struct domain *d);
 /* EVTCHNOP_bind_pirq: take the pirq for a port that will be delivered to v. 0, -EINVAL (no such
  * pirq), -EEXIST (bound already), -EBUSY (another domain has it unshared), -EPERM, -ENOSPC. */
 int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) __must_check;
-void pirq_unbind(struct domain *d, unsigned pirq);
+/* If the pirq is bound to the port; it may have been unmapped, and bound to another, since. */
+void pirq_unbind(struct domain *d, unsigned pirq, port_t port);
 /* The event channel moved to another vCPU. */
 void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v);
 

@@ -207,11 +207,11 @@ static void unbind(struct pirq *p) {
 	if (!irq->bound && is_gsi(irq)) vector_release(irq);
 }
 
-void pirq_unbind(struct domain *d, unsigned pirq) {
+void pirq_unbind(struct domain *d, unsigned pirq, port_t port) {
 	SPIN_GUARD(&pirq_lock);
 	struct pirq *p = pirq_of(d, pirq);
 
-	if (p && p->port) unbind(p);
+	if (p && p->port == port) unbind(p);
 }
 
 /* All messages of the block that p begins (a block has consecutive pirqs). */

@@ -59,7 +59,7 @@ int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool share) {
 	pirq_affinity[pirq] = v->id;
 	return 0;
 }
-void pirq_unbind(struct domain *d, unsigned pirq) { pirq_port[pirq] = 0; }
+void pirq_unbind(struct domain *d, unsigned pirq, port_t port) { pirq_port[pirq] = 0; }
 void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) { pirq_affinity[pirq] = v->id; }
 
 /* -- machine and domains */

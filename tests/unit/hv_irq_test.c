@@ -96,11 +96,21 @@ static void test_edge(void **state) {
 	assert_int_equal(raised[3], 2);
 	assert_int_equal(host_irq_acks, 2);
 	assert_false(host_pins[8].masked);
-	pirq_unbind(&control, 8);
+	pirq_unbind(&control, 8, 3);
 	assert_true(host_pins[8].masked);
 	irq_interrupt(host_pins[8].vector); /* one that was on its way */
 	assert_int_equal(raised[3], 2);
 	assert_int_equal(host_irq_acks, 3);
+}
+
+/* The port that a pirq was bound to before it was unmapped has no part in what it is bound to now. */
+static void test_old_port(void **state) {
+	map_and_bind(8, false, 3);
+	assert_int_equal(pirq_unmap(&control, 8), 0);
+	map_and_bind(8, false, 4);
+	pirq_unbind(&control, 8, 3);
+	irq_interrupt(host_pins[8].vector);
+	assert_int_equal(raised[4], 1);
 }
 
 static void test_level_waits_for_eoi(void **state) {
@@ -347,6 +357,7 @@ static void test_physdev_of_a_guest(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(test_edge),
+		T(test_old_port),
 		T(test_level_waits_for_eoi),
 		T(test_shared_level_waits_for_all),
 		T(test_bind_errors),

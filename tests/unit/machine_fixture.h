@@ -53,7 +53,7 @@ __attribute__((weak)) void panic(const char *fmt, ...) {
 /* Interrupt lines have no part in these tests. */
 __attribute__((weak)) int irq_domain_destroy(struct domain *d) { return 0; }
 __attribute__((weak)) int pirq_bind(struct vcpu *v, unsigned pirq, port_t port, bool will_share) { return -EINVAL; }
-__attribute__((weak)) void pirq_unbind(struct domain *d, unsigned pirq) {}
+__attribute__((weak)) void pirq_unbind(struct domain *d, unsigned pirq, port_t port) {}
 __attribute__((weak)) void pirq_set_affinity(struct domain *d, unsigned pirq, struct vcpu *v) {}
 __attribute__((weak)) void cpu_raise(unsigned cpu, uint32_t work) { cpu_of(cpu)->work |= work; }
 
