@@ -148,6 +148,26 @@ def test_xsa_322():
     new.close()
 
 
+def test_xsa_322_transaction():
+    """A transaction that gave something to the old domain ends when there is a new one."""
+    g = d.domain(3220)
+    tx = top.begin()
+    for path, perms in (("/given", ("n0", "r3220")), ("/owned", ("n3220",))):
+        top.write(path, "secret", tx)
+        top.call(xs.SET_PERMS, "\0".join((path,) + perms) + "\0", tx)
+    dies(g)
+    g = d.domain(3220)
+    g.watch("/given", "t")
+    g.take_events()
+    tap.is_(top.end(tx), b"OK\0", "a transaction outlives the domain that it gives to")
+    tap.is_([g.read("/given"), g.read("/owned"), g.take_events()], ["EACCES", "EACCES", []],
+            "the next domain of that id gets none of it")
+    tap.is_(owned(3220), 1, "and does not pay for it")
+    for path in ("/given", "/owned"):
+        top.call(xs.RM, path + "\0")
+    dies(g)
+
+
 def test_xsa_323():
     """The longest relative path of a guest has an absolute name that dom0 can use."""
     g = d.domain(32323)
