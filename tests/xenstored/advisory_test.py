@@ -119,6 +119,21 @@ def test_xsa_206():
     dies(g)
 
 
+def test_xsa_206_history():
+    """A guest whose changes are more than the store can remember for domain 0's transaction."""
+    g = d.domain(2060)
+    tx = top.begin()
+    top.write("/history", "1", tx)
+    for _ in range(6):
+        g.call(xs.MKDIR, "/".join("a" * 990) + "\0")
+        other = g.begin()
+        g.call(xs.RM, "a\0")
+        g.end(other, False)
+    tap.is_(top.end(tx), b"OK\0", "what only a guest's transactions see does not end domain 0's")
+    top.call(xs.RM, "/history\0")
+    dies(g)
+
+
 def test_xsa_233():
     """A domain and the one that acts for it end at the same time."""
     for _ in range(10):
