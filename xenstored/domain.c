@@ -156,6 +156,26 @@ static void purge_perms(struct machine *m, unsigned domid) {
 	}
 }
 
+static void purge_one(struct machine *m, struct perms **p, unsigned domid) {
+	struct perms *old = *p;
+
+	if (!old || !perms_names(old, domid) || (m->keep_orphans && old->p[0].domid == domid)) return;
+	*p = perms_without(m, old, domid);
+	perms_put(&m->tree.perms, old);
+}
+
+/* Nor inherit what a transaction is about to give. */
+static void purge_txs(struct machine *m, unsigned domid) {
+	for (struct list *t = m->txs.next; t != &m->txs; t = t->next) {
+		struct tx *tx = list_entry(t, struct tx, of_machine);
+
+		for (struct list *l = tx->entries.next; l != &tx->entries; l = l->next)
+			purge_one(m, &list_entry(l, struct tx_entry, link)->perms, domid);
+		for (struct list *l = tx->events.next; l != &tx->events; l = l->next)
+			purge_one(m, &list_entry(l, struct tx_event, link)->before, domid);
+	}
+}
+
 static void purge_special(struct machine *m, struct perms **p, unsigned domid) {
 	struct perms *old = *p;
 
@@ -186,6 +206,7 @@ void domain_release(struct machine *m, unsigned domid) {
 	}
 	if (!m->keep_orphans) remove_owned(m, domid);
 	purge_perms(m, domid);
+	purge_txs(m, domid);
 	purge_special(m, &m->perms_introduce, domid);
 	purge_special(m, &m->perms_release, domid);
 	purge_targets(m, domid);

@@ -104,6 +104,25 @@ void history_drop(struct history *h, struct perms_table *perms, uint64_t oldest)
 	}
 }
 
+void history_sweep(struct history *h, struct perms_table *perms, uint64_t (*last)(void *arg, uint64_t until),
+		   void *arg) {
+	struct version **at = &h->oldest, *v;
+
+	h->youngest = NULL;
+	while ((v = *at)) {
+		/* As view_keep() asks when it keeps one. */
+		if (last(arg, v->until) >= (v->removed ? v->birth : v->gen)) {
+			h->youngest = v;
+			at = &v->younger;
+			continue;
+		}
+		*at = v->younger;
+		version_unlink(h, v);
+		perms_put(perms, v->perms);
+		free(v);
+	}
+}
+
 void history_save(const struct history *h, struct buf *b) {
 	for (const struct version *v = h->oldest; v; v = v->younger) {
 		buf_u8(b, 1);

@@ -7,7 +7,8 @@
  * transaction can still see is the old version kept here: valid from its own `gen` until the
  * generation of the change. Versions leave when the last transaction that could see them ends.
  * The whole is bounded: beyond HISTORY_MAX bytes the oldest transactions are given up (they get
- * EAGAIN at their end).
+ * EAGAIN at their end), those of guests first: what a guest makes and removes again stays only for those
+ * who began in between, and no guest shall end domain 0's transactions with its own.
  */
 #ifndef XSD_HISTORY_H
 #define XSD_HISTORY_H
@@ -54,6 +55,12 @@ void history_children(const struct history *h, const char *path, size_t len, uin
 		      void (*fn)(void *arg, const struct version *v), void *arg);
 /* Drop what nobody who started at or after `oldest` can see. */
 void history_drop(struct history *h, struct perms_table *perms, uint64_t oldest);
+/*
+ * Drop what nobody can see of those who are left. last() is asked with growing numbers for the start of the
+ * youngest who began before that generation, 0 for nobody.
+ */
+void history_sweep(struct history *h, struct perms_table *perms, uint64_t (*last)(void *arg, uint64_t until),
+		   void *arg);
 /* Write out and read back. The read fails on nonsense or without memory. */
 void history_save(const struct history *h, struct buf *b);
 bool history_load(struct history *h, struct perms_table *perms, struct cursor *c);

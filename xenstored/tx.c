@@ -69,19 +69,53 @@ void tx_drop_all(struct machine *m, struct conn *c) {
 	list_each_safe(l, tmp, &c->txs) tx_drop(m, list_entry(l, struct tx, of_conn));
 }
 
-void tx_bound_history(struct machine *m) {
-	struct list *l = m->txs.next;
+/* Where in the list of transactions history_sweep() is, and the youngest there that is not given up. */
+struct sweep {
+	const struct machine *m;
+	const struct list *next;
+	uint64_t start;
+};
 
-	for (; m->history.bytes > HISTORY_MAX && l != &m->txs; l = l->next) {
+static uint64_t last_before(void *arg, uint64_t until) {
+	struct sweep *s = arg;
+
+	for (; s->next != &s->m->txs; s->next = s->next->next) {
+		const struct tx *tx = list_entry(s->next, struct tx, of_machine);
+
+		if (tx->start >= until) break;
+		if (!tx->given_up) s->start = tx->start;
+	}
+	return s->start;
+}
+
+/* The oldest one of a guest's that is not given up, or else of domain 0's. */
+static struct tx *tx_victim(const struct machine *m) {
+	struct tx *found = NULL;
+
+	for (struct list *l = m->txs.next; l != &m->txs; l = l->next) {
 		struct tx *tx = list_entry(l, struct tx, of_machine);
 
 		if (tx->given_up) continue;
-		tx->given_up = true;
-		if (log_worth(++tx->conn->dom->n_given_up))
-			log_warn("domain %u: transaction %u given up, too much changed since its start",
-				 tx->conn->dom->domid, tx->id);
-		history_drop(&m->history, &m->tree.perms, tx_oldest(m));
+		if (tx->conn->dom->domid) return tx;
+		if (!found) found = tx;
 	}
+	return found;
+}
+
+static void tx_give_up(struct machine *m, struct tx *tx) {
+	struct sweep s = { m, m->txs.next, 0 };
+
+	tx->given_up = true;
+	if (log_worth(++tx->conn->dom->n_given_up))
+		log_warn("domain %u: transaction %u given up, too much changed since its start", tx->conn->dom->domid,
+			 tx->id);
+	history_sweep(&m->history, &m->tree.perms, last_before, &s);
+}
+
+void tx_bound_history(struct machine *m) {
+	struct tx *tx;
+
+	while (m->history.bytes > HISTORY_MAX && (tx = tx_victim(m))) tx_give_up(m, tx);
 }
 
 /* Whether what the transaction knows about one path still holds. */

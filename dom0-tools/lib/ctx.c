@@ -9,6 +9,7 @@
  */
 #include "ctx.h"
 #include "cfgfile.h"
+#include "diag.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -24,6 +25,7 @@ int tl_fail(struct tl_ctx *ctx, int code, const char *fmt, ...) {
 	va_start(ap, fmt);
 	vsnprintf(ctx->err, sizeof(ctx->err), fmt, ap);
 	va_end(ap);
+	tl_tame(ctx->err);
 	return code;
 }
 

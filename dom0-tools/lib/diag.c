@@ -40,3 +40,13 @@ void tl_diag_free(struct tl_diag *d) {
 	free(d->text);
 	d->text = NULL;
 }
+
+void tl_tame(char *text) {
+	unsigned char *s = (unsigned char *)text;
+
+	for (; *s; s++) {
+		if ((*s < ' ' && *s != '\t') || *s == 127) *s = '?';
+		/* U+0080 to U+009F */
+		if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) s[0] = s[1] = '?';
+	}
+}

@@ -20,4 +20,7 @@ __attribute__((format(printf, 4, 5))) void tl_diag_warn(struct tl_diag *d, int l
 							...);
 void tl_diag_free(struct tl_diag *d);
 
+/* Text that may come from a guest is to be shown: replace what would command the terminal. */
+void tl_tame(char *text);
+
 #endif

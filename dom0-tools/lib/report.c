@@ -4,6 +4,7 @@
  * A name-value list is a table turned on its side: names are kept beside the cells.
  */
 #include "report.h"
+#include "diag.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -107,22 +108,11 @@ static void print_line(const struct tl_report *r, FILE *out, const struct cell *
 	fputc('\n', out);
 }
 
-/* Cells may come from a guest: nothing in one may command the terminal. */
-static void tame(char *text) {
-	unsigned char *s = (unsigned char *)text;
-
-	for (; *s; s++) {
-		if ((*s < ' ' && *s != '\t') || *s == 127) *s = '?';
-		/* U+0080 to U+009F */
-		if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) s[0] = s[1] = '?';
-	}
-}
-
 static void print_text(const struct tl_report *r, FILE *out) {
 	int width[64], i;
 	size_t k;
 
-	for (k = 0; k < r->cells; k++) tame(r->cell[k].text);
+	for (k = 0; k < r->cells; k++) tl_tame(r->cell[k].text);
 	for (k = 0; !r->cols && k < r->cells; k++) fprintf(out, "%-22s : %s\n", r->cell[k].name, shown(&r->cell[k]));
 	if (!r->cols) return;
 	for (i = 0; i < r->ncols && i < 64; i++) width[i] = column_width(r, i);

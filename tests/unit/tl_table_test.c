@@ -421,6 +421,15 @@ static void hostile_cells(void **state) {
 	free(out);
 }
 
+/* A driver domain says why it did not plug a device. */
+static void hostile_reasons(void **state) {
+	struct tl_ctx ctx = { 0 };
+
+	(void)state;
+	assert_int_equal(tl_fail(&ctx, -5, "vif 0: %s", "\33[2J\nall is well"), -5);
+	assert_string_equal(ctx.err, "vif 0: ?[2J?all is well");
+}
+
 static void pairs(void **state) {
 	struct tl_report *r = tl_pairs("p");
 	char *out = NULL;
@@ -438,15 +447,11 @@ static void pairs(void **state) {
 
 int main(void) {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_sound),
-		cmocka_unit_test(every_xl_command_is_known),
-		cmocka_unit_test(wanted_are_there),
-		cmocka_unit_test(later_is_named),
-		cmocka_unit_test(beginnings),
-		cmocka_unit_test(text_table),
-		cmocka_unit_test(json_table),
-		cmocka_unit_test(hostile_cells),
-		cmocka_unit_test(pairs),
+		cmocka_unit_test(rows_are_sound),   cmocka_unit_test(every_xl_command_is_known),
+		cmocka_unit_test(wanted_are_there), cmocka_unit_test(later_is_named),
+		cmocka_unit_test(beginnings),       cmocka_unit_test(text_table),
+		cmocka_unit_test(json_table),       cmocka_unit_test(hostile_cells),
+		cmocka_unit_test(hostile_reasons),  cmocka_unit_test(pairs),
 	};
 
 	return cmocka_run_group_tests_name("tl-table", tests, NULL, NULL);

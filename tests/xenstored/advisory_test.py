@@ -119,6 +119,21 @@ def test_xsa_206():
     dies(g)
 
 
+def test_xsa_206_history():
+    """A guest whose changes are more than the store can remember for domain 0's transaction."""
+    g = d.domain(2060)
+    tx = top.begin()
+    top.write("/history", "1", tx)
+    for _ in range(6):
+        g.call(xs.MKDIR, "/".join("a" * 990) + "\0")
+        other = g.begin()
+        g.call(xs.RM, "a\0")
+        g.end(other, False)
+    tap.is_(top.end(tx), b"OK\0", "what only a guest's transactions see does not end domain 0's")
+    top.call(xs.RM, "/history\0")
+    dies(g)
+
+
 def test_xsa_233():
     """A domain and the one that acts for it end at the same time."""
     for _ in range(10):
@@ -146,6 +161,26 @@ def test_xsa_322():
     tap.is_(new.read("/local/domain/321/for-322"), "EACCES", "[322] the next of the id has no old rights")
     g.close()
     new.close()
+
+
+def test_xsa_322_transaction():
+    """A transaction that gave something to the old domain ends when there is a new one."""
+    g = d.domain(3220)
+    tx = top.begin()
+    for path, perms in (("/given", ("n0", "r3220")), ("/owned", ("n3220",))):
+        top.write(path, "secret", tx)
+        top.call(xs.SET_PERMS, "\0".join((path,) + perms) + "\0", tx)
+    dies(g)
+    g = d.domain(3220)
+    g.watch("/given", "t")
+    g.take_events()
+    tap.is_(top.end(tx), b"OK\0", "a transaction outlives the domain that it gives to")
+    tap.is_([g.read("/given"), g.read("/owned"), g.take_events()], ["EACCES", "EACCES", []],
+            "the next domain of that id gets none of it")
+    tap.is_(owned(3220), 1, "and does not pay for it")
+    for path in ("/given", "/owned"):
+        top.call(xs.RM, path + "\0")
+    dies(g)
 
 
 def test_xsa_323():

@@ -310,6 +310,33 @@ static void test_history_bound(void **state) {
 	machine_free(m);
 }
 
+/* Two began at 10 and 20. */
+static uint64_t last_of_two(void *arg, uint64_t until) {
+	(void)arg;
+	return until > 20 ? 20 : until > 10 ? 10 : 0;
+}
+
+static void test_history_sweep(void **state) {
+	struct machine *m = machine();
+	struct node *n = tree_find(&m->tree, "/tool", 5);
+	unsigned left = 0;
+
+	(void)state;
+	n->birth = 5;
+	for (uint64_t g = 5; g < 30; g++) {
+		n->gen = g;
+		assert_true(history_keep(&m->history, n, g + 1, g == 24));
+	}
+	history_sweep(&m->history, &m->tree.perms, last_of_two, NULL);
+	for (const struct version *v = m->history.oldest; v; v = v->younger, left++)
+		assert_true(v->gen == 10 || v->gen == 20 || v->gen == 24);
+	assert_int_equal(left, 3);
+	assert_int_equal(m->history.youngest->gen, 24);
+	assert_true(history_keep(&m->history, n, 40, false));
+	assert_ptr_equal(m->history.oldest->younger->younger->younger, m->history.youngest);
+	machine_free(m);
+}
+
 /* A guest may make as many versions of one node as fit: to drop them must not take their square. */
 static void test_history_drop(void **state) {
 	struct machine *m = machine();
@@ -438,8 +465,8 @@ int main(void) {
 		cmocka_unit_test(test_journal_torn),  cmocka_unit_test(test_journal_full),
 		cmocka_unit_test(test_slots),         cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_history_bound), cmocka_unit_test(test_history_drop),
-		cmocka_unit_test(test_event_bound),   cmocka_unit_test(test_database),
-		cmocka_unit_test(test_sandbox),
+		cmocka_unit_test(test_history_sweep), cmocka_unit_test(test_event_bound),
+		cmocka_unit_test(test_database),      cmocka_unit_test(test_sandbox),
 	};
 
 	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
