@@ -196,6 +196,7 @@ void arch_context_switch(struct vcpu *next) {
 }
 
 void arch_vcpu_sync(struct vcpu *v) { journal(HOST_SYNC, (uint64_t)v, 0); }
+int arch_vcpu_loaded_on(const struct vcpu *v) { return v->arch.loaded_after - 1; }
 
 void arch_vcpu_info_moved(struct vcpu *v) {
 	char *page = (char *)v->domain->shared_info;

@@ -115,6 +115,8 @@ void arch_context_switch(struct vcpu *next);
 /* If a CPU keeps v's registers and page tables lazily, make it store and drop them; returns when
  * done. */
 void arch_vcpu_sync(struct vcpu *v);
+/* The CPU that has v's page tables loaded, lazily perhaps; -1: none, or one that is about to. */
+int arch_vcpu_loaded_on(const struct vcpu *v);
 /* v is current and its vcpu_info has moved (info_mfn, info_offset): set this CPU's cpu->vcpu_info
  * anew. */
 void arch_vcpu_info_moved(struct vcpu *v);

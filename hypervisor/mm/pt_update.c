@@ -294,8 +294,9 @@ int pt_update_va(const struct pt_context *c, gvaddr_t va, uint64_t e) {
 }
 
 /*
- * A vCPU's translations are at most in the CPU it runs or last ran on, as every CPU flushes when it
- * loads another root.
+ * A vCPU's translations are at most in the CPU it runs on or is about to, and in the one that has kept it loaded
+ * since it ran there, though it may be queued elsewhere by now: who gets it back there runs it without a flush.
+ * Every CPU flushes when it loads another root.
  */
 int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) {
 	struct domain *d = v->domain;
@@ -304,8 +305,14 @@ int flush_targets(const struct vcpu *v, gvaddr_t bitmap, cpumask_t *out) {
 
 	if (copy_from_guest(bits, bitmap, DIV_ROUND_UP(d->max_vcpus, 8))) return -EFAULT;
 	*out = 0;
-	for_each_vcpu (d, w)
-		if (bit_test(w->id, bits)) *out |= cpumask_of(READ_ONCE(w->processor));
+	for_each_vcpu (d, w) {
+		int kept;
+
+		if (!bit_test(w->id, bits)) continue;
+		*out |= cpumask_of(READ_ONCE(w->processor));
+		kept = arch_vcpu_loaded_on(w); /* looked at last: it is set after the CPU has loaded the root */
+		if (kept >= 0) *out |= cpumask_of((unsigned)kept);
+	}
 	*out &= __atomic_load_n(&d->dirty_cpus, __ATOMIC_SEQ_CST);
 	return 0;
 }

@@ -263,7 +263,7 @@ void arch_context_switch(struct vcpu *next) {
 
 	if (next && next != c->loaded) {
 		/* what this CPU has loaded may be wanted, and dropped, meanwhile */
-		if (__atomic_load_n(&next->arch.loaded_on, __ATOMIC_ACQUIRE) >= 0) arch_vcpu_sync(next);
+		if (arch_vcpu_loaded_on(next) >= 0) arch_vcpu_sync(next);
 		exchange(c, next);
 	}
 	c->vcpu = next;
@@ -277,10 +277,12 @@ void context_serve(void) {
 	if (v && v != c->vcpu && __atomic_load_n(&v->arch.wanted, __ATOMIC_ACQUIRE)) exchange(c, NULL);
 }
 
+int arch_vcpu_loaded_on(const struct vcpu *v) { return __atomic_load_n(&v->arch.loaded_on, __ATOMIC_ACQUIRE); }
+
 void arch_vcpu_sync(struct vcpu *v) {
 	int cpu;
 
-	while ((cpu = __atomic_load_n(&v->arch.loaded_on, __ATOMIC_ACQUIRE)) >= 0) {
+	while ((cpu = arch_vcpu_loaded_on(v)) >= 0) {
 		__atomic_store_n(&v->arch.wanted, true, __ATOMIC_SEQ_CST);
 		if (cpu == (int)cpu_id()) {
 			if (current == v) break; /* it runs here: nothing is kept lazily */

@@ -387,6 +387,26 @@ static void update_va_mapping_of_ring0_through_a_linear_map(void **state) {
 	heap_free(l3);
 }
 
+/* A vCPU that is queued on another CPU than the one that keeps it loaded may come back there. */
+static void flush_of_one_that_is_kept_loaded(void **state) {
+	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_MULTI };
+	uint64_t bitmap = 1;
+
+	run_as(guest);
+	guest->dirty_cpus = cpumask_of(0) | cpumask_of(1);
+	set_xen_guest_handle_raw(op.arg2.vcpumask, (void *)(ARG_VA + 0x100));
+	arg_put(0x100, &bitmap, sizeof(bitmap));
+	arg_put(0, &op, sizeof(op));
+	guest->vcpu[0]->processor = 1;
+	host_journal_clear();
+	assert_int_equal(do_mmuext_op(ARG_VA, 1, 0, DOMID_SELF, 0, 0), 0);
+	assert_int_equal(host_journal[0].a, cpumask_of(1));
+	guest->vcpu[0]->arch.loaded_after = 1;
+	host_journal_clear();
+	assert_int_equal(do_mmuext_op(ARG_VA, 1, 0, DOMID_SELF, 0, 0), 0);
+	assert_int_equal(host_journal[0].a, cpumask_of(0) | cpumask_of(1));
+}
+
 static void flushes_of_mmuext_op(void **state) {
 	struct mmuext_op op = { .cmd = MMUEXT_INVLPG_ALL, .arg1.linear_addr = 0x7000 };
 
@@ -526,6 +546,7 @@ int main(void) {
 		T(update_va_mapping_and_flush),
 		T(update_va_mapping_through_a_linear_map),
 		T(update_va_mapping_of_ring0_through_a_linear_map),
+		T(flush_of_one_that_is_kept_loaded),
 		T(flushes_of_mmuext_op),
 		T(pages_are_cleared_and_copied),
 		T(stores_to_tables_are_emulated),

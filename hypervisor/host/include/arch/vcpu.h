@@ -3,10 +3,11 @@
 #ifndef TENON_ARCH_VCPU_H
 #define TENON_ARCH_VCPU_H
 
-#define ARCH_VCPU_FIELDS                                              \
-	struct {                                                      \
-		bool user_mode; /* runs on root_user */               \
-		uint64_t xcr0, fs_base, gs_base_kernel, gs_base_user; \
+#define ARCH_VCPU_FIELDS                                                          \
+	struct {                                                                  \
+		bool user_mode;   /* runs on root_user */                         \
+		int loaded_after; /* 1 + the CPU that keeps it loaded; 0: none */ \
+		uint64_t xcr0, fs_base, gs_base_kernel, gs_base_user;             \
 	} arch;
 
 #define ARCH_DOMAIN_FIELDS unsigned host_unused;
