@@ -247,7 +247,7 @@ static void __init start_vcpu0(void) {
 	ctx.user_regs.rip = note(XEN_ELFNOTE_ENTRY);
 	ctx.user_regs.rsp = layout.stack.va + PAGE_SIZE;
 	ctx.user_regs.rsi = layout.start_info.va;
-	ctx.user_regs.rflags = EFLAGS_IF;
+	ctx.user_regs.rflags = X86_EFLAGS_IF;
 	ctx.user_regs.cs = FLAT_KERNEL_CS;
 	ctx.user_regs.ss = FLAT_KERNEL_SS;
 	ctx.kernel_sp = layout.stack.va + PAGE_SIZE;

@@ -51,11 +51,11 @@ static void config_set(unsigned at, unsigned bytes, uint32_t v) { memcpy(host_pc
 void host_pci_reset(void) {
 	memset(host_pci_config, 0, sizeof(host_pci_config));
 	memset(host_msix_table, 0, sizeof(host_msix_table));
-	config_set(PCI_VENDOR, 2, 0x1af4);
-	config_set(PCI_STATUS, 2, PCI_STATUS_CAPS);
-	config_set(PCI_CAPABILITIES, 1, MSI_AT);
-	config_set(MSI_AT, 4, 0x01860000u | MSIX_AT << 8 | PCI_CAP_MSI);
-	config_set(MSIX_AT, 4, 0x00030000u | PCI_CAP_MSIX);
+	config_set(PCI_VENDOR_ID, 2, 0x1af4);
+	config_set(PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
+	config_set(PCI_CAPABILITY_LIST, 1, MSI_AT);
+	config_set(MSI_AT, 4, 0x01860000u | MSIX_AT << 8 | PCI_CAP_ID_MSI);
+	config_set(MSIX_AT, 4, 0x00030000u | PCI_CAP_ID_MSIX);
 	config_set(MSIX_AT + 4, 4, 0x40 | 1); /* offset in BAR 1 */
 	for (unsigned i = 0; i < 4; i++) host_msix_table[16 + 4 * i + 3] = 1;
 }

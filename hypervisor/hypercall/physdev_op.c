@@ -95,7 +95,7 @@ SUBOP(device_known, void) { return 0; }
 static int msi_restore(sbdf_t dev) {
 	int err = irq_msi_restore(dev);
 
-	return err == -ESRCH && pci_read(dev, PCI_VENDOR, 2) != 0xffff ? 0 : err;
+	return err == -ESRCH && pci_read(dev, PCI_VENDOR_ID, 2) != 0xffff ? 0 : err;
 }
 
 SUBOP(restore_msi, struct physdev_restore_msi) { return msi_restore(sbdf(0, a->bus, a->devfn)); }
@@ -103,7 +103,7 @@ SUBOP(restore_msi, struct physdev_restore_msi) { return msi_restore(sbdf(0, a->b
 SUBOP(restore_msi_ext, struct physdev_pci_device) { return msi_restore(sbdf(a->seg, a->bus, a->devfn)); }
 
 SUBOP(msix_owner, struct physdev_pci_device) {
-	return pci_capability(sbdf(a->seg, a->bus, a->devfn), PCI_CAP_MSIX) ? 0 : -ENODEV;
+	return pci_capability(sbdf(a->seg, a->bus, a->devfn), PCI_CAP_ID_MSIX) ? 0 : -ENODEV;
 }
 
 /* Where SUBOP_DOM0 is not given the object decides. */

@@ -3,6 +3,7 @@
 #ifndef TENON_PCI_H
 #define TENON_PCI_H
 
+#include <linux/pci_regs.h>
 #include "compiler.h"
 
 /* Segment, bus, device and function in one word. */
@@ -20,13 +21,6 @@ static inline sbdf_t sbdf(unsigned segment, unsigned bus, unsigned devfn) {
  */
 uint32_t pci_read(sbdf_t dev, unsigned reg, unsigned bytes);
 void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value);
-
-#define PCI_VENDOR       0x00
-#define PCI_STATUS       0x06
-#define PCI_STATUS_CAPS  0x10
-#define PCI_CAPABILITIES 0x34
-#define PCI_CAP_MSI      0x05
-#define PCI_CAP_MSIX     0x11
 
 /* Offset of a capability in the device's list, 0 if it has none (or there is no device). */
 unsigned pci_capability(sbdf_t dev, uint8_t id);

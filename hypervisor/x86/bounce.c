@@ -19,9 +19,9 @@ static bool has_error_code(unsigned vector) { return 0x60227d00u >> vector & 1 &
 
 /* rflags and cs as the frame shows them: virtual interrupt flag and I/O privilege, saved mask. */
 static inline uint64_t flags_shown(const struct vcpu *v, const struct regs *r, uint8_t mask) {
-	uint64_t flags = r->rflags & ~(uint64_t)(EFLAGS_IF | EFLAGS_IOPL);
+	uint64_t flags = r->rflags & ~(X86_EFLAGS_IF | X86_EFLAGS_IOPL);
 
-	if (!mask) flags |= EFLAGS_IF;
+	if (!mask) flags |= X86_EFLAGS_IF;
 	if (unlikely(v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1)) flags |= (uint64_t)v->arch.iopl << 12;
 	return flags;
 }
@@ -72,7 +72,7 @@ static __always_inline void bounce(struct regs *r, uint64_t rip, bool mask_event
 	r->cs = FLAT_KERNEL_CS;
 	r->ss = FLAT_KERNEL_SS;
 	r->rsp = sp;
-	r->rflags &= ~(uint64_t)(EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | EFLAGS_AC);
+	r->rflags &= ~(X86_EFLAGS_TF | X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_VM | X86_EFLAGS_AC);
 	r->error_code = VEC_SYSCALL;
 }
 
@@ -166,19 +166,20 @@ HYPERCALL(do_iret) {
 	if (v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1) v->arch.iopl = ctx.rflags >> 12 & 3;
 	r->rip = ctx.rip;
 	r->cs = (ctx.cs & 0xffff) | 3;
-	r->rflags = (ctx.rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM)) | EFLAGS_IF | 2;
+	r->rflags = (ctx.rflags & ~(X86_EFLAGS_IOPL | X86_EFLAGS_VM)) | X86_EFLAGS_IF | 2;
 	r->rsp = ctx.rsp;
 	r->ss = (ctx.ss & 0xffff) | 3;
 	r->error_code = 0;
 	if (!(ctx.flags & VGCF_in_syscall)) {
 		r->r11 = ctx.r11;
 		r->rcx = ctx.rcx;
-	} else if (r->cs == FLAT_RING3_CS64 && r->ss == FLAT_RING3_SS64 && !(ctx.rflags & (EFLAGS_TF | EFLAGS_RF))) {
+	} else if (r->cs == FLAT_RING3_CS64 && r->ss == FLAT_RING3_SS64 &&
+		   !(ctx.rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF))) {
 		r->error_code = VEC_SYSCALL;
 	}
 	v->arch.nmi_masked = false;
 	/* the virtual interrupt flag; a single store, the exit path looks for events next */
-	info->evtchn_upcall_mask = !(ctx.rflags & EFLAGS_IF);
+	info->evtchn_upcall_mask = !(ctx.rflags & X86_EFLAGS_IF);
 	if (v->pending_traps) cpu_raise(cpu_id(), CPU_WORK_TRAP);
 	return (long)ctx.rax;
 }

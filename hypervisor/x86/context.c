@@ -44,7 +44,7 @@ static void fpu_load(struct vcpu *v, const void *area) {
 	__asm__ volatile("clts");
 	if (!fpu_restore(area)) CHECK(fpu_restore(fpu_initial));
 	if (v->arch.xcr0 != cpu_has.xcr0) xcr0_write(v->arch.xcr0);
-	if (v->arch.ts) write_cr0(read_cr0() | CR0_TS);
+	if (v->arch.ts) write_cr0(read_cr0() | X86_CR0_TS);
 }
 
 /* -- debug registers -- */

@@ -156,7 +156,7 @@ static enum outcome string_element(struct regs *r, const struct insn *i, unsigne
 		return AGAIN;
 	}
 	if (out) port_out(current->domain, port, bytes, value);
-	*at += r->rflags & EFLAGS_DF ? -(uint64_t)bytes : bytes;
+	*at += r->rflags & X86_EFLAGS_DF ? -(uint64_t)bytes : bytes;
 	return DONE;
 }
 
@@ -175,11 +175,11 @@ static enum outcome port_string(struct regs *r, const struct insn *i) {
 
 /* -- control and debug registers -- */
 
-uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.ts ? CR0_TS : 0); }
+uint64_t cr0_view(const struct vcpu *v) { return 0x80050033UL | (v->arch.ts ? X86_CR0_TS : 0); }
 
 /* What a guest may have in CR4, and what it always has. */
-#define CR4_GUEST  (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
-#define CR4_ALWAYS (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+#define CR4_GUEST  (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)
+#define CR4_ALWAYS (X86_CR4_PAE | X86_CR4_MCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
 
 static enum outcome cr_read(const struct vcpu *v, unsigned cr, uint64_t *out) {
 	switch (cr) {
@@ -196,8 +196,8 @@ static enum outcome cr_write(struct vcpu *v, unsigned cr, uint64_t value) {
 
 	switch (cr) {
 	case 0:
-		if ((value ^ cr0_view(v)) & ~(uint64_t)CR0_TS) return REFUSED;
-		do_fpu_taskswitch(value & CR0_TS, 0, 0, 0, 0, 0);
+		if ((value ^ cr0_view(v)) & ~X86_CR0_TS) return REFUSED;
+		do_fpu_taskswitch(value & X86_CR0_TS, 0, 0, 0, 0, 0);
 		return DONE;
 	case 2:
 		v->arch.cr2 = value;
@@ -232,7 +232,7 @@ static enum outcome xsetbv(struct vcpu *v, const struct regs *r) {
 
 static enum outcome group7(struct vcpu *v, struct regs *r, const struct insn *i) {
 	if (i->mod == 3 && (i->reg & 7) == 2 && (i->rm & 7) == 1) {
-		if (v->arch.cr4 & CR4_OSXSAVE) return xsetbv(v, r);
+		if (v->arch.cr4 & X86_CR4_OSXSAVE) return xsetbv(v, r);
 		guest_trap(r, TRAP_UD, 0);
 		return AGAIN;
 	}

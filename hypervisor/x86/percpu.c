@@ -114,13 +114,13 @@ static void descriptor_tables_load(struct cpu *c) {
  * change bases behind the back of a kernel that does not expect it.
  */
 uint64_t cr4_of(const struct vcpu *v) {
-	uint64_t cr4 = CR4_PAE | CR4_PGE | CR4_MCE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	uint64_t cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_DE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 
-	cr4 |= cpu_has.smep ? CR4_SMEP : 0;
-	cr4 |= cpu_has.smap ? CR4_SMAP : 0;
-	cr4 |= cpu_has.xsave ? CR4_OSXSAVE : 0;
-	cr4 |= cpu_has.fsgsbase && (!v || v->arch.cr4 & CR4_FSGSBASE) ? CR4_FSGSBASE : 0;
-	return v ? cr4 | (v->arch.cr4 & CR4_TSD) : cr4;
+	cr4 |= cpu_has.smep ? X86_CR4_SMEP : 0;
+	cr4 |= cpu_has.smap ? X86_CR4_SMAP : 0;
+	cr4 |= cpu_has.xsave ? X86_CR4_OSXSAVE : 0;
+	cr4 |= cpu_has.fsgsbase && (!v || v->arch.cr4 & X86_CR4_FSGSBASE) ? X86_CR4_FSGSBASE : 0;
+	return v ? cr4 | (v->arch.cr4 & X86_CR4_TSD) : cr4;
 }
 
 static void syscall_msrs_load(struct cpu *c) {
@@ -128,8 +128,8 @@ static void syscall_msrs_load(struct cpu *c) {
 	wrmsr(MSR_STAR, (uint64_t)(FLAT_RING3_CS32) << 48 | (uint64_t)SEL_HV_CS << 32);
 	wrmsr(MSR_LSTAR, block_va(c->id) + PERCPU_STUB);
 	wrmsr(MSR_CSTAR, block_va(c->id) + PERCPU_STUB + STUB32_OFFSET);
-	wrmsr(MSR_SFMASK,
-	      EFLAGS_TF | EFLAGS_IF | EFLAGS_DF | EFLAGS_IOPL | EFLAGS_NT | EFLAGS_RF | EFLAGS_AC | EFLAGS_VM);
+	wrmsr(MSR_SFMASK, X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_IOPL | X86_EFLAGS_NT |
+				  X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_VM);
 	wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
 	wrmsr(MSR_SYSENTER_ESP, block_va(c->id) + PERCPU_STACK_TOP);
 	wrmsr(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry);
@@ -138,7 +138,7 @@ static void syscall_msrs_load(struct cpu *c) {
 
 void cpu_block_load(struct cpu *c) {
 	write_cr4(cr4_of(NULL));
-	write_cr0((read_cr0() & 0xffffffff & ~(1UL << 2)) | CR0_MP | CR0_NE | CR0_WP);
+	write_cr0((read_cr0() & 0xffffffff & ~X86_CR0_EM) | X86_CR0_MP | X86_CR0_NE | X86_CR0_WP);
 	if (cpu_has.xsave) xcr0_write(cpu_has.xcr0);
 	descriptor_tables_load(c);
 	syscall_msrs_load(c);

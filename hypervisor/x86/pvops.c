@@ -83,7 +83,7 @@ HYPERCALL(do_nmi_op) {
 HYPERCALL(do_fpu_taskswitch) {
 	current->arch.ts = (unsigned)a1;
 	if ((unsigned)a1)
-		write_cr0(read_cr0() | CR0_TS);
+		write_cr0(read_cr0() | X86_CR0_TS);
 	else
 		__asm__ volatile("clts");
 	return 0;

@@ -3,22 +3,17 @@
  * What an instruction that stores to memory computes: the new value from the old one and the
  * registers, then flags and registers after it. Pure: the store itself is the caller's.
  */
+#include <asm/processor-flags.h>
 #include "store.h"
 #include "lib.h"
 
 #define ARITH_FLAGS 0x8d5u /* CF PF AF ZF SF OF */
-#define FLAG_CF     0x001u
-#define FLAG_PF     0x004u
-#define FLAG_AF     0x010u
-#define FLAG_ZF     0x040u
-#define FLAG_SF     0x080u
-#define FLAG_DF     0x400u
-#define FLAG_OF     0x800u
 
 enum alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
 
 static uint32_t result_flags(uint64_t v, unsigned bytes) {
-	return (v ? 0 : FLAG_ZF) | (v >> (bytes * 8 - 1) & 1 ? FLAG_SF : 0) | (bit_count(v & 0xff) % 2 ? 0 : FLAG_PF);
+	return (v ? 0 : X86_EFLAGS_ZF) | (v >> (bytes * 8 - 1) & 1 ? X86_EFLAGS_SF : 0) |
+	       (bit_count(v & 0xff) % 2 ? 0 : X86_EFLAGS_PF);
 }
 
 /* a op b in so many bytes, and the flags of it. */
@@ -32,8 +27,8 @@ static uint64_t alu(enum alu op, uint64_t a, uint64_t b, unsigned bytes, uint32_
 	v &= m;
 	*flags = result_flags(v, bytes);
 	if (add || sub)
-		*flags |= ((add ? v < a : a < b) ? FLAG_CF : 0) | ((a ^ b ^ v) & FLAG_AF) |
-			  ((add ? ~(a ^ b) : a ^ b) & (a ^ v) & sign ? FLAG_OF : 0);
+		*flags |= ((add ? v < a : a < b) ? X86_EFLAGS_CF : 0) | ((a ^ b ^ v) & X86_EFLAGS_AF) |
+			  ((add ? ~(a ^ b) : a ^ b) & (a ^ v) & sign ? X86_EFLAGS_OF : 0);
 	return v;
 }
 
@@ -46,14 +41,14 @@ static void alu_apply(struct store *s, enum alu op, uint64_t b) {
 static void bit_apply(struct store *s, unsigned kind, uint64_t bit) {
 	uint64_t b = 1ULL << (bit % (s->bytes * 8));
 
-	s->flags_mask = FLAG_CF;
-	s->flags = s->old & b ? FLAG_CF : 0;
+	s->flags_mask = X86_EFLAGS_CF;
+	s->flags = s->old & b ? X86_EFLAGS_CF : 0;
 	s->new_value = kind == 5 ? s->old | b : kind == 6 ? s->old & ~b : s->old ^ b;
 }
 
 static void increment_apply(struct store *s, bool down) {
 	alu_apply(s, down ? ALU_SUB : ALU_ADD, 1);
-	s->flags_mask &= ~FLAG_CF;
+	s->flags_mask &= ~X86_EFLAGS_CF;
 }
 
 /* The accumulator against memory: equal stores the register (new_value), else loads the accumulator and stores
@@ -70,8 +65,8 @@ static bool cmpxchg8b_apply(struct store *s, struct regs *r) {
 	uint64_t expected = r->rdx << 32 | (uint32_t)r->rax;
 
 	if ((s->insn.reg & 7) != 1 || s->insn.rex & 8) return false;
-	s->flags_mask = FLAG_ZF;
-	s->flags = s->old == expected ? FLAG_ZF : 0;
+	s->flags_mask = X86_EFLAGS_ZF;
+	s->flags = s->old == expected ? X86_EFLAGS_ZF : 0;
 	s->new_value = s->old == expected ? r->rcx << 32 | (uint32_t)r->rbx : s->old;
 	return true;
 }
@@ -94,7 +89,7 @@ static bool string_compute(struct store *s, const struct regs *r) {
 }
 
 static void string_finish(const struct store *s, struct regs *r) {
-	uint64_t step = r->rflags & FLAG_DF ? -(uint64_t)s->bytes : s->bytes;
+	uint64_t step = r->rflags & X86_EFLAGS_DF ? -(uint64_t)s->bytes : s->bytes;
 
 	r->rdi += step;
 	if (store_is_copy(&s->insn)) r->rsi += step;
@@ -136,8 +131,8 @@ void store_finish(struct store *s, struct regs *r) {
 
 	if (store_is_string(i)) string_finish(s, r);
 	if (s->writes_reg) gpr_write(r, i, i->reg, s->bytes, s->old);
-	if ((i->opcode & ~1) == 0x0fb0 && !(s->flags & FLAG_ZF)) gpr_write(r, i, 0, s->bytes, s->old);
-	if (i->opcode == 0x0fc7 && !(s->flags & FLAG_ZF)) {
+	if ((i->opcode & ~1) == 0x0fb0 && !(s->flags & X86_EFLAGS_ZF)) gpr_write(r, i, 0, s->bytes, s->old);
+	if (i->opcode == 0x0fc7 && !(s->flags & X86_EFLAGS_ZF)) {
 		r->rax = (uint32_t)s->old;
 		r->rdx = s->old >> 32;
 	}

@@ -36,8 +36,8 @@ static void flush_here(uint64_t va) {
 		root_write(this_cpu()->cr3);
 	} else if (va == FLUSH_OWN) {
 		stamp(this_cpu());
-		write_cr4(read_cr4() & ~(uint64_t)CR4_PGE);
-		write_cr4(read_cr4() | CR4_PGE);
+		write_cr4(read_cr4() & ~X86_CR4_PGE);
+		write_cr4(read_cr4() | X86_CR4_PGE);
 	} else if (va == FLUSH_CACHE) {
 		__asm__ volatile("wbinvd" : : : "memory");
 	} else {

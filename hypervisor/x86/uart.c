@@ -3,6 +3,7 @@
  * The 16550 serial port at COM1 (0x3f8, IRQ 4). Output polls; input comes by interrupt. Ring 0 owns
  * the port: guests see none there.
  */
+#include <linux/serial_reg.h>
 #include "acpi.h"
 #include "console.h"
 #include "irq.h"
@@ -14,23 +15,6 @@
 #define COM1_PORTS 8
 #define COM1_IRQ   4
 
-#define RHR 0 /* read: received byte; write: byte to send; divisor low with LCR_DLAB */
-#define IER 1
-#define FCR 2
-#define IIR 2
-#define LCR 3
-#define MCR 4
-#define LSR 5
-#define SCR 7
-
-#define IER_RX     0x01
-#define FCR_ON     0x07 /* enable and clear both FIFOs */
-#define FCR_14     0xc0 /* interrupt at 14 bytes */
-#define LCR_DLAB   0x80
-#define LCR_8N1    0x03
-#define MCR_LINES  0x0b /* DTR, RTS, and OUT2, which gates the interrupt */
-#define LSR_DATA   0x01
-#define LSR_THRE   0x20
 #define FIFO_SIZE  16
 #define SWITCH_KEY 1 /* CTRL-a */
 #define CLOCK_HZ   115200u
@@ -47,15 +31,16 @@ bool uart_init(const char *settings) {
 		printk(LOG_WARN, "option com1=%s ignored: expected BAUD,8n1\n", settings);
 		return false;
 	}
-	outb(COM1_BASE + SCR, 0x5a);
-	if (inb(COM1_BASE + SCR) != 0x5a) return false;
-	outb(COM1_BASE + IER, 0);
-	outb(COM1_BASE + LCR, LCR_8N1 | LCR_DLAB);
-	outb(COM1_BASE + RHR, (uint8_t)(CLOCK_HZ / baud));
-	outb(COM1_BASE + IER, (uint8_t)(CLOCK_HZ / baud >> 8));
-	outb(COM1_BASE + LCR, LCR_8N1);
-	outb(COM1_BASE + FCR, FCR_ON | FCR_14);
-	outb(COM1_BASE + MCR, MCR_LINES);
+	outb(COM1_BASE + UART_SCR, 0x5a);
+	if (inb(COM1_BASE + UART_SCR) != 0x5a) return false;
+	outb(COM1_BASE + UART_IER, 0);
+	outb(COM1_BASE + UART_LCR, UART_LCR_WLEN8 | UART_LCR_DLAB);
+	outb(COM1_BASE + UART_DLL, (uint8_t)(CLOCK_HZ / baud));
+	outb(COM1_BASE + UART_DLM, (uint8_t)(CLOCK_HZ / baud >> 8));
+	outb(COM1_BASE + UART_LCR, UART_LCR_WLEN8);
+	outb(COM1_BASE + UART_FCR,
+	     UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT | UART_FCR_TRIGGER_14);
+	outb(COM1_BASE + UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2); /* OUT2 gates the interrupt */
 	present = true;
 	return true;
 }
@@ -68,19 +53,19 @@ void __init uart_attach(void) {
 	if (irq_own_gsi(irq->gsi, irq->level, irq->active_low))
 		printk(LOG_WARN, "console: no interrupt for COM1, input does not work\n");
 	else
-		outb(COM1_BASE + IER, IER_RX);
+		outb(COM1_BASE + UART_IER, UART_IER_RDI);
 }
 
 void uart_putc(char c) {
 	/* a line that does not move in 100 ms or so is given up for this byte */
 	for (unsigned i = 0; !room && i < 100000; i++)
-		if (inb(COM1_BASE + LSR) & LSR_THRE)
+		if (inb(COM1_BASE + UART_LSR) & UART_LSR_THRE)
 			room = FIFO_SIZE;
 		else
 			cpu_pause();
 	if (!room) return;
 	room--;
-	outb(COM1_BASE + RHR, (uint8_t)c);
+	outb(COM1_BASE + UART_TX, (uint8_t)c);
 }
 
 /* Three times CTRL-a hands the keyboard from dom0 to ring 0's debug keys, and back. */
@@ -104,6 +89,7 @@ static void receive(char c) {
 }
 
 void uart_interrupt(void) {
-	(void)inb(COM1_BASE + IIR);
-	for (unsigned i = 0; i < 64 && (inb(COM1_BASE + LSR) & LSR_DATA); i++) receive((char)inb(COM1_BASE + RHR));
+	(void)inb(COM1_BASE + UART_IIR);
+	for (unsigned i = 0; i < 64 && (inb(COM1_BASE + UART_LSR) & UART_LSR_DR); i++)
+		receive((char)inb(COM1_BASE + UART_RX));
 }

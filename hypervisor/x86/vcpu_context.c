@@ -48,7 +48,7 @@ static void state_set(struct vcpu *v, const struct vcpu_guest_context *ctx) {
 	r->error_code = r->vector = 0;
 	r->cs = ctx->user_regs.cs | 3;
 	r->ss = ctx->user_regs.ss | 3;
-	r->rflags = (r->rflags & ~(uint64_t)(EFLAGS_IOPL | EFLAGS_VM | EFLAGS_NT)) | EFLAGS_IF | 2;
+	r->rflags = (r->rflags & ~(X86_EFLAGS_IOPL | X86_EFLAGS_VM | X86_EFLAGS_NT)) | X86_EFLAGS_IF | 2;
 	if (ctx->flags & VGCF_i387_valid) {
 		/* the image, and in the header behind it that it has x87 and SSE state only */
 		memcpy(s->fpu, &ctx->fpu_ctxt, sizeof(ctx->fpu_ctxt));
@@ -91,7 +91,7 @@ static void arch_state_set(struct vcpu *v, const struct vcpu_guest_context *ctx)
 	/* virtual: see emulate.c; so Linux gives its further vCPUs access to ports */
 	a->iopl = ctx->user_regs.rflags >> 12 & 3;
 	a->ldt_entries = (unsigned)ctx->ldt_ents;
-	a->ts = ctx->ctrlreg[0] & CR0_TS;
+	a->ts = ctx->ctrlreg[0] & X86_CR0_TS;
 	/* addresses before DR7, which is judged with them; a refused value leaves its register as
 	 * it was */
 	for (unsigned i = 0; i < 8; i++)

@@ -3,38 +3,13 @@
 #ifndef TENON_X86_H
 #define TENON_X86_H
 
+#include <asm/processor-flags.h>
 #include "arch.h"
 #include "domain.h"
 #include "layout.h"
 #include "pte.h"
 
 /* -- control registers and instructions -- */
-
-#define CR0_MP (1u << 1)
-#define CR0_TS (1u << 3)
-#define CR0_NE (1u << 5)
-#define CR0_WP (1u << 16)
-
-#define CR4_TSD        (1u << 2)
-#define CR4_DE         (1u << 3)
-#define CR4_PAE        (1u << 5)
-#define CR4_MCE        (1u << 6)
-#define CR4_PGE        (1u << 7)
-#define CR4_OSFXSR     (1u << 9)
-#define CR4_OSXMMEXCPT (1u << 10)
-#define CR4_FSGSBASE   (1u << 16)
-#define CR4_OSXSAVE    (1u << 18)
-#define CR4_SMEP       (1u << 20)
-#define CR4_SMAP       (1u << 21)
-
-#define EFLAGS_TF   (1u << 8)
-#define EFLAGS_IF   (1u << 9)
-#define EFLAGS_DF   (1u << 10)
-#define EFLAGS_IOPL (3u << 12)
-#define EFLAGS_NT   (1u << 14)
-#define EFLAGS_RF   (1u << 16)
-#define EFLAGS_VM   (1u << 17)
-#define EFLAGS_AC   (1u << 18)
 
 #define MSR_APIC_BASE      0x1b
 #define MSR_PAT            0x277
