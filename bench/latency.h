@@ -5,8 +5,7 @@
  * reads the time-stamp counter around single operations and prints the least, without the cost of
  * reading; under -icount shift=0 that is a number of instructions.
  */
-#ifndef LATENCY_H
-#define LATENCY_H
+#pragma once
 
 #include "mark.h"
 
@@ -20,5 +19,3 @@
 #define ROW_USER_UD2     63
 #define ROW_USER_CPUID   64
 #define ROW_USER_EMPTY   65
-
-#endif

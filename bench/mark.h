@@ -3,11 +3,8 @@
  * Marks for the instruction counter outside (counter.c): one harmless instruction, in any ring, of any
  * guest. Row n of a benchmark lies between the marks 2n and 2n + 1; marks from 1000 on begin phases.
  */
-#ifndef MARK_H
-#define MARK_H
+#pragma once
 
 #define MARK_BASE 0xBEEF0000
 
 #define MARK(id) asm volatile("nopl %c0(%%rax)" ::"i"((int)(MARK_BASE + (id))) : "memory")
-
-#endif

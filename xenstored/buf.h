@@ -4,8 +4,7 @@
  * Both are sticky on failure: after the first failed step `bad` is set and every later step does
  * nothing, so a caller checks once at the end.
  */
-#ifndef XSD_BUF_H
-#define XSD_BUF_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,5 +48,3 @@ uint64_t cur_u64(struct cursor *c);
 const char *cur_blob(struct cursor *c, uint32_t *n);
 /* Take a length-prefixed string as a new talloc string below ctx; NULL when bad. */
 char *cur_str(struct cursor *c, const void *ctx);
-
-#endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine's own invariants, checked from outside its working code. */
-#ifndef XSD_CHECK_H
-#define XSD_CHECK_H
+#pragma once
 
 #include "machine.h"
 
 /* Number of violations; each is described by a line appended to `why`. */
 int machine_check(const struct machine *m, struct buf *why);
-
-#endif

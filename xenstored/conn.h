@@ -3,8 +3,7 @@
  * Connections: input not complete yet, output not sent yet, and what the client has under way.
  * A socket client and a domain's ring differ only in who carries the bytes.
  */
-#ifndef XSD_CONN_H
-#define XSD_CONN_H
+#pragma once
 
 #include "machine.h"
 
@@ -28,5 +27,3 @@ void conn_keep_input(struct conn *c, const char *p, size_t n);
 bool conn_backlog(const struct conn *c);
 /* Append raw bytes to the output (for restoring). */
 void conn_put_raw(struct conn *c, const void *p, size_t n);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CONTROL commands that concern the process: its log, its memory, its replacement. */
-#ifndef XSD_CONTROL_H
-#define XSD_CONTROL_H
+#pragma once
 
 #include <stdint.h>
 
@@ -9,5 +8,3 @@ struct worker;
 
 /* Execute the command (strings, NUL-separated, checked by control.c). Returns 0 or -errno. */
 int64_t control_process(struct worker *w, const char *text, uint32_t len);
-
-#endif

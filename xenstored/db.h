@@ -9,8 +9,7 @@
  * What does not check is never served: db_load() says -EIO, and db_salvage() builds what can be
  * had from the rest - without loss if only TDB's own structure was damaged.
  */
-#ifndef XSD_DB_H
-#define XSD_DB_H
+#pragma once
 
 #include "machine.h"
 
@@ -30,5 +29,3 @@ long db_salvage(const char *path, struct machine *m, uint64_t *seq);
  * failure the file is as it was.
  */
 int db_checkpoint(const char *path, const struct machine *m, uint64_t seq, bool sync);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Domains: what they own, and what happens when they come and go. */
-#ifndef XSD_DOMAIN_H
-#define XSD_DOMAIN_H
+#pragma once
 
 #include "machine.h"
 
@@ -17,5 +16,3 @@ int domain_introduce(struct machine *m, unsigned domid, uint64_t gfn, uint32_t p
 void domain_release(struct machine *m, unsigned domid);
 /* For the tree: keep the books. */
 void domain_account(void *machine, unsigned domid, int nodes, long bytes);
-
-#endif

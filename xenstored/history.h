@@ -10,8 +10,7 @@
  * EAGAIN at their end), those of guests first: what a guest makes and removes again stays only for those
  * who began in between, and no guest shall end domain 0's transactions with its own.
  */
-#ifndef XSD_HISTORY_H
-#define XSD_HISTORY_H
+#pragma once
 
 #include <stdint.h>
 
@@ -64,5 +63,3 @@ void history_sweep(struct history *h, struct perms_table *perms, uint64_t (*last
 /* Write out and read back. The read fails on nonsense or without memory. */
 void history_save(const struct history *h, struct buf *b);
 bool history_load(struct history *h, struct perms_table *perms, struct cursor *c);
-
-#endif

@@ -12,12 +12,9 @@
  * at once; domains do not even then. In any case one is lost that is being accepted in the very
  * instant of the holder's death: nobody else has it yet, and it has not been answered.
  */
-#ifndef XSD_HOLDER_H
-#define XSD_HOLDER_H
+#pragma once
 
 #include "options.h"
 
 /* Hold and serve until told to stop; returns the exit status of the program. */
 int holder_main(const struct options *o);
-
-#endif

@@ -19,8 +19,7 @@
  * Beside the halves the file has, per connection, how many bytes of its output have been handed
  * over. See sock.c and ring.c for the protocol that makes each step recoverable.
  */
-#ifndef XSD_JOURNAL_H
-#define XSD_JOURNAL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -118,5 +117,3 @@ struct journal_slot *journal_slot_find(struct journal *j, uint32_t conn);
 /* The same, made if need be; NULL when all it could have are taken. */
 struct journal_slot *journal_slot_get(struct journal *j, uint32_t conn);
 void journal_slot_free(struct journal_slot *s);
-
-#endif

@@ -3,8 +3,7 @@
  * Intrusive doubly linked list with a head node. An unlinked node points to itself, so
  * list_del() may be called twice.
  */
-#ifndef XSD_LIST_H
-#define XSD_LIST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ static inline void list_del(struct list *l) {
 	l->next->prev = l->prev;
 	list_init(l);
 }
-
-#endif

@@ -3,8 +3,7 @@
  * The log: one line per fact, to stderr, syslog or a file. Levels are syslog's. While a journal is
  * replayed nothing is logged: those things have been said before.
  */
-#ifndef XSD_LOG_H
-#define XSD_LOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,5 +31,3 @@ bool log_tracing(void);
 #define log_warn(...)  log_msg(LOG_WARNING, __VA_ARGS__)
 #define log_info(...)  log_msg(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_msg(LOG_DEBUG, __VA_ARGS__)
-
-#endif

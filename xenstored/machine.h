@@ -14,8 +14,7 @@
  * Rule for everything below machine_*(): no behaviour may depend on an address, on the order of a
  * hash table, on time, or on how much of a connection's output has been sent already.
  */
-#ifndef XSD_MACHINE_H
-#define XSD_MACHINE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -237,5 +236,3 @@ struct conn *machine_conn(const struct machine *m, uint32_t id);
 int64_t machine_ask(struct machine *m, const struct question *q);
 /* Change of the generation counter: the number for one more change. */
 static inline uint64_t machine_tick(struct machine *m) { return ++m->tree.generation; }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line: a table of options, the stock daemon's names where there is one. */
-#ifndef XSD_OPTIONS_H
-#define XSD_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,5 +27,3 @@ struct options {
 
 /* Parse; exits with a message on nonsense, after --help and --version. */
 void options_parse(struct options *o, int argc, char **argv);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Paths: what is allowed in one, how a relative one becomes absolute, and their hash. */
-#ifndef XSD_PATH_H
-#define XSD_PATH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,5 +41,3 @@ uint64_t path_hash(const char *s, size_t n);
 static inline size_t path_hash_slot(uint64_t h, size_t n_slot) {
 	return (size_t)((h ^ (h >> 29)) * 0xbf58476d1ce4e5b9ull >> 20) & (n_slot - 1);
 }
-
-#endif

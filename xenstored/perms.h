@@ -4,8 +4,7 @@
  * (interned, counted): equality is pointer equality, and a domain's death is found by looking at
  * the few lists instead of at every node.
  */
-#ifndef XSD_PERMS_H
-#define XSD_PERMS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,5 +64,3 @@ void perms_format(const struct perms *p, struct buf *out);
 /* Write a list out (NULL is allowed) and read it back with a reference; false on nonsense. */
 void perms_save(const struct perms *p, struct buf *b);
 bool perms_load(struct perms_table *t, struct cursor *c, struct perms **out);
-
-#endif

@@ -5,8 +5,7 @@
  * names - the first one, and then each time the count has doubled, so that a flood of refusals
  * does not become a flood of log lines.
  */
-#ifndef XSD_QUOTA_H
-#define XSD_QUOTA_H
+#pragma once
 
 #include "machine.h"
 
@@ -19,5 +18,3 @@ enum quota_id quota_find(const char *name, size_t len);
 uint32_t quota_limit(const struct machine *m, const struct domain *d, enum quota_id q);
 /* Whether the domain may use `value` of it; a refusal is counted and logged. */
 bool quota_allows(struct machine *m, struct domain *d, enum quota_id q, uint64_t value);
-
-#endif

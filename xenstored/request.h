@@ -4,8 +4,7 @@
  * returns 0 or -errno, and on success has put its answer into `reply`; an operation without an
  * answer of its own says "OK". Nothing is changed when an error is returned.
  */
-#ifndef XSD_REQUEST_H
-#define XSD_REQUEST_H
+#pragma once
 
 #include "tx.h"
 #include "wire.h"
@@ -57,5 +56,3 @@ int req_set_feature(struct request *r);
 int req_get_quota(struct request *r);
 int req_set_quota(struct request *r);
 int req_control(struct request *r);
-
-#endif

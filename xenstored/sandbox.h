@@ -9,8 +9,7 @@
  * It is no jail for whoever has taken the process over: one that may use /proc/xen/privcmd, as the
  * question "does this domain still exist?" needs, can ask the hypervisor for anything.
  */
-#ifndef XSD_SANDBOX_H
-#define XSD_SANDBOX_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -22,5 +21,3 @@
  * next holder, and keeps the system calls for that. Returns 0, or -errno after logging why.
  */
 int sandbox_enter(const struct options *o, bool successor);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon towards the system: directory, socket, pid file, readiness. */
-#ifndef XSD_SERVICE_H
-#define XSD_SERVICE_H
+#pragma once
 
 #include "options.h"
 
@@ -16,5 +15,3 @@ void service_ready(const struct options *o);
 void service_background(const struct options *o);
 /* Remove what should not outlive the daemon. */
 void service_end(const struct options *o);
-
-#endif

@@ -4,8 +4,7 @@
  * watches, transactions, old versions, domains, quotas) as one blob. Books that follow from the
  * nodes are not written.
  */
-#ifndef XSD_STATE_H
-#define XSD_STATE_H
+#pragma once
 
 #include "machine.h"
 
@@ -38,5 +37,3 @@ bool node_record_load(struct machine *m, const char *path, uint32_t path_len, st
  * nodes that do not fit are left out.
  */
 bool tree_build(struct machine *m, struct node_record *r, size_t n, bool lenient);
-
-#endif

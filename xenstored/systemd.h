@@ -4,8 +4,7 @@
  * (sd_notify(3)) and descriptors that the service manager keeps for us, so that they outlive even
  * the holder (sd_listen_fds(3), FileDescriptorStoreMax=). Without systemd these do nothing.
  */
-#ifndef XSD_SYSTEMD_H
-#define XSD_SYSTEMD_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -18,5 +17,3 @@ void systemd_keep(const char *name, int fd);
 void systemd_forget(const char *name);
 /* Call fn for each descriptor that it had kept; how many there were. */
 int systemd_kept(void (*fn)(void *arg, const char *name, int fd), void *arg);
-
-#endif

@@ -13,8 +13,7 @@
  * Nodes are found by the hash of their full path; no path is stored, a hit is proved by walking
  * up. Every change enters the node into the dirty list, which the next checkpoint writes out.
  */
-#ifndef XSD_TREE_H
-#define XSD_TREE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -119,5 +118,3 @@ static inline long node_bytes_of(size_t name_len, size_t value_len, const struct
 struct node *tree_next(const struct node *n, const struct node *top);
 /* Forget the dirty list (a checkpoint has taken it). */
 void tree_clean(struct tree *t);
-
-#endif

@@ -15,8 +15,7 @@
  *
  * Without a transaction a view works directly on the tree.
  */
-#ifndef XSD_TX_H
-#define XSD_TX_H
+#pragma once
 
 #include "machine.h"
 
@@ -125,5 +124,3 @@ void view_keep(struct machine *m, const struct node *n, uint64_t until, bool rem
 
 /* Unrecoverable lack of memory in the middle of a change: the process ends, recovery undoes it. */
 void machine_out_of_memory(void) __attribute__((noreturn));
-
-#endif

@@ -10,8 +10,7 @@
  * replaced by one event for the watched path itself: memory is bounded and the client still learns
  * of a change. machine_flush() turns waiting events into output.
  */
-#ifndef XSD_WATCH_H
-#define XSD_WATCH_H
+#pragma once
 
 #include "machine.h"
 
@@ -40,5 +39,3 @@ struct watch *watch_restore(struct machine *m, struct conn *c, const char *path,
 /* An event has been put into the output. */
 void watch_event_done(struct event *e);
 void watch_restore_event(struct watch *w, const char *path);
-
-#endif

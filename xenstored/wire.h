@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public wire header, with what it needs to be included first. */
-#ifndef XSD_WIRE_H
-#define XSD_WIRE_H
+#pragma once
 
 #include <errno.h>
 #include <stddef.h>
@@ -23,5 +22,3 @@ _Static_assert(offsetof(struct xenstore_domain_interface, rsp_prod) == 2060, "xe
 _Static_assert(offsetof(struct xenstore_domain_interface, server_features) == 2064, "xenstore-ring.txt");
 _Static_assert(offsetof(struct xenstore_domain_interface, connection) == 2068, "xenstore-ring.txt");
 _Static_assert(offsetof(struct xenstore_domain_interface, error) == 2072, "xenstore-ring.txt");
-
-#endif

@@ -11,8 +11,7 @@
  * goes on. The rings of domains are mapped and bound anew: what is in flight there is in the
  * shared page, and the positions in it are the journal's.
  */
-#ifndef XSD_WORKER_H
-#define XSD_WORKER_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -170,5 +169,3 @@ bool ring_reconnect(struct worker *w, struct peer *p);
 /* Make the page say what the machine says. */
 void ring_restore(struct peer *p);
 void ring_show_error(struct peer *p, uint32_t error);
-
-#endif

@@ -3,8 +3,7 @@
  * What the daemon needs of the hypervisor: ring pages, event channels, and whether a domain lives.
  * xen_libs.c does it with the stable libraries; the tests bring their own.
  */
-#ifndef XSD_XEN_H
-#define XSD_XEN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ void xen_notify(int port);
 /* The port that fires when any domain shuts down or dies, or -errno. */
 int xen_bind_exception(void);
 enum xen_life xen_life(unsigned domid);
-
-#endif

@@ -3,8 +3,7 @@
  * One console: a guest's ring on one side, a pty (or a socket, for channels) and a log on the
  * other.
  */
-#ifndef CONSOLED_CONSOLE_H
-#define CONSOLED_CONSOLE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -72,5 +71,3 @@ int console_fd(const struct console *c);
 #define REFILL_MS 50
 extern long console_rate; /* bytes per refill; 64 KiB make 1.25 MiB/s for each guest */
 int console_refill(struct console *c);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest's log file with rotation by size: NAME.log, NAME.log.1 ... NAME.log.KEEP. */
-#ifndef CONSOLED_GUESTLOG_H
-#define CONSOLED_GUESTLOG_H
+#pragma once
 
 #include <stddef.h>
 
@@ -21,5 +20,3 @@ void guestlog_close(struct guestlog *log);
 
 /* Close and open again: somebody else rotated the files (SIGHUP). */
 void guestlog_reopen(struct guestlog *log);
-
-#endif

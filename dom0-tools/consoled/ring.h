@@ -6,8 +6,7 @@
  * the ring is answered by skipping to the guest's index. Bytes are copied before anything looks at
  * them.
  */
-#ifndef CONSOLED_RING_H
-#define CONSOLED_RING_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ size_t ring_give(struct xencons_interface *ring, const char *in, size_t n);
 
 /* How many bytes of input would fit now. */
 size_t ring_space(const struct xencons_interface *ring);
-
-#endif

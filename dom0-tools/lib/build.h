@@ -2,8 +2,7 @@
 /*
  * Turn an empty PV domain into one that is ready to run its kernel.
  */
-#ifndef TL_BUILD_H
-#define TL_BUILD_H
+#pragma once
 
 #include "elfimg.h"
 #include "ctx.h"
@@ -29,5 +28,3 @@ struct tl_build {
  * errno with *why a constant sentence naming the step; the domain is then only good for destroying.
  */
 int tl_build_pv(struct tl_ctx *ctx, struct tl_build *b, const char **why);
-
-#endif

@@ -4,8 +4,7 @@
  * numbers and lists of values; KEY+=VALUE appends to an earlier list or string. This file knows no
  * keys.
  */
-#ifndef TL_CFGFILE_H
-#define TL_CFGFILE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -47,5 +46,3 @@ void tl_cfg_free(struct tl_cfg *cfg);
 
 /* The entry of that key, or NULL. */
 const struct tl_cfg_entry *tl_cfg_find(const struct tl_cfg *cfg, const char *key);
-
-#endif

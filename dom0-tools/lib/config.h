@@ -5,8 +5,7 @@
  * Strings point into memory that the configuration owns; NULL means "not given". Sizes are in MiB,
  * as in the file, unless the name says otherwise.
  */
-#ifndef TL_CONFIG_H
-#define TL_CONFIG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -105,5 +104,3 @@ extern const char *const tl_action_names[];
 
 /* The known key nearest to a misspelt one, or NULL when none is near. */
 const char *tl_config_nearest(const char *key);
-
-#endif

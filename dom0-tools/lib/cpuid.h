@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpuid=: what a configuration changes of the CPUID leaves that a guest sees. */
-#ifndef TL_CPUID_H
-#define TL_CPUID_H
+#pragma once
 
 #include "config.h"
 
@@ -32,5 +31,3 @@ int tl_cpuid_parse(struct tl_config *c, const struct tl_cfg_entry *e, struct tl_
  */
 int tl_cpuid_apply(const struct tl_config *c, const struct tl_cpuid_leaves *host, struct tl_cpuid_leaves *guest,
 		   uint32_t *bad);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sets of CPUs, as in "0-3,^2", "all" or "nodes:0-1,^node:0". */
-#ifndef TL_CPUSET_H
-#define TL_CPUSET_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,5 +32,3 @@ void tl_cpuset_format(const struct tl_cpuset *set, unsigned n, char *out, size_t
 static inline int tl_cpuset_has(const struct tl_cpuset *s, unsigned cpu) {
 	return cpu < TL_CPUS_MAX && s->bits[cpu / 8] >> cpu % 8 & 1;
 }
-
-#endif

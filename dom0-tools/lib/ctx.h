@@ -3,8 +3,7 @@
  * What every operation of libtl gets: the handles, the host's settings, and a place for the reason
  * of a failure. One context serves one thread.
  */
-#ifndef TL_CTX_H
-#define TL_CTX_H
+#pragma once
 
 #include "hyper.h"
 #include "store.h"
@@ -71,5 +70,3 @@ char *tl_domain_name(struct tl_ctx *ctx, uint32_t domid);
 #define TL_RUN_DIR    "/run/tl"
 #define TL_LOG_DIR    "/var/log/xen"
 #define TL_CACHE_DIR  "/var/cache/tl"
-
-#endif

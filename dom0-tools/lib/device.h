@@ -8,8 +8,7 @@
  * guest answers; and back: ask both sides to close -> wait -> unplug the host side -> remove the
  * nodes.
  */
-#ifndef TL_DEVICE_H
-#define TL_DEVICE_H
+#pragma once
 
 #include "config.h"
 #include "ctx.h"
@@ -119,5 +118,3 @@ int tl_netif_rename(const char *from, const char *to);
 static inline int tl_plug_ms(const struct tl_ctx *ctx) { return ctx->plug_ms ? ctx->plug_ms : TL_PLUG_MS; }
 
 #define TL_GUEST_MS 10000 /* the guest's driver */
-
-#endif

@@ -5,8 +5,7 @@
  * Text has one message per line: "FILE:LINE: KEY: error|warning: sentence". Nothing is printed
  * here.
  */
-#ifndef TL_DIAG_H
-#define TL_DIAG_H
+#pragma once
 
 struct tl_diag {
 	const char *file;
@@ -22,5 +21,3 @@ void tl_diag_free(struct tl_diag *d);
 
 /* Text that may come from a guest is to be shown: replace what would command the terminal. */
 void tl_tame(char *text);
-
-#endif

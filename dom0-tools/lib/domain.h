@@ -2,8 +2,7 @@
 /*
  * Whole domains: create, destroy, and what is remembered about them.
  */
-#ifndef TL_DOMAIN_H
-#define TL_DOMAIN_H
+#pragma once
 
 #include "build.h"
 #include "config.h"
@@ -83,5 +82,3 @@ int tl_domain_schedule(struct tl_ctx *ctx, uint32_t domid, const struct tl_confi
 int tl_vcpu_pin(struct tl_ctx *ctx, uint32_t domid, unsigned vcpu, const char *hard, const char *soft, int force);
 
 void tl_uuid_format(const uint8_t uuid[16], char out[37]);
-
-#endif

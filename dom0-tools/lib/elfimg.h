@@ -8,8 +8,7 @@
  *   - virt_base <= kstart <= each segment <= kend, entry in [kstart, kend), kend - virt_base <= 1
  * GiB.
  */
-#ifndef TL_ELFIMG_H
-#define TL_ELFIMG_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,5 +38,3 @@ struct tl_kernel {
 
 /* Returns 0, -ENOEXEC (not a PV kernel) or -EBADMSG (damaged), with *why a constant sentence. */
 int tl_elf_parse(const uint8_t *file, size_t len, struct tl_kernel *k, const char **why);
-
-#endif

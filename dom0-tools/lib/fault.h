@@ -7,8 +7,7 @@
  * once; the clean-up that follows then runs against a healthy host, as after a real transient
  * failure.
  */
-#ifndef TL_FAULT_H
-#define TL_FAULT_H
+#pragma once
 
 /* Returns 0, or -ENOMEM when this step is the one to fail (errno is set too). */
 int tl_fault_step(void);
@@ -18,5 +17,3 @@ unsigned long tl_fault_steps(void);
 
 /* Let the n-th step from now on fail; 0: none. For programs that try many. */
 void tl_fault_arm(unsigned long n);
-
-#endif

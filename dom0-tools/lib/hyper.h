@@ -5,8 +5,7 @@
  * Every function returns 0 (or a count) or a negative errno. Structures are copied through pinned
  * buffers here, so callers use ordinary memory. One handle serves one thread.
  */
-#ifndef TL_HYPER_H
-#define TL_HYPER_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -70,5 +69,3 @@ int tl_evtchn_alloc(struct tl_hyper *h, uint32_t domid, uint32_t remote);
 
 /* Text of the xen_version sub-operations (XENVER_extraversion and so on); n bytes at most. */
 int tl_version(struct tl_hyper *h, int cmd, void *arg, size_t n);
-
-#endif

@@ -10,8 +10,7 @@
  * region: the initrd unmapped, the p2m mapped at the address that they name, with its own page
  * tables right behind it.
  */
-#ifndef TL_LAYOUT_H
-#define TL_LAYOUT_H
+#pragma once
 
 #include <stdint.h>
 
@@ -46,5 +45,3 @@ int tl_layout_plan(const struct tl_kernel *k, uint64_t nr_pages, uint64_t initrd
 void tl_layout_tables(const struct tl_layout *l, const uint64_t *p2m, void *(*page)(void *, uint64_t), void *arg);
 
 uint64_t tl_layout_va(const struct tl_layout *l, uint64_t pfn);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ioports=, iomem=, irqs=: what of the machine a guest may use, as ranges of numbers. */
-#ifndef TL_RANGE_H
-#define TL_RANGE_H
+#pragma once
 
 #include "config.h"
 
@@ -15,5 +14,3 @@ struct tl_range {
  * decimal. Returns 0, or -EINVAL with an error in *d.
  */
 int tl_range_parse(const char *key, const struct tl_cfg_value *v, struct tl_range *out, struct tl_diag *d);
-
-#endif

@@ -6,8 +6,7 @@
  * changes its meaning or goes away; new members may appear at any time), and either "rows" (an
  * array of objects) or the members themselves.
  */
-#ifndef TL_REPORT_H
-#define TL_REPORT_H
+#pragma once
 
 #include <stdio.h>
 
@@ -40,5 +39,3 @@ __attribute__((format(printf, 4, 5))) void tl_pair(struct tl_report *r, const ch
 /* Print and free. */
 void tl_report_print(struct tl_report *r, FILE *out, int json);
 void tl_report_free(struct tl_report *r);
-
-#endif

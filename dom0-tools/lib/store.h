@@ -5,8 +5,7 @@
  * Functions return 0 or a negative errno unless stated. Paths are printf formats, at most 3071
  * bytes. While a transaction is open (begin .. commit/abort), reads and writes belong to it.
  */
-#ifndef TL_STORE_H
-#define TL_STORE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -70,5 +69,3 @@ char *tl_store_control(struct tl_store *s, const char *words, unsigned len);
 /* Monotonic milliseconds, for deadlines; and microseconds. */
 int64_t tl_now_ms(void);
 int64_t tl_now_us(void);
-
-#endif

@@ -5,8 +5,7 @@
  * The input is hostile: a boot loader may take it from a guest's own disk. Every length is checked
  * against the file before it is used, and the output never exceeds the caller's bound.
  */
-#ifndef TL_UNPACK_H
-#define TL_UNPACK_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,5 +31,3 @@ int tl_unpack(const uint8_t *img, size_t len, size_t max, struct tl_image *out, 
 
 /* Release what tl_unpack() allocated; harmless on a zeroed image. */
 void tl_image_free(struct tl_image *image);
-
-#endif

@@ -8,8 +8,7 @@
  * protocol is that of xen/io/xs_wire.h. Used for transactions only; watches and all else go through
  * libxenstore.
  */
-#ifndef TL_WIRE_H
-#define TL_WIRE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ int wire_settle(struct wire *w);
  * go first. NULL with errno.
  */
 char *wire_ask(struct wire *w, uint32_t type, uint32_t tx, const void *payload, size_t n, size_t *len);
-
-#endif

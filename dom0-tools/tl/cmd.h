@@ -3,8 +3,7 @@
  * Commands of tl: one row of commands[] each (table.c). Usage text, completion and manual pages are
  * generated from the rows, so the row is the command's documentation.
  */
-#ifndef TL_CMD_H
-#define TL_CMD_H
+#pragma once
 
 #include "../lib/ctx.h"
 #include "../lib/report.h"
@@ -138,5 +137,3 @@ void monitor_ensure(void);
 void go_background(const char *log_path);
 /* Attach this terminal to a console; returns an exit code. */
 int console_attach(struct cmd *c, uint32_t domid, unsigned num);
-
-#endif

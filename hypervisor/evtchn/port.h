@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of evtchn/ share: the port, opening and closing, the two ways of delivery. */
-#ifndef TENON_EVTCHN_PORT_H
-#define TENON_EVTCHN_PORT_H
+#pragma once
 
 #include "arch.h"
 #include "domain.h"
@@ -96,5 +95,3 @@ bool fifo_pending(struct domain *d, const struct evtchn *c, port_t port);
 bool fifo_linked(struct domain *d, port_t port);
 /* Give all pages back once d has no port open and is back at 2-level. No lock held. */
 void fifo_free(struct domain *d, struct evtchn_fifo_domain *f);
-
-#endif

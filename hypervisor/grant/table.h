@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Private to grant/: the table, its entries, the tracking of mappings. The model is in grant.c. */
-#ifndef TENON_GRANT_TABLE_H
-#define TENON_GRANT_TABLE_H
+#pragma once
 
 #include "../mm/pt.h"
 #include "frame.h"
@@ -107,5 +106,3 @@ void grant_unmap_finish(struct unmap_batch *b);
 /* `peer`: the domains, with references, that the last copy's source and destination grants were of; an
  * array of copies mostly names one. */
 int grant_copy(const struct gnttab_copy *op, struct domain *peer[2]);
-
-#endif

@@ -3,8 +3,7 @@
  * The host port: the arch contract on a Linux process, for unit tests. What the machine would do
  * and a process cannot is appended to a journal that tests assert on.
  */
-#ifndef TENON_HOST_H
-#define TENON_HOST_H
+#pragma once
 
 #include "arch.h"
 #include "domain.h"
@@ -99,5 +98,3 @@ struct host_msr {
 };
 extern struct xen_cpuid_leaf host_cpuid[HOST_CPUID_MAX];
 extern struct host_msr host_msrs[HOST_MSRS_MAX];
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What domctl shares with sysctl and the arch. */
-#ifndef TENON_HYPERCALL_DOMCTL_H
-#define TENON_HYPERCALL_DOMCTL_H
+#pragma once
 
 #include "frame.h"
 #include "hypercall.h"
@@ -18,5 +17,3 @@ long domctl_getdomaininfo(struct xen_domctl *op);
 
 /* A public bitmap of CPUs or nodes; bits beyond its length are dropped, beyond 64 all are 0. 0, -EFAULT. */
 int bitmap_to_guest(const struct xenctl_bitmap *map, uint64_t bits) __must_check;
-
-#endif

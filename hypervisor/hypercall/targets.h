@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared by the page-table hypercalls: whom `foreigndom` names, and progress across restarts. */
-#ifndef TENON_HYPERCALL_TARGETS_H
-#define TENON_HYPERCALL_TARGETS_H
+#pragma once
 
 #include "frame.h"
 #include "hypercall.h"
@@ -57,5 +56,3 @@ static __always_inline long pt_array_call(const struct pt_array *call, uint64_t 
 	return hypercall_restart(call->op, 4, array + done * call->size, (uint64_t)((n - done) | ARRAY_RESUMED), pdone,
 				 foreigndom);
 }
-
-#endif

@@ -3,8 +3,7 @@
  * Addresses are types. A machine frame number (mfn) names a frame of the machine; to mix it up with
  * an address is a compile error. Conversions live here only.
  */
-#ifndef TENON_ADDR_H
-#define TENON_ADDR_H
+#pragma once
 
 #include "compiler.h"
 
@@ -35,5 +34,3 @@ static inline bool mfn_eq(mfn_t a, mfn_t b) { return a.n == b.n; }
 static inline mfn_t mfn_add(mfn_t m, uint64_t k) { return (mfn_t){ m.n + k }; }
 static inline maddr_t mfn_to_maddr(mfn_t m) { return (maddr_t){ m.n << PAGE_SHIFT }; }
 static inline mfn_t maddr_to_mfn(maddr_t a) { return (mfn_t){ a.a >> PAGE_SHIFT }; }
-
-#endif

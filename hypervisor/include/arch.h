@@ -4,8 +4,7 @@
  * journal in place of the hardware, by host/. Unless said otherwise: callable with any lock held,
  * interrupts off, cannot fail.
  */
-#ifndef TENON_ARCH_H
-#define TENON_ARCH_H
+#pragma once
 
 #include "cpu.h"
 
@@ -162,5 +161,3 @@ enum machine_action { MACHINE_HALT, MACHINE_REBOOT };
 void arch_machine_stop(enum machine_action action) __noreturn;
 
 #include <arch/arch.h>
-
-#endif

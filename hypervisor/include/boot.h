@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What boot knows: modules, memory map, the image's parts. Used by boot/ and by x86/ while booting. */
-#ifndef TENON_BOOT_H
-#define TENON_BOOT_H
+#pragma once
 
 #include "addr.h"
 #include "e820.h"
@@ -63,5 +62,3 @@ void dom0_build(void);
 
 extern char _image_start[], _text_end[], _rodata_end[], _init_start[], _init_text_end[], _init_end[];
 extern char image_end[];
-
-#endif

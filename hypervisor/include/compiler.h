@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiler attributes and the fixed-width types every file uses. */
-#ifndef TENON_COMPILER_H
-#define TENON_COMPILER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +39,3 @@
 /* One load or store, neither torn, repeated nor invented by the compiler. */
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
-
-#endif

@@ -3,8 +3,7 @@
  * The console: serial line, ring of past output (sysctl readconsole), guest output with prefixes,
  * input to dom0. See console/console.c.
  */
-#ifndef TENON_CONSOLE_H
-#define TENON_CONSOLE_H
+#pragma once
 
 #include "domain.h"
 
@@ -54,5 +53,3 @@ bool uart_init(const char *settings);
 void uart_putc(char c);
 /* The line's interrupt: hand what has come in to console_input(). */
 void uart_interrupt(void);
-
-#endif

@@ -3,8 +3,7 @@
  * Per-CPU state. Each CPU has one block: its stacks and this struct. `this_cpu()` finds it from the
  * stack pointer (host port: a thread-local). Other CPUs may touch only the fields marked public.
  */
-#ifndef TENON_CPU_H
-#define TENON_CPU_H
+#pragma once
 
 #include "addr.h"
 #include "lib.h"
@@ -72,5 +71,3 @@ struct cpu *cpu_of(unsigned id);
 
 /* Ask a CPU for work before it next enters a guest; sends an IPI if it is another one. Any context. */
 void cpu_raise(unsigned cpu, uint32_t work);
-
-#endif

@@ -5,8 +5,7 @@
  * domid stored in a frame is as good as a pointer. Life: CREATING -> RUNNING -> (SHUTDOWN <->) ->
  * DYING -> DEAD; pausing is a count beside it.
  */
-#ifndef TENON_DOMAIN_H
-#define TENON_DOMAIN_H
+#pragma once
 
 #include "arch.h"
 #include "evtchn.h"
@@ -247,5 +246,3 @@ struct vcpu_info *vcpu_info_legacy(struct vcpu *v);
 int vcpu_info_register(struct vcpu *v, mfn_t m, unsigned offset) __must_check;
 /* Let go of a vCPU's context (arch_vcpu_release()) and its vcpu_info. 0, -ERESTART. */
 int vcpu_release(struct vcpu *v) __must_check;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine's memory map as the firmware gave it, sorted, without overlaps. */
-#ifndef TENON_E820_H
-#define TENON_E820_H
+#pragma once
 
 #include "compiler.h"
 
@@ -15,5 +14,3 @@ struct e820entry {
 
 extern struct e820entry e820_map[E820_MAX];
 extern unsigned e820_count;
-
-#endif

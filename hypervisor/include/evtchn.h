@@ -3,8 +3,7 @@
  * Event channels: a domain's port table and how a pending port reaches the guest (2-level or FIFO).
  * See evtchn/evtchn.c for the port life cycle and locking.
  */
-#ifndef TENON_EVTCHN_H
-#define TENON_EVTCHN_H
+#pragma once
 
 #include "addr.h"
 #include "lib.h"
@@ -84,5 +83,3 @@ int evtchn_set_priority(struct domain *d, port_t port, unsigned priority) __must
 
 /* Everything that must hold of a domain's ports; panics if something does not. No lock held. (host/) */
 void evtchn_check_invariants(struct domain *d);
-
-#endif

@@ -4,8 +4,7 @@
  * frame, and the free-frame allocator. The state machine of types is written at the top of
  * mm/pagetype.c.
  */
-#ifndef TENON_FRAME_H
-#define TENON_FRAME_H
+#pragma once
 
 #include "arch.h"
 
@@ -238,5 +237,3 @@ void l1_place_unmap(struct domain *d, maddr_t at, mfn_t m, bool writable);
 extern uint64_t *m2p_table; /* writable view, set by arch at boot */
 static inline void m2p_set(mfn_t m, uint64_t gpfn) { WRITE_ONCE(m2p_table[mfn_x(m)], gpfn); }
 static inline uint64_t m2p_get(mfn_t m) { return mfn_valid(m) ? READ_ONCE(m2p_table[mfn_x(m)]) : M2P_INVALID; }
-
-#endif

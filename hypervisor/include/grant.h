@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Grant tables: a domain's shared entries, and what it has mapped of others. See grant/grant.c. */
-#ifndef TENON_GRANT_H
-#define TENON_GRANT_H
+#pragma once
 
 #include "domain.h"
 
@@ -22,5 +21,3 @@ unsigned grant_frame_limit(const struct domain *d, bool status);
 int grant_set_version(struct domain *d, unsigned version) __must_check;
 /* Print the table's state (debug key). */
 void grant_show(struct domain *d);
-
-#endif

@@ -5,8 +5,7 @@
  * 64-bit words; a function ignores what it does not take. Returns: 0 or positive result, negative
  * errno. Handlers run with interrupts off on the calling vCPU (current).
  */
-#ifndef TENON_HYPERCALL_H
-#define TENON_HYPERCALL_H
+#pragma once
 
 #include "arch.h"
 #include "domain.h"
@@ -80,5 +79,3 @@ bool hypercall_preempt(void) __must_check;
  */
 long hypercall_restart(unsigned op, unsigned nargs, ...);
 extern unsigned hypercall_preempt_units;
-
-#endif

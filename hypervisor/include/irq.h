@@ -4,8 +4,7 @@
  * bound to a domain's pirq, a pirq to an event channel. See irq/irq.c (descriptors and vectors),
  * irq/pirq.c (domains), irq/msi.c (devices' message registers).
  */
-#ifndef TENON_IRQ_H
-#define TENON_IRQ_H
+#pragma once
 
 #include "domain.h"
 #include "pci.h"
@@ -71,5 +70,3 @@ void arch_irq_ack(void);
 uint32_t arch_msi_address(unsigned cpu);
 /* Map device registers; NULL if out of space or memory. */
 volatile uint32_t *arch_registers_map(uint64_t address, size_t size) __must_check;
-
-#endif

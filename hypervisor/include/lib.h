@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The few library functions ring 0 needs: memory, strings, bits, lists, formatted output. */
-#ifndef TENON_LIB_H
-#define TENON_LIB_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -108,5 +107,3 @@ static inline uint64_t index_nospec(uint64_t index, uint64_t bound) {
 	__asm__("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(index), "r"(bound) : "cc");
 	return index & mask;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Facts about and acts on the machine that platform and physdev hypercalls need; the arch's part. */
-#ifndef TENON_MACHINE_H
-#define TENON_MACHINE_H
+#pragma once
 
 #include "arch.h"
 
@@ -25,5 +24,3 @@ int arch_memory_type(unsigned reg, mfn_t *first, uint64_t *n, uint32_t *type) __
 uint8_t arch_keyboard_flags(void);
 /* The n-th symbol of the image by rising address; false past the last. */
 bool arch_symbol(uint32_t n, uint64_t *address, const char **name);
-
-#endif

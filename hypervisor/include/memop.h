@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The objects behind XENMEM_*: reservations and exchange. See mm/memop.c. */
-#ifndef TENON_MEMOP_H
-#define TENON_MEMOP_H
+#pragma once
 
 #include "domain.h"
 
@@ -19,5 +18,3 @@ bool memop_exchange_valid(const struct xen_memory_exchange *x);
 /* XENMEM_exchange of the extents from *done on, which advances. 0, -EINVAL, -ENOMEM, -EFAULT, -EPERM,
  * -ERESTART. */
 int memop_exchange(struct domain *d, const struct xen_memory_exchange *x, uint64_t *done) __must_check;
-
-#endif

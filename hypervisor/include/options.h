@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Command-line options of the hypervisor, parsed once at boot by boot/options.c. Names are Xen's
  * where Xen has one. */
-#ifndef TENON_OPTIONS_H
-#define TENON_OPTIONS_H
+#pragma once
 
 #include "compiler.h"
 
@@ -18,5 +17,3 @@ extern struct options options;
 /* Parse; unknown or malformed options are reported with a line each on the console and otherwise
  * ignored. */
 void options_parse(const char *cmdline);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* PCI configuration space (x86/pci.c; host/platform.c). */
-#ifndef TENON_PCI_H
-#define TENON_PCI_H
+#pragma once
 
 #include <linux/pci_regs.h>
 #include "compiler.h"
@@ -24,5 +23,3 @@ void pci_write(sbdf_t dev, unsigned reg, unsigned bytes, uint32_t value);
 
 /* Offset of a capability in the device's list, 0 if it has none (or there is no device). */
 unsigned pci_capability(sbdf_t dev, uint8_t id);
-
-#endif

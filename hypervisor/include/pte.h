@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bits of page-table entries, in the processor's encoding (Intel SDM volume 3, 4.5), which is the ABI's too. */
-#ifndef TENON_PTE_H
-#define TENON_PTE_H
+#pragma once
 
 #define PTE_P           (1ULL << 0)
 #define PTE_RW          (1ULL << 1)
@@ -17,5 +16,3 @@
 #define PTE_NX          (1ULL << 63)
 #define PTE_ADDR        0x000ffffffffff000ULL
 #define PTE_CACHE       (PTE_PAT | PTE_PCD | PTE_PWT)
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The scheduler: proportional share with weights, caps, hard and soft affinity; a run queue per
  * CPU. See sched/sched.c. */
-#ifndef TENON_SCHED_H
-#define TENON_SCHED_H
+#pragma once
 
 #include "domain.h"
 
@@ -63,5 +62,3 @@ void vcpu_get_affinity(const struct vcpu *v, cpumask_t *hard, cpumask_t *soft);
 int vcpu_pin_override(struct vcpu *v, int cpu) __must_check;
 /* SCHEDOP_watchdog of the running domain: the watchdog's number or 0, -EINVAL, -ENOSPC. */
 int sched_watchdog(struct domain *d, uint32_t id, uint32_t seconds) __must_check;
-
-#endif

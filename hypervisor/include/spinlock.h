@@ -6,8 +6,7 @@
  * an irq-safe variant; a CPU that waits for a lock serves TLB-flush requests meanwhile
  * (arch_spin_wait), so a flush may be awaited with locks held. docs/locking.md has the owners.
  */
-#ifndef TENON_SPINLOCK_H
-#define TENON_SPINLOCK_H
+#pragma once
 
 #include "compiler.h"
 
@@ -66,5 +65,3 @@ static inline void spin_guard_end(struct spinlock **l) {
 }
 /* True if this CPU holds the lock (only meaningful in debug and host builds; else true). */
 bool spin_is_mine(const struct spinlock *l);
-
-#endif

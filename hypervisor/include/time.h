@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Software timers on per-CPU queues, guest-visible time (pvclock), wall clock and runstate. */
-#ifndef TENON_TIME_H
-#define TENON_TIME_H
+#pragma once
 
 #include "addr.h"
 #include "lib.h"
@@ -65,5 +64,3 @@ void vcpu_periodic_suspend(struct vcpu *v);
 
 void vcpu_timers_create(struct vcpu *v);
 void vcpu_timers_destroy(struct vcpu *v);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What irq.c, pirq.c and msi.c share. */
-#ifndef TENON_IRQ_PRIVATE_H
-#define TENON_IRQ_PRIVATE_H
+#pragma once
 
 #include "irq.h"
 
@@ -70,5 +69,3 @@ void msi_program(const struct msi *m, unsigned cpu, uint8_t vector);
 void msi_mask(const struct msi *m, bool masked);
 /* Switch the device's message capability on or off. */
 void msi_enable(const struct msi *m, bool on);
-
-#endif

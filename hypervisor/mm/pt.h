@@ -3,8 +3,7 @@
  * Inside mm/: page-table entries as the processor reads them, and the steps that pagetype.c,
  * table.c, entry.c and pt_update.c share. See pagetype.c for the model.
  */
-#ifndef TENON_MM_PT_H
-#define TENON_MM_PT_H
+#pragma once
 
 #include "domain.h"
 #include "frame.h"
@@ -228,5 +227,3 @@ static inline unsigned partial_index(const struct frame *f) { return f->partial 
 
 int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) __must_check;
 int table_drop(struct domain *d, mfn_t m, unsigned *left) __must_check;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of sched/ share: constants and the run queue. */
-#ifndef TENON_SCHED_UNIT_H
-#define TENON_SCHED_UNIT_H
+#pragma once
 
 #include "cpu.h"
 #include "frame.h"
@@ -44,5 +43,3 @@ uint64_t group_slice(const struct sched_group *g);
 /* sched/sched.c: one attempt of schedule(). False if there is nothing to run: the CPU is marked
  * idle. */
 bool schedule_round(struct cpu *cpu);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Instruction decoding for emulation: prefixes, opcode, ModRM, displacement and immediate of 64-bit
  * mode; and their register operands. Pure. */
-#ifndef TENON_DECODE_H
-#define TENON_DECODE_H
+#pragma once
 
 #include "regs.h"
 
@@ -37,5 +36,3 @@ uint64_t *gpr(struct regs *r, unsigned n);
 /* Value of a register operand of the given width: byte registers 4-7 are ah..bh without REX. */
 uint64_t gpr_read(struct regs *r, const struct insn *i, unsigned n, unsigned bytes);
 void gpr_write(struct regs *r, const struct insn *i, unsigned n, unsigned bytes, uint64_t v);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Instructions that store to memory, without the store (x86/store.c). */
-#ifndef TENON_STORE_H
-#define TENON_STORE_H
+#pragma once
 
 #include "decode.h"
 
@@ -28,5 +27,3 @@ unsigned store_bytes(const struct insn *i);
 bool store_compute(struct store *s, struct regs *r) __must_check;
 /* The store was made: set registers, flags and rip as after the instruction. */
 void store_finish(struct store *s, struct regs *r);
-
-#endif

@@ -12,8 +12,7 @@
  *  - while no guest spoils what it shares with ring 0: GTF_reading and GTF_writing say exactly what is
  *    pinned, and in the 2-level format each pending, unmasked port is selected in a vCPU that has been told
  */
-#ifndef TENON_TESTS_PAIR_CHECK_H
-#define TENON_TESTS_PAIR_CHECK_H
+#pragma once
 
 #include "mm_fixture.h"
 #include "../../hypervisor/evtchn/port.h"
@@ -148,5 +147,3 @@ static inline void check_all(void) {
 	assert_int_equal(this_cpu()->windows_open, 0);
 	assert_int_equal(this_cpu()->lock_ranks, 0);
 }
-
-#endif

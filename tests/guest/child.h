@@ -7,8 +7,7 @@
  * Invariant: a child's image is the parent's as it was loaded: code and constants are copied, initialised
  * data come from a copy made at the start, everything else is zero.
  */
-#ifndef CHILD_H
-#define CHILD_H
+#pragma once
 
 #include <kit/evtchn.h>
 #include <kit/pt.h>
@@ -94,5 +93,3 @@ uint64_t child_free_pages(void);
 
 /* Maps a frame of another domain at `va`; `pte` is complete. 0 unmaps. */
 long child_map_foreign(const volatile void *va, uint64_t pte, unsigned int domid);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which registers survive an entry into the hypervisor: load all, enter, store all. */
-#ifndef PROBE_H
-#define PROBE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -13,5 +12,3 @@ struct probe_regs {
  * `out` is filled. */
 void probe_syscall(const struct probe_regs *in, struct probe_regs *out);
 void probe_ud2(const struct probe_regs *in, struct probe_regs *out);
-
-#endif

@@ -3,8 +3,7 @@
  * Test output of guests: TAP on the console. Besides, every checked value is logged as a comment "#
  * = NAME: VALUE", by which the runner compares two hypervisors.
  */
-#ifndef TAP_H
-#define TAP_H
+#pragma once
 
 #include <kit/guest.h>
 #include <kit/trap.h>
@@ -30,5 +29,3 @@ bool not_trapped(const char *name);
 
 /* Prints the plan and ends the guest. */
 void done(void) __attribute__((noreturn));
-
-#endif

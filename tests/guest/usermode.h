@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode snippets for tests: mapped at USER_CODE, with a stack page and a data page behind it. */
-#ifndef USER_H
-#define USER_H
+#pragma once
 
 #include <kit/pt.h>
 #include <kit/user.h>
@@ -29,5 +28,3 @@ struct trap_frame user_frame(const char *snippet);
 
 /* Runs a snippet with %rdi = argument, %rax = number; tells how it ended. */
 const struct trap_record *user_run(const char *snippet, uint64_t number, uint64_t argument);
-
-#endif

@@ -3,8 +3,7 @@
  * A machine of four CPUs with dom0 and two guests of four vCPUs each, for the tests of evtchn/,
  * time/ and sched/. After each test all is taken down, and memory must be as before.
  */
-#ifndef TENON_TESTS_EVT_FIXTURE_H
-#define TENON_TESTS_EVT_FIXTURE_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -214,5 +213,3 @@ static inline long call_event(unsigned op, void *arg, size_t size) {
 	return rc;
 }
 #define CALL(op, arg) call_event(EVTCHNOP_##op, &(arg), sizeof(arg))
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Grants between the domains of mm_fixture.h: the guest's entries, and operations on them by dom0, whose
  * address space is `tree`. */
-#ifndef TENON_TESTS_GRANT_FIXTURE_H
-#define TENON_TESTS_GRANT_FIXTURE_H
+#pragma once
 
 #include "mm_fixture.h"
 #include "../../hypervisor/grant/table.h"
@@ -110,5 +109,3 @@ static inline int v2_setup(void **state) {
 	guest_grant_version = 1;
 	return 0;
 }
-
-#endif

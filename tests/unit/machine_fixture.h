@@ -4,8 +4,7 @@
  * on CPU 0. Hypercall arguments are put at ARG_VA. After each test dom0 goes too, and all memory
  * must be back.
  */
-#ifndef TENON_TESTS_MACHINE_FIXTURE_H
-#define TENON_TESTS_MACHINE_FIXTURE_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,5 +143,3 @@ static inline int machine_teardown(void **state) {
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
-
-#endif

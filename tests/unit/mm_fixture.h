@@ -4,8 +4,7 @@
  * vCPU. Hypercall arguments are put at ARG_VA of the running domain's address space. After each
  * test everything is taken down and every frame must be free again.
  */
-#ifndef TENON_TESTS_MM_FIXTURE_H
-#define TENON_TESTS_MM_FIXTURE_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -235,5 +234,3 @@ static inline long ext(unsigned cmd, mfn_t m, uint64_t arg2) {
 	arg_put(0, &op, sizeof(op));
 	return finish(do_mmuext_op(ARG_VA, 1, 0, DOMID_SELF, 0, 0));
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Weak stand-ins for functions outside the host library, so that a test links what it does not use. */
-#ifndef TENON_PLAT_DUMMIES_H
-#define TENON_PLAT_DUMMIES_H
+#pragma once
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,5 +16,3 @@ __attribute__((weak)) void panic(const char *fmt, ...) {
 }
 __attribute__((weak)) bool hypercall_preempt(void) { return false; }
 __attribute__((weak)) long hypercall_restart(unsigned op, unsigned nargs, ...) { return -ERESTART; }
-
-#endif

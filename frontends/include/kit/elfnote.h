@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Macros for assembler files that state a guest's ELF notes; numbers are in <xen/elfnote.h>. */
-#ifndef KIT_ELFNOTE_H
-#define KIT_ELFNOTE_H
+#pragma once
 
 #include <xen/elfnote.h>
 
@@ -18,6 +17,4 @@
 4:	.balign	4
 	.popsection
 .endm
-/* clang-format on */
-
-#endif
+					    /* clang-format on */

@@ -4,8 +4,7 @@
  * evtchn_mask; each vCPU has a selector of words with pending ports. kit_events_init() makes the
  * event callback call one handler for each port.
  */
-#ifndef KIT_EVTCHN_H
-#define KIT_EVTCHN_H
+#pragma once
 
 #include <kit/shared.h>
 #include <kit/trap.h>
@@ -38,5 +37,3 @@ long kit_event_close(unsigned int port);
 /* Delivery to the calling vCPU as a whole. kit_events_on() delivers what is pending. */
 void kit_events_off(void);
 void kit_events_on(void);
-
-#endif

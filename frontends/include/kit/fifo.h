@@ -4,8 +4,7 @@
  * priority; an event is a word in the event array that links to the next event of its queue. It
  * replaces the 2-level format for the whole domain.
  */
-#ifndef KIT_FIFO_H
-#define KIT_FIFO_H
+#pragma once
 
 #include <kit/evtchn.h>
 
@@ -29,5 +28,3 @@ void kit_fifo_unmask(unsigned int port);
 void kit_fifo_mask(unsigned int port);
 
 long kit_fifo_priority(unsigned int port, unsigned int priority);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What every guest built on the kit has: where it was started, text output, memory and string
  * functions, its end. */
-#ifndef KIT_GUEST_H
-#define KIT_GUEST_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -58,5 +57,3 @@ int strncmp(const char *a, const char *b, size_t n);
 /* Finds the word `key=value` in the guest's command line; copies the value; false when it is
  * absent. */
 bool kit_option(const char *key, char *value, size_t size);
-
-#endif

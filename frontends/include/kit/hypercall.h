@@ -4,8 +4,7 @@
  * entered with `syscall`; the result is in %rax, %rcx and %r11 are lost. Each wrapper returns what
  * the hypervisor returns: 0 or a positive result, or a negative errno as <xen/errno.h> numbers it.
  */
-#ifndef KIT_HYPERCALL_H
-#define KIT_HYPERCALL_H
+#pragma once
 
 #include <stdint.h>
 #include <xen/xen.h>
@@ -132,5 +131,3 @@ static inline long hv_platform_op(struct xen_platform_op *op) {
 	op->interface_version = XENPF_INTERFACE_VERSION;
 	return hypercall1(__HYPERVISOR_platform_op, op);
 }
-
-#endif

@@ -4,8 +4,7 @@
  * numbering is the pfn, and mfn_list[pfn] = mfn, machine_to_phys_mapping[mfn] = pfn. Tables are
  * read-only to the guest: all changes are hypercalls.
  */
-#ifndef KIT_PT_H
-#define KIT_PT_H
+#pragma once
 
 #include <kit/guest.h>
 
@@ -87,5 +86,3 @@ void kit_table_free(unsigned long pfn);
 
 /* The pfn of the kernel's root table in use. */
 extern unsigned long kit_root_pfn;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The pages that the hypervisor and the guest share: shared_info and each vCPU's vcpu_info. */
-#ifndef KIT_SHARED_H
-#define KIT_SHARED_H
+#pragma once
 
 #include <kit/guest.h>
 #include <kit/stack.h>
@@ -27,5 +26,3 @@ static inline unsigned int kit_vcpu_id(void) {
 }
 
 static inline volatile struct vcpu_info *kit_vcpu_info(void) { return kit_vcpu_infos[kit_vcpu_id()]; }
-
-#endif

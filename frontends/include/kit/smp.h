@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Further vCPUs. They share all of the kit's tables; TRAP_TRY() and user mode are for one vCPU at a
  * time. */
-#ifndef KIT_SMP_H
-#define KIT_SMP_H
+#pragma once
 
 #include <kit/shared.h>
 
@@ -24,5 +23,3 @@ long kit_vcpu_is_up(unsigned int vcpu);
 
 /* Waits until a vCPU is down, at most `ns` nanoseconds; whether it is. */
 bool kit_vcpu_wait_down(unsigned int vcpu, uint64_t ns);
-
-#endif

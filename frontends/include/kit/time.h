@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* System time, as the hypervisor publishes it for each vCPU (pvclock), and timers. All times in
  * nanoseconds. */
-#ifndef KIT_TIME_H
-#define KIT_TIME_H
+#pragma once
 
 #include <kit/shared.h>
 
@@ -28,5 +27,3 @@ void kit_delay(uint64_t ns);
 /* The calling vCPU's one-shot timer, delivered as VIRQ_TIMER at a system time; 0 or the
  * hypervisor's error. */
 long kit_timer_set(uint64_t at);
-
-#endif

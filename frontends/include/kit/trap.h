@@ -4,8 +4,7 @@
  * arrive in one function, which looks the vector up in a table of handlers. A trap without handler
  * ends the guest, unless TRAP_TRY() awaits it.
  */
-#ifndef KIT_TRAP_H
-#define KIT_TRAP_H
+#pragma once
 
 #include <kit/guest.h>
 #include <kit/stack.h>
@@ -101,5 +100,3 @@ extern uint64_t kit_trap_resume;
 			     "\n771:\n\tmovq $0, kit_trap_resume(%%rip)" __VA_ARGS__); \
 		barrier();                                                             \
 	} while (0)
-
-#endif

@@ -4,8 +4,7 @@
  * returns to user mode and the kernel root on every entry. The kit's user root holds the lower half
  * of the address space only, shared with the kernel's.
  */
-#ifndef KIT_USER_H
-#define KIT_USER_H
+#pragma once
 
 #include <kit/trap.h>
 
@@ -31,5 +30,3 @@ struct trap_frame kit_user_frame(unsigned long rip, unsigned long rsp);
 extern uint64_t kit_user_return_sp;
 void kit_user_exit(void) __attribute__((noreturn));
 void kit_user_enter(const struct trap_frame *start);
-
-#endif

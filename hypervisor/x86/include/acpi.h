@@ -3,8 +3,7 @@
  * What ring 0 needs of ACPI's static tables. acpi.c reads them and touches no hardware; it is also
  * built on the host. Layouts: ACPI specification 6.4, chapter 5.
  */
-#ifndef TENON_ACPI_H
-#define TENON_ACPI_H
+#pragma once
 
 #include "addr.h"
 
@@ -62,5 +61,3 @@ uint64_t acpi_rsdp_find(uint64_t at, size_t size);
 
 /* As found at boot (x86/platform.c). */
 extern struct acpi_info acpi;
-
-#endif

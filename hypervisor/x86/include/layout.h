@@ -11,8 +11,7 @@
  * slot 260- own memory: machine address + OWN_BASE, present only while the frame is ring 0's
  * slot 264  the image, and within reach of its relative jumps the per-CPU blocks
  */
-#ifndef TENON_LAYOUT_H
-#define TENON_LAYOUT_H
+#pragma once
 
 #ifdef __ASSEMBLY__
 #define UL(x) x
@@ -75,5 +74,3 @@
 #define VEC_FLUSH       0xf2 /* TLB flush request */
 #define VEC_LAPIC_ERROR 0xfe
 #define VEC_SPURIOUS    0xff
-
-#endif

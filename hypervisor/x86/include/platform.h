@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine around the CPUs: local APIC, IO-APICs (Intel SDM volume 3, chapter 10), clocks, serial line,
  * other CPUs. */
-#ifndef TENON_PLATFORM_H
-#define TENON_PLATFORM_H
+#pragma once
 
 #include "arch.h"
 
@@ -36,5 +35,3 @@ void ioapic_init(void);
 void clock_init(void);
 /* Wait, busily. */
 void clock_delay_us(uint64_t us);
-
-#endif

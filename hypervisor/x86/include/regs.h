@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest's registers as entry.S stores them. */
-#ifndef TENON_REGS_H
-#define TENON_REGS_H
+#pragma once
 
 #include "compiler.h"
 
@@ -17,5 +16,3 @@ struct regs {
 	uint64_t rsp;
 	uint64_t ss;
 };
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine's registers and instructions, and what x86/ and boot/ share among their files. */
-#ifndef TENON_X86_H
-#define TENON_X86_H
+#pragma once
 
 #include <asm/processor-flags.h>
 #include "arch.h"
@@ -224,5 +223,3 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) __must_check;
 
 /* -- panic (x86/panic.c) -- */
 void fatal_trap(struct regs *r) __noreturn;
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Host port of the arch contract's inline part. Machine memory is one array; own_va is a place in
  * it. */
-#ifndef TENON_ARCH_ARCH_H
-#define TENON_ARCH_ARCH_H
+#pragma once
 
 extern uint8_t *host_memory; /* frame 0 of the fake machine */
 
@@ -25,5 +24,3 @@ static inline bool uaccess_ok(uint64_t va) { return va != ~0ULL; }
 bool host_should_fail(void);
 /* True if a test wants this allocation to fail. */
 static inline bool arch_alloc_fails(void) { return host_should_fail(); }
-
-#endif

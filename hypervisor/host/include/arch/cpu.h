@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Host port: a CPU is a struct the test chooses; `host_cpu_set()` makes another one current. */
-#ifndef TENON_ARCH_CPU_H
-#define TENON_ARCH_CPU_H
+#pragma once
 
 #include "regs.h"
 
@@ -11,5 +10,3 @@ static inline struct cpu *arch_this_cpu(void) { return host_cpu; }
 #define ARCH_CPU_FIELDS        \
 	unsigned windows_open; \
 	uint64_t cr3;
-
-#endif

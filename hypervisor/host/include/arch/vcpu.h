@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Host port: what the fake machine keeps in a vCPU and a domain. */
-#ifndef TENON_ARCH_VCPU_H
-#define TENON_ARCH_VCPU_H
+#pragma once
 
 #define ARCH_VCPU_FIELDS                                                          \
 	struct {                                                                  \
@@ -11,5 +10,3 @@
 	} arch;
 
 #define ARCH_DOMAIN_FIELDS unsigned host_unused;
-
-#endif

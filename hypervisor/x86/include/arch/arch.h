@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* x86: inline part of the arch contract. */
-#ifndef TENON_ARCH_ARCH_H
-#define TENON_ARCH_ARCH_H
+#pragma once
 
 static inline void *own_va(mfn_t m) { return (void *)(OWN_BASE + (m.n << PAGE_SHIFT)); }
 static inline mfn_t own_mfn(const void *va) { return mfn(((uint64_t)va - OWN_BASE) >> PAGE_SHIFT); }
@@ -98,5 +97,3 @@ fault:
 	(UACCESS_SMALL(n) ? uaccess_words(dst, (const void *)(src).a, n, true) : (copy_from_guest)(dst, src, n))
 #define copy_to_guest(dst, src, n) \
 	(UACCESS_SMALL(n) ? uaccess_words((void *)(dst).a, src, n, false) : (copy_to_guest)(dst, src, n))
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* x86: registers as entry.S stores them, and what a CPU keeps beside the generic part. */
-#ifndef TENON_ARCH_CPU_H
-#define TENON_ARCH_CPU_H
+#pragma once
 
 #include "addr.h"
 #include "layout.h"
@@ -41,5 +40,3 @@ static inline struct cpu *arch_this_cpu(void) {
 
 /* The running guest's registers on this CPU: right below struct cpu. */
 static inline struct regs *guest_regs(void) { return (struct regs *)arch_this_cpu() - 1; }
-
-#endif

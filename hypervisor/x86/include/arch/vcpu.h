@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* x86: what a vCPU and a domain keep beside the generic part. */
-#ifndef TENON_ARCH_VCPU_H
-#define TENON_ARCH_VCPU_H
+#pragma once
 
 #include "addr.h"
 
@@ -48,5 +47,3 @@ struct arch_vcpu {
 
 #define ARCH_VCPU_FIELDS   struct arch_vcpu arch;
 #define ARCH_DOMAIN_FIELDS uint32_t pci_address; /* what it wrote to port cf8 */
-
-#endif
