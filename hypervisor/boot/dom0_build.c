@@ -84,7 +84,13 @@ static uint64_t __init image_pages(void) {
 			panic("the kernel's ELF loads below its own VIRT_BASE; its Xen notes are wrong");
 		end = MAX(end, segment_offset(s) + s->p_memsz);
 	}
-	return DIV_ROUND_UP(end, PAGE_SIZE);
+	return (end - 1) / PAGE_SIZE + 1;
+}
+
+static void __init layout_check(void) {
+	if (layout.pfns > nr_pages)
+		panic("dom0's %lu MiB do not hold its kernel and initrd (%lu MiB); give a larger dom0_mem",
+		      nr_pages >> 8, (layout.pfns >> 8) + 1);
 }
 
 /* Give an area the next pfns; its address is where the mapped part has them. */
@@ -122,6 +128,7 @@ static void __init lay_out(void) {
 
 	layout.mapped.va = note(XEN_ELFNOTE_VIRT_BASE);
 	layout.pfns = image_pages();
+	layout_check(); /* nothing below overflows then */
 	if (!note(XEN_ELFNOTE_MOD_START_PFN)) append(&layout.initrd, initrd_pages);
 	if (!p2m_va) append(&layout.p2m, p2m_pages);
 	append(&layout.start_info, 1);
@@ -132,9 +139,7 @@ static void __init lay_out(void) {
 		layout.p2m.va = p2m_va;
 		append(&layout.p2m_tables, tables_below_root(&layout.p2m));
 	}
-	if (layout.pfns > nr_pages)
-		panic("dom0's %lu MiB do not hold its kernel and initrd (%lu MiB); give a larger dom0_mem",
-		      nr_pages >> 8, (layout.pfns >> 8) + 1);
+	layout_check();
 }
 
 /* -- contents -- */

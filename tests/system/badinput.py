@@ -15,7 +15,7 @@ import subprocess
 import lib
 from lib import IMAGES, Setup, Skip, boot, check, kernel, machine
 
-NOTE_ENTRY, NOTE_VIRT_BASE, NOTE_PADDR_OFFSET, NOTE_GUEST_OS = 1, 3, 4, 6
+NOTE_ENTRY, NOTE_VIRT_BASE, NOTE_PADDR_OFFSET, NOTE_GUEST_OS, NOTE_INIT_P2M = 1, 3, 4, 6, 15
 BASE = 0xffffffff81000000
 
 
@@ -24,8 +24,8 @@ def note(kind, value):
     return struct.pack("<III", 4, len(desc), kind) + b"Xen\0" + desc + bytes(-len(desc) % 4)
 
 
-def notes_with(paddr_offset):
-    return note(NOTE_ENTRY, BASE) + note(NOTE_VIRT_BASE, 0xffffffff80000000) + \
+def notes_with(paddr_offset, virt_base=0xffffffff80000000):
+    return note(NOTE_ENTRY, BASE) + note(NOTE_VIRT_BASE, virt_base) + \
         note(NOTE_PADDR_OFFSET, paddr_offset) + note(NOTE_GUEST_OS, b"test\0")
 
 
@@ -182,6 +182,14 @@ CASES = [
                                           r"panic: .*(1 GiB|segment)")),
     ("segment below VIRT_BASE", with_module(
         "below", lambda: elf(notes_with(0x2000000)), r"panic: .*VIRT_BASE")),
+    ("segment at the end of all addresses", with_module(
+        "far", lambda: elf(notes_with(0, 0), paddr=(1 << 64) - 4608),
+        r"panic: dom0's .* MiB do not hold its kernel")),
+    ("segment whose pages have no addresses", with_module(
+        "far2", lambda: elf(notes_with(0, 0), paddr=1 << 62), r"panic: dom0's .* do not hold its kernel")),
+    ("tables for more than all addresses", with_module(
+        "p2m", lambda: elf(GOOD_NOTES + note(NOTE_INIT_P2M, (1 << 64) - 4096)),
+        r"panic: dom0's .* do not hold its kernel")),
     ("dom0_mem larger than the machine", with_module(
         "good", elf, r"dom0_mem=65536M is more than .*ask for less", options="dom0_mem=64G")),
     ("dom0_mem smaller than the kernel", refused(
