@@ -17,6 +17,11 @@ CHECK_TESTS :=
 SYSTEM_TESTS :=
 FORMAT_SRCS :=
 
+# As many jobs as the machine has processors, unless the caller says how many.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 .PHONY: all check test run bench format style deps clean distclean
 .DEFAULT_GOAL := all
 .SECONDARY:
