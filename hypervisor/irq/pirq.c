@@ -103,8 +103,8 @@ static void unmap_message(struct pirq *p) {
 }
 
 /* Give each message of a block its descriptor and vector; p is the first one's pirq. */
-static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_t vector) {
-	for (unsigned i = 0; i < count; i++) {
+static int map_block(struct pirq *p, const struct msi *m, uint8_t vector) {
+	for (unsigned i = 0; i < m->count; i++) {
 		struct irq *irq = p[i].irq = irq_find_free();
 
 		if (!irq) {
@@ -116,7 +116,7 @@ static int map_block(struct pirq *p, const struct msi *m, unsigned count, uint8_
 		vector_assign(irq, 0, (uint8_t)(vector + i));
 	}
 	irq_program(p->irq);
-	for (unsigned i = 0; i < count; i++) irq_mask(p[i].irq, true);
+	for (unsigned i = 0; i < m->count; i++) irq_mask(p[i].irq, true);
 	return 0;
 }
 
@@ -139,11 +139,11 @@ int pirq_map_msi(struct domain *d, const struct msi_request *req, int *pirq) {
 	if (message_in_use(req)) return -EEXIST;
 	ret = table_ensure(d) ?: msi_setup(&m, req);
 	if (ret) return ret;
-	first = free_run(d->pirqs, *pirq, req->count);
+	first = free_run(d->pirqs, *pirq, m.count);
 	if (first < 0) return first;
 	vector = vectors_find(0, m.count);
 	if (!vector) return -ENOSPC;
-	ret = map_block(&d->pirqs[first], &m, req->count, vector);
+	ret = map_block(&d->pirqs[first], &m, vector);
 	if (ret) return ret;
 	msi_enable(&m, true);
 	*pirq = first;

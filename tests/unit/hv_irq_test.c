@@ -268,6 +268,28 @@ static void test_largest_msi_block_is_aligned(void **state) {
 	assert_int_equal(pirq_unmap(&control, (unsigned)pirq), 0);
 }
 
+/* It may send as many messages as its register counts, a power of two: none may be another line's vector. */
+static void test_msi_block_owns_all_its_vectors(void **state) {
+	struct msi_request req = { host_pci_dev, false, 0, 3, 0 };
+	int pirq = -1;
+	uint8_t first;
+
+	assert_int_equal(pirq_map_msi(&control, &req, &pirq), 0);
+	assert_int_equal(host_pci_config[0x52] & 0x70, 2 << 4);
+	first = host_pci_config[0x5c];
+	for (unsigned gsi = 5; gsi < 9; gsi++) {
+		assert_int_equal(pirq_bind(&vcpu0, gsi, gsi, false), 0);
+		assert_false(host_pins[gsi].vector >= first && host_pins[gsi].vector < first + 4);
+	}
+	irq_interrupt((uint8_t)(first + 3));
+	assert_int_equal(pirq_unmap(&control, (unsigned)pirq), 0);
+	pirq = -1;
+	req.count = 4;
+	assert_int_equal(pirq_map_msi(&control, &req, &pirq), 0);
+	assert_int_equal(host_pci_config[0x5c], first);
+	assert_int_equal(pirq_unmap(&control, (unsigned)pirq), 0);
+}
+
 static void test_vectors_run_out_cleanly(void **state) {
 	struct msi_request req = { host_pci_dev, false, 0, 8, 0 };
 	int pirq = -1;
@@ -365,6 +387,7 @@ int main(void) {
 		T(test_msi_block),
 		T(test_msix),
 		T(test_largest_msi_block_is_aligned),
+		T(test_msi_block_owns_all_its_vectors),
 		T(test_vectors_run_out_cleanly),
 		T(test_physdev_as_linux_does),
 		T(test_control_gives_a_line),
