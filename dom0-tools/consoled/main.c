@@ -258,14 +258,16 @@ static struct pollfd fds[2 + 2 * CONSOLES_MAX];
 /* Fill fds: store, event channels, then two for each console (outside, listener). */
 static int prepare(int *starved) {
 	struct console *c;
-	int n = 2, fd;
+	short events;
+	int n = 2;
 
 	fds[0] = (struct pollfd){ tl_store_fd(sh.store), POLLIN, 0 };
 	fds[1] = (struct pollfd){ xenevtchn_fd(sh.evtchn), POLLIN, 0 };
 	*starved = 0;
 	for (c = consoles; c && n < 2 * CONSOLES_MAX; c = c->next) {
-		fd = console_fd(c);
-		fds[n++] = (struct pollfd){ fd, (ring_space(c->ring) ? POLLIN : 0) | (c->len ? POLLOUT : 0), 0 };
+		/* A reader that hung up is told of whatever is asked: with nothing to do there is nothing to ask. */
+		events = (ring_space(c->ring) ? POLLIN : 0) | (c->len ? POLLOUT : 0);
+		fds[n++] = (struct pollfd){ events ? console_fd(c) : -1, events, 0 };
 		fds[n++] = (struct pollfd){ c->listener, POLLIN, 0 };
 		*starved |= c->starved || c->tokens < console_rate;
 	}

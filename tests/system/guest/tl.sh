@@ -4,7 +4,7 @@
 # channels, on_* actions. Nothing is left behind.
 
 . /tests/tl-lib.sh
-[ "$1" = full ] && plan 59 || plan 13
+[ "$1" = full ] && plan 60 || plan 13
 tl_start
 truncate -s 16M /tmp/disk.img
 truncate -s 4M /tmp/second.img
@@ -81,6 +81,17 @@ is "and the console works on" "$(grep -c 'more 3' /tmp/console.out)" 1
 
 ok "pause" tl pause g1
 is "list says so" "$(tl list | awk '$1 == "g1" { print substr($5, 3, 1) }')" p
+# A reader leaves while the guest takes nothing of what was typed: until it does there is nothing to do.
+ticks() { awk '{ print $14 + $15 }' "/proc/$(pidof tl-consoled)/stat"; }
+(
+	head -c 3000 /dev/zero | tr '\0' x
+	sleep 1
+	printf '\035'
+) | timeout 20 tl console -n 2 g1 > /dev/null 2>&1
+spent=$(ticks)
+sleep 2
+spent=$(($(ticks) - spent))
+ok "a channel whose reader left costs nothing" test $spent -lt 50
 ok "unpause" tl unpause g1
 ok "block-attach" tl block-attach g1 /tmp/second.img,raw,xvdb,w
 is "block-list" "$(tl block-list g1 | awk '$1 == 51728 { print $4 }')" 4
