@@ -350,6 +350,9 @@ def test_quotas():
     tap.ok(tx[-1] == "ENOSPC" and tx[-2] != "ENOSPC", "and the eleventh transaction", tx)
     for t in tx[:10]:
         g.end(t, False)
+    t, deep = g.begin(), "/".join("d" * 1024)
+    tap.is_((g.read(deep, t), g.read(deep)), ("ENOENT", "ENOENT"), "a thousand missing levels are a few nodes looked at")
+    tap.is_(g.end(t), b"OK\0", "of those that a transaction may access")
     got = [g.watch("n1", f"t{i}") for i in range(129)]
     tap.is_((got.count(b"OK\0"), got[-1]), (128, "ENOSPC"), "and the watch after the last")
     text = top.call(xs.CONTROL, "quota\0" "71\0").decode()
