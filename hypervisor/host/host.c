@@ -124,6 +124,8 @@ void arch_cache_flush(cpumask_t cpus) {
 	journal(HOST_CACHE_FLUSH, cpus, 0);
 }
 
+void arch_frame_flush(mfn_t m) { journal(HOST_FRAME_FLUSH, mfn_x(m), 0); }
+
 void arch_root_install(void *l4) {
 	uint64_t *e = l4;
 

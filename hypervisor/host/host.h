@@ -14,6 +14,7 @@ enum host_event_kind {
 	HOST_TLB_FLUSH, /* a: cpumask, b: va */
 	HOST_TLB_FLUSH_OWN,
 	HOST_CACHE_FLUSH, /* a: cpumask */
+	HOST_FRAME_FLUSH, /* a: mfn */
 	HOST_ROOT_LOAD,   /* a: mfn */
 	HOST_KICK,        /* a: cpu */
 	HOST_TIMER,       /* a: deadline */

@@ -55,6 +55,8 @@ void arch_tlb_flush_own(void);
 /* Write back and invalidate caches on the CPUs of the mask. That may take milliseconds: it uses up what
  * work hypercall_preempt() allows. */
 void arch_cache_flush(cpumask_t cpus);
+/* The same for what any CPU has of one frame; takes some microseconds. */
+void arch_frame_flush(mfn_t m);
 
 /* -- address spaces -- */
 

@@ -119,7 +119,7 @@ void domain_frame_free(struct domain *d, mfn_t m, bool replaced) {
 
 	pages_unreserve(d, !replaced, f);
 	m2p_set(m, M2P_INVALID);
-	if (f->refs & FRAME_UNCACHED) arch_cache_flush(CPUMASK_ALL);
+	if (f->refs & FRAME_UNCACHED) arch_frame_flush(m);
 	frame_free_raw(m, 0);
 }
 

@@ -92,7 +92,7 @@ static bool type_begin(struct frame *f, uint64_t old, enum frame_type t, uint64_
 		if (lagging) arch_tlb_flush(lagging, TLB_FLUSH_ALL);
 	}
 	if (t != FT_WRITABLE && __atomic_load_n(&f->refs, __ATOMIC_RELAXED) & FRAME_UNCACHED)
-		arch_cache_flush(CPUMASK_ALL);
+		arch_frame_flush(frame_mfn(f));
 	__atomic_store_n(&f->type, fresh, __ATOMIC_RELEASE);
 	return true;
 }

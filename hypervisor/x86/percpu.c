@@ -163,6 +163,7 @@ void __init cpu_features_read(void) {
 	cpuid(0, 0, r);
 	max = r[0];
 	cpuid(1, 0, r);
+	cpu_has.cache_line = (r[1] >> 8 & 0xff ?: 8) * 8;
 	cpu_has.xsave = r[2] >> 26 & 1;
 	cpu_has.x2apic = r[2] >> 21 & r[2] >> 31; /* on bare machines it is had with interrupt remapping only */
 	if (max >= 7) {

@@ -81,6 +81,15 @@ void arch_cache_flush(cpumask_t cpus) {
 	flush_on(cpus, FLUSH_CACHE);
 }
 
+void arch_frame_flush(mfn_t m) {
+	volatile char *p = frame_map(m);
+
+	__asm__ volatile("mfence" : : : "memory");
+	for (unsigned i = 0; i < PAGE_SIZE; i += cpu_has.cache_line) __asm__ volatile("clflush %0" : "+m"(p[i]));
+	__asm__ volatile("mfence" : : : "memory");
+	frame_unmap((void *)p);
+}
+
 void arch_spin_wait(void) {
 	cpu_pause();
 	tlb_serve();

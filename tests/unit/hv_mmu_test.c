@@ -227,14 +227,16 @@ static void uncached_memory_is_flushed_before_it_is_trusted(void **state) {
 	assert_int_equal(set_pte(h.l[1], 0, 0), 0);
 	host_journal_clear();
 	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, a, 0), 0);
-	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 1);
-	/* TLBs first, then caches */
+	assert_int_equal(host_journal_find(HOST_FRAME_FLUSH), 1);
+	/* TLBs first, then what caches have of that frame */
 	assert_int_equal(host_journal[0].kind, HOST_TLB_FLUSH);
-	assert_int_equal(host_journal[1].kind, HOST_CACHE_FLUSH);
+	assert_int_equal(host_journal[1].kind, HOST_FRAME_FLUSH);
+	assert_int_equal(host_journal[1].a, mfn_x(a));
 	assert_int_equal(ext(MMUEXT_UNPIN_TABLE, a, 0), 0);
 	host_journal_clear();
 	assert_int_equal(domain_frame_release(dom0, a), 0);
-	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 1);
+	assert_int_equal(host_journal_find(HOST_FRAME_FLUSH), 1);
+	assert_int_equal(host_journal_find(HOST_CACHE_FLUSH), 0); /* which would stop all processors */
 	run_as(guest);
 	assert_int_equal(set_pte(t.l[1], 0, pte(b, RW | PTE_PCD)), -EINVAL);
 	assert_int_equal(set_pte(t.l[1], 0, pte(b, RW | PTE_PAT)), -EINVAL);

@@ -85,6 +85,7 @@ struct cpu_features {
 	bool smep, smap, nx, xsave, fsgsbase, x2apic;
 	uint64_t xcr0; /* components ring 0 saves for guests; 0: no xsave */
 	unsigned phys_bits;
+	unsigned cache_line; /* bytes that CLFLUSH reaches */
 };
 extern struct cpu_features cpu_has;
 
