@@ -3,14 +3,16 @@
  * Interrupt descriptors and vectors.
  *
  * An irq is a GSI (descriptor number = GSI) or a message of a device (numbers above the GSIs).
- * While it is bound it owns one vector number on one CPU. Edge-triggered irqs and messages are
- * acknowledged at once. Level-triggered ones are masked at the IO-APIC when they strike, so that
- * the acknowledged line does not strike again, and unmasked when every domain that was told has
- * said EOI.
+ * From its first use it owns one vector number on one CPU, a message until it is unmapped, a GSI for
+ * good: the end of an interrupt that is still on its way reaches a level-triggered line by its vector.
+ * Edge-triggered irqs and messages are acknowledged at once. Level-triggered ones are masked at the IO-APIC when they
+ * strike, so that the acknowledged line does not strike again, and unmasked when every domain that was told has said
+ * EOI.
  *
  * An irq moves between CPUs only to the same vector number: a message's address then changes by one
  * 32-bit write, which cannot be seen half done. The vector on the old CPU stays reserved until the
- * irq has struck on the new one, since an interrupt may be on its way there.
+ * irq has struck on the new one, since an interrupt may be on its way there. An edge-triggered line
+ * stays where it is: its pin is masked while it is moved, and forgets edges then.
  *
  * Locking: configuration holds pirq_lock (and takes the irq's lock to change it); an interrupt
  * finds its irq without lock, from a table whose entries are single words, and takes the irq's lock
@@ -30,6 +32,7 @@ static uint16_t vector_table[MAX_CPUS][VECTOR_LAST + 1]; /* irq number + 1, 0: f
 
 void irq_init(void) {
 	CHECK(arch_gsi_count() < IRQ_MAX / 2);
+	memset(vector_table, 0, sizeof(vector_table));
 	for (unsigned i = 0; i < IRQ_MAX; i++) irqs[i] = (struct irq){ .lock = SPINLOCK_INIT(RANK_IRQ) };
 }
 
@@ -64,13 +67,12 @@ void vector_assign(struct irq *irq, unsigned cpu, uint8_t vector) {
 }
 
 int vector_ensure(struct irq *irq, unsigned cpu) {
-	uint8_t vector = irq->vector ? 0 : vectors_find(cpu, 1);
+	uint8_t vector = irq->vector ?: vectors_find(cpu, 1);
 
-	if (irq->vector) return 0;
 	if (!vector) vector = vectors_find(cpu = 0, 1);
 	if (!vector) return -ENOSPC;
-	vector_assign(irq, cpu, vector);
-	irq_program(irq);
+	if (!irq->vector) vector_assign(irq, cpu, vector);
+	if (!irq->bound) irq_program(irq); /* it may have another trigger than when it was bound last */
 	return 0;
 }
 
@@ -99,7 +101,7 @@ void irq_mask(const struct irq *irq, bool masked) {
 
 void irq_move(struct irq *irq, unsigned cpu) {
 	if (!irq->vector || irq->cpu == cpu || irq->old_cpu != irq->cpu || irq->own || irq->msi.count > 1 ||
-	    vector_table[cpu][irq->vector])
+	    (is_gsi(irq) && !irq->level) || vector_table[cpu][irq->vector])
 		return;
 	spin_lock(&irq->lock);
 	irq->cpu = (uint16_t)cpu;

@@ -6,8 +6,8 @@
  *
  *	free --map--> mapped --bind--> bound --unbind--> mapped --unmap--> free
  *
- * A GSI gets its vector when it is first bound and gives it back with the last unbinding; a message
- * has one while it is mapped, since the device must have something to send.
+ * A GSI gets its vector when it is first bound; a message has one while it is mapped, since the device
+ * must have something to send.
  */
 #include "irq_private.h"
 
@@ -204,7 +204,6 @@ static void unbind(struct pirq *p) {
 	eoi_one(p);
 	if (!irq->bound) irq_mask(irq, true);
 	spin_unlock(&irq->lock);
-	if (!irq->bound && is_gsi(irq)) vector_release(irq);
 }
 
 void pirq_unbind(struct domain *d, unsigned pirq, port_t port) {

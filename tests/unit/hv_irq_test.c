@@ -179,16 +179,41 @@ static void test_console_line_is_ours(void **state) {
 	assert_int_equal(irq_own_gsi(4, false, false), -EBUSY);
 }
 
+/* The end of an interrupt reaches the line by its vector, also of one that was on its way when it was unbound. */
+static void test_line_keeps_its_vector(void **state) {
+	uint8_t vector;
+
+	map_and_bind(10, true, 3);
+	vector = host_pins[10].vector;
+	pirq_unbind(&control, 10, 3);
+	map_and_bind(11, true, 4);
+	assert_int_not_equal(host_pins[11].vector, vector);
+	assert_int_equal(irq_gsi_setup(10, false, false), 0);
+	assert_int_equal(pirq_bind(&vcpu0, 10, 5, true), 0);
+	assert_int_equal(host_pins[10].vector, vector);
+	assert_false(host_pins[10].level || host_pins[10].masked);
+}
+
+/* A masked pin forgets edges, so one for edges is not moved. */
+static void test_edge_stays(void **state) {
+	map_and_bind(9, false, 3);
+	pirq_set_affinity(&control, 9, &vcpu1);
+	assert_int_equal(host_pins[9].cpu, 0);
+	irq_interrupt(host_pins[9].vector);
+	assert_int_equal(raised[3], 1);
+}
+
 static void test_move(void **state) {
 	uint8_t vector;
 
-	map_and_bind(9, false, 3);
+	map_and_bind(9, true, 3);
 	vector = host_pins[9].vector;
 	pirq_set_affinity(&control, 9, &vcpu1);
 	assert_int_equal(host_pins[9].cpu, 1);
 	assert_int_equal(host_pins[9].vector, vector);
 	assert_false(host_pins[9].masked);
 	irq_interrupt(vector); /* late one on the old CPU */
+	assert_int_equal(pirq_eoi(&control, 9), 0);
 	host_cpu_set(1);
 	irq_interrupt(vector);
 	assert_int_equal(raised[3], 2);
@@ -383,6 +408,8 @@ int main(void) {
 		T(test_level_waits_for_eoi),
 		T(test_shared_level_waits_for_all),
 		T(test_bind_errors),
+		T(test_line_keeps_its_vector),
+		T(test_edge_stays),
 		T(test_move),
 		T(test_msi_block),
 		T(test_msix),
