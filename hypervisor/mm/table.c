@@ -181,14 +181,15 @@ int table_ref(struct domain *d, mfn_t m, unsigned level, unsigned *left) {
 	uint64_t t;
 
 	if (!f) return -EINVAL;
+	t = type_load(f);
+	if (likely(type_level(t) == level && t & FTF_VALIDATED && (t & FTF_COUNT) < TYPE_COUNT_MAX)) {
+		__atomic_store_n(&f->type, t + 1, __ATOMIC_RELEASE);
+		return 0;
+	}
 	/* The table's own reference, and ours when it is whole: until then it is not ours to drop. */
 	if (type_begin_unused(f, (enum frame_type)level, FTF_PARTIAL, &t)) {
 		partial_set(f, 0, 0);
 		return table_advance(d, f, left);
-	}
-	if (type_level(t) == level && t & FTF_VALIDATED && (t & FTF_COUNT) < TYPE_COUNT_MAX) {
-		__atomic_store_n(&f->type, t + 1, __ATOMIC_RELEASE);
-		return 0;
 	}
 	ref_drop(f); /* a PARTIAL table has one already */
 	if (type_level(t) != level) return -EINVAL;
