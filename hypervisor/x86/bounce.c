@@ -151,17 +151,16 @@ HYPERCALL(do_iret) {
 	struct regs *r = guest_regs();
 	struct vcpu_info *info = this_cpu()->vcpu_info;
 	struct iret_context ctx;
+	bool to_user;
 
 	if (copy_from_guest(&ctx, gvaddr(r->rsp), sizeof(ctx))) {
 		domain_crash(v->domain, "vCPU %u: iret frame at %lx cannot be read", v->id, r->rsp);
 		return 0;
 	}
-	if ((ctx.cs & 3) == 3) {
-		if (mfn_eq(v->root_user, INVALID_MFN)) {
-			domain_crash(v->domain, "vCPU %u: iret to user mode without user page tables", v->id);
-			return 0;
-		}
-		toggle_guest_mode(v);
+	to_user = (ctx.cs & 3) == 3;
+	if (to_user && mfn_eq(v->root_user, INVALID_MFN)) {
+		domain_crash(v->domain, "vCPU %u: iret to user mode without user page tables", v->id);
+		return 0;
 	}
 	if (v->domain->vm_assist >> VMASST_TYPE_architectural_iopl & 1) v->arch.iopl = ctx.rflags >> 12 & 3;
 	r->rip = ctx.rip;
@@ -181,5 +180,6 @@ HYPERCALL(do_iret) {
 	/* the virtual interrupt flag; a single store, the exit path looks for events next */
 	info->evtchn_upcall_mask = !(ctx.rflags & X86_EFLAGS_IF);
 	if (v->pending_traps) cpu_raise(cpu_id(), CPU_WORK_TRAP);
+	if (to_user) toggle_guest_mode(v);
 	return (long)ctx.rax;
 }
