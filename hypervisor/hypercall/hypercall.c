@@ -36,14 +36,6 @@ long subop_call(const struct subop *table, unsigned entries, unsigned cmd, struc
 /* About 25,000 instructions between two looks. */
 unsigned hypercall_preempt_units = 256;
 
-bool hypercall_preempt(void) {
-	struct cpu *c = this_cpu();
-
-	if (likely(++c->preempt_budget <= hypercall_preempt_units)) return false;
-	c->preempt_budget = 0;
-	return true;
-}
-
 long hypercall_restart(unsigned op, unsigned nargs, ...) {
 	struct cpu *c = this_cpu();
 	va_list ap;

@@ -6,13 +6,16 @@
  */
 #include "hypercall.h"
 
-static __noinline int element_restart(gvaddr_t at, struct multicall_entry *e) {
+#define MEMBER(at, name) guest_at(at, 1, offsetof(struct multicall_entry, name))
+
+/* Only what is new: nothing needs the address of an element, which so stays in registers. */
+static __noinline int element_restart(gvaddr_t at) {
 	const struct restart *r = &this_cpu()->restart;
+	uint64_t op = r->op;
 
 	__atomic_and_fetch(&this_cpu()->work, ~CPU_WORK_RESTART, __ATOMIC_RELAXED);
-	e->op = r->op;
-	for (unsigned i = 0; i < r->nargs; i++) e->args[i] = r->arg[i];
-	return copy_to_guest(at, e, sizeof(*e));
+	return copy_to_guest(MEMBER(at, op), &op, sizeof(op))
+		       ?: copy_to_guest(MEMBER(at, args), r->arg, r->nargs * sizeof(r->arg[0]));
 }
 
 static long element_call(const struct multicall_entry *e) {
@@ -26,21 +29,20 @@ HYPERCALL(do_multicall) {
 	gvaddr_t list = gvaddr(a1);
 	unsigned count = (unsigned)a2;
 	struct multicall_entry e;
+	long result;
 
 	for (uint64_t i = 0; i < count; i++) {
 		gvaddr_t at = guest_at(list, i, sizeof(e));
 
 		if (hypercall_preempt()) return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, count - i);
 		if (copy_from_guest(&e, at, sizeof(e))) return -EFAULT;
-		e.result = (unsigned long)element_call(&e);
-		if (e.op == __HYPERVISOR_iret) return (long)e.result;
+		result = element_call(&e);
+		if (e.op == __HYPERVISOR_iret) return result;
 		if (this_cpu()->work & CPU_WORK_RESTART) {
-			if (element_restart(at, &e)) return -EFAULT;
+			if (element_restart(at)) return -EFAULT;
 			return hypercall_restart(__HYPERVISOR_multicall, 2, at.a, count - i);
 		}
-		if (copy_to_guest(guest_at(at, 1, offsetof(struct multicall_entry, result)), &e.result,
-				  sizeof(e.result)))
-			return -EFAULT;
+		if (copy_to_guest(MEMBER(at, result), &result, sizeof(result))) return -EFAULT;
 	}
 	return 0;
 }

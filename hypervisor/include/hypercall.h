@@ -72,10 +72,17 @@ static inline gvaddr_t guest_at(gvaddr_t base, uint64_t i, size_t size) { return
  * restartable state and return hypercall_restart(...). Interrupts are let in meanwhile. Host tests
  * set the limit to 1 so that each turn is cut.
  */
-bool hypercall_preempt(void) __must_check;
+extern unsigned hypercall_preempt_units;
+static inline __must_check bool hypercall_preempt(void) {
+	struct cpu *c = this_cpu();
+
+	if (likely(++c->preempt_budget <= hypercall_preempt_units)) return false;
+	c->preempt_budget = 0;
+	return true;
+}
+
 /*
  * Arrange that the present hypercall is issued again with these first arguments, the others as they were
  * (works inside a multicall too). Returns -ERESTART for the handler to return.
  */
 long hypercall_restart(unsigned op, unsigned nargs, ...);
-extern unsigned hypercall_preempt_units;

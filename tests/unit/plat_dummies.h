@@ -14,5 +14,4 @@ __attribute__((weak)) void panic(const char *fmt, ...) {
 	fprintf(stderr, "panic: %s\n", fmt);
 	abort();
 }
-__attribute__((weak)) bool hypercall_preempt(void) { return false; }
 __attribute__((weak)) long hypercall_restart(unsigned op, unsigned nargs, ...) { return -ERESTART; }
