@@ -8,6 +8,8 @@
 #   build/bench/peer.elf    domains that measure each other, a PV guest
 
 BENCH := $(B)/bench
+# These fragments are read before the kit's: its files are named here, its flags are used when a recipe runs.
+BENCH_KIT := $(patsubst %,$(B)/frontends/%,pv64/entry.S.o pv64/notes.S.o libkit64.a)
 BENCH_ALL := $(BENCH)/counter.so $(BENCH)/latency.elf $(BENCH)/mark $(BENCH)/os $(BENCH)/peer.elf
 
 $(BENCH)/counter.so: bench/counter.c
@@ -22,11 +24,10 @@ $(BENCH)/os: bench/os.c bench/mark.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) -std=gnu11 -static $< -o $@
 
-$(BENCH)/peer.elf: bench/peer.c bench/mark.h $(LATENCY_KIT) frontends/pv64/pv64.lds
+$(BENCH)/peer.elf: bench/peer.c bench/mark.h $(BENCH_KIT) frontends/pv64/pv64.lds
 	@mkdir -p $(@D)
 	$(CC) $(KIT_CFLAGS) -c $< -o $@.o
-	$(CC) $(KIT_LDFLAGS) $(B)/frontends/pv64/entry.S.o $(B)/frontends/pv64/notes.S.o $@.o \
-		$(B)/frontends/libkit64.a -o $@
+	$(CC) $(KIT_LDFLAGS) $(filter %.o,$^) $@.o $(filter %.a,$^) -o $@
 
 bench: deps
 	@$(MAKE) --no-print-directory all $(BENCH_ALL)
