@@ -19,6 +19,7 @@ run: deps
 # One list for run-tests, so that the closing line counts everything.
 test: deps
 	@$(MAKE) --no-print-directory all style $(CHECK_TESTS) $(filter $(B)/%,$(SYSTEM_TESTS))
+	@scripts/fetch-stock
 	@TEST_TIMEOUT=$(SYSTEM_TIMEOUT) scripts/run-tests $(CHECK_TESTS) $(SYSTEM_TESTS)
 
 test-stock: deps
