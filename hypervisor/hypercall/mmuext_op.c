@@ -6,12 +6,8 @@
 
 /* Operations on a domain's frames: that domain is `d`. */
 static int op_clear(struct domain *d, mfn_t m) {
-	void *p;
-
 	if (frame_get_as(m, d, FT_WRITABLE)) return -EINVAL;
-	p = frame_map(m);
-	memset(p, 0, PAGE_SIZE);
-	frame_unmap(p);
+	frame_clear(m);
 	frame_put_as(m);
 	return 0;
 }

@@ -77,6 +77,14 @@ static inline bool mfn_valid(mfn_t m) { return mfn_x(m) < frame_count; }
 static inline struct frame *frame_of(mfn_t m) { return &frame_table[mfn_x(m)]; }
 static inline mfn_t frame_mfn(const struct frame *f) { return mfn((uint64_t)(f - frame_table)); }
 
+/* Fill a frame with zeros. Whoever may see it meanwhile is the caller's concern. */
+static inline void frame_clear(mfn_t m) {
+	void *p = frame_map(m);
+
+	memset(p, 0, PAGE_SIZE);
+	frame_unmap(p);
+}
+
 /* -- allocator (mm/frame_alloc.c) -- */
 
 /*

@@ -43,10 +43,7 @@ int domain_frames_assign(struct domain *d, mfn_t first, unsigned order) {
 	bool dying;
 
 	for (f = start; f < end; f++) {
-		void *p = frame_map(frame_mfn(f));
-
-		memset(p, 0, PAGE_SIZE);
-		frame_unmap(p);
+		frame_clear(frame_mfn(f));
 		/* most will be mapped writable: the allocator has flushed what was before */
 		f->type = FTF_TYPE(FT_WRITABLE);
 		f->partial = 0;

@@ -35,13 +35,6 @@ static uint64_t *l4e_of(uint64_t va) { return l1e_of((uint64_t)l3e_of(va)); }
 /* The M2P's read-only view is the guests' to read: its upper levels need the user bit. */
 static uint64_t table_flags(uint64_t va) { return va - M2P_RO_BASE < (1UL << 39) ? TABLE_FLAGS | PTE_US : TABLE_FLAGS; }
 
-static void frame_clear(mfn_t m) {
-	void *p = frame_map(m);
-
-	memset(p, 0, PAGE_SIZE);
-	frame_unmap(p);
-}
-
 /*
  * Hang an empty table into the entry, if none is there; it will be seen around `below`. Lock held. 0
  * or -ENOMEM. While booting the allocator has nothing.
