@@ -10,16 +10,15 @@
 #include "quota.h"
 
 /*
- * Cut p, which does not exist, to its nearest existing parent, and tell how many nodes that took. What
- * is above an existing node exists, too: after the first guess halving finds the place among a thousand
- * missing levels in ten looks, which a transaction notes as what it depends on.
+ * Cut p, a path that does not exist, to its nearest existing parent (there is always the root), and tell how
+ * many nodes that took. What is above an existing node exists, too: after the first guess halving finds the place among
+ * a thousand missing levels in ten looks, which a transaction notes as what it depends on.
  */
 static int cut_to_existing(struct request *r, struct path *p, struct image *img, unsigned *n_missing) {
 	uint16_t end[PATH_BUF / 2]; /* where the nodes above p end, the root first */
 	unsigned n = 0, exists = 0, absent, look;
 	int err;
 
-	if (p->s[0] != '/' || p->len == 1) return -EINVAL;
 	end[n++] = 1;
 	for (size_t i = 1; i < p->len; i++)
 		if (p->s[i] == '/') end[n++] = (uint16_t)i;
@@ -45,7 +44,7 @@ static int missing(struct request *r, const struct path *p, unsigned need) {
 	unsigned n;
 	int err;
 
-	if (request_privileged(r) || p->s[0] != '/' || p->len == 1) return -ENOENT;
+	if (request_privileged(r)) return -ENOENT;
 	/* Whoever may not look at the nearest existing parent must not learn what is not there. */
 	err = cut_to_existing(r, &up, &img, &n);
 	if (err) return err;
