@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The trap table and the one function that all traps arrive in. */
+#include <asm/processor-flags.h>
 #include <kit/guest.h>
 #include <kit/shared.h>
 #include <kit/trap.h>
@@ -7,7 +8,6 @@
 
 #define TRAP_KERNEL       0
 #define TRAP_USER         3
-#define FLAG_TF           0x100UL
 #define TRAP_MASKS_EVENTS 4
 
 trap_handler *kit_handlers[VEC_COUNT];
@@ -38,7 +38,7 @@ void kit_trap(struct trap_frame *f) {
 	if (awaited && kit_trap_resume) {
 		record(f, cr2);
 		f->rip = kit_trap_resume;
-		f->rflags &= ~FLAG_TF;
+		f->rflags &= ~X86_EFLAGS_TF;
 		kit_trap_resume = 0;
 		return;
 	}

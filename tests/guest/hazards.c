@@ -4,15 +4,11 @@
  * that come due in ring 0, registers that fault when ring 0 writes them, instructions that the emulator sees
  * but user mode must not have. After each the hypervisor is asked for its version.
  */
+#include <asm/processor-flags.h>
 #include <kit/pt.h>
 #include <kit/shared.h>
 #include "tap.h"
 #include "usermode.h"
-
-#define FLAG_TF 0x100UL
-#define FLAG_DF 0x400UL
-#define FLAG_NT 0x4000UL
-#define FLAG_AC 0x40000UL
 
 #define MSR_MISC_ENABLE 0x1a0
 #define NON_CANONICAL   0x800000000000UL
@@ -37,7 +33,9 @@ static void test_flags_of_entry(void) {
 	static const struct {
 		uint64_t flag;
 		const char *name;
-	} flags[] = { { FLAG_TF, "TF" }, { FLAG_DF, "DF" }, { FLAG_NT, "NT" }, { FLAG_AC, "AC" } };
+	} flags[] = {
+		{ X86_EFLAGS_TF, "TF" }, { X86_EFLAGS_DF, "DF" }, { X86_EFLAGS_NT, "NT" }, { X86_EFLAGS_AC, "AC" }
+	};
 	char name[80];
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -52,9 +50,10 @@ static void test_flags_of_entry(void) {
 		by_sysenter = run_with_flags(user_sysenter, flags[i].flag)->vector;
 		kit_snprintf(name, sizeof(name), "sysenter with %s", flags[i].name);
 		well(name);
-		ok(by_syscall == VEC_SYSCALL || (flags[i].flag == FLAG_TF && by_syscall == VEC_DB),
+		ok(by_syscall == VEC_SYSCALL || (flags[i].flag == X86_EFLAGS_TF && by_syscall == VEC_DB),
 		   "syscall arrives as such");
-		ok(by_int80 == 0x80 || (flags[i].flag == FLAG_TF && by_int80 == VEC_DB), "int $0x80 arrives as such");
+		ok(by_int80 == 0x80 || (flags[i].flag == X86_EFLAGS_TF && by_int80 == VEC_DB),
+		   "int $0x80 arrives as such");
 		ok(by_sysenter != VEC_PF, "sysenter does no harm");
 	}
 }

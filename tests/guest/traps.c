@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Exceptions and software interrupts of the guest kernel: which vector, frame and error code. */
+#include <asm/processor-flags.h>
 #include <kit/pt.h>
 #include <kit/shared.h>
 #include "probe.h"
 #include "tap.h"
-
-#define FLAG_TF 0x100UL
-#define FLAG_IF 0x200UL
-#define FLAG_NT 0x4000UL
-#define FLAG_AC 0x40000UL
 
 #define NON_CANONICAL 0x800000000000UL
 #define UNMAPPED      0x7000123456UL
@@ -30,7 +26,7 @@ static void check_frame(const char *what, unsigned int length) {
 	kit_snprintf(name, sizeof(name), "%s: ss", what);
 	is_hex(f->ss, FLAT_KERNEL_SS, name);
 	kit_snprintf(name, sizeof(name), "%s: IF and the saved mask say the same", what);
-	ok(!(f->rflags & FLAG_IF) == !!f->saved_upcall_mask, name);
+	ok(!(f->rflags & X86_EFLAGS_IF) == !!f->saved_upcall_mask, name);
 }
 
 static void test_faults(void) {
@@ -69,7 +65,7 @@ static void test_traps(void) {
 	TRAP_TRY(AT("pushfq; orl $0x100, (%%rsp); popfq", "nop; nop"), ::: "memory");
 	trapped(VEC_DB, 0, "#DB: single step");
 	check_frame("#DB", 1);
-	ok(kit_trap_record.frame.rflags & FLAG_TF, "#DB: the frame has TF");
+	ok(kit_trap_record.frame.rflags & X86_EFLAGS_TF, "#DB: the frame has TF");
 }
 
 static struct trap_info table[4];
@@ -121,7 +117,7 @@ static void test_mask(void) {
 	kit_vcpu_info()->evtchn_upcall_mask = 1;
 	TRAP_TRY("ud2", ::: "memory");
 	is(kit_trap_record.frame.saved_upcall_mask, 1, "the frame has the mask of the interrupted code");
-	ok(!(kit_trap_record.frame.rflags & FLAG_IF), "a masked frame has IF clear");
+	ok(!(kit_trap_record.frame.rflags & X86_EFLAGS_IF), "a masked frame has IF clear");
 	is(kit_vcpu_info()->evtchn_upcall_mask, 1, "iret puts a set mask back");
 }
 
