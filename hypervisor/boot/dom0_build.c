@@ -84,7 +84,7 @@ static uint64_t __init image_pages(void) {
 			panic("the kernel's ELF loads below its own VIRT_BASE; its Xen notes are wrong");
 		end = MAX(end, segment_offset(s) + s->p_memsz);
 	}
-	return (end - 1) / PAGE_SIZE + 1;
+	return (end - 1) / PAGE_SIZE + 1; /* it may be the last address */
 }
 
 static void __init layout_check(void) {
